@@ -1,0 +1,50 @@
+//! The resource limits of one episode, with the defaults of the contract.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// 1 MB in every field and flag of the contract.
+pub const MB: u64 = 1 << 20;
+/// 1 KB in every field and flag of the contract.
+pub const KB: u64 = 1 << 10;
+
+/// How far beyond its output cap a program may go on printing before it is ended as `output_limit`:
+/// output is drained and discarded up to this many times the cap (1 GB at the default cap of 1 MB).
+pub const OUTPUT_DRAIN_FACTOR: u64 = 1024;
+
+/// Limits of one episode. All of them hold for the whole process tree unless said otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Resident memory of the tree, files in the private root and memfds included, in bytes.
+    pub memory_bytes: u64,
+    /// User plus system time of the tree; `None` for no limit.
+    pub cpu_time: Option<Duration>,
+    /// Processes and threads at one time.
+    pub processes: u32,
+    /// Bytes of everything the episode may write to the sandbox.
+    pub disk_bytes: u64,
+    /// File descriptors per process.
+    pub open_files: u32,
+    /// Output kept per execution and stream, in bytes; what goes beyond is counted and discarded.
+    pub output_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            memory_bytes: 512 * MB,
+            cpu_time: None,
+            processes: 64,
+            disk_bytes: 256 * MB,
+            open_files: 1024,
+            output_bytes: 1024 * KB,
+        }
+    }
+}
+
+impl Limits {
+    /// Bytes of output after which an execution is ended as `output_limit`.
+    pub fn output_ceiling(&self) -> u64 {
+        self.output_bytes.max(KB).saturating_mul(OUTPUT_DRAIN_FACTOR)
+    }
+}

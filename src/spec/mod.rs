@@ -1,0 +1,12 @@
+//! Pure data: what an episode asks for, what a sandbox grants, what came of it.
+//!
+//! Nothing here opens a file, forks or knows tokio. Everything else imports from here.
+
+pub mod bytes;
+pub mod episode;
+pub mod execution;
+pub mod limits;
+pub mod outcome;
+pub mod parse;
+pub mod paths;
+pub mod policy;
