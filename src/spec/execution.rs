@@ -39,6 +39,7 @@ pub struct StepExecution {
     /// Highest memory seen of the whole tree, in bytes.
     pub peak_memory_bytes: u64,
     /// stdout and stderr as they came, up to the cap.
+    #[serde(with = "serde_bytes")]
     pub output: Vec<u8>,
     /// Only with `Capture::Split`.
     pub streams: Option<Streams>,
@@ -49,7 +50,9 @@ pub struct StepExecution {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Streams {
+    #[serde(with = "serde_bytes")]
     pub stdout: Vec<u8>,
+    #[serde(with = "serde_bytes")]
     pub stderr: Vec<u8>,
 }
 
@@ -70,16 +73,27 @@ pub enum End {
     Signaled(i32),
     Timeout,
     /// Microseconds the tree had used.
-    CpuLimit { used_us: u64 },
+    CpuLimit {
+        used_us: u64,
+    },
     /// Bytes the tree held.
-    MemoryLimit { used_bytes: u64 },
+    MemoryLimit {
+        used_bytes: u64,
+    },
     DiskLimit(DiskEvidence),
     /// Bytes the execution had printed.
-    OutputLimit { produced_bytes: u64 },
+    OutputLimit {
+        produced_bytes: u64,
+    },
     /// The program could not be executed: the errno of the best candidate on PATH.
-    NotExecutable { errno: i32 },
+    NotExecutable {
+        errno: i32,
+    },
     /// A file or directory of the spec could not be put in place inside the sandbox.
-    NotPrepared { path: String, errno: i32 },
+    NotPrepared {
+        path: String,
+        errno: i32,
+    },
 }
 
 /// What showed that the disk limit ended a program.
@@ -99,6 +113,7 @@ pub struct Collected {
     /// Relative to the episode's `workdir` when the pattern was, else absolute.
     pub path: String,
     /// `None` when the file did not fit under the cap.
+    #[serde(with = "serde_bytes")]
     pub content: Option<Vec<u8>>,
     /// The file's size.
     pub bytes: u64,

@@ -45,6 +45,8 @@ impl Default for Limits {
 impl Limits {
     /// Bytes of output after which an execution is ended as `output_limit`.
     pub fn output_ceiling(&self) -> u64 {
-        self.output_bytes.max(KB).saturating_mul(OUTPUT_DRAIN_FACTOR)
+        self.output_bytes
+            .max(KB)
+            .saturating_mul(OUTPUT_DRAIN_FACTOR)
     }
 }

@@ -10,3 +10,4 @@ pub mod outcome;
 pub mod parse;
 pub mod paths;
 pub mod policy;
+pub mod verdict;

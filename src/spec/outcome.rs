@@ -1,9 +1,7 @@
 //! The result line of the contract: verdict, fault and the figures behind them.
 
 use super::bytes::Text;
-use super::episode::{Echo, Episode};
-use super::execution::{Collected, DiskEvidence, End, Execution, Start, StepExecution};
-use super::limits::MB;
+use super::execution::Start;
 use super::policy::Enforced;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -1,0 +1,165 @@
+//! The command line, as clap derives it. What it means is `config`'s business.
+
+use clap::{Parser, ValueEnum};
+use std::path::PathBuf;
+
+/// Runs untrusted, model-written episodes by the hundred thousand in reused sandboxes.
+///
+/// Reads episodes as JSON lines, runs each in a sandbox, and writes one JSON result line per episode to stdout;
+/// everything for people goes to stderr.
+#[derive(Debug, Parser)]
+#[command(name = "runner", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit status: 0 every episode has a verdict; 1 some ended invalid or infra_error; 2 bad usage \
+    or unreadable input;\n3 this machine can't enforce what was asked; 130 interrupted (finish with --resume)."
+)]
+pub struct Cli {
+    /// Episodes to run: .jsonl, .jsonl.gz or .jsonl.zst, or - for stdin; may be given several times
+    #[arg(long = "jobs", value_name = "FILE", required = true)]
+    pub jobs: Vec<String>,
+
+    /// Where results go; stdout without it
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Go on with an --output that holds results: what has a verdict is skipped, infra_error runs again
+    #[arg(long, requires = "output")]
+    pub resume: bool,
+
+    /// Episodes at one time [default: 2 x cores]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<usize>,
+
+    /// Write results in the order of the input
+    #[arg(long)]
+    pub ordered: bool,
+
+    /// Run only part I of N (1/4, 2/4, …), by line
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<crate::source::Shard>,
+
+    /// Check all lines before running any; run none if one is invalid
+    #[arg(long)]
+    pub strict: bool,
+
+    /// How episodes are isolated; auto: namespaces where the kernel grants them, else landlock
+    #[arg(long, value_enum, default_value_t = Isolation::Auto)]
+    pub isolation: Isolation,
+
+    /// Interpreters kept warm; only `none` so far
+    #[arg(long, value_name = "LIST", default_value = "none")]
+    pub warm: String,
+
+    /// Further attempts after a failure that is not the episode's doing
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub retries: u32,
+
+    /// Wall clock per execution, in seconds
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_t = 60.0,
+        help_heading = "Limits of an episode that names none"
+    )]
+    pub timeout_s: f64,
+
+    /// Memory of the whole process tree, in MB
+    #[arg(
+        long,
+        value_name = "MB",
+        default_value_t = 512,
+        help_heading = "Limits of an episode that names none"
+    )]
+    pub memory_mb: u64,
+
+    /// CPU time of the whole process tree, in seconds [default: no limit]
+    #[arg(
+        long,
+        value_name = "S",
+        help_heading = "Limits of an episode that names none"
+    )]
+    pub cpu_time_s: Option<f64>,
+
+    /// Processes and threads at one time
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 64,
+        help_heading = "Limits of an episode that names none"
+    )]
+    pub processes: u64,
+
+    /// Files the episode may write, in MB
+    #[arg(
+        long,
+        value_name = "MB",
+        default_value_t = 256,
+        help_heading = "Limits of an episode that names none"
+    )]
+    pub disk_mb: u64,
+
+    /// File descriptors per process
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1024,
+        help_heading = "Limits of an episode that names none"
+    )]
+    pub open_files: u64,
+
+    /// Output kept per execution, in KB
+    #[arg(
+        long,
+        value_name = "KB",
+        default_value_t = 1024,
+        help_heading = "Limits of an episode that names none"
+    )]
+    pub output_kb: u64,
+
+    /// Host path that every episode may read; may be given several times
+    #[arg(long, value_name = "PATH", help_heading = "Host files")]
+    pub fs_readable: Vec<PathBuf>,
+
+    /// Host path that every episode may write to; may be given several times
+    #[arg(long, value_name = "PATH", help_heading = "Host files")]
+    pub fs_writable: Vec<PathBuf>,
+
+    /// What host_path, fs_readable and fs_writable of a jobs file may name [default: the jobs file's directory]
+    #[arg(long, value_name = "DIR", help_heading = "Host files")]
+    pub allow_path: Vec<PathBuf>,
+
+    /// Let episodes ask for `network: host`
+    #[arg(long)]
+    pub allow_host_network: bool,
+
+    /// Startup latency to compare with, in milliseconds
+    #[arg(
+        long,
+        value_name = "MS",
+        default_value_t = 5.0,
+        help_heading = "For people"
+    )]
+    pub startup_target_ms: f64,
+
+    /// Write the summary as JSON, and the histograms beside it (.hlog)
+    #[arg(long, value_name = "FILE.json", help_heading = "For people")]
+    pub stats: Option<PathBuf>,
+
+    /// Progress bar on stderr; auto: when that is a terminal
+    #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "For people")]
+    pub progress: Progress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Isolation {
+    Auto,
+    Namespaces,
+    Landlock,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    Auto,
+    Always,
+    Never,
+}

@@ -1,0 +1,167 @@
+//! From the command line to a validated configuration; the only reader of `cli::Cli`.
+
+use crate::cli::{Cli, Isolation, Progress};
+use crate::sink::ProgressMode;
+use crate::source::Shard;
+use crate::spec::limits::{KB, Limits, MB};
+use crate::spec::parse::{Defaults, PathNotGranted, grantable};
+use crate::spec::policy::{Grants, Tier};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Slots are processes with namespaces; more than this is a typo.
+const MOST_SLOTS: usize = 4096;
+/// A week.
+const LONGEST_S: f64 = 604_800.0;
+
+/// A flag whose value can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("{flag} is {value}; give a value from {from} to {to}")]
+    Range {
+        flag: &'static str,
+        value: String,
+        from: String,
+        to: String,
+    },
+    #[error("--warm {0:?} is not available yet; leave it out or write --warm none")]
+    Warm(String),
+    #[error("{flag}: {error}")]
+    Grant {
+        flag: &'static str,
+        error: PathNotGranted,
+    },
+    #[error("--allow-path {path:?} can't be used ({error}); name a directory that exists")]
+    AllowPath {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+}
+
+/// Everything a run needs to know, checked.
+#[derive(Debug)]
+pub struct Config {
+    pub jobs: Vec<PathBuf>,
+    pub output: Option<PathBuf>,
+    pub resume: bool,
+    pub concurrency: usize,
+    pub ordered: bool,
+    pub shard: Option<Shard>,
+    pub strict: bool,
+    /// `None` for the best this machine grants.
+    pub tier: Option<Tier>,
+    pub retries: u32,
+    pub defaults: Arc<Defaults>,
+    pub startup_target: Duration,
+    pub stats: Option<PathBuf>,
+    pub progress: ProgressMode,
+}
+
+impl TryFrom<Cli> for Config {
+    type Error = ConfigError;
+
+    fn try_from(cli: Cli) -> Result<Self, ConfigError> {
+        if cli.warm != "none" {
+            return Err(ConfigError::Warm(cli.warm));
+        }
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let concurrency = cli.concurrency.unwrap_or(2 * cores);
+        in_range("--concurrency", concurrency, 1..=MOST_SLOTS)?;
+        in_range(
+            "--startup-target-ms",
+            cli.startup_target_ms,
+            0.001..=60_000.0,
+        )?;
+        Ok(Config {
+            defaults: Arc::new(defaults(&cli)?),
+            jobs: cli.jobs.iter().map(PathBuf::from).collect(),
+            output: cli.output,
+            resume: cli.resume,
+            concurrency,
+            ordered: cli.ordered,
+            shard: cli.shard,
+            strict: cli.strict,
+            tier: match cli.isolation {
+                Isolation::Auto => None,
+                Isolation::Namespaces => Some(Tier::Namespaces),
+                Isolation::Landlock => Some(Tier::Landlock),
+            },
+            retries: cli.retries,
+            startup_target: Duration::from_secs_f64(cli.startup_target_ms / 1e3),
+            stats: cli.stats,
+            progress: match cli.progress {
+                Progress::Auto => ProgressMode::Auto,
+                Progress::Always => ProgressMode::Always,
+                Progress::Never => ProgressMode::Never,
+            },
+        })
+    }
+}
+
+fn defaults(cli: &Cli) -> Result<Defaults, ConfigError> {
+    in_range("--timeout-s", cli.timeout_s, 0.001..=LONGEST_S)?;
+    if let Some(seconds) = cli.cpu_time_s {
+        in_range("--cpu-time-s", seconds, 0.01..=LONGEST_S)?;
+    }
+    in_range("--memory-mb", cli.memory_mb, 1..=1_048_576)?;
+    in_range("--disk-mb", cli.disk_mb, 1..=1_048_576)?;
+    in_range("--processes", cli.processes, 1..=65_536)?;
+    in_range("--open-files", cli.open_files, 8..=1_048_576)?;
+    in_range("--output-kb", cli.output_kb, 0..=1_048_576)?;
+    Ok(Defaults {
+        timeout: Duration::from_secs_f64(cli.timeout_s),
+        limits: Limits {
+            memory_bytes: cli.memory_mb * MB,
+            cpu_time: cli.cpu_time_s.map(Duration::from_secs_f64),
+            processes: cli.processes as u32,
+            disk_bytes: cli.disk_mb * MB,
+            open_files: cli.open_files as u32,
+            output_bytes: cli.output_kb * KB,
+        },
+        grants: Arc::new(Grants {
+            readable: grants("--fs-readable", &cli.fs_readable)?,
+            writable: grants("--fs-writable", &cli.fs_writable)?,
+        }),
+        allow_paths: match cli.allow_path.as_slice() {
+            [] => None,
+            paths => Some(paths.iter().map(|p| allowed(p)).collect::<Result<_, _>>()?),
+        },
+        allow_host_network: cli.allow_host_network,
+    })
+}
+
+fn grants(flag: &'static str, paths: &[PathBuf]) -> Result<Vec<PathBuf>, ConfigError> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let canonical = paths.iter().map(|path| grantable(&here.join(path)));
+    let mut list: Vec<PathBuf> = canonical
+        .collect::<Result<_, _>>()
+        .map_err(|error| ConfigError::Grant { flag, error })?;
+    list.sort();
+    list.dedup();
+    Ok(list)
+}
+
+fn allowed(path: &Path) -> Result<PathBuf, ConfigError> {
+    path.canonicalize().map_err(|error| ConfigError::AllowPath {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+fn in_range<T: PartialOrd + std::fmt::Display>(
+    flag: &'static str,
+    value: T,
+    range: RangeInclusive<T>,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::Range {
+        flag,
+        value: value.to_string(),
+        from: range.start().to_string(),
+        to: range.end().to_string(),
+    })
+}

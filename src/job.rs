@@ -1,0 +1,318 @@
+//! The main job, from a configuration to an exit status: input, output, pool, sweep, summary.
+
+use crate::config::Config;
+use crate::pool::{self, BuildError, Pool, PoolSettings, SlotLost};
+use crate::schedule::stop::StopSignals;
+use crate::schedule::{Settings, Sweep, SweepEnd};
+use crate::sink::{
+    Destination, Ending, OpenError, Opened, Progress, Report, Sink, SinkError, Statistics,
+    StatsFile, StatsFileError, open_output,
+};
+use crate::source::{self, Counters, SourceConfig, StrictError};
+use crate::spec::outcome::Status;
+use crate::spec::policy::{Enforced, Tier};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::task::LocalSet;
+
+/// How long running episodes may go on after the first Ctrl-C.
+const GRACE: Duration = Duration::from_secs(5);
+/// With --ordered, how many episodes per slot may be ahead of the slowest.
+const WINDOW_PER_SLOT: usize = 64;
+
+const INCOMPLETE: u8 = 1;
+const USAGE: u8 = 2;
+const CANT_ENFORCE: u8 = 3;
+const INTERRUPTED: u8 = 130;
+
+/// What keeps a run from starting, with its exit status.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Jobs(#[from] source::OpenError),
+    #[error(transparent)]
+    Output(#[from] OpenError),
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    #[error(transparent)]
+    Stats(#[from] StatsFileError),
+    #[error("{}", strict(.0))]
+    Strict(#[from] StrictError),
+    #[error("{0}")]
+    Pool(#[from] BuildError),
+    #[error("{asked} isolation can't be had on this machine: {cause}\n{remedy}")]
+    Refused {
+        asked: &'static str,
+        cause: String,
+        remedy: &'static str,
+    },
+    #[error("signals can't be handled: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl StartError {
+    fn exit_status(&self) -> u8 {
+        match self {
+            StartError::Pool(_) | StartError::Refused { .. } | StartError::System(_) => {
+                CANT_ENFORCE
+            }
+            StartError::Strict(StrictError::Invalid { .. }) => INCOMPLETE,
+            _ => USAGE,
+        }
+    }
+}
+
+fn strict(error: &StrictError) -> String {
+    match error {
+        StrictError::Invalid { first, .. } => {
+            first
+                .iter()
+                .map(|line| format!("{line}\n"))
+                .collect::<String>()
+                + &format!("runner: {error}")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Runs the job to its end.
+pub fn run(config: Config) -> ExitCode {
+    match start(config) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("runner: {error}");
+            ExitCode::from(error.exit_status())
+        }
+    }
+}
+
+fn start(config: Config) -> Result<u8, StartError> {
+    let jobs = source::open_all(&config.jobs)?;
+    let mut input = SourceConfig {
+        jobs,
+        defaults: config.defaults.clone(),
+        shard: config.shard,
+        done: None,
+        counters: Arc::new(Counters::default()),
+    };
+    if config.strict {
+        source::check_all(&mut input)?;
+    }
+    let mut opened = match &config.output {
+        Some(path) => open_output(path, config.resume)?,
+        None => Opened::fresh(Destination::stdout()?),
+    };
+    if config.resume {
+        let done = std::mem::take(&mut opened.done);
+        input.done = Some(Arc::new(move |id: &str| done.contains(id)));
+    }
+    let stats = config.stats.as_deref().map(StatsFile::create).transpose()?;
+    // The scheduler, the pool and the signals are one thread: nothing of theirs is ever contended.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    LocalSet::new().block_on(&runtime, sweep(config, input, opened, stats))
+}
+
+async fn sweep(
+    config: Config,
+    input: SourceConfig,
+    opened: Opened,
+    stats: Option<StatsFile>,
+) -> Result<u8, StartError> {
+    let mut stop = StopSignals::listen()?;
+    pool::adopt_orphans().map_err(std::io::Error::from)?;
+    let progress = Progress::new(config.progress);
+    let (pool, _) = build_pool(&config, &progress).await?;
+    for note in notes(&opened, &config) {
+        progress.println(format!("runner: {note}"));
+    }
+    let kept = opened.kept;
+    let sink = Sink::start(opened.destination)?;
+    let mut statistics = Statistics::new(config.startup_target);
+    let counters = input.counters.clone();
+    let expected = count_ahead(&input, &progress);
+    let work = Sweep {
+        executor: Rc::new(pool.clone()),
+        settings: Settings {
+            concurrency: config.concurrency,
+            retries: config.retries,
+            window: config
+                .ordered
+                .then_some(WINDOW_PER_SLOT * config.concurrency),
+            grace: GRACE,
+        },
+        source: source::start(input),
+        counters: counters.clone(),
+        expected,
+        sink: &sink,
+        statistics: &mut statistics,
+        progress: &progress,
+        stop: &mut stop,
+    };
+    let end = work.run().await;
+    statistics.end();
+    pool.shut_down().await;
+    let written = finish(sink, &mut stop).await;
+    progress.finish();
+
+    let ending = Ending {
+        already_done: kept,
+        interrupted: end.interrupted,
+    };
+    let report = Report::new(&statistics, &ending);
+    eprint!("{report}");
+    if let Some(stats) = stats
+        && let Err(error) = stats.write(&report, &statistics)
+    {
+        eprintln!("runner: {error}");
+    }
+    if counters.lines.load(Relaxed) == 0 && end.source_error.is_none() && !end.interrupted {
+        eprintln!(
+            "runner: the jobs files hold no episodes; write one JSON object per line into them"
+        );
+    }
+    let mut bad =
+        statistics.counts().get(Status::Invalid) + statistics.counts().get(Status::InfraError);
+    bad += kept.get(Status::Invalid);
+    Ok(status(&end, written, bad))
+}
+
+/// Reports what went wrong, the gravest last, and turns it into the exit status.
+fn status(end: &SweepEnd, written: Result<crate::sink::Written, SinkError>, bad: u64) -> u8 {
+    if end.given_up > 0 {
+        eprintln!(
+            "runner: {} running episodes were given up without a result",
+            end.given_up
+        );
+    }
+    if let Some(error) = &end.source_error {
+        eprintln!("runner: {error}");
+    }
+    if let Err(error) = &written {
+        eprintln!("runner: {error}");
+    }
+    match () {
+        () if end.interrupted || written.is_err() => INTERRUPTED,
+        () if end.source_error.is_some() => USAGE,
+        () if bad > 0 => INCOMPLETE,
+        () => 0,
+    }
+}
+
+/// Builds the pool in the tier that was asked for, or the best that the machine grants.
+async fn build_pool(config: &Config, progress: &Progress) -> Result<(Pool, Enforced), StartError> {
+    let settings = |tier| PoolSettings {
+        size: config.concurrency,
+        tier,
+        grants: config.defaults.grants.clone(),
+        processes: config.defaults.limits.processes,
+    };
+    let refused = |tier, error: BuildError| match &error {
+        BuildError::Lost(SlotLost::Refused(failure)) if failure.is_refusal() => {
+            StartError::Refused {
+                asked: name(tier),
+                cause: error.to_string(),
+                remedy: remedy(tier),
+            }
+        }
+        _ => StartError::Pool(error),
+    };
+    let tier = config.tier.unwrap_or(Tier::Namespaces);
+    match Pool::start(settings(tier)).await {
+        Ok(built) => Ok(built),
+        Err(error) => match refused(tier, error) {
+            StartError::Refused { cause, .. } if config.tier.is_none() => {
+                progress.println(format!(
+                    "runner: no namespaces here ({cause}); using the landlock tier"
+                ));
+                Pool::start(settings(Tier::Landlock))
+                    .await
+                    .map_err(|e| refused(Tier::Landlock, e))
+            }
+            other => Err(other),
+        },
+    }
+}
+
+fn name(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Namespaces => "namespaces",
+        Tier::Landlock => "landlock",
+    }
+}
+
+fn remedy(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Namespaces => {
+            "Allow unprivileged user namespaces (sysctl user.max_user_namespaces, \
+             kernel.apparmor_restrict_unprivileged_userns=0; in a container, a seccomp profile that lets \
+             unshare and mount pass), or use --isolation landlock."
+        }
+        Tier::Landlock => {
+            "Use Linux 6.12 or later with landlock among the security modules (lsm=landlock,… on the kernel's \
+             command line), or --isolation namespaces."
+        }
+    }
+}
+
+fn notes(opened: &Opened, config: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    let shown = config
+        .output
+        .as_deref()
+        .map(|p| p.display().to_string())
+        .unwrap_or_default();
+    if opened.repaired_bytes > 0 {
+        notes.push(format!(
+            "{shown}: cut off a torn last line of {} bytes",
+            opened.repaired_bytes
+        ));
+    }
+    if opened.dropped_infra > 0 {
+        notes.push(format!(
+            "{shown}: {} infra_error results are run again",
+            opened.dropped_infra
+        ));
+    }
+    if !opened.locked {
+        notes.push(format!(
+            "{shown} is on a file system without locks; let no second runner write to it"
+        ));
+    }
+    notes
+}
+
+/// Counts the episodes beside the work, when somebody is watching.
+fn count_ahead(input: &SourceConfig, progress: &Progress) -> Arc<OnceLock<u64>> {
+    let expected = Arc::new(OnceLock::new());
+    if progress.is_shown() {
+        let (jobs, shard, result) = (input.jobs.clone(), input.shard, expected.clone());
+        let count = move || {
+            if let Some(total) = source::count_lines(&jobs) {
+                let _ = result.set(shard.map_or(total, |shard| shard.share_of(total)));
+            }
+        };
+        // Without the thread the bar has no end, and that is all.
+        let _ = std::thread::Builder::new()
+            .name("count".into())
+            .spawn(count);
+    }
+    expected
+}
+
+/// Waits until everything is written. A reader that does not read is given up at the next signal.
+async fn finish(sink: Sink, stop: &mut StopSignals) -> Result<crate::sink::Written, SinkError> {
+    let abandoner = sink.abandoner();
+    let finishing = sink.finish();
+    tokio::pin!(finishing);
+    loop {
+        tokio::select! {
+            written = &mut finishing => return written,
+            () = stop.next() => abandoner.abandon(),
+        }
+    }
+}

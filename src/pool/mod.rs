@@ -1,0 +1,18 @@
+//! The warm pool: slots that are built, leased, returned, and replaced when they are lost.
+//!
+//! A slot is built for certain grants. A lease gets an idle slot that fits, or a new one; where the pool is full,
+//! an idle slot that does not fit is given up for it.
+
+mod claim;
+mod ids;
+mod process;
+mod request;
+mod run;
+mod slot;
+
+pub use claim::{Pool, PoolSettings};
+pub use ids::caller_is_root;
+pub use process::{SLOT_SIDE, adopt_orphans};
+pub use request::HostFileError;
+pub use run::RunError;
+pub use slot::{BuildError, SlotLost};

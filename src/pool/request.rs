@@ -1,0 +1,140 @@
+//! From a validated episode to the request a slot understands; reads the host files it names.
+
+use crate::spec::episode::{Content, Episode, InputFile, Program, Step};
+use crate::spec::limits::MB;
+use crate::sys::clock::monotonic_ns;
+use crate::wire::message::{EpisodeRequest, FileRequest, StepRequest};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A `host_path` that was there when the line was checked and can't be read now.
+#[derive(Debug, thiserror::Error)]
+pub enum HostFileError {
+    #[error("host_path {path:?} can't be read: {error}")]
+    Read { path: PathBuf, error: io::Error },
+    #[error("host_path {path:?} holds more than disk_mb {limit_mb}; raise resources.disk_mb")]
+    TooLarge { path: PathBuf, limit_mb: u64 },
+}
+
+/// Builds the request. Blocks while it reads host files.
+pub fn build(episode: &Episode) -> Result<EpisodeRequest, HostFileError> {
+    let mut budget = Budget {
+        left: episode.limits.disk_bytes,
+        limit_mb: episode.limits.disk_bytes / MB,
+    };
+    let steps = episode
+        .steps
+        .iter()
+        .map(|s| step(s, &mut budget))
+        .collect::<Result<_, _>>()?;
+    Ok(EpisodeRequest {
+        handed_ns: monotonic_ns(),
+        limits: episode.limits.clone(),
+        capture: episode.capture,
+        collect: episode.collect.clone(),
+        workdir: episode.workdir.clone(),
+        steps,
+    })
+}
+
+/// Whether building the request reads files of the host.
+pub fn reads_host_files(episode: &Episode) -> bool {
+    let is_host = |file: &InputFile| matches!(file.content, Content::HostPath(_));
+    episode.steps.iter().flat_map(|s| &s.files).any(is_host)
+}
+
+/// Files are held in memory on their way, so no more is read than the episode could store.
+struct Budget {
+    left: u64,
+    limit_mb: u64,
+}
+
+fn step(step: &Step, budget: &mut Budget) -> Result<StepRequest, HostFileError> {
+    let argv = match &step.program {
+        Program::Command(line) => vec!["bash".into(), "-lc".into(), line.clone()],
+        Program::Argv(argv) => argv.clone(),
+    };
+    let mut files = Vec::with_capacity(step.files.len());
+    for file in &step.files {
+        match &file.content {
+            Content::Bytes(bytes) => files.push(FileRequest {
+                path: file.path.clone(),
+                mode: file.mode.unwrap_or(0o644),
+                content: Some(bytes.clone()),
+            }),
+            Content::HostPath(host) => copy(host, &file.path, file.mode, budget, &mut files)?,
+        }
+    }
+    Ok(StepRequest {
+        argv,
+        env: step
+            .env
+            .iter()
+            .map(|(n, v)| (n.clone(), v.clone()))
+            .collect(),
+        workdir: step.workdir.clone(),
+        stdin: step.stdin.clone(),
+        files,
+        timeout: step.timeout,
+        on_failure: step.on_failure,
+    })
+}
+
+/// A file, or a directory with everything below it. Links are not followed: they could lead out of what was
+/// allowed, and are left out; so are sockets, pipes and devices.
+fn copy(
+    host: &Path,
+    inside: &str,
+    mode: Option<u32>,
+    budget: &mut Budget,
+    files: &mut Vec<FileRequest>,
+) -> Result<(), HostFileError> {
+    let failed = |error| HostFileError::Read {
+        path: host.to_owned(),
+        error,
+    };
+    let meta = std::fs::symlink_metadata(host).map_err(failed)?;
+    let kind = meta.file_type();
+    let own_mode = meta.permissions().mode() & 0o777;
+    if kind.is_dir() {
+        files.push(FileRequest {
+            path: inside.into(),
+            mode: own_mode | 0o700,
+            content: None,
+        });
+        for entry in std::fs::read_dir(host).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+                continue;
+            };
+            copy(
+                &entry.path(),
+                &format!("{inside}/{name}"),
+                None,
+                budget,
+                files,
+            )?;
+        }
+    } else if kind.is_file() {
+        let mut content = Vec::new();
+        let file = std::fs::File::open(host).map_err(failed)?;
+        let length = file
+            .take(budget.left + 1)
+            .read_to_end(&mut content)
+            .map_err(failed)? as u64;
+        budget.left = budget
+            .left
+            .checked_sub(length)
+            .ok_or_else(|| HostFileError::TooLarge {
+                path: host.to_owned(),
+                limit_mb: budget.limit_mb,
+            })?;
+        files.push(FileRequest {
+            path: inside.into(),
+            mode: mode.unwrap_or(own_mode),
+            content: Some(content),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! One episode through the pool: lease, run, return.
+
+use super::claim::Pool;
+use super::request::{self, HostFileError};
+use super::slot::{BuildError, SlotLost};
+use crate::spec::episode::Episode;
+use crate::spec::execution::Execution;
+use crate::sys::clock::monotonic_ns;
+use std::time::Duration;
+
+/// What a slot may take beyond the episode's own timeouts before it counts as hung.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// Why an episode was not run to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    HostFile(#[from] HostFileError),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Lost(#[from] SlotLost),
+}
+
+impl Pool {
+    /// Runs an episode in a slot that fits, waiting for one if all are taken. After an error that slot is gone.
+    pub async fn run(&self, episode: &Episode) -> Result<Execution, RunError> {
+        let mut request = if request::reads_host_files(episode) {
+            let owned = episode.clone();
+            let reading = tokio::task::spawn_blocking(move || request::build(&owned));
+            reading
+                .await
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?
+        } else {
+            request::build(episode)?
+        };
+        let mut lease = self.lease(&episode.grants).await?;
+        let limit = episode.steps.iter().map(|s| s.timeout).sum::<Duration>() + SLACK;
+        request.handed_ns = monotonic_ns();
+        let answer = tokio::time::timeout(limit, lease.slot().run(&request)).await;
+        let execution = answer.unwrap_or(Err(SlotLost::Silent))?;
+        lease.end();
+        Ok(execution)
+    }
+}

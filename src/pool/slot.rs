@@ -1,0 +1,148 @@
+//! The runner's end of one slot: whole messages over a non-blocking socket.
+
+use super::process;
+use crate::spec::execution::Execution;
+use crate::spec::policy::{Enforced, Grants};
+use crate::sys::socket;
+use crate::wire::failure::Failure;
+use crate::wire::message::{EpisodeRequest, Reply, Setup};
+use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::Pid;
+use serde::{Serialize, de::DeserializeOwned};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use tokio::io::unix::AsyncFd;
+
+/// A slot that did not do its part; the episode it was running may be tried elsewhere.
+#[derive(Debug, thiserror::Error)]
+pub enum SlotLost {
+    #[error("the slot died")]
+    Died,
+    #[error("{0}")]
+    Refused(Failure),
+    #[error("the slot sent a message that can't be read")]
+    Garbled,
+    #[error("the slot did not answer in time")]
+    Silent,
+}
+
+/// A slot that could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("a slot process could not be started: {0}")]
+    Start(#[from] io::Error),
+    #[error("a sandbox could not be built: {0}")]
+    Lost(#[from] SlotLost),
+}
+
+pub struct Slot {
+    socket: AsyncFd<OwnedFd>,
+    process: Pid,
+    assembler: Assembler,
+    pub grants: Arc<Grants>,
+    pub enforced: Enforced,
+}
+
+impl Slot {
+    /// Starts a slot process and waits until its sandbox is ready.
+    pub async fn build(setup: &Setup, grants: Arc<Grants>) -> Result<Slot, BuildError> {
+        let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
+        fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
+        let process = process::start(setup.slot, theirs)?;
+        let enforced = Enforced {
+            tier: setup.tier,
+            landlock_abi: 0,
+        };
+        let socket = socket::register(ours)?;
+        let mut slot = Slot {
+            socket,
+            process,
+            assembler: Assembler::default(),
+            grants,
+            enforced,
+        };
+        slot.send(setup).await?;
+        match slot.recv::<Reply>().await? {
+            Reply::Ready(enforced) => slot.enforced = enforced,
+            Reply::Refused(failure) => return Err(SlotLost::Refused(failure).into()),
+            Reply::Ended(_) => return Err(SlotLost::Garbled.into()),
+        }
+        Ok(slot)
+    }
+
+    /// Runs one episode. After an error the slot must not be used again.
+    pub async fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, SlotLost> {
+        self.send(request).await?;
+        match self.recv::<Reply>().await? {
+            Reply::Ended(execution) => Ok(*execution),
+            Reply::Refused(failure) => Err(SlotLost::Refused(failure)),
+            Reply::Ready(_) => Err(SlotLost::Garbled),
+        }
+    }
+
+    async fn send<T: Serialize>(&self, message: &T) -> Result<(), SlotLost> {
+        for (header, body) in packets(&encode(message)) {
+            loop {
+                match socket::send(self.socket.get_ref().as_fd(), &header, body, &[]) {
+                    Ok(()) => break,
+                    Err(Errno::EAGAIN) => {
+                        self.socket
+                            .writable()
+                            .await
+                            .map_err(|_| SlotLost::Died)?
+                            .clear_ready();
+                    }
+                    Err(_) => return Err(SlotLost::Died),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn recv<T: DeserializeOwned>(&mut self) -> Result<T, SlotLost> {
+        loop {
+            let mut ready = self.socket.readable().await.map_err(|_| SlotLost::Died)?;
+            match receive_packet(ready.get_inner(), &mut self.assembler) {
+                Ok(Some(message)) => return Ok(message),
+                Ok(None) => {}
+                Err(Received::NotYet) => ready.clear_ready(),
+                Err(Received::Lost(lost)) => return Err(lost),
+            }
+        }
+    }
+}
+
+enum Received {
+    NotYet,
+    Lost(SlotLost),
+}
+
+thread_local! {
+    /// One receive buffer for all slots: packets are taken out of it before the next is received.
+    static BUFFER: std::cell::RefCell<Vec<u8>> = std::cell::RefCell::new(vec![0; PACKET_BYTES]);
+}
+
+fn receive_packet<T: DeserializeOwned>(
+    fd: &OwnedFd,
+    assembler: &mut Assembler,
+) -> Result<Option<T>, Received> {
+    BUFFER.with_borrow_mut(
+        |buffer| match socket::recv(fd.as_fd(), buffer, &mut Vec::new()) {
+            Ok(0) => Err(Received::Lost(SlotLost::Died)),
+            Ok(length) => assembler
+                .push(&buffer[..length])
+                .map_err(|_| Received::Lost(SlotLost::Garbled)),
+            Err(Errno::EAGAIN) => Err(Received::NotYet),
+            Err(_) => Err(Received::Lost(SlotLost::Died)),
+        },
+    )
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        process::end(self.process);
+    }
+}

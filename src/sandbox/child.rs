@@ -1,0 +1,52 @@
+//! What a forked child does between fork and the first instruction of the program. System calls only: it
+//! borrows the zygote's memory (see `sys::fork::vfork`).
+
+use super::ruleset::Ruleset;
+use crate::sys::{exec::Image, socket::replace_stdio};
+use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::{ExitKind, Rlimit};
+use nix::errno::Errno;
+use nix::unistd::{chdir, setsid};
+use std::ffi::CString;
+use std::os::fd::RawFd;
+
+/// Everything a child needs, made ready before the fork.
+pub struct Plan<'a> {
+    pub image: Image,
+    pub workdir: CString,
+    pub stdio: [RawFd; 3],
+    pub rlimits: &'a [Rlimit],
+    pub ruleset: &'a Ruleset,
+}
+
+/// Restricts this process and execs. Returns only when that failed.
+pub fn run(plan: &Plan<'_>) -> ExitKind {
+    match restrict(plan) {
+        Ok(()) => ExitKind::NotExecutable(plan.image.exec() as i32),
+        Err(failure) => ExitKind::Failed(failure),
+    }
+}
+
+fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
+    let failed = |errno: Errno| Failure::new(Stage::Fork, errno as i32);
+    // A session of its own: no controlling terminal, and one step's processes can be told from another's.
+    setsid().map_err(failed)?;
+    replace_stdio(plan.stdio).map_err(failed)?;
+    chdir(plan.workdir.as_c_str()).map_err(|e| Failure::new(Stage::Scratch, e as i32))?;
+    plan.ruleset.enforce()?;
+    for limit in plan.rlimits {
+        set_rlimit(limit).map_err(|e| Failure::new(Stage::Rlimit, e as i32))?;
+    }
+    Ok(())
+}
+
+fn set_rlimit(limit: &Rlimit) -> Result<(), Errno> {
+    let resource = match limit.resource {
+        libc::RLIMIT_CPU => nix::sys::resource::Resource::RLIMIT_CPU,
+        libc::RLIMIT_FSIZE => nix::sys::resource::Resource::RLIMIT_FSIZE,
+        libc::RLIMIT_NOFILE => nix::sys::resource::Resource::RLIMIT_NOFILE,
+        libc::RLIMIT_NPROC => nix::sys::resource::Resource::RLIMIT_NPROC,
+        _ => return Err(Errno::EINVAL),
+    };
+    nix::sys::resource::setrlimit(resource, limit.value, limit.value)
+}

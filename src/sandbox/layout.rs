@@ -1,0 +1,167 @@
+//! What an episode sees of the file tree, as data: which host directories, which files of /etc, which devices,
+//! where it may write, and the environment it starts with.
+
+use crate::spec::policy::Tier;
+
+/// Name, uid and gid of the episode's user inside the namespaces tier.
+pub const USER: &str = "runner";
+pub const INNER_UID: u32 = 1000;
+pub const INNER_GID: u32 = 1000;
+
+/// Host directories that are there for programs to run at all: seen read-only at the same place. Those that are
+/// symbolic links on the host (merged /usr) are symbolic links inside.
+pub const SYSTEM_DIRECTORIES: &[&str] = &[
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix", "/etc",
+];
+
+/// What may be read of /etc: configuration that programs need to start, and nothing that could hold a secret.
+pub const ETC_READABLE: &[&str] = &[
+    "alternatives",
+    "bash.bashrc",
+    "bash_completion.d",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "crypto-policies",
+    "debian_version",
+    "default/locale",
+    "fonts",
+    "gai.conf",
+    "group",
+    "gitconfig",
+    "host.conf",
+    "hostname",
+    "hosts",
+    "inputrc",
+    "java-17-openjdk",
+    "java",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "locale.alias",
+    "locale.conf",
+    "localtime",
+    "login.defs",
+    "lsb-release",
+    "machine-id",
+    "magic",
+    "mailcap",
+    "mime.types",
+    "nsswitch.conf",
+    "OpenCL",
+    "openssl",
+    "os-release",
+    "passwd",
+    "perl",
+    "pki",
+    "profile",
+    "profile.d",
+    "protocols",
+    "python3",
+    "python3.10",
+    "python3.11",
+    "python3.12",
+    "python3.13",
+    "redhat-release",
+    "rpc",
+    "sensors3.conf",
+    "services",
+    "shells",
+    "skel",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "terminfo",
+    "timezone",
+    "vim",
+    "xattr.conf",
+];
+
+/// Character devices: no state, no host data. /dev/tty fails without a terminal, as in a container.
+pub const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Symbolic links of /dev that programs and shells take for granted.
+pub const DEVICE_LINKS: &[(&str, &str)] = &[
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+];
+
+/// Where an episode may write in the namespaces tier; all of it is on the slot's own tmpfs, and /dev/shm is a
+/// second name of `SHARED_MEMORY`. `(path, mode)`, parents first.
+pub const WRITABLE: &[(&str, u32)] = &[
+    ("/workspace", 0o755),
+    ("/tmp", 0o1777),
+    ("/home/runner", 0o755),
+    ("/var/tmp", 0o1777),
+    ("/run", 0o755),
+    (SHARED_MEMORY, 0o1777),
+];
+pub const SHARED_MEMORY: &str = "/var/shm";
+
+/// Other directories of the private root, `(path, mode)`, parents first.
+pub const PLAIN: &[(&str, u32)] = &[
+    ("/home", 0o755),
+    ("/var", 0o755),
+    ("/root", 0o755),
+    ("/proc", 0o555),
+    ("/dev", 0o755),
+];
+
+/// Where the contract's absolute directories are in the landlock tier, which has no root of its own: below the
+/// slot's scratch directory.
+pub const SCRATCH: &[(&str, &str)] = &[
+    ("/workspace", "workspace"),
+    ("/tmp", "tmp"),
+    ("/home/runner", "home"),
+];
+
+/// Single files of /proc that programs read about the machine; all that the landlock tier shows of /proc.
+pub const PROC_READABLE: &[&str] = &[
+    "cpuinfo",
+    "meminfo",
+    "filesystems",
+    "stat",
+    "uptime",
+    "loadavg",
+    "version",
+];
+
+/// The environment every program starts with; an episode's own `env` is laid over it.
+pub fn base_environment(tier: Tier, real: impl Fn(&str) -> String) -> Vec<(String, String)> {
+    let at = |path: &str| match tier {
+        Tier::Namespaces => path.to_owned(),
+        Tier::Landlock => real(path),
+    };
+    vec![
+        (
+            "PATH".into(),
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into(),
+        ),
+        ("HOME".into(), at("/home/runner")),
+        ("LANG".into(), "C.UTF-8".into()),
+        ("TMPDIR".into(), at("/tmp")),
+        ("USER".into(), USER.into()),
+    ]
+}
+
+/// Files of /etc that are the sandbox's own in the namespaces tier.
+pub fn own_etc() -> [(&'static str, String); 4] {
+    [
+        (
+            "passwd",
+            format!(
+                "root:x:0:0:root:/root:/bin/bash\n{USER}:x:{INNER_UID}:{INNER_GID}::/home/runner:/bin/bash\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
+            ),
+        ),
+        (
+            "group",
+            format!("root:x:0:\n{USER}:x:{INNER_GID}:\nnogroup:x:65534:\n"),
+        ),
+        (
+            "hosts",
+            "127.0.0.1 localhost sandbox\n::1 localhost\n".into(),
+        ),
+        ("hostname", "sandbox\n".into()),
+    ]
+}

@@ -1,0 +1,11 @@
+//! Policy → kernel, in two phases: *prepare* (allocates, opens, compiles; once per slot or zygote) and
+//! *enforce* (system calls only; in the forked child of every episode).
+
+pub mod child;
+pub mod layout;
+pub mod namespaces;
+pub mod privileges;
+pub mod root;
+pub mod ruleset;
+pub mod seccomp;
+pub mod syscalls;

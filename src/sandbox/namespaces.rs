@@ -1,0 +1,79 @@
+//! Enters the slot's own namespaces and takes on its uid.
+//!
+//! An ordinary user may map only its own uid, and writes that map itself. Root maps the slot's unprivileged uid,
+//! which takes a process that still has its privileges on the host: a helper forked before the step.
+
+use super::layout::{INNER_GID, INNER_UID};
+use crate::sys::{fork, wait};
+use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::Ids;
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{Gid, Pid, Uid, getpid, pipe, read, setgroups, setresgid, setresuid, write};
+use std::fs;
+
+/// Creates all namespaces of a slot for this process; its next child is PID 1 of the new PID namespace.
+/// The uid is still the runner's afterwards: see [`change_ids`].
+pub fn enter(ids: &Ids) -> Result<(), Failure> {
+    let failed = |errno: Errno| Failure::new(Stage::Namespaces, errno as i32);
+    let all = CloneFlags::CLONE_NEWUSER
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWCGROUP;
+    if !ids.change {
+        unshare(all).map_err(failed)?;
+        return write_maps("self", ids).map_err(|e| Failure::new(Stage::MapIds, e as i32));
+    }
+    let parent = getpid();
+    let (go, unshared) = pipe().map_err(failed)?;
+    let Some(helper) = fork::fork().map_err(|e| Failure::new(Stage::Fork, e as i32))? else {
+        drop(unshared);
+        let ready = read(&go, &mut [0]);
+        let result = if ready == Ok(1) {
+            write_maps(&parent.to_string(), ids)
+        } else {
+            Ok(())
+        };
+        fork::exit_now(result.err().map_or(0, |e| e as i32));
+    };
+    let result = unshare(all).map_err(failed);
+    if result.is_ok() {
+        write(&unshared, &[1]).map_err(failed)?;
+    }
+    drop(unshared);
+    let mapped = reap_helper(helper);
+    result.and(mapped)
+}
+
+fn reap_helper(helper: Pid) -> Result<(), Failure> {
+    match wait::wait(Some(helper)).map(|reaped| reaped.how) {
+        Ok(wait::How::Exited(0)) => Ok(()),
+        Ok(wait::How::Exited(errno)) => Err(Failure::new(Stage::MapIds, errno)),
+        _ => Err(Failure::new(Stage::MapIds, 0)),
+    }
+}
+
+/// Takes on the slot's uid and gid; capabilities in the user namespace stay. For root in either tier.
+pub fn change_ids(uid: u32, gid: u32) -> Result<(), Failure> {
+    let failed = |errno: Errno| Failure::new(Stage::ChangeIds, errno as i32);
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    setgroups(&[]).map_err(failed)?;
+    setresgid(gid, gid, gid).map_err(failed)?;
+    setresuid(uid, uid, uid).map_err(failed)
+}
+
+fn write_maps(pid: &str, ids: &Ids) -> Result<(), Errno> {
+    let put = |name: &str, text: String| {
+        fs::write(format!("/proc/{pid}/{name}"), text)
+            .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))
+    };
+    if !ids.change {
+        // Without this an unprivileged gid_map is refused (user_namespaces(7)).
+        put("setgroups", "deny".into())?;
+    }
+    put("uid_map", format!("{INNER_UID} {} 1", ids.uid))?;
+    put("gid_map", format!("{INNER_GID} {} 1", ids.gid))
+}

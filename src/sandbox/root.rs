@@ -1,0 +1,283 @@
+//! Builds the private root of a slot in the namespaces tier: a tmpfs with the host's system directories bound
+//! read-only into it, the slot's own /proc and /dev, and the paths that were granted.
+
+use super::layout;
+use crate::spec::limits::Limits;
+use crate::spec::policy::Grants;
+use crate::sys::mount::{MountAttributes, restrict};
+use crate::wire::failure::{Failure, Stage};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+use nix::unistd::{chdir, pivot_root, sethostname};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// Where the host's root is seen while the private one is being built.
+const HOST: &str = "/.host";
+const NONE: Option<&str> = None;
+/// Smallest share of the disk limit a file takes: its inode. Bounds how many files an episode can make.
+const BYTES_PER_INODE: u64 = 2048;
+
+/// The granted paths, opened while the process may still reach them.
+pub struct OpenGrants {
+    paths: Vec<(PathBuf, OwnedFd, bool)>,
+}
+
+impl OpenGrants {
+    /// To be called inside the new mount namespace, but with the runner's uid: a path below a directory that only
+    /// the runner may enter can be granted too.
+    pub fn open(grants: &Grants) -> Result<Self, Failure> {
+        let all = grants
+            .readable
+            .iter()
+            .map(|p| (p, false))
+            .chain(grants.writable.iter().map(|p| (p, true)));
+        let mut paths = Vec::new();
+        for (i, (path, writable)) in all.enumerate() {
+            let fd = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(|e| {
+                Failure {
+                    stage: Stage::GrantedPath,
+                    errno: e as i32,
+                    index: i as u16 + 1,
+                }
+            })?;
+            paths.push((path.clone(), fd, writable));
+        }
+        Ok(OpenGrants { paths })
+    }
+}
+
+/// Mount options of the slot's tmpfs for a disk limit.
+pub fn tmpfs_options(disk_bytes: u64) -> String {
+    format!(
+        "size={disk_bytes},nr_inodes={},mode=0755",
+        inodes(disk_bytes)
+    )
+}
+
+fn inodes(disk_bytes: u64) -> u64 {
+    (disk_bytes / BYTES_PER_INODE).max(1024)
+}
+
+/// Sets the disk limit of the running slot.
+pub fn resize(disk_bytes: u64) -> Result<(), Failure> {
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let options = format!("size={disk_bytes},nr_inodes={}", inodes(disk_bytes));
+    mount(NONE, "/", NONE, flags, Some(options.as_str()))
+        .map_err(|e| Failure::new(Stage::ResizeDisk, e as i32))
+}
+
+/// Builds the root and moves this process, and every process of its mount namespace, into it. To be called as
+/// PID 1 of the slot, with the slot's uid and all capabilities in its user namespace.
+pub fn build(grants: OpenGrants) -> Result<(), Failure> {
+    private_root().map_err(|e| Failure::new(Stage::PrivateRoot, e))?;
+    for (i, directory) in layout::SYSTEM_DIRECTORIES.iter().enumerate() {
+        system_directory(directory).map_err(|e| Failure {
+            stage: Stage::SystemDirectory,
+            errno: e,
+            index: i as u16 + 1,
+        })?;
+    }
+    own_etc().map_err(|e| Failure {
+        stage: Stage::SystemDirectory,
+        errno: e,
+        index: 0,
+    })?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("proc"), "/proc", Some("proc"), flags, NONE)
+        .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
+    devices().map_err(|e| Failure::new(Stage::Devices, e))?;
+    for (i, (path, fd, writable)) in grants.paths.iter().enumerate() {
+        granted(path, fd, *writable).map_err(|e| Failure {
+            stage: Stage::GrantedPath,
+            errno: e,
+            index: i as u16 + 1,
+        })?;
+    }
+    drop(grants);
+    leave_host().map_err(|e| Failure::new(Stage::PrivateRoot, e))
+}
+
+fn private_root() -> Result<(), i32> {
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).map_err(raw)?;
+    // Any directory will do: pivot_root uncovers it again.
+    let base = ["/tmp", "/run", "/var", "/proc"]
+        .into_iter()
+        .find(|p| Path::new(p).is_dir())
+        .unwrap_or("/tmp");
+    let options = tmpfs_options(Limits::default().disk_bytes);
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(
+        Some("slot"),
+        base,
+        Some("tmpfs"),
+        flags,
+        Some(options.as_str()),
+    )
+    .map_err(raw)?;
+    chdir(base).map_err(raw)?;
+    directory(Path::new("./.host"), 0o700)?;
+    pivot_root(".", "./.host").map_err(raw)?;
+    chdir("/").map_err(raw)?;
+    for (path, mode) in layout::PLAIN.iter().chain(layout::WRITABLE) {
+        directory(Path::new(path), *mode)?;
+    }
+    sethostname("sandbox").map_err(raw)
+}
+
+fn system_directory(path: &str) -> Result<(), i32> {
+    let host = Path::new(HOST).join(&path[1..]);
+    match fs::symlink_metadata(&host) {
+        Ok(meta) if meta.is_symlink() => {
+            symlink(fs::read_link(&host).map_err(io_errno)?, path).map_err(io_errno)
+        }
+        Ok(meta) if meta.is_dir() => {
+            directory(Path::new(path), 0o755)?;
+            bind(
+                &host,
+                Path::new(path),
+                MountAttributes {
+                    read_only: true,
+                    no_devices: true,
+                },
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Lays the sandbox's own passwd, group, hosts and hostname over the host's.
+fn own_etc() -> Result<(), i32> {
+    directory(Path::new("/.etc"), 0o755)?;
+    for (name, text) in layout::own_etc() {
+        let (own, seen) = (Path::new("/.etc").join(name), Path::new("/etc").join(name));
+        if seen.exists() {
+            fs::write(&own, text).map_err(io_errno)?;
+            bind(
+                &own,
+                &seen,
+                MountAttributes {
+                    read_only: true,
+                    no_devices: true,
+                },
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn devices() -> Result<(), i32> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    mount(
+        Some("dev"),
+        "/dev",
+        Some("tmpfs"),
+        flags,
+        Some("size=64k,nr_inodes=64,mode=0755"),
+    )
+    .map_err(raw)?;
+    for name in layout::DEVICES {
+        let (host, own) = (
+            Path::new(HOST).join("dev").join(name),
+            Path::new("/dev").join(name),
+        );
+        fs::write(&own, "").map_err(io_errno)?;
+        bind(
+            &host,
+            &own,
+            MountAttributes {
+                read_only: false,
+                no_devices: false,
+            },
+        )?;
+    }
+    for (name, target) in layout::DEVICE_LINKS {
+        symlink(target, Path::new("/dev").join(name)).map_err(io_errno)?;
+    }
+    directory(Path::new("/dev/pts"), 0o755)?;
+    let options = Some("newinstance,ptmxmode=0666,mode=0620");
+    mount(
+        Some("devpts"),
+        "/dev/pts",
+        Some("devpts"),
+        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        options,
+    )
+    .map_err(raw)?;
+    directory(Path::new("/dev/shm"), 0o1777)?;
+    bind(
+        Path::new(layout::SHARED_MEMORY),
+        Path::new("/dev/shm"),
+        MountAttributes {
+            read_only: false,
+            no_devices: true,
+        },
+    )?;
+    let read_only = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    mount(NONE, "/dev", NONE, read_only, NONE).map_err(raw)
+}
+
+fn granted(path: &Path, fd: &OwnedFd, writable: bool) -> Result<(), i32> {
+    let source = PathBuf::from(format!("{HOST}/proc/self/fd/{}", fd.as_raw_fd()));
+    if fs::metadata(&source).map_err(io_errno)?.is_dir() {
+        directory(path, 0o755)?;
+    } else {
+        if let Some(parent) = path.parent() {
+            directory(parent, 0o755)?;
+        }
+        if !path.exists() {
+            fs::write(path, "").map_err(io_errno)?;
+        }
+    }
+    bind(
+        &source,
+        path,
+        MountAttributes {
+            read_only: !writable,
+            no_devices: true,
+        },
+    )
+}
+
+fn leave_host() -> Result<(), i32> {
+    umount2(HOST, MntFlags::MNT_DETACH).map_err(raw)?;
+    fs::remove_dir(HOST).map_err(io_errno)
+}
+
+fn bind(source: &Path, target: &Path, attributes: MountAttributes) -> Result<(), i32> {
+    mount(
+        Some(source),
+        target,
+        NONE,
+        MsFlags::MS_BIND | MsFlags::MS_REC,
+        NONE,
+    )
+    .map_err(raw)?;
+    restrict(target, attributes).map_err(raw)
+}
+
+/// Makes a directory and its parents, whatever the umask is; an existing one is left as it is.
+fn directory(path: &Path, mode: u32) -> Result<(), i32> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .map_err(io_errno)?;
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io_errno)
+}
+
+fn raw(errno: Errno) -> i32 {
+    errno as i32
+}
+
+fn io_errno(error: io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
+}

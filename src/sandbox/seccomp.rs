@@ -1,0 +1,128 @@
+//! Compiles the syscall policy to BPF and installs it. Done once per zygote; its children inherit the filter.
+//!
+//! Two filters are stacked, because a filter has one answer for all it denies. The first gives ENOSYS for the
+//! calls in [`syscalls::UNAVAILABLE`], so that programs and libraries fall back as they would on an older
+//! kernel. The second is the allow-list: whatever it does not name is EPERM; it lets the first one's calls pass,
+//! and the stricter answer of the two counts (seccomp(2)). It has to come last, because it denies seccomp.
+
+use super::syscalls::{self, Allow, Argument, Check, UNAVAILABLE};
+use crate::spec::policy::Tier;
+use crate::wire::failure::{Failure, Stage};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Op, SeccompCondition,
+    SeccompFilter, SeccompRule, TargetArch, apply_filter,
+};
+use std::collections::BTreeMap;
+
+/// Filters ready to be installed.
+pub struct Filters {
+    allow: BpfProgram,
+    unavailable: BpfProgram,
+}
+
+impl Filters {
+    /// Compiles the policy of a tier. Fails only on a table that seccompiler refuses.
+    pub fn compile(tier: Tier) -> Result<Self, seccompiler::Error> {
+        let arch: TargetArch = std::env::consts::ARCH.try_into()?;
+        let mut allowed: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+        for entry in syscalls::allowed().filter(|entry| entry.tiers.contains(tier)) {
+            allowed.insert(entry.syscall, rules(&entry.allow)?);
+        }
+        let unavailable: BTreeMap<_, _> = UNAVAILABLE
+            .iter()
+            .map(|&(call, _)| (call, vec![]))
+            .collect();
+        allowed.extend(unavailable.clone());
+        let errno = |e: i32| SeccompAction::Errno(e as u32);
+        let allow = SeccompFilter::new(allowed, errno(libc::EPERM), SeccompAction::Allow, arch)?;
+        let unavailable =
+            SeccompFilter::new(unavailable, SeccompAction::Allow, errno(libc::ENOSYS), arch)?;
+        Ok(Filters {
+            allow: allow.try_into()?,
+            unavailable: unavailable.try_into()?,
+        })
+    }
+
+    /// Installs both on this thread, for good. Needs `no_new_privs`.
+    pub fn install(&self) -> Result<(), Failure> {
+        for program in [&self.unavailable, &self.allow] {
+            apply_filter(program).map_err(|error| {
+                let errno = match error {
+                    seccompiler::Error::Prctl(e) | seccompiler::Error::Seccomp(e) => {
+                        e.raw_os_error()
+                    }
+                    _ => None,
+                };
+                Failure::new(Stage::Seccomp, errno.unwrap_or(0))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn rules(allow: &Allow) -> Result<Vec<SeccompRule>, seccompiler::Error> {
+    let alternatives: &[&[Argument]] = match allow {
+        // No rule at all means that the call matches whatever its arguments are.
+        Allow::Always => return Ok(vec![]),
+        Allow::When(alternatives) => alternatives,
+    };
+    let rule = |arguments: &&[Argument]| {
+        let conditions = arguments.iter().map(condition).collect::<Result<_, _>>()?;
+        Ok(SeccompRule::new(conditions)?)
+    };
+    alternatives.iter().map(rule).collect()
+}
+
+fn condition(argument: &Argument) -> Result<SeccompCondition, seccompiler::Error> {
+    // All checked arguments are ints to the kernel: comparing 32 bits leaves no variant with high bits set.
+    let (op, value) = match argument.check {
+        Check::Is(value) => (Op::Eq, value),
+        Check::Not(value) => (Op::Ne, value),
+        Check::NoneOf(bits) => (Op::MaskedEq(bits as u64), 0),
+        Check::Masked(bits, value) => (Op::MaskedEq(bits as u64), value),
+    };
+    Ok(SeccompCondition::new(
+        argument.index,
+        Length::Dword,
+        op,
+        value as u64,
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_compiles_for_both_tiers() {
+        for tier in [Tier::Namespaces, Tier::Landlock] {
+            let filters = Filters::compile(tier).unwrap();
+            assert!(
+                filters.allow.len() > 200,
+                "{} instructions",
+                filters.allow.len()
+            );
+        }
+    }
+
+    #[test]
+    fn no_call_is_both_unconditionally_allowed_and_unavailable() {
+        for (syscall, _) in UNAVAILABLE {
+            assert!(
+                syscalls::allowed().all(|entry| entry.syscall != *syscall),
+                "{syscall}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_entry_has_a_reason_and_stands_once() {
+        for tier in [Tier::Namespaces, Tier::Landlock] {
+            let mut seen = std::collections::BTreeSet::new();
+            for entry in syscalls::allowed().filter(|entry| entry.tiers.contains(tier)) {
+                assert!(!entry.reason.is_empty());
+                assert!(seen.insert(entry.syscall), "{} stands twice", entry.syscall);
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What the scheduler needs of the world: somebody who runs an episode. The pool is one; tests have another.
+
+use crate::pool::{HostFileError, Pool, RunError};
+use crate::spec::episode::Episode;
+use crate::spec::execution::Execution;
+
+/// Why an episode was not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotRun {
+    /// Our side failed; another attempt may succeed.
+    Infra(String),
+    /// The episode asks for something that can't be done; another attempt would not help.
+    Spec(String),
+}
+
+pub trait Executor {
+    /// Runs an episode to its end. Dropping the future ends the episode.
+    fn execute(&self, episode: &Episode) -> impl Future<Output = Result<Execution, NotRun>>;
+}
+
+impl Executor for Pool {
+    async fn execute(&self, episode: &Episode) -> Result<Execution, NotRun> {
+        self.run(episode).await.map_err(|error| match error {
+            RunError::HostFile(HostFileError::TooLarge { .. }) => {
+                NotRun::Spec(format!("{}: files: {error}", episode.origin))
+            }
+            other => NotRun::Infra(other.to_string()),
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! Where finished episodes go: result lines, figures, and what people see on stderr.
+//!
+//! ```text
+//!  scheduler ──Outcome──▶ Statistics ──▶ Report ──▶ summary (stderr), StatsFile (--stats)
+//!      │                      └────────▶ Progress (every 100 ms)
+//!      └──(Place), Outcome──▶ Sink ══bounded channel══▶ thread "sink" ──whole lines──▶ Destination
+//! ```
+//!
+//! The scheduler never waits for a disk or a pipe: it hands an outcome to the [`Sink`] and goes on,
+//! until the channel is full, which is how a slow reader slows the run down instead of filling memory.
+//! [`open_output`] decides, before anything runs, whether a file may be written and what it already holds.
+
+mod counts;
+mod destination;
+mod done;
+mod failure;
+mod ordered;
+mod progress;
+mod report;
+mod resume;
+mod scan;
+mod stats;
+mod stats_file;
+mod summary;
+mod usage;
+mod writer;
+
+pub use counts::Counts;
+pub use destination::{Destination, Written};
+pub use done::DoneIds;
+pub use failure::SinkError;
+pub use ordered::{Place, Window};
+pub use progress::{Progress, ProgressMode};
+pub use report::{Ending, Percentiles, PhaseReport, Report, StartReport, Startup};
+pub use resume::{OpenError, Opened, open_output};
+pub use stats::Statistics;
+pub use stats_file::{StatsFile, StatsFileError};
+pub use usage::Usage;
+pub use writer::{Abandoner, Sink};
+
+#[cfg(test)]
+mod testing;

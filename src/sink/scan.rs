@@ -1,0 +1,166 @@
+//! Reads an existing results file, line by line, without holding it.
+//!
+//! Three things may be wrong with a results file: its last line is torn (the runner was killed or the
+//! machine lost power; it is cut off), it holds `infra_error` results (they are dropped, those
+//! episodes run again), or it is no results file at all (refused, nothing is touched). Only an end
+//! that looks like the beginning of a result counts as torn, so that a stray `--output` never eats
+//! the last line of something else.
+
+use super::counts::Counts;
+use super::done::{Builder, DoneIds};
+use crate::spec::outcome::Status;
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::io::{self, BufRead};
+use std::ops::Range;
+
+/// How every result line begins.
+const BEGINNING: &[u8] = b"{\"id\":\"";
+
+/// What a results file holds.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// Ids with a verdict other than `infra_error`.
+    pub done: DoneIds,
+    /// The lines that stay, by status.
+    pub kept: Counts,
+    /// Byte ranges of the `infra_error` lines.
+    pub infra: Vec<Range<u64>>,
+    /// Length of the file without its torn end.
+    pub whole_bytes: u64,
+    /// Length of the torn end.
+    pub torn_bytes: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum ScanError {
+    Io(io::Error),
+    /// This line (1-based) is not a result.
+    NotAResult {
+        line: u64,
+    },
+}
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    status: Status,
+}
+
+/// Reads all of `input`, a file of result lines.
+pub(super) fn scan(mut input: impl BufRead) -> Result<Scan, ScanError> {
+    let mut scan = Scan::default();
+    let mut done = Builder::default();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let length = input.read_until(b'\n', &mut line).map_err(ScanError::Io)? as u64;
+        if length == 0 {
+            break;
+        }
+        let range = scan.whole_bytes..scan.whole_bytes + length;
+        let whole = line.last() == Some(&b'\n');
+        match serde_json::from_slice::<Line>(&line) {
+            Ok(result) if whole && result.status == Status::InfraError => {
+                scan.infra.push(range.clone())
+            }
+            Ok(result) if whole => {
+                done.add(&result.id);
+                scan.kept.add(result.status);
+            }
+            _ if whole && line.trim_ascii().is_empty() => {}
+            _ => {
+                let last = !whole || input.fill_buf().map_err(ScanError::Io)?.is_empty();
+                if !last || !looks_torn(&line) {
+                    return Err(ScanError::NotAResult { line: number });
+                }
+                scan.torn_bytes = length;
+                break;
+            }
+        }
+        scan.whole_bytes = range.end;
+    }
+    scan.done = done.build();
+    Ok(scan)
+}
+
+/// Whether this can be what a crash left of a result: its beginning, or blocks that were never filled.
+fn looks_torn(line: &[u8]) -> bool {
+    let common = line.len().min(BEGINNING.len());
+    line[..common] == BEGINNING[..common] || line.iter().all(|&b| b == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::outcome;
+    use super::*;
+
+    fn lines(results: &[(&str, Status)]) -> String {
+        let line = |(id, status): &(&str, Status)| {
+            serde_json::to_string(&outcome(id, *status)).unwrap() + "\n"
+        };
+        results.iter().map(line).collect()
+    }
+
+    #[test]
+    fn verdicts_are_done_and_infra_errors_are_not() {
+        let text = lines(&[
+            ("a", Status::Ok),
+            ("b \"ü\n", Status::Timeout),
+            ("c", Status::InfraError),
+        ]);
+        let scan = scan(text.as_bytes()).unwrap();
+        assert!(
+            scan.done.contains("a") && scan.done.contains("b \"ü\n") && !scan.done.contains("c")
+        );
+        assert_eq!((scan.kept.total(), scan.kept.get(Status::Timeout)), (2, 1));
+        assert!(
+            text[scan.infra[0].start as usize..scan.infra[0].end as usize].contains("infra_error")
+        );
+        assert_eq!((scan.whole_bytes, scan.torn_bytes), (text.len() as u64, 0));
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_keeps_exactly_its_whole_lines() {
+        let text = lines(&[("a", Status::Ok), ("b", Status::Failed)]);
+        let first = text.find('\n').unwrap() + 1;
+        for cut in 0..text.len() {
+            let scan = scan(&text.as_bytes()[..cut]).unwrap();
+            let whole = if cut < first { 0 } else { first };
+            assert_eq!(scan.whole_bytes, whole as u64, "cut at {cut}");
+            assert_eq!(scan.torn_bytes, (cut - whole) as u64, "cut at {cut}");
+            assert_eq!(scan.done.len(), usize::from(cut >= first));
+        }
+    }
+
+    #[test]
+    fn a_last_line_that_was_never_filled_is_torn() {
+        for end in ["\0\0\0\0", "{\"id\":\"b\",\"sta\0\0\n"] {
+            let text = lines(&[("a", Status::Ok)]) + end;
+            let scan = scan(text.as_bytes()).unwrap();
+            assert_eq!((scan.done.len(), scan.torn_bytes), (1, end.len() as u64));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_results_file_is_refused_with_its_line() {
+        let good = lines(&[("a", Status::Ok)]);
+        for (text, at) in [
+            ("dear diary\n".to_owned(), 1),
+            ("dear diary".to_owned(), 1),
+            (format!("{good}[1]\n"), 2),
+            (format!("{good}{{\"id\":\"b\"}}\n{good}"), 2),
+            (
+                format!("{good}{{\"id\":\"b\",\"status\":\"great\"}}\n{good}"),
+                2,
+            ),
+        ] {
+            let error = scan(text.as_bytes()).unwrap_err();
+            assert!(
+                matches!(error, ScanError::NotAResult { line } if line == at),
+                "{text:?}: {error:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The end of an episode: kill all of it, wipe what it wrote, prove that nothing is left.
+//!
+//! The proof compares the sandbox with what it was when it was built: no process, no System V object, the same
+//! inodes and bytes in use, and every directory of ours untouched or put back. When it fails the slot ends
+//! itself; a new one costs about a millisecond.
+
+use super::census::Census;
+use super::remove::remove;
+use super::space::Space;
+use crate::spec::policy::Tier;
+use crate::sys::{clock::monotonic_ns, sysv, wait};
+use crate::wire::failure::{Failure, Stage};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::statfs::statfs;
+use nix::unistd::Pid;
+use std::collections::BTreeSet;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// How long killed processes may take to be gone.
+const PATIENCE_NS: u64 = 5_000_000_000;
+
+/// One of our own directories as it was when it was last known to be clean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Mark {
+    path: PathBuf,
+    inode: u64,
+    mode: u32,
+    /// Any change of the directory or its entries moves it (inode(7)).
+    changed: (i64, i64),
+}
+
+/// What the sandbox looks like when it is clean.
+pub struct Cleaner {
+    tier: Tier,
+    root: PathBuf,
+    /// Everything that is ours below the root.
+    own: BTreeSet<PathBuf>,
+    marks: Vec<Mark>,
+    inodes: u64,
+    blocks: u64,
+}
+
+fn failed(errno: i32) -> Failure {
+    Failure::new(Stage::Clean, errno)
+}
+
+impl Cleaner {
+    /// Takes the freshly built sandbox as the measure of clean.
+    pub fn new(space: &Space) -> Result<Self, Failure> {
+        let baseline =
+            |e: std::io::Error| Failure::new(Stage::Baseline, e.raw_os_error().unwrap_or(0));
+        let root = space.root_path().to_owned();
+        let device = fs::symlink_metadata(&root).map_err(baseline)?.dev();
+        let mut own = BTreeSet::new();
+        let mut marks = vec![mark(&root).map_err(baseline)?];
+        let mut open = vec![root.clone()];
+        while let Some(directory) = open.pop() {
+            for entry in fs::read_dir(&directory).map_err(baseline)? {
+                let path = entry.map_err(baseline)?.path();
+                let meta = fs::symlink_metadata(&path).map_err(baseline)?;
+                if meta.is_dir() && meta.dev() == device {
+                    marks.push(mark(&path).map_err(baseline)?);
+                    open.push(path.clone());
+                }
+                own.insert(path);
+            }
+        }
+        let mut cleaner = Cleaner {
+            tier: space.tier,
+            root,
+            own,
+            marks,
+            inodes: 0,
+            blocks: 0,
+        };
+        (cleaner.inodes, cleaner.blocks) = cleaner.in_use()?;
+        Ok(cleaner)
+    }
+
+    /// Sends SIGKILL to every process of the episode once, and reaps what is ours to reap.
+    pub fn kill_programs(&self, census: &Census) -> Result<u64, Failure> {
+        self.signal_all(census);
+        Ok(reap_ended().0)
+    }
+
+    /// Ends every process of the episode. Returns the CPU time of those that nobody had waited for, in
+    /// microseconds.
+    pub fn kill_all(&self, census: &Census) -> Result<u64, Failure> {
+        let deadline = monotonic_ns() + PATIENCE_NS;
+        let mut cpu_us = 0;
+        loop {
+            self.signal_all(census);
+            let (reaped_us, waiting) = reap_ended();
+            cpu_us += reaped_us;
+            let gone = match self.tier {
+                Tier::Namespaces => !waiting && kill(Pid::from_raw(-1), None) == Err(Errno::ESRCH),
+                Tier::Landlock => census.processes().is_empty(),
+            };
+            if gone {
+                return Ok(cpu_us);
+            }
+            if monotonic_ns() > deadline {
+                return Err(failed(libc::ETIMEDOUT));
+            }
+            std::thread::sleep(std::time::Duration::from_micros(200));
+        }
+    }
+
+    fn signal_all(&self, census: &Census) {
+        match self.tier {
+            // As PID 1: everything in the namespace but us, at one instant, however fast it forks (kill(2)).
+            Tier::Namespaces => drop(kill(Pid::from_raw(-1), Signal::SIGKILL)),
+            Tier::Landlock => {
+                for pid in census.processes() {
+                    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+                }
+            }
+        }
+    }
+
+    /// Removes what the episode left and proves that nothing of it is there any more.
+    pub fn wipe(&mut self) -> Result<(), Failure> {
+        if self.tier == Tier::Namespaces && sysv::usage().objects > 0 {
+            return Err(failed(libc::EBUSY));
+        }
+        if self.is_untouched()? {
+            return Ok(());
+        }
+        for at in 0..self.marks.len() {
+            if !self.marks[at].holds() {
+                self.restore(at)
+                    .map_err(|e| failed(e.raw_os_error().unwrap_or(0)))?;
+            }
+        }
+        if self.is_untouched()? {
+            Ok(())
+        } else {
+            Err(failed(libc::ENOTEMPTY))
+        }
+    }
+
+    fn is_untouched(&self) -> Result<bool, Failure> {
+        Ok(self.marks.iter().all(Mark::holds) && self.in_use()? == (self.inodes, self.blocks))
+    }
+
+    /// Puts one of our directories back: its entries, its mode, no extended attributes.
+    fn restore(&mut self, at: usize) -> std::io::Result<()> {
+        let path = self.marks[at].path.clone();
+        let found = fs::symlink_metadata(&path)?;
+        if found.ino() != self.marks[at].inode || has_attributes(&path)? {
+            return Err(std::io::Error::from_raw_os_error(libc::ESTALE));
+        }
+        fs::set_permissions(&path, Permissions::from_mode(self.marks[at].mode))?;
+        for entry in fs::read_dir(&path)? {
+            let entry = entry?.path();
+            if !self.own.contains(&entry) {
+                remove(&entry)?;
+            }
+        }
+        self.marks[at] = mark(&path)?;
+        Ok(())
+    }
+
+    /// Inodes and blocks in use. The landlock tier shares its file system with the host: nothing to compare.
+    fn in_use(&self) -> Result<(u64, u64), Failure> {
+        if self.tier == Tier::Landlock {
+            return Ok((0, 0));
+        }
+        let now = statfs(&self.root).map_err(|e| failed(e as i32))?;
+        Ok((
+            now.files() - now.files_free(),
+            now.blocks() - now.blocks_free(),
+        ))
+    }
+}
+
+/// Reaps what has ended: its CPU time in microseconds, and whether children are left.
+fn reap_ended() -> (u64, bool) {
+    let mut cpu_us = 0;
+    loop {
+        match wait::try_wait() {
+            Ok(Some(reaped)) => cpu_us += reaped.cpu_us,
+            Ok(None) => return (cpu_us, true),
+            Err(_) => return (cpu_us, false),
+        }
+    }
+}
+
+impl Mark {
+    fn holds(&self) -> bool {
+        mark(&self.path).is_ok_and(|now| now == *self)
+    }
+}
+
+fn mark(path: &Path) -> std::io::Result<Mark> {
+    let meta = fs::symlink_metadata(path)?;
+    Ok(Mark {
+        path: path.to_owned(),
+        inode: meta.ino(),
+        mode: meta.mode() & 0o7777,
+        changed: (meta.ctime(), meta.ctime_nsec()),
+    })
+}
+
+fn has_attributes(path: &Path) -> std::io::Result<bool> {
+    crate::sys::xattr::any(path).or_else(|errno| match errno {
+        Errno::EOPNOTSUPP => Ok(false),
+        _ => Err(errno.into()),
+    })
+}

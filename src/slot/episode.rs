@@ -1,0 +1,218 @@
+//! One episode: its steps in order, then the end of everything it left.
+
+use super::capture::Capture;
+use super::census::Census;
+use super::clean::Cleaner;
+use super::collect::collect;
+use super::link::Link;
+use super::space::Space;
+use super::stage::{NotPlaced, Stage as Placing};
+use super::step::{self, Order, Surroundings};
+use crate::sandbox::{layout, root};
+use crate::spec::episode::{Capture as Mode, OnFailure};
+use crate::spec::execution::{End, Execution, Start, StepExecution};
+use crate::spec::limits::Limits;
+use crate::spec::policy::{Enforced, Tier};
+use crate::sys::clock::monotonic_ns;
+use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::{EpisodeRequest, Launch, Rlimit, StepRequest};
+use nix::sys::signalfd::SignalFd;
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+
+/// A built slot, as init sees it.
+pub struct Slot {
+    pub enforced: Enforced,
+    pub runner: Link,
+    pub zygote: Link,
+    pub space: Space,
+    pub census: Census,
+    pub cleaner: Cleaner,
+    pub children: SignalFd,
+    pub null: OwnedFd,
+    pub disk_bytes: u64,
+    /// Processes of the slot that count against RLIMIT_NPROC of its uid.
+    pub own_processes: u32,
+    /// Kills by the host's out-of-memory killer since boot, as last seen.
+    pub oom_kills: u64,
+}
+
+impl Slot {
+    /// Runs one episode. An error means that the slot can't be trusted any more.
+    pub fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, Failure> {
+        let received_ns = monotonic_ns();
+        if self.enforced.tier == Tier::Namespaces && request.limits.disk_bytes != self.disk_bytes {
+            root::resize(request.limits.disk_bytes)?;
+            self.disk_bytes = request.limits.disk_bytes;
+        }
+        let mut steps = Vec::with_capacity(request.steps.len());
+        let mut background = Vec::new();
+        let mut orphans_cpu_us = 0;
+        let mut extra = Vec::new();
+        for (i, step) in request.steps.iter().enumerate() {
+            let more = i + 1 < request.steps.len() && step.on_failure == OnFailure::Continue;
+            let done = self.step(
+                request,
+                step,
+                more,
+                &mut extra,
+                &mut background,
+                &mut orphans_cpu_us,
+            )?;
+            let stop = done.end != End::Exited(0) && step.on_failure == OnFailure::Stop;
+            steps.push(done);
+            if stop {
+                break;
+            }
+        }
+        orphans_cpu_us += self.cleaner.kill_all(&self.census)?;
+        if let Some(last) = steps.last_mut() {
+            last.cpu_us += orphans_cpu_us;
+        }
+        drop(background);
+        let collected = match request.collect.as_slice() {
+            [] => Vec::new(),
+            patterns => collect(&self.space, &request.workdir, patterns),
+        };
+        self.cleaner.wipe()?;
+        Ok(Execution {
+            enforced: self.enforced,
+            steps,
+            collected,
+            handed_ns: request.handed_ns,
+            received_ns,
+            cleaned_ns: monotonic_ns(),
+        })
+    }
+
+    fn step(
+        &mut self,
+        request: &EpisodeRequest,
+        step: &StepRequest,
+        alone: bool,
+        extra: &mut Vec<String>,
+        background: &mut Vec<OwnedFd>,
+        orphans_cpu_us: &mut u64,
+    ) -> Result<StepExecution, Failure> {
+        let mut placing = Placing::new(&self.space);
+        let placed = placing
+            .workdir(&step.workdir)
+            .and_then(|()| step.files.iter().try_for_each(|f| placing.file(f)));
+        extra.extend(placing.into_extra());
+        if let Err(NotPlaced { path, errno }) = placed {
+            return Ok(never_ran(End::NotPrepared {
+                path,
+                errno: errno as i32,
+            }));
+        }
+        let launch = Launch {
+            argv: step.argv.clone(),
+            env: self.environment(step),
+            workdir: self
+                .space
+                .real(&step.workdir)
+                .to_string_lossy()
+                .into_owned(),
+            rlimits: self.rlimits(&request.limits),
+            writable: extra.clone(),
+        };
+        let order = Order {
+            launch,
+            limits: &request.limits,
+            capture: Capture::new(request.capture, request.limits.output_bytes),
+            split: request.capture == Mode::Split,
+            stdin: &step.stdin,
+            timeout: step.timeout,
+            alone,
+            prepared_ns: monotonic_ns(),
+        };
+        let mut around = Surroundings {
+            tier: self.enforced.tier,
+            runner: &self.runner,
+            zygote: &mut self.zygote,
+            census: &self.census,
+            cleaner: &self.cleaner,
+            children: &self.children,
+            null: &self.null,
+            root: self.space.root_path(),
+            background,
+            orphans_cpu_us,
+        };
+        let done = step::run(&mut around, order)?;
+        self.check_host_memory(&done)?;
+        Ok(done)
+    }
+
+    /// A program that the host's out-of-memory killer ended did nothing wrong: that is ours to retry.
+    fn check_host_memory(&mut self, done: &StepExecution) -> Result<(), Failure> {
+        if !matches!(done.end, End::Signaled(libc::SIGKILL) | End::Exited(137)) {
+            return Ok(());
+        }
+        let kills = oom_kills();
+        let before = std::mem::replace(&mut self.oom_kills, kills);
+        if kills > before {
+            Err(Failure::new(Stage::HostOutOfMemory, 0))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn environment(&self, step: &StepRequest) -> Vec<String> {
+        let real = |path: &str| self.space.real(path).to_string_lossy().into_owned();
+        let mut variables: BTreeMap<String, String> =
+            layout::base_environment(self.enforced.tier, real)
+                .into_iter()
+                .collect();
+        variables.extend(step.env.iter().cloned());
+        variables
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
+    }
+
+    fn rlimits(&self, limits: &Limits) -> Vec<Rlimit> {
+        let limit = |resource, value| Rlimit { resource, value };
+        let mut list = vec![
+            limit(
+                libc::RLIMIT_NPROC,
+                u64::from(limits.processes + self.own_processes),
+            ),
+            limit(libc::RLIMIT_NOFILE, u64::from(limits.open_files)),
+        ];
+        if let Some(cpu) = limits.cpu_time {
+            // The watch ends the tree on time; this is the backstop for a single process.
+            list.push(limit(libc::RLIMIT_CPU, cpu.as_secs() + 2));
+        }
+        if self.enforced.tier == Tier::Landlock {
+            list.push(limit(libc::RLIMIT_FSIZE, limits.disk_bytes));
+        }
+        list
+    }
+}
+
+/// How often the host's out-of-memory killer has struck since boot (proc_vmstat(5), Linux 4.13).
+pub fn oom_kills() -> u64 {
+    let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    text.lines()
+        .find_map(|line| line.strip_prefix("oom_kill "))
+        .and_then(|n| n.trim().parse().ok())
+        .unwrap_or(0)
+}
+
+fn never_ran(end: End) -> StepExecution {
+    let now = monotonic_ns();
+    StepExecution {
+        start: Start::Exec,
+        end,
+        prepared_ns: now,
+        forked_ns: 0,
+        running_ns: 0,
+        ended_ns: now,
+        cpu_us: 0,
+        peak_memory_bytes: 0,
+        output: Vec::new(),
+        streams: None,
+        output_bytes: 0,
+        truncated: false,
+    }
+}

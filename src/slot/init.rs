@@ -1,0 +1,116 @@
+//! Init: builds the sandbox, then runs episodes until the runner is gone.
+
+use super::boot::open_space;
+use super::census::Census;
+use super::clean::Cleaner;
+use super::episode::{Slot, oom_kills};
+use super::link::{Broken, Link};
+use super::signals;
+use crate::sandbox::privileges;
+use crate::sandbox::root::{self, OpenGrants};
+use crate::spec::limits::Limits;
+use crate::spec::policy::{Enforced, Tier};
+use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::{EpisodeRequest, Reply, Setup};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::Pid;
+
+/// Serves the runner until it is gone; the exit code of this process. `grants` come with a root to build,
+/// `zygote` with the landlock tier, where it is our child.
+pub fn main(
+    runner: Link,
+    zygote: Link,
+    setup: Setup,
+    grants: Option<OpenGrants>,
+    zygote_pid: Option<Pid>,
+) -> i32 {
+    match build(runner, zygote, &setup, grants, zygote_pid) {
+        Err((runner, failure)) => {
+            let _ = runner.send(&Reply::Refused(failure));
+            1
+        }
+        Ok(mut slot) => {
+            let ended = serve(&mut slot);
+            // In the namespaces tier our end is that of every process in it; here nothing else would see to it.
+            if setup.tier == Tier::Landlock {
+                let _ = slot.cleaner.kill_all(&slot.census);
+            }
+            i32::from(ended.is_err())
+        }
+    }
+}
+
+fn build(
+    runner: Link,
+    mut zygote: Link,
+    setup: &Setup,
+    grants: Option<OpenGrants>,
+    zygote_pid: Option<Pid>,
+) -> Result<Slot, (Link, Failure)> {
+    let prepared = (|| {
+        if let Some(grants) = grants {
+            root::build(grants)?;
+        }
+        let os = |stage: Stage| move |e: Errno| Failure::new(stage, e as i32);
+        privileges::forbid_inspection()?;
+        let children = signals::child_events().map_err(os(Stage::Fork))?;
+        let null = open(
+            "/dev/null",
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(os(Stage::Devices))?;
+        let space = open_space(setup)?;
+        let cleaner = Cleaner::new(&space)?;
+        let gone = |_: Broken| Failure::new(Stage::Zygote, 0);
+        zygote.send(&()).map_err(gone)?;
+        let landlock_abi = zygote.recv::<Result<u32, Failure>>().map_err(gone)??;
+        Ok((children, null, space, cleaner, landlock_abi))
+    })();
+    match prepared {
+        Err(failure) => Err((runner, failure)),
+        Ok((children, null, space, cleaner, landlock_abi)) => Ok(Slot {
+            enforced: Enforced {
+                tier: setup.tier,
+                landlock_abi,
+            },
+            census: Census::new(setup.tier, zygote_pid),
+            runner,
+            zygote,
+            space,
+            cleaner,
+            children,
+            null,
+            disk_bytes: Limits::default().disk_bytes,
+            own_processes: own_processes(setup),
+            oom_kills: oom_kills(),
+        }),
+    }
+}
+
+/// Init and zygote run under the slot's uid and count as processes of it. Without a uid of its own, so does
+/// everything else the user runs.
+fn own_processes(setup: &Setup) -> u32 {
+    match setup.tier {
+        Tier::Landlock if !setup.ids.change => {
+            super::census::processes_of(setup.ids.uid) + setup.headroom
+        }
+        _ => 2,
+    }
+}
+
+fn serve(slot: &mut Slot) -> Result<(), Broken> {
+    slot.runner.send(&Reply::Ready(slot.enforced))?;
+    loop {
+        let request: EpisodeRequest = slot.runner.recv()?;
+        match slot.run(&request) {
+            Ok(execution) => slot.runner.send(&Reply::Ended(Box::new(execution)))?,
+            Err(failure) => {
+                slot.runner.send(&Reply::Refused(failure))?;
+                return Err(Broken);
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The slot side: a re-exec of this program that builds one sandbox and runs one episode after the other in it.
+//!
+//! Two single-threaded processes: *init* sequences, supervises, reaps, cleans and proves clean; the *zygote*
+//! carries the seccomp filter and forks the episode's programs. In the namespaces tier init is PID 1 of the
+//! slot's PID namespace, and the zygote is its parent, outside: an episode can neither see nor signal it, and
+//! `kill(-1)` by init ends exactly the episode. In the landlock tier the zygote is a child of init, which is the
+//! subreaper of everything below.
+//!
+//! Neither outlives the runner: both end at EOF on their socket, which takes the PID namespace with it.
+
+mod boot;
+mod capture;
+mod census;
+mod clean;
+mod collect;
+mod episode;
+mod init;
+mod link;
+mod remove;
+mod signals;
+mod space;
+mod stage;
+mod step;
+mod watch;
+mod zygote;
+
+pub use boot::main;

@@ -1,0 +1,105 @@
+//! Where the contract's paths are: at their own place in a private root, or below the slot's scratch directory.
+
+use crate::sandbox::layout;
+use crate::spec::execution::DiskEvidence;
+use crate::spec::policy::Tier;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::sys::statfs::statfs;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The part of the file tree an episode may write to.
+pub struct Space {
+    pub tier: Tier,
+    scratch: PathBuf,
+    granted: Vec<PathBuf>,
+    root: OwnedFd,
+}
+
+impl Space {
+    /// `scratch` is the slot's own directory in the landlock tier, and `/` in the namespaces tier.
+    pub fn open(tier: Tier, scratch: PathBuf, granted: Vec<PathBuf>) -> Result<Self, Errno> {
+        let root = open(
+            &scratch,
+            OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )?;
+        Ok(Space {
+            tier,
+            scratch,
+            granted,
+            root,
+        })
+    }
+
+    /// The directory below which every file of an episode lies.
+    pub fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+
+    pub fn root_path(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// A path of the contract relative to [`root`](Self::root); `None` where the landlock tier has no such place.
+    pub fn inside(&self, path: &str) -> Option<PathBuf> {
+        match self.tier {
+            Tier::Namespaces => Some(PathBuf::from(path.trim_start_matches('/'))),
+            Tier::Landlock => layout::SCRATCH.iter().find_map(|(contract, name)| {
+                let rest = Path::new(path).strip_prefix(contract).ok()?;
+                Some(Path::new(name).join(rest))
+            }),
+        }
+    }
+
+    /// A path of the contract as programs have to name it.
+    pub fn real(&self, path: &str) -> PathBuf {
+        match (self.tier, self.inside(path)) {
+            (Tier::Landlock, Some(inside)) => self.scratch.join(inside),
+            _ => PathBuf::from(path),
+        }
+    }
+
+    /// Whether the slot's ruleset already lets episodes write there.
+    pub fn is_writable(&self, path: &Path) -> bool {
+        let own = layout::WRITABLE.iter().map(|(p, _)| Path::new(p));
+        self.tier == Tier::Landlock
+            || own
+                .chain([Path::new("/dev/shm")])
+                .any(|p| path.starts_with(p))
+            || self.granted.iter().any(|p| path.starts_with(p))
+    }
+}
+
+/// What shows that the disk limit was reached, if it was.
+pub fn exhausted(tier: Tier, limit_bytes: u64, root: &Path) -> Option<DiskEvidence> {
+    if tier == Tier::Landlock {
+        // One file may be as large as the limit; what EFBIG stopped stands at it.
+        let used = disk_usage(root);
+        return (used >= limit_bytes).then_some(DiskEvidence::Bytes(used));
+    }
+    let now = statfs(root).ok()?;
+    if now.blocks_free() == 0 {
+        return Some(DiskEvidence::Bytes(now.blocks() * now.block_size() as u64));
+    }
+    (now.files_free() == 0).then_some(DiskEvidence::Inodes(now.files()))
+}
+
+/// Bytes on disk of everything below a directory, links not followed.
+pub fn disk_usage(root: &Path) -> u64 {
+    let mut open = vec![root.to_owned()];
+    let mut bytes = 0;
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            bytes += meta.blocks() * 512;
+            if meta.is_dir() {
+                open.push(entry.path());
+            }
+        }
+    }
+    bytes
+}

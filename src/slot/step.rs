@@ -1,0 +1,408 @@
+//! One execution, from launch to exit: its pipes, its deadline, its limits.
+
+use super::capture::{Capture, Stream};
+use super::census::Census;
+use super::clean::Cleaner;
+use super::link::Link;
+use super::watch::{Reading, Watch};
+use crate::spec::execution::{DiskEvidence, End, Start, StepExecution};
+use crate::spec::limits::Limits;
+use crate::spec::policy::Tier;
+use crate::sys::{clock::monotonic_ns, wait};
+use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::{Exit, ExitKind, Launch};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::signalfd::SignalFd;
+use nix::unistd::{Pid, pipe2, read, write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+const READ_BYTES: usize = 64 * 1024;
+
+/// What a step needs of its slot.
+pub struct Surroundings<'a> {
+    pub tier: Tier,
+    pub runner: &'a Link,
+    pub zygote: &'a mut Link,
+    pub census: &'a Census,
+    pub cleaner: &'a Cleaner,
+    pub children: &'a SignalFd,
+    pub null: &'a OwnedFd,
+    pub root: &'a Path,
+    /// Pipes of earlier steps whose background processes may still write to them.
+    pub background: &'a mut Vec<OwnedFd>,
+    /// CPU time of processes that ended without a parent to wait for them, in microseconds.
+    pub orphans_cpu_us: &'a mut u64,
+}
+
+/// What to run.
+pub struct Order<'a> {
+    pub launch: Launch,
+    pub limits: &'a Limits,
+    pub capture: Capture,
+    pub split: bool,
+    pub stdin: &'a [u8],
+    pub timeout: Duration,
+    /// Whether a timeout ends this step only, because the next one is to follow.
+    pub alone: bool,
+    pub prepared_ns: u64,
+}
+
+struct Running<'a, 'b> {
+    around: &'b mut Surroundings<'a>,
+    order: Order<'b>,
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
+    stdin: Option<OwnedFd>,
+    stdin_sent: usize,
+    watch: Watch,
+    deadline_ns: u64,
+    /// Why we ended it.
+    cause: Option<End>,
+    buffer: Vec<u8>,
+}
+
+/// Runs it to its end.
+pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecution, Failure> {
+    let pipes = |e: Errno| Failure::new(Stage::Fork, e as i32);
+    let (stdout, stdout_end) = pipe2(OFlag::O_CLOEXEC).map_err(pipes)?;
+    let (stderr, stderr_end) = match order
+        .split
+        .then(|| pipe2(OFlag::O_CLOEXEC))
+        .transpose()
+        .map_err(pipes)?
+    {
+        Some((ours, theirs)) => (Some(ours), Some(theirs)),
+        None => (None, None),
+    };
+    let (stdin_end, stdin) = match order.stdin {
+        [] => (None, None),
+        _ => pipe2(OFlag::O_CLOEXEC)
+            .map(|(theirs, ours)| (Some(theirs), Some(ours)))
+            .map_err(pipes)?,
+    };
+    for fd in [Some(&stdout), stderr.as_ref(), stdin.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(pipes)?;
+    }
+    let now = monotonic_ns();
+    let theirs = [
+        stdin_end.as_ref().unwrap_or(around.null).as_raw_fd(),
+        stdout_end.as_raw_fd(),
+        stderr_end.as_ref().unwrap_or(&stdout_end).as_raw_fd(),
+    ];
+    around
+        .zygote
+        .send_with(&order.launch, &theirs)
+        .map_err(|_| Failure::new(Stage::Zygote, 0))?;
+    drop((stdin_end, stdout_end, stderr_end));
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let mut running = Running {
+        watch: Watch::new(order.limits, cores, around.tier == Tier::Landlock, now),
+        deadline_ns: now.saturating_add(order.timeout.as_nanos().min(u64::MAX as u128) as u64),
+        around,
+        order,
+        stdout: Some(stdout),
+        stderr,
+        stdin,
+        stdin_sent: 0,
+        cause: None,
+        buffer: vec![0; READ_BYTES],
+    };
+    let exit = running.until_exit()?;
+    running.finish(exit)
+}
+
+impl Running<'_, '_> {
+    fn until_exit(&mut self) -> Result<Exit, Failure> {
+        loop {
+            let ready = self.wait()?;
+            if ready.runner_gone {
+                // Nobody wants the result; ending now takes the namespace, or the subtree, with us.
+                return Err(Failure::new(Stage::Zygote, libc::EPIPE));
+            }
+            if ready.stdin {
+                self.feed();
+            }
+            self.drain();
+            if ready.children {
+                self.reap_orphans();
+            }
+            if ready.exit {
+                return self
+                    .around
+                    .zygote
+                    .recv()
+                    .map_err(|_| Failure::new(Stage::Zygote, 0));
+            }
+            self.enforce()?;
+        }
+    }
+
+    fn wait(&mut self) -> Result<Ready, Failure> {
+        let mut fds: Vec<PollFd<'_>> = vec![
+            PollFd::new(self.around.zygote.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.around.runner.as_fd(), PollFlags::empty()),
+            PollFd::new(self.around.children.as_fd(), PollFlags::POLLIN),
+        ];
+        for fd in [&self.stdout, &self.stderr].into_iter().flatten() {
+            fds.push(PollFd::new(fd.as_fd(), PollFlags::POLLIN));
+        }
+        fds.extend(
+            self.around
+                .background
+                .iter()
+                .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)),
+        );
+        if let Some(fd) = &self.stdin {
+            fds.push(PollFd::new(fd.as_fd(), PollFlags::POLLOUT));
+        }
+        let wake_ns = if self.cause.is_some() {
+            u64::MAX
+        } else {
+            self.deadline_ns.min(self.watch.next_ns())
+        };
+        let pause_ms = wake_ns
+            .saturating_sub(monotonic_ns())
+            .div_ceil(1_000_000)
+            .min(10_000);
+        let timeout = PollTimeout::try_from(pause_ms as i32).unwrap_or(PollTimeout::MAX);
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Failure::new(Stage::Fork, errno as i32)),
+        }
+        let got = |i: usize, flags| fds[i].revents().is_some_and(|r| r.intersects(flags));
+        let any = PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR;
+        let last = fds.len() - 1;
+        Ok(Ready {
+            exit: got(0, any),
+            runner_gone: got(1, PollFlags::POLLHUP | PollFlags::POLLERR),
+            children: got(2, any),
+            stdin: self.stdin.is_some() && got(last, PollFlags::POLLOUT | PollFlags::POLLERR),
+        })
+    }
+
+    /// Ends the program when a limit was crossed.
+    fn enforce(&mut self) -> Result<(), Failure> {
+        if self.cause.is_some() {
+            return Ok(());
+        }
+        let now = monotonic_ns();
+        let produced = self.order.capture.produced();
+        if produced > self.order.limits.output_ceiling() {
+            return self.end(
+                End::OutputLimit {
+                    produced_bytes: produced,
+                },
+                self.order.alone,
+            );
+        }
+        if now >= self.deadline_ns {
+            return self.end(End::Timeout, self.order.alone);
+        }
+        if now >= self.watch.next_ns() {
+            let reading = self.read_usage();
+            if let Some(end) = self.watch.take(&reading, monotonic_ns()) {
+                return self.end(end, false);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_usage(&self) -> Reading {
+        let usage = self
+            .around
+            .census
+            .read(self.order.limits.memory_bytes, self.watch.needs_cpu());
+        let disk_bytes = if self.watch.needs_disk() {
+            super::space::disk_usage(self.around.root)
+        } else {
+            0
+        };
+        Reading {
+            memory_bytes: usage.memory_bytes,
+            cpu_us: usage.cpu_us + *self.around.orphans_cpu_us,
+            disk_bytes,
+        }
+    }
+
+    fn end(&mut self, cause: End, alone: bool) -> Result<(), Failure> {
+        self.cause = Some(cause);
+        if alone {
+            self.kill_session();
+        } else {
+            *self.around.orphans_cpu_us += self.around.cleaner.kill_programs(self.around.census)?;
+        }
+        Ok(())
+    }
+
+    /// Kills this step's session, until none of it is left, and lets what earlier steps started live.
+    fn kill_session(&self) {
+        let census = self.around.census;
+        let Some(leader) = census
+            .processes()
+            .into_iter()
+            .rev()
+            .find(|pid| census.is_program(*pid))
+        else {
+            return;
+        };
+        loop {
+            let mut killed = false;
+            for pid in census.processes() {
+                if pid != leader && census.is_in_session(pid, leader) && !census.is_zombie(pid) {
+                    killed |= kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok();
+                }
+            }
+            if !killed {
+                let _ = kill(Pid::from_raw(leader), Signal::SIGKILL);
+                return;
+            }
+        }
+    }
+
+    fn reap_orphans(&mut self) {
+        while let Ok(Some(_)) = self.around.children.read_signal() {}
+        while let Ok(Some(reaped)) = wait::try_wait() {
+            *self.around.orphans_cpu_us += reaped.cpu_us;
+        }
+    }
+
+    fn feed(&mut self) {
+        let Some(pipe) = &self.stdin else { return };
+        match write(pipe, &self.order.stdin[self.stdin_sent..]) {
+            Ok(sent) => self.stdin_sent += sent,
+            Err(Errno::EAGAIN | Errno::EINTR) => return,
+            // The program closed its end: it wants no more.
+            Err(_) => self.stdin_sent = self.order.stdin.len(),
+        }
+        if self.stdin_sent == self.order.stdin.len() {
+            self.stdin = None;
+        }
+    }
+
+    /// Reads what is there now, a bounded amount at a time so that a flood can't hold up the deadline.
+    fn drain(&mut self) {
+        for stream in [Stream::Out, Stream::Err] {
+            let slot = match stream {
+                Stream::Out => &mut self.stdout,
+                Stream::Err => &mut self.stderr,
+            };
+            let Some(fd) = slot else { continue };
+            for _ in 0..16 {
+                match read(fd.as_fd(), &mut self.buffer) {
+                    Ok(0) => {
+                        *slot = None;
+                        break;
+                    }
+                    Ok(length) => self.order.capture.push(stream, &self.buffer[..length]),
+                    Err(_) => break,
+                }
+                if self.order.capture.produced() > self.order.limits.output_ceiling() {
+                    break;
+                }
+            }
+        }
+        let buffer = &mut self.buffer;
+        self.around
+            .background
+            .retain(|fd| !discard(fd.as_fd(), buffer));
+    }
+
+    fn finish(mut self, exit: Exit) -> Result<StepExecution, Failure> {
+        self.drain_rest();
+        let end = match (self.cause.take(), exit.ended) {
+            (_, ExitKind::Failed(failure)) => match failure.stage {
+                // The working directory is the one thing of these that the episode itself names.
+                Stage::Scratch => End::NotPrepared {
+                    path: self.order.launch.workdir.clone(),
+                    errno: failure.errno,
+                },
+                _ => return Err(failure),
+            },
+            (Some(cause), _) => cause,
+            (None, ExitKind::Exited(0)) => End::Exited(0),
+            (None, ExitKind::NotExecutable(errno)) => End::NotExecutable { errno },
+            (None, ExitKind::Exited(code)) => self.disk_evidence().unwrap_or(End::Exited(code)),
+            (None, ExitKind::Signaled(libc::SIGXFSZ)) => End::DiskLimit(DiskEvidence::FileSize),
+            (None, ExitKind::Signaled(libc::SIGXCPU)) if self.watch.needs_cpu() => End::CpuLimit {
+                used_us: exit.cpu_us,
+            },
+            (None, ExitKind::Signaled(signal)) => {
+                self.disk_evidence().unwrap_or(End::Signaled(signal))
+            }
+        };
+        let in_files = self.around.census.files_in_memory();
+        self.around.background.extend(
+            [self.stdout.take(), self.stderr.take()]
+                .into_iter()
+                .flatten(),
+        );
+        let produced = self.order.capture.produced();
+        let (output, streams, truncated) = self.order.capture.finish();
+        Ok(StepExecution {
+            start: Start::Exec,
+            end,
+            prepared_ns: self.order.prepared_ns,
+            forked_ns: exit.forked_ns,
+            running_ns: exit.running_ns,
+            ended_ns: exit.ended_ns,
+            cpu_us: exit.cpu_us,
+            peak_memory_bytes: self.watch.peak_bytes().max(exit.max_rss_bytes + in_files),
+            output,
+            streams,
+            output_bytes: produced,
+            truncated,
+        })
+    }
+
+    /// After the exit: everything the program itself wrote is in the pipes by now. What a background process
+    /// goes on writing is not waited for.
+    fn drain_rest(&mut self) {
+        let pipe_bytes = 1 << 20;
+        let enough = self.order.capture.produced() + 2 * pipe_bytes;
+        loop {
+            let before = self.order.capture.produced();
+            self.drain();
+            let now = self.order.capture.produced();
+            if now == before || now > enough {
+                return;
+            }
+        }
+    }
+
+    /// A failed program with no block or no inode left did not fail by itself.
+    fn disk_evidence(&self) -> Option<End> {
+        super::space::exhausted(
+            self.around.tier,
+            self.order.limits.disk_bytes,
+            self.around.root,
+        )
+        .map(End::DiskLimit)
+    }
+}
+
+struct Ready {
+    exit: bool,
+    runner_gone: bool,
+    children: bool,
+    stdin: bool,
+}
+
+/// Empties a background pipe; whether it has reached its end.
+fn discard(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> bool {
+    for _ in 0..16 {
+        match read(fd, buffer) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
+}

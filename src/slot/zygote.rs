@@ -1,0 +1,182 @@
+//! The exec zygote: parked, filtered, and for each launch one fork.
+//!
+//! It holds no state of an episode. It is single-threaded and waits for its one child, so that the child's exit
+//! status and resource use reach init in the same message.
+
+use super::link::{Broken, Link};
+use crate::sandbox::child::{self, Plan};
+use crate::sandbox::privileges;
+use crate::sandbox::ruleset::{Ruleset, Scene};
+use crate::sandbox::seccomp::Filters;
+use crate::sys::clock::monotonic_ns;
+use crate::sys::exec::Image;
+use crate::sys::fork::{Stack, vfork};
+use crate::sys::wait::{How, wait};
+use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::{Exit, ExitKind, Launch, Setup};
+use nix::unistd::Pid;
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+struct Zygote<'a> {
+    setup: &'a Setup,
+    ruleset: Ruleset,
+    stack: Stack,
+}
+
+/// Waits until init has built the root, restricts itself, and serves launches until init is gone.
+pub fn main(mut init: Link, setup: &Setup) {
+    let _ = serve(&mut init, setup);
+}
+
+fn serve(init: &mut Link, setup: &Setup) -> Result<(), Broken> {
+    init.recv::<()>()?;
+    let (mut zygote, abi) = match Zygote::prepare(setup) {
+        Ok(ready) => ready,
+        Err(failure) => return init.send(&Err::<u32, _>(failure)),
+    };
+    init.send(&Ok::<_, Failure>(abi))?;
+    loop {
+        let mut fds = Vec::new();
+        let launch: Launch = init.recv_with(&mut fds)?;
+        init.send(&zygote.launch(&launch, fds))?;
+    }
+}
+
+impl<'a> Zygote<'a> {
+    /// Everything that episodes inherit: no capabilities, no new privileges, the filter. Returns the Landlock
+    /// ABI as a rehearsal in a throw-away child found it enforced.
+    fn prepare(setup: &'a Setup) -> Result<(Self, u32), Failure> {
+        privileges::fixed_rlimits()?;
+        let ruleset = Ruleset::prepare(&scene(setup, &[]))?;
+        let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
+        privileges::drop_all()?;
+        privileges::forbid_new()?;
+        privileges::forbid_inspection()?;
+        let filters =
+            Filters::compile(setup.tier).map_err(|_| Failure::new(Stage::Seccomp, libc::EINVAL))?;
+        let mut rehearsal = Err(Failure::new(Stage::Landlock, 0));
+        let child = vfork(&mut stack, || {
+            rehearsal = ruleset.enforce();
+            0
+        });
+        child
+            .and_then(|child| wait(Some(child)))
+            .map_err(|e| Failure::new(Stage::Fork, e as i32))?;
+        let abi = rehearsal?;
+        filters.install()?;
+        Ok((
+            Zygote {
+                setup,
+                ruleset,
+                stack,
+            },
+            abi,
+        ))
+    }
+
+    fn launch(&mut self, launch: &Launch, fds: Vec<OwnedFd>) -> Exit {
+        let nothing = Exit {
+            ended: ExitKind::Failed(Failure::new(Stage::Zygote, libc::EBADMSG)),
+            forked_ns: 0,
+            running_ns: 0,
+            ended_ns: monotonic_ns(),
+            cpu_us: 0,
+            max_rss_bytes: 0,
+        };
+        let failed = |failure| Exit {
+            ended: ExitKind::Failed(failure),
+            ..nothing
+        };
+        let [Some(stdin), Some(stdout), Some(stderr)] = [0, 1, 2].map(|i| fds.get(i)) else {
+            return nothing;
+        };
+        let special;
+        let ruleset = match launch.writable.as_slice() {
+            [] => &self.ruleset,
+            extra => match Ruleset::prepare(&scene(self.setup, extra)) {
+                Ok(ruleset) => {
+                    special = ruleset;
+                    &special
+                }
+                Err(failure) => return failed(failure),
+            },
+        };
+        let image = Image::new(candidates(launch), &launch.argv, &launch.env);
+        let (Ok(image), Ok(workdir)) = (image, CString::new(launch.workdir.as_str())) else {
+            return nothing;
+        };
+        let stdio = [stdin.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()];
+        let plan = Plan {
+            image,
+            workdir,
+            stdio,
+            rlimits: &launch.rlimits,
+            ruleset,
+        };
+
+        let mut refused = None;
+        let forked_ns = monotonic_ns();
+        let child = match vfork(&mut self.stack, || {
+            refused = Some(child::run(&plan));
+            127
+        }) {
+            Ok(child) => child,
+            Err(errno) => return failed(Failure::new(Stage::Fork, errno as i32)),
+        };
+        // The child shares our memory until it execs: `refused` is set exactly when it did not get that far.
+        let running_ns = if refused.is_none() { monotonic_ns() } else { 0 };
+        // Held open here, the pipes would not reach end of file when the episode's last process closes them.
+        drop(fds);
+        match reap(child) {
+            Ok((how, cpu_us, max_rss_bytes)) => Exit {
+                ended: refused.unwrap_or(how),
+                forked_ns,
+                running_ns,
+                ended_ns: monotonic_ns(),
+                cpu_us,
+                max_rss_bytes,
+            },
+            Err(failure) => failed(failure),
+        }
+    }
+}
+
+fn reap(child: Pid) -> Result<(ExitKind, u64, u64), Failure> {
+    let reaped = wait(Some(child)).map_err(|e| Failure::new(Stage::Zygote, e as i32))?;
+    let how = match reaped.how {
+        How::Exited(code) => ExitKind::Exited(code),
+        How::Signaled(signal) => ExitKind::Signaled(signal),
+    };
+    Ok((how, reaped.cpu_us, reaped.max_rss_bytes))
+}
+
+fn scene<'a>(setup: &'a Setup, extra: &'a [String]) -> Scene<'a> {
+    Scene {
+        tier: setup.tier,
+        grants: &setup.grants,
+        scratch: setup.scratch.as_deref(),
+        extra,
+    }
+}
+
+/// Where execvp(3) would look for the program.
+fn candidates(launch: &Launch) -> Vec<String> {
+    let program = &launch.argv[0];
+    if program.contains('/') {
+        return vec![program.clone()];
+    }
+    let path = launch
+        .env
+        .iter()
+        .find_map(|v| v.strip_prefix("PATH="))
+        .unwrap_or("/usr/bin:/bin");
+    let join = |dir: &str| {
+        if dir.is_empty() {
+            program.clone()
+        } else {
+            format!("{dir}/{program}")
+        }
+    };
+    path.split(':').map(join).collect()
+}

@@ -1,0 +1,92 @@
+//! From jobs files to checked episodes, in bounded memory.
+//!
+//! ```text
+//! open ── decoded bytes ──> lines ── blocks of whole lines ──> pipeline ── batches ──> consumer
+//!  file, stdin, gz, zst      line cap, blanks, BOM              parse (rayon), number,
+//!                                                               ids, shard, resume
+//! ```
+//! One thread named `source` reads; parsing of a block spreads over rayon's threads; then the items
+//! are numbered and their ids checked in order. The channel holds two batches, so reading stops
+//! while the consumer is busy: what is in memory is a few blocks, never a file. The one thing that
+//! grows with the input is `identity`, about 21 to 42 bytes for each id.
+
+mod count;
+mod identity;
+mod lines;
+mod open;
+mod pipeline;
+mod shard;
+mod strict;
+
+pub use count::count_lines;
+pub use lines::MAX_LINE;
+pub use open::{Jobs, OpenError, open_all};
+pub use pipeline::{BATCH, Batch, Item, SourceError};
+pub use shard::{BadShard, Shard};
+pub use strict::{StrictError, check_all};
+
+use crate::spec::parse::Defaults;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread;
+use tokio::sync::mpsc;
+
+/// Batches that wait in the channel.
+const CHANNEL: usize = 2;
+
+/// Says whether the episode of this id has its verdict already and is to be skipped.
+pub type Done = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// What to read, and what of it to keep.
+#[derive(Clone)]
+pub struct SourceConfig {
+    pub jobs: Vec<Jobs>,
+    pub defaults: Arc<Defaults>,
+    /// Keep only this part; `None` for everything.
+    pub shard: Option<Shard>,
+    /// `--resume`; `None` to run everything.
+    pub done: Option<Done>,
+    pub counters: Arc<Counters>,
+}
+
+/// What the source has seen so far; read at any time.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Lines that are not blank, valid or not, of all shards.
+    pub lines: AtomicU64,
+    /// Items of this shard that `done` said to skip.
+    pub skipped: AtomicU64,
+}
+
+/// Starts reading on a thread of its own. The channel closes after the last batch; an `Err` is
+/// always the last. Dropping the receiver ends the thread at its next batch.
+pub fn start(config: SourceConfig) -> mpsc::Receiver<Batch> {
+    let (sender, receiver) = mpsc::channel(CHANNEL);
+    let on_failure = sender.clone();
+    let read = move || {
+        let deliver = |items: Vec<Item>| {
+            let open = match items.is_empty() {
+                true => !sender.is_closed(),
+                false => sender.blocking_send(Ok(items)).is_ok(),
+            };
+            if open {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        if let Err(error) = pipeline::run(&config, deliver) {
+            // A closed channel means that nobody is left to tell.
+            let _ = sender.blocking_send(Err(error));
+        }
+    };
+    if let Err(cause) = thread::Builder::new().name("source".into()).spawn(read) {
+        // Cannot be full: nothing was sent yet.
+        let _ = on_failure.try_send(Err(SourceError::Thread(cause)));
+    }
+    receiver
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,363 @@
+//! Jobs files as streams of decoded bytes: plain, gzip or Zstandard, on disk or on stdin.
+//!
+//! The first bytes decide what a file is, so that a name without an extension works too; an
+//! extension that promises compression must be kept.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// Why a jobs file cannot be read, in one sentence.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error("jobs file {file} does not exist; check the path given to --jobs")]
+    Missing { file: Arc<str> },
+    #[error("jobs file {file} is a directory; name the .jsonl files in it, each with --jobs")]
+    Directory { file: Arc<str> },
+    #[error(
+        "jobs file {file} may not be read by this user; change its permissions or run as its owner"
+    )]
+    Denied { file: Arc<str> },
+    #[error("jobs file {file} cannot be read: {cause}")]
+    Other { file: Arc<str>, cause: io::Error },
+    #[error("jobs file {file} is {found}; unpack or convert it to .jsonl, .jsonl.gz or .jsonl.zst")]
+    Unsupported { file: Arc<str>, found: &'static str },
+    #[error(
+        "jobs file {file} is named as {named} but does not hold {named} data; rename it, or fetch it again"
+    )]
+    Misnamed { file: Arc<str>, named: &'static str },
+    #[error(
+        "{file} cannot be kept in {} for checking ({cause}); free space there, set TMPDIR, or leave --strict out",
+        std::env::temp_dir().display()
+    )]
+    Spool { file: Arc<str>, cause: io::Error },
+    #[error("stdin (-) is given to --jobs more than once; it can be read only once")]
+    StdinTwice,
+}
+
+/// A jobs file that can be opened, or stdin.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    /// As the user wrote it; `stdin` for `-`.
+    pub name: Arc<str>,
+    /// Where a relative `host_path` starts: the file's directory, or the current one.
+    pub base_dir: PathBuf,
+    input: Input,
+}
+
+#[derive(Clone, Debug)]
+enum Input {
+    Stdin,
+    /// A pipe or the like: readable once.
+    Stream(PathBuf),
+    File(PathBuf),
+    /// A stream that was copied to an unnamed file.
+    Spooled(Arc<File>),
+}
+
+/// The files given to `--jobs`, once it is clear that each of them can be read.
+pub fn open_all(paths: &[PathBuf]) -> Result<Vec<Jobs>, OpenError> {
+    if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+        return Err(OpenError::StdinTwice);
+    }
+    paths.iter().map(|path| Jobs::new(path)).collect()
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+impl Jobs {
+    /// Checks that `path` (`-` for stdin) can be read. A stream is not touched.
+    pub fn new(path: &Path) -> Result<Jobs, OpenError> {
+        let here = PathBuf::from(".");
+        if is_stdin(path) {
+            return Ok(Jobs {
+                name: "stdin".into(),
+                base_dir: here,
+                input: Input::Stdin,
+            });
+        }
+        let name: Arc<str> = path.to_string_lossy().into();
+        let kind = path.metadata().map_err(|e| refused(&name, e))?.file_type();
+        if kind.is_dir() {
+            return Err(OpenError::Directory { file: name });
+        }
+        if !kind.is_file() {
+            return Ok(Jobs {
+                name,
+                base_dir: here,
+                input: Input::Stream(path.to_owned()),
+            });
+        }
+        let base_dir = match path.parent() {
+            Some(dir) if dir != Path::new("") => dir.to_owned(),
+            _ => here,
+        };
+        let jobs = Jobs {
+            name,
+            base_dir,
+            input: Input::File(path.to_owned()),
+        };
+        jobs.open()?;
+        Ok(jobs)
+    }
+
+    /// Whether it can be read only once.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.input, Input::Stdin | Input::Stream(_))
+    }
+
+    /// Decoded bytes from the start. Blocks until a stream has its first bytes.
+    pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, OpenError> {
+        let mut input = self.open_raw()?;
+        let head = head(&mut *input).map_err(|e| refused(&self.name, e))?;
+        let format = Format::of(&head);
+        if let Some((extension, named)) = self.promise()
+            && extension != format
+            && !head.is_empty()
+        {
+            return Err(OpenError::Misnamed {
+                file: self.name.clone(),
+                named,
+            });
+        }
+        let input = Cursor::new(head).chain(input);
+        match format {
+            Format::Plain => Ok(Box::new(input)),
+            Format::Gzip => Ok(Box::new(flate2::read::MultiGzDecoder::new(input))),
+            Format::Zstd => {
+                let decoder = zstd::stream::read::Decoder::new(input);
+                Ok(Box::new(decoder.map_err(|e| refused(&self.name, e))?))
+            }
+            Format::Unsupported(found) => Err(OpenError::Unsupported {
+                file: self.name.clone(),
+                found,
+            }),
+        }
+    }
+
+    /// Copies a stream to an unnamed temporary file, as it is, so that it can be read again.
+    pub(super) fn spool(&mut self) -> Result<(), OpenError> {
+        let spool = |cause| OpenError::Spool {
+            file: self.name.clone(),
+            cause,
+        };
+        let mut copy = tempfile::tempfile().map_err(spool)?;
+        let mut input = self.open_raw()?;
+        io::copy(&mut input, &mut copy).map_err(spool)?;
+        self.input = Input::Spooled(Arc::new(copy));
+        Ok(())
+    }
+
+    fn open_raw(&self) -> Result<Box<dyn Read + Send>, OpenError> {
+        let open = || -> io::Result<Box<dyn Read + Send>> {
+            Ok(match &self.input {
+                // Past std's own buffer: a read returns what is there.
+                Input::Stdin => Box::new(File::from(io::stdin().as_fd().try_clone_to_owned()?)),
+                Input::Stream(path) | Input::File(path) => Box::new(File::open(path)?),
+                Input::Spooled(file) => Box::new(FromStart {
+                    file: Arc::clone(file),
+                    offset: 0,
+                }),
+            })
+        };
+        open().map_err(|e| refused(&self.name, e))
+    }
+
+    /// What the name says of the format.
+    fn promise(&self) -> Option<(Format, &'static str)> {
+        let name = self.name.to_ascii_lowercase();
+        if name.ends_with(".gz") {
+            Some((Format::Gzip, "gzip"))
+        } else if name.ends_with(".zst") {
+            Some((Format::Zstd, "Zstandard"))
+        } else {
+            None
+        }
+    }
+}
+
+fn refused(file: &Arc<str>, cause: io::Error) -> OpenError {
+    let file = Arc::clone(file);
+    match cause.kind() {
+        io::ErrorKind::NotFound => OpenError::Missing { file },
+        io::ErrorKind::PermissionDenied => OpenError::Denied { file },
+        io::ErrorKind::IsADirectory => OpenError::Directory { file },
+        _ => OpenError::Other { file, cause },
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Plain,
+    Gzip,
+    Zstd,
+    Unsupported(&'static str),
+}
+
+/// How files begin that are not plain text.
+const MAGIC: [(&[u8], Format); 6] = [
+    (&[0x1F, 0x8B], Format::Gzip),
+    (&[0x28, 0xB5, 0x2F, 0xFD], Format::Zstd),
+    (
+        &[0xFD, b'7', b'z', b'X', b'Z', 0],
+        Format::Unsupported("xz-compressed"),
+    ),
+    (b"BZh", Format::Unsupported("bzip2-compressed")),
+    (b"PK\x03\x04", Format::Unsupported("a zip archive")),
+    (b"PAR1", Format::Unsupported("a Parquet file")),
+];
+
+impl Format {
+    fn of(head: &[u8]) -> Format {
+        let known = MAGIC.iter().find(|(magic, _)| head.starts_with(magic));
+        known.map_or(Format::Plain, |(_, format)| *format)
+    }
+}
+
+/// As many first bytes as it takes to tell the format; a stream is not kept waiting for more.
+fn head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let undecided = |head: &[u8]| {
+        MAGIC
+            .iter()
+            .any(|(magic, _)| magic.len() > head.len() && magic.starts_with(head))
+    };
+    while undecided(&head) {
+        let mut more = [0; 6];
+        match input.read(&mut more) {
+            Ok(0) => break,
+            Ok(n) => head.extend_from_slice(&more[..n]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(head)
+}
+
+/// Reads a shared file from its start, whatever others do with its offset.
+struct FromStart {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(into, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        (dir, path)
+    }
+
+    fn read(path: &Path) -> io::Result<String> {
+        let mut text = String::new();
+        Jobs::new(path)
+            .unwrap()
+            .open()
+            .unwrap()
+            .read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    fn refusal(path: &Path) -> String {
+        Jobs::new(path).unwrap_err().to_string()
+    }
+
+    fn gz(content: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn plain_gzip_and_zstandard_files_read_the_same_whatever_their_name() {
+        let zst = zstd::encode_all(&b"one\n"[..], 1).unwrap();
+        for (name, content) in [
+            ("a.jsonl", b"one\n".to_vec()),
+            ("a.jsonl.gz", gz(b"one\n")),
+            ("a.jsonl.zst", zst.clone()),
+            ("a", gz(b"one\n")),
+            ("b", zst),
+        ] {
+            let (_dir, path) = file(name, &content);
+            assert_eq!(read(&path).unwrap(), "one\n", "{name}");
+        }
+    }
+
+    #[test]
+    fn all_members_of_a_gzip_file_are_read() {
+        let (_dir, path) = file("a.gz", &[gz(b"one\n"), gz(b"two\n")].concat());
+        assert_eq!(read(&path).unwrap(), "one\ntwo\n");
+    }
+
+    #[test]
+    fn an_empty_file_is_empty_whatever_its_name() {
+        for name in ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst"] {
+            let (_dir, path) = file(name, b"");
+            assert_eq!(read(&path).unwrap(), "");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_refused_with_its_name_and_a_remedy() {
+        let (dir, path) = file("a.jsonl.gz", b"{}\n");
+        assert!(refusal(&path).contains("a.jsonl.gz is named as gzip but"));
+        assert!(refusal(dir.path()).contains("is a directory; name the .jsonl files"));
+        assert!(refusal(&dir.path().join("none")).contains("none does not exist; check the path"));
+        let (_dir, path) = file("a.xz", b"\xFD7zXZ\0...");
+        assert!(refusal(&path).contains("is xz-compressed; unpack"));
+    }
+
+    #[test]
+    fn stdin_can_be_named_once() {
+        let stdin = || PathBuf::from("-");
+        assert!(open_all(&[stdin()]).unwrap()[0].is_stream());
+        assert!(matches!(
+            open_all(&[stdin(), stdin()]),
+            Err(OpenError::StdinTwice)
+        ));
+    }
+
+    #[test]
+    fn a_spooled_stream_reads_the_same_twice() {
+        let (_dir, path) = file("a.jsonl", &gz(b"one\n"));
+        let mut jobs = Jobs::new(&path).unwrap();
+        jobs.spool().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        for _ in 0..2 {
+            let mut text = String::new();
+            jobs.open().unwrap().read_to_string(&mut text).unwrap();
+            assert_eq!(text, "one\n");
+        }
+    }
+
+    #[test]
+    fn a_short_stream_is_not_kept_waiting_for_its_format() {
+        struct Once(bool);
+        impl Read for Once {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                assert!(!std::mem::replace(&mut self.0, true), "read again");
+                into[..3].copy_from_slice(b"{}\n");
+                Ok(3)
+            }
+        }
+        assert_eq!(head(&mut Once(false)).unwrap(), b"{}\n");
+    }
+}

@@ -1,0 +1,202 @@
+//! The one pass over all jobs files: parse in parallel, then number, name and filter in order.
+
+use super::SourceConfig;
+use super::identity::Identities;
+use super::lines::{Line, Lines, MAX_LINE};
+use super::open::OpenError;
+use crate::spec::episode::{Echo, Episode};
+use crate::spec::outcome::Outcome;
+use crate::spec::parse::{FileContext, Invalid, default_id, id_of, parse};
+use rayon::prelude::*;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use thiserror::Error;
+
+/// The most items of one batch.
+pub const BATCH: usize = 1024;
+
+/// Fewer lines than this are not worth a second thread.
+const MIN_PARALLEL: usize = 32;
+
+/// One line of the jobs files: an episode to run, or the result that says why it is none.
+#[derive(Debug)]
+pub struct Item {
+    /// 0-based over all jobs files and shards; blank lines are not counted.
+    pub position: u64,
+    pub work: Result<Box<Episode>, Box<Outcome>>,
+}
+
+/// Up to [`BATCH`] items in order, or what ended the source early.
+pub type Batch = Result<Vec<Item>, SourceError>;
+
+/// What ends the source before the end of its files. Everything before it was delivered.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(
+        "{file} cannot be read beyond line {line} ({cause}); the lines before are unaffected: \
+         repair or fetch the file again, then go on with --resume"
+    )]
+    Read {
+        file: Arc<str>,
+        line: u64,
+        cause: io::Error,
+    },
+    #[error("cannot start the thread that reads jobs files: {0}; raise the limit on processes")]
+    Thread(io::Error),
+}
+
+/// What one line came to, before its id is known to be unique.
+enum Parsed {
+    Mine(Result<Box<Episode>, Box<Invalid>>),
+    /// Of another shard: only its id counts.
+    Others(Option<String>),
+}
+
+/// Reads everything and hands on batches in order, empty ones included, until told to stop.
+pub fn run(
+    config: &SourceConfig,
+    mut deliver: impl FnMut(Vec<Item>) -> ControlFlow<()>,
+) -> Result<(), SourceError> {
+    let mut ids = Identities::new();
+    let mut position = 0;
+    let mut before = 0;
+    for jobs in &config.jobs {
+        let mut lines = Lines::new(jobs.open()?);
+        let file = FileContext::new(jobs.name.clone(), &jobs.base_dir, config.defaults.clone());
+        ids.begin_file(jobs.name.clone(), before);
+        loop {
+            let read = lines.count();
+            let block = match lines.next_block() {
+                Ok(Some(block)) => block,
+                Ok(None) => break,
+                Err(cause) => {
+                    return Err(SourceError::Read {
+                        file: jobs.name.clone(),
+                        line: read,
+                        cause,
+                    });
+                }
+            };
+            for group in block.lines.chunks(BATCH) {
+                let parsed = parse_all(group, position, before, config, &file);
+                let mut items = Vec::with_capacity(group.len());
+                for (line, parsed) in group.iter().zip(parsed) {
+                    let work = settle(parsed, line.number, before, &file, &mut ids);
+                    items.extend(
+                        work.filter(|work| !skip(config, work))
+                            .map(|work| Item { position, work }),
+                    );
+                    position += 1;
+                }
+                config.counters.lines.fetch_add(group.len() as u64, Relaxed);
+                if deliver(items).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        before += lines.count();
+    }
+    Ok(())
+}
+
+fn parse_all(
+    group: &[Line<'_>],
+    first: u64,
+    before: u64,
+    config: &SourceConfig,
+    file: &FileContext,
+) -> Vec<Parsed> {
+    let parse_one = |(i, line): (usize, &Line<'_>)| {
+        let mine = config.shard.is_none_or(|shard| shard.has(first + i as u64));
+        match (line.bytes, mine) {
+            (Some(bytes), true) => Parsed::Mine(
+                parse(bytes, line.number, before + line.number, file)
+                    .map(Box::new)
+                    .map_err(Box::new),
+            ),
+            (Some(bytes), false) => Parsed::Others(id_of(bytes)),
+            (None, true) => Parsed::Mine(Err(Box::new(too_long()))),
+            (None, false) => Parsed::Others(None),
+        }
+    };
+    group
+        .par_iter()
+        .enumerate()
+        .with_min_len(MIN_PARALLEL)
+        .map(parse_one)
+        .collect()
+}
+
+fn too_long() -> Invalid {
+    Invalid {
+        id: None,
+        echo: Echo::default(),
+        message: format!(
+            "the line is longer than {} MB; put large content into a file and name it with `host_path` in `files`",
+            MAX_LINE >> 20
+        ),
+    }
+}
+
+/// Gives the line its id. `None` for a line of another shard.
+fn settle(
+    parsed: Parsed,
+    line: u64,
+    before: u64,
+    file: &FileContext,
+    ids: &mut Identities,
+) -> Option<Result<Box<Episode>, Box<Outcome>>> {
+    let n = before + line;
+    match parsed {
+        Parsed::Mine(Ok(episode)) => Some(match ids.claim(&episode.id, n) {
+            Ok(()) => Ok(episode),
+            Err(place) => {
+                let Episode { id, echo, .. } = *episode;
+                let message =
+                    format!("id {id:?} is already used on {place}; give each episode its own id");
+                let other = ids.claim_other(&id, n);
+                Err(Box::new(invalid(other, echo, message, line, file)))
+            }
+        }),
+        Parsed::Mine(Err(flawed)) => {
+            let Invalid { id, echo, message } = *flawed;
+            let id = claim_any(id, n, ids);
+            Some(Err(Box::new(invalid(id, echo, message, line, file))))
+        }
+        Parsed::Others(id) => {
+            claim_any(id, n, ids);
+            None
+        }
+    }
+}
+
+fn claim_any(id: Option<String>, n: u64, ids: &mut Identities) -> String {
+    let id = id.unwrap_or_else(|| default_id(n));
+    match ids.claim(&id, n) {
+        Ok(()) => id,
+        Err(_) => ids.claim_other(&id, n),
+    }
+}
+
+fn invalid(id: String, echo: Echo, message: String, line: u64, file: &FileContext) -> Outcome {
+    Outcome::invalid(id, echo, format!("{}: {message}", file.origin(line)))
+}
+
+fn skip(config: &SourceConfig, work: &Result<Box<Episode>, Box<Outcome>>) -> bool {
+    let Some(done) = &config.done else {
+        return false;
+    };
+    let id = match work {
+        Ok(episode) => &episode.id,
+        Err(outcome) => &outcome.id,
+    };
+    let skip = done(id);
+    if skip {
+        config.counters.skipped.fetch_add(1, Relaxed);
+    }
+    skip
+}

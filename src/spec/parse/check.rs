@@ -1,0 +1,308 @@
+//! From a line's raw fields to a valid episode: defaults, ranges, which fields go together.
+
+use super::program::{env, files, no_nul, program, stdin};
+use super::raw::{Object, RawEpisode, RawResources, RawStep};
+use super::{FileContext, Flaw, default_id, host, quoted};
+use crate::spec::episode::{Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, Step};
+use crate::spec::limits::{KB, Limits, MB};
+use crate::spec::paths;
+use crate::spec::policy::Network;
+use globset::GlobBuilder;
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// The longest id, in bytes.
+const MAX_ID: usize = 512;
+/// The range of `timeout_s`: a millisecond to a week.
+const TIMEOUT_S: RangeInclusive<f64> = 0.001..=604_800.0;
+/// The range of `cpu_time_s`; the kernel accounts no finer.
+const CPU_TIME_S: RangeInclusive<f64> = 0.01..=604_800.0;
+
+/// Applies every check and default to a line that serde could read.
+pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result<Episode, Flaw> {
+    if let Some(id) = &raw.id {
+        check_id(id)?;
+    }
+    let workdir = workdir("workdir", DEFAULT_WORKDIR, raw.workdir.as_deref())?;
+    let timeout = timeout("timeout_s", raw.timeout_s, file.defaults.timeout)?;
+    let mut variables = BTreeMap::new();
+    env("", raw.env, &mut variables)?;
+    let mut inputs = Vec::new();
+    files("", raw.files, &workdir, file, &mut inputs)?;
+
+    let count = [
+        raw.command.is_some(),
+        raw.argv.is_some(),
+        raw.steps.is_some(),
+    ];
+    if count.iter().filter(|set| **set).count() > 1 && raw.steps.is_some() {
+        let other = if raw.command.is_some() {
+            "command"
+        } else {
+            "argv"
+        };
+        return Err(Flaw(format!(
+            "the episode has both `{other}` and `steps`; keep one of them"
+        )));
+    }
+    let multi_step = raw.steps.is_some();
+    let steps = match (program("", raw.command, raw.argv)?, raw.steps) {
+        (Some(program), _) => vec![Step {
+            name: None,
+            program,
+            stdin: stdin("", raw.stdin)?,
+            env: variables,
+            workdir: workdir.clone(),
+            timeout,
+            files: inputs,
+            on_failure: OnFailure::default(),
+        }],
+        (None, Some(_)) if raw.stdin.is_some() => {
+            return Err(Flaw::new(
+                "stdin",
+                "does not go with `steps`; move it into the step that reads it",
+            ));
+        }
+        (None, Some(steps)) => {
+            if steps.is_empty() {
+                return Err(Flaw::new("steps", "is empty; add at least one step"));
+            }
+            let shared = Shared {
+                env: variables,
+                workdir: &workdir,
+                timeout,
+                file,
+            };
+            let mut inputs = Some(inputs);
+            let step = |(i, Object(step))| shared.step(i, step, inputs.take().unwrap_or_default());
+            steps
+                .into_iter()
+                .enumerate()
+                .map(step)
+                .collect::<Result<_, _>>()?
+        }
+        (None, None) => {
+            return Err(Flaw(
+                "the episode has nothing to run; add `command`, `argv` or `steps`".into(),
+            ));
+        }
+    };
+
+    Ok(Episode {
+        id: raw.id.unwrap_or_else(|| default_id(n)),
+        origin: file.origin(line),
+        steps,
+        multi_step,
+        limits: limits(raw.resources, &file.defaults.limits)?,
+        grants: host::grants(raw.fs_readable, raw.fs_writable, file)?,
+        network: network(raw.network.as_deref())?,
+        capture: capture(raw.capture.as_deref())?,
+        collect: collect(raw.collect.unwrap_or_default())?,
+        workdir,
+        echo: Echo {
+            group: raw.group,
+            meta: raw.meta,
+        },
+    })
+}
+
+/// What the steps of one episode inherit.
+struct Shared<'a> {
+    env: BTreeMap<String, String>,
+    workdir: &'a str,
+    timeout: Duration,
+    file: &'a FileContext,
+}
+
+impl Shared<'_> {
+    fn step(&self, i: usize, raw: RawStep, mut inputs: Vec<InputFile>) -> Result<Step, Flaw> {
+        let at = format!("steps[{i}].");
+        let Some(program) = program(&at, raw.command, raw.argv)? else {
+            return Err(Flaw(format!(
+                "`steps[{i}]` has nothing to run; add `command` or `argv`"
+            )));
+        };
+        let workdir = workdir(
+            &format!("{at}workdir"),
+            self.workdir,
+            raw.workdir.as_deref(),
+        )?;
+        let mut variables = self.env.clone();
+        env(&at, raw.env, &mut variables)?;
+        files(&at, raw.files, &workdir, self.file, &mut inputs)?;
+        Ok(Step {
+            name: raw.name,
+            program,
+            stdin: stdin(&at, raw.stdin)?,
+            env: variables,
+            timeout: timeout(&format!("{at}timeout_s"), raw.timeout_s, self.timeout)?,
+            files: inputs,
+            on_failure: on_failure(&at, raw.on_failure.as_deref())?,
+            workdir,
+        })
+    }
+}
+
+/// Whether results can carry this id.
+pub fn check_id(id: &str) -> Result<(), Flaw> {
+    if id.is_empty() {
+        return Err(Flaw::new(
+            "id",
+            "is empty; name the episode, or leave `id` out",
+        ));
+    }
+    if id.len() > MAX_ID {
+        return Err(Flaw::new(
+            "id",
+            format_args!(
+                "is {} bytes long; shorten it to at most {MAX_ID} and keep the rest in `meta`",
+                id.len()
+            ),
+        ));
+    }
+    if id.chars().any(char::is_control) {
+        return Err(Flaw::new(
+            "id",
+            format_args!("holds a control character ({}); remove it", quoted(id)),
+        ));
+    }
+    Ok(())
+}
+
+fn workdir(field: &str, base: &str, path: Option<&str>) -> Result<String, Flaw> {
+    match path {
+        None => Ok(base.to_owned()),
+        Some(path) => paths::resolve(base, path).map_err(|flaw| Flaw::new(field, flaw)),
+    }
+}
+
+fn timeout(field: &str, seconds: Option<f64>, default: Duration) -> Result<Duration, Flaw> {
+    seconds.map_or(Ok(default), |seconds| duration(field, seconds, TIMEOUT_S))
+}
+
+fn duration(field: &str, seconds: f64, range: RangeInclusive<f64>) -> Result<Duration, Flaw> {
+    if range.contains(&seconds) {
+        return Ok(Duration::from_secs_f64(seconds));
+    }
+    let (from, to) = (range.start(), range.end());
+    Err(Flaw::new(
+        field,
+        format_args!("must be from {from} to {to} seconds, not {seconds}"),
+    ))
+}
+
+fn limits(raw: Option<Object<RawResources>>, default: &Limits) -> Result<Limits, Flaw> {
+    let mut limits = default.clone();
+    let Some(Object(raw)) = raw else {
+        return Ok(limits);
+    };
+    if let Some(mb) = raw.memory_mb {
+        limits.memory_bytes = in_range("resources.memory_mb", mb, 1..=1_048_576)? * MB;
+    }
+    if let Some(seconds) = raw.cpu_time_s {
+        limits.cpu_time = Some(duration("resources.cpu_time_s", seconds, CPU_TIME_S)?);
+    }
+    if let Some(count) = raw.processes {
+        limits.processes = in_range("resources.processes", count, 1..=65_536)? as u32;
+    }
+    if let Some(mb) = raw.disk_mb {
+        limits.disk_bytes = in_range("resources.disk_mb", mb, 1..=1_048_576)? * MB;
+    }
+    if let Some(count) = raw.open_files {
+        limits.open_files = in_range("resources.open_files", count, 8..=1_048_576)? as u32;
+    }
+    if let Some(kb) = raw.output_kb {
+        limits.output_bytes = in_range("resources.output_kb", kb, 0..=1_048_576)? * KB;
+    }
+    Ok(limits)
+}
+
+fn in_range(field: &str, value: u64, range: RangeInclusive<u64>) -> Result<u64, Flaw> {
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    let (from, to) = (range.start(), range.end());
+    Err(Flaw::new(
+        field,
+        format_args!("must be a whole number from {from} to {to}, not {value}"),
+    ))
+}
+
+fn network(value: Option<&str>) -> Result<Network, Flaw> {
+    match value {
+        None | Some("none") => Ok(Network::None),
+        Some(value @ ("loopback" | "host")) => Err(Flaw::new(
+            "network",
+            format_args!("\"{value}\" is not available yet; use \"none\" or leave it out"),
+        )),
+        Some(value) => Err(one_of(
+            "network",
+            "\"none\", \"loopback\" or \"host\"",
+            value,
+        )),
+    }
+}
+
+fn capture(value: Option<&str>) -> Result<Capture, Flaw> {
+    match value {
+        None | Some("merged") => Ok(Capture::Merged),
+        Some("split") => Ok(Capture::Split),
+        Some(value) => Err(one_of("capture", "\"merged\" or \"split\"", value)),
+    }
+}
+
+fn on_failure(at: &str, value: Option<&str>) -> Result<OnFailure, Flaw> {
+    match value {
+        None | Some("stop") => Ok(OnFailure::Stop),
+        Some("continue") => Ok(OnFailure::Continue),
+        Some(value) => Err(one_of(
+            &format!("{at}on_failure"),
+            "\"stop\" or \"continue\"",
+            value,
+        )),
+    }
+}
+
+fn one_of(field: &str, choices: &str, value: &str) -> Flaw {
+    Flaw::new(
+        field,
+        format_args!("must be {choices}, not {}", quoted(value)),
+    )
+}
+
+fn collect(patterns: Vec<String>) -> Result<Vec<String>, Flaw> {
+    for (i, pattern) in patterns.iter().enumerate() {
+        let field = || format!("collect[{i}]");
+        if pattern.is_empty() {
+            return Err(Flaw::new(
+                &field(),
+                "is empty; write a pattern such as \"*.txt\"",
+            ));
+        }
+        no_nul(field, pattern)?;
+        if pattern.split('/').any(|name| name == "..") {
+            return Err(Flaw::new(
+                &field(),
+                format_args!(
+                    "holds `..` ({}); write an absolute pattern inside the sandbox",
+                    quoted(pattern)
+                ),
+            ));
+        }
+        GlobBuilder::new(pattern)
+            .literal_separator(true)
+            .build()
+            .map_err(|e| {
+                Flaw::new(
+                    &field(),
+                    format_args!(
+                        "is not a valid pattern ({}); correct {}",
+                        e.kind(),
+                        quoted(pattern)
+                    ),
+                )
+            })?;
+    }
+    Ok(patterns)
+}

@@ -1,0 +1,283 @@
+//! Why serde refused a line, in words that name the field.
+//!
+//! Runs only on lines that failed. The shape of an episode is a table here; walking a line against
+//! it finds the first field that is unknown, given twice or of the wrong type, however deep.
+
+use super::{Flaw, quoted};
+use serde::Deserialize;
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use super::raw::Pairs;
+use Shape::*;
+
+/// The type a field has to have.
+enum Shape {
+    Text,
+    Number,
+    Whole,
+    /// Whatever is JSON.
+    Any,
+    List(&'static Shape),
+    /// An object with free keys.
+    Map(&'static Shape),
+    /// An object with these keys.
+    Object(&'static [(&'static str, Shape)]),
+    /// A string, or an object with these keys.
+    TextOr(&'static [(&'static str, Shape)]),
+}
+
+const EPISODE: Shape = Object(&[
+    ("id", Text),
+    ("command", Text),
+    ("argv", List(&Text)),
+    ("steps", List(&Object(STEP))),
+    ("stdin", TextOr(BASE64)),
+    ("files", Map(&TextOr(FILE))),
+    ("env", Map(&Text)),
+    ("workdir", Text),
+    ("timeout_s", Number),
+    ("resources", Object(RESOURCES)),
+    ("fs_readable", List(&Text)),
+    ("fs_writable", List(&Text)),
+    ("network", Text),
+    ("capture", Text),
+    ("collect", List(&Text)),
+    ("group", Text),
+    ("meta", Any),
+]);
+
+const STEP: &[(&str, Shape)] = &[
+    ("name", Text),
+    ("command", Text),
+    ("argv", List(&Text)),
+    ("stdin", TextOr(BASE64)),
+    ("env", Map(&Text)),
+    ("workdir", Text),
+    ("timeout_s", Number),
+    ("files", Map(&TextOr(FILE))),
+    ("on_failure", Text),
+];
+
+const RESOURCES: &[(&str, Shape)] = &[
+    ("memory_mb", Whole),
+    ("cpu_time_s", Number),
+    ("processes", Whole),
+    ("disk_mb", Whole),
+    ("open_files", Whole),
+    ("output_kb", Whole),
+];
+
+const BASE64: &[(&str, Shape)] = &[("base64", Text)];
+
+const FILE: &[(&str, Shape)] = &[("base64", Text), ("host_path", Text), ("mode", Text)];
+
+/// Names that other tools use for a field of ours.
+const ALIASES: [(&str, &str); 7] = [
+    ("cmd", "command"),
+    ("script", "command"),
+    ("args", "argv"),
+    ("cwd", "workdir"),
+    ("working_dir", "workdir"),
+    ("input", "stdin"),
+    ("metadata", "meta"),
+];
+
+/// The sentence for a line that [`super::raw::read`] refused with `error`.
+pub fn explain(text: &str, error: &serde_json::Error) -> Flaw {
+    let raw = match serde_json::from_str::<&RawValue>(text) {
+        Ok(raw) => raw,
+        Err(syntax) => return not_json(&syntax),
+    };
+    match raw.get().as_bytes().first() {
+        Some(b'{') => {}
+        Some(b'[') => {
+            return Flaw("the line holds an array, not an object; write each episode as one object on its own line".into());
+        }
+        _ => {
+            return Flaw(format!(
+                "the line holds {}, not an object; write each episode as one object on its own line",
+                kind(raw)
+            ));
+        }
+    }
+    find("", raw, &EPISODE).unwrap_or_else(|| {
+        // The table and the structs of `raw` disagree; the tests hold them together.
+        Flaw(format!(
+            "the line is not a valid episode: {}; correct that field",
+            reason(error)
+        ))
+    })
+}
+
+fn not_json(error: &serde_json::Error) -> Flaw {
+    let column = error.column();
+    Flaw(match error.classify() {
+        Category::Eof => {
+            "the line ends in the middle of its JSON; write each episode whole, on one line".into()
+        }
+        _ if reason(error) == "trailing characters" => {
+            format!("more text follows the JSON at column {column}; write one episode per line")
+        }
+        _ => format!(
+            "the line is not valid JSON at column {column}: {}; write one JSON object per line",
+            reason(error)
+        ),
+    })
+}
+
+/// serde's message without its position, which counts lines that are not the user's.
+fn reason(error: &serde_json::Error) -> String {
+    let full = error.to_string();
+    full.rsplit_once(" at line ")
+        .map_or(full.clone(), |(reason, _)| reason.to_owned())
+}
+
+/// The first flaw at or below `raw`, which stands at `path`.
+fn find(path: &str, raw: &RawValue, shape: &Shape) -> Option<Flaw> {
+    let json = raw.get();
+    let wrong = || {
+        Some(Flaw::new(
+            path,
+            format_args!("must be {}, not {}", shape.describe(), kind(raw)),
+        ))
+    };
+    match (shape, json.as_bytes().first()) {
+        (Any, _) => None,
+        (Text | TextOr(_), Some(b'"')) => match serde_json::from_str::<String>(json) {
+            Ok(_) => None,
+            Err(e) => Some(Flaw::new(
+                path,
+                format_args!("is not a valid string: {}; correct the escape", reason(&e)),
+            )),
+        },
+        (Number, _) => match serde_json::from_str::<f64>(json) {
+            Ok(_) => None,
+            Err(_) => wrong(),
+        },
+        (Whole, _) => match serde_json::from_str::<u64>(json) {
+            Ok(_) => None,
+            Err(_) => wrong(),
+        },
+        (List(of), Some(b'[')) => children::<Vec<&RawValue>>(json)?
+            .into_iter()
+            .enumerate()
+            .find_map(|(i, raw)| find(&format!("{path}[{i}]"), raw, of)),
+        (Map(of), Some(b'{')) => children::<Pairs<&RawValue>>(json)?
+            .0
+            .into_iter()
+            .find_map(|(key, raw)| find(&format!("{path}[{}]", quoted(&key)), raw, of)),
+        (Object(fields) | TextOr(fields), Some(b'{')) => find_in_object(path, json, fields),
+        _ => wrong(),
+    }
+}
+
+fn find_in_object(path: &str, json: &str, fields: &[(&'static str, Shape)]) -> Option<Flaw> {
+    let pairs = children::<Pairs<&RawValue>>(json)?.0;
+    for (i, (key, raw)) in pairs.iter().enumerate() {
+        let here = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
+        let Some((_, shape)) = fields.iter().find(|(name, _)| name == key) else {
+            return Some(unknown(path, key, fields));
+        };
+        if pairs[..i].iter().any(|(earlier, _)| earlier == key) {
+            return Some(Flaw::new(&here, "is given twice; keep one of them"));
+        }
+        if raw.get() == "null" {
+            // Not set; only `stdin`'s base64 cannot be left out.
+            if fields.len() == 1 {
+                return find(&here, raw, shape);
+            }
+            continue;
+        }
+        if let Some(flaw) = find(&here, raw, shape) {
+            return Some(flaw);
+        }
+    }
+    if pairs.is_empty() && fields.len() == 1 {
+        return Some(Flaw::new(
+            path,
+            format_args!("lacks its `{}`; add it", fields[0].0),
+        ));
+    }
+    None
+}
+
+fn children<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
+    serde_json::from_str(json).ok()
+}
+
+fn unknown(path: &str, key: &str, fields: &[(&'static str, Shape)]) -> Flaw {
+    let place = match path {
+        "" => "the episode".to_owned(),
+        path => format!("`{path}`"),
+    };
+    let shown = quoted(key);
+    let shown = shown.trim_matches('"');
+    let has = |fields: &[(&str, Shape)]| fields.iter().any(|(name, _)| *name == key);
+    let at_top = matches!(EPISODE, Object(top) if has(top));
+    let advice = if let Some(name) = closest(key, fields) {
+        format!("did you mean `{name}`?")
+    } else if path.is_empty() && has(RESOURCES) {
+        "it belongs in `resources`".to_owned()
+    } else if path.is_empty() && has(STEP) {
+        "it belongs in a step of `steps`".to_owned()
+    } else if at_top {
+        "it belongs at the top of the episode".to_owned()
+    } else {
+        "remove it, or keep extra data in the episode's `meta`".to_owned()
+    };
+    Flaw(format!("unknown field `{shown}` in {place}; {advice}"))
+}
+
+/// The field that a misspelt one was most likely meant to be.
+fn closest(key: &str, fields: &[(&'static str, Shape)]) -> Option<&'static str> {
+    let key = key.to_ascii_lowercase();
+    let names = || fields.iter().map(|(name, _)| *name);
+    if let Some((_, ours)) = ALIASES.iter().find(|(theirs, _)| *theirs == key) {
+        return names().find(|name| name == ours);
+    }
+    names()
+        .map(|name| (strsim::damerau_levenshtein(&key, name), name))
+        .filter(|(distance, name)| *distance <= 2.min(name.len() / 3).max(1) || is_stem(&key, name))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// `timeout` for `timeout_s`, `memory` for `memory_mb`.
+fn is_stem(key: &str, name: &str) -> bool {
+    name.strip_prefix(key)
+        .is_some_and(|rest| rest.starts_with('_'))
+}
+
+impl Shape {
+    fn describe(&self) -> &'static str {
+        match self {
+            Text => "a string",
+            Number => "a number",
+            Whole => "a whole number of 0 or more",
+            Any => "JSON",
+            List(Text) => "an array of strings",
+            List(_) => "an array of objects",
+            Map(_) | Object(_) => "an object",
+            TextOr(fields) if fields.len() == 1 => "a string or {\"base64\": …}",
+            TextOr(_) => "a string, {\"base64\": …} or {\"host_path\": …}",
+        }
+    }
+}
+
+/// What a JSON value is; short ones are quoted as they stand.
+fn kind(raw: &RawValue) -> String {
+    let json = raw.get();
+    match json.as_bytes().first() {
+        Some(b'{') => "an object".into(),
+        Some(b'[') => "an array".into(),
+        Some(b'"') if json.len() <= 40 => format!("the string {json}"),
+        Some(b'"') => "a string".into(),
+        _ if json.len() <= 40 => json.into(),
+        _ => "a number".into(),
+    }
+}

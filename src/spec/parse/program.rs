@@ -1,0 +1,235 @@
+//! Checks of what one execution is made of: program, stdin, environment, files.
+
+use super::host;
+use super::raw::{Pairs, RawBase64, RawFile, TextOr};
+use super::{FileContext, Flaw, quoted};
+use crate::spec::episode::{Content, InputFile, Program};
+use crate::spec::paths::{self, PathFlaw};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::collections::BTreeMap;
+
+/// The longest argument or `NAME=value` that execve takes, in bytes (MAX_ARG_STRLEN without its NUL).
+const MAX_ARGUMENT: usize = 131_071;
+
+/// `command` or `argv` of the field at `at` (empty for the episode, else `steps[i].`).
+pub fn program(
+    at: &str,
+    command: Option<String>,
+    argv: Option<Vec<String>>,
+) -> Result<Option<Program>, Flaw> {
+    match (command, argv) {
+        (Some(command), None) => {
+            check_argument(|| format!("{at}command"), &command)?;
+            Ok(Some(Program::Command(command)))
+        }
+        (None, Some(argv)) => {
+            match argv.first() {
+                None => {
+                    return Err(Flaw::new(
+                        &format!("{at}argv"),
+                        "is empty; name at least the program",
+                    ));
+                }
+                Some(program) if program.is_empty() => {
+                    return Err(Flaw::new(
+                        &format!("{at}argv[0]"),
+                        "is empty; name the program to run",
+                    ));
+                }
+                Some(_) => {}
+            }
+            for (i, argument) in argv.iter().enumerate() {
+                check_argument(|| format!("{at}argv[{i}]"), argument)?;
+            }
+            Ok(Some(Program::Argv(argv)))
+        }
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => {
+            let place = if at.is_empty() {
+                "the episode".to_owned()
+            } else {
+                format!("`{}`", at.trim_end_matches('.'))
+            };
+            Err(Flaw(format!(
+                "{place} has both `command` and `argv`; keep one of them"
+            )))
+        }
+    }
+}
+
+fn check_argument(field: impl Fn() -> String, text: &str) -> Result<(), Flaw> {
+    no_nul(&field, text)?;
+    if text.len() > MAX_ARGUMENT {
+        return Err(Flaw::new(
+            &field(),
+            format_args!(
+                "is {} bytes long, but the kernel takes at most {MAX_ARGUMENT} in one argument; \
+                 put it into `files` or `stdin` and have the program read it there",
+                text.len()
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses what the kernel would cut off.
+pub fn no_nul(field: impl Fn() -> String, text: &str) -> Result<(), Flaw> {
+    match memchr::memchr(0, text.as_bytes()) {
+        Some(_) => Err(Flaw::new(
+            &field(),
+            "holds a NUL character, which the kernel does not take; remove it",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The bytes of `stdin`; nothing when it is not set.
+pub fn stdin(at: &str, stdin: Option<TextOr<RawBase64>>) -> Result<Vec<u8>, Flaw> {
+    match stdin {
+        None => Ok(Vec::new()),
+        Some(TextOr::Text(text)) => Ok(text.into_bytes()),
+        Some(TextOr::Object(raw)) => decode(|| format!("{at}stdin.base64"), &raw.base64),
+    }
+}
+
+fn decode(field: impl Fn() -> String, base64: &str) -> Result<Vec<u8>, Flaw> {
+    STANDARD.decode(base64).map_err(|e| {
+        Flaw::new(
+            &field(),
+            format_args!("is not standard base64 with padding ({e}); encode it again"),
+        )
+    })
+}
+
+/// Adds the variables of `env` to `to`; a later one of the same name wins over those before `env`.
+pub fn env(
+    at: &str,
+    env: Option<Pairs<String>>,
+    to: &mut BTreeMap<String, String>,
+) -> Result<(), Flaw> {
+    let Some(Pairs(pairs)) = env else {
+        return Ok(());
+    };
+    for (i, (name, value)) in pairs.iter().enumerate() {
+        let field = || format!("{at}env[{}]", quoted(name));
+        if name.is_empty() || name.contains('=') {
+            return Err(Flaw::new(
+                &field(),
+                "is not a name the kernel takes; use one that is not empty and without `=`",
+            ));
+        }
+        no_nul(field, name)?;
+        no_nul(field, value)?;
+        if name.len() + 1 + value.len() > MAX_ARGUMENT {
+            return Err(Flaw::new(
+                &field(),
+                format_args!(
+                    "is longer than the {MAX_ARGUMENT} bytes the kernel takes; put the value into `files`"
+                ),
+            ));
+        }
+        if pairs[..i].iter().any(|(earlier, _)| earlier == name) {
+            return Err(Flaw::new(&field(), "is given twice; keep one of them"));
+        }
+    }
+    to.extend(pairs);
+    Ok(())
+}
+
+/// Adds `files`, whose relative paths start at `workdir`, to `to`, which must not have them yet.
+pub fn files(
+    at: &str,
+    files: Option<Pairs<TextOr<RawFile>>>,
+    workdir: &str,
+    file: &FileContext,
+    to: &mut Vec<InputFile>,
+) -> Result<(), Flaw> {
+    let Some(Pairs(pairs)) = files else {
+        return Ok(());
+    };
+    to.reserve(pairs.len());
+    for (name, raw) in pairs {
+        let field = || format!("{at}files[{}]", quoted(&name));
+        let (content, mode, directory) = content(field, raw, file)?;
+        let resolve = if directory {
+            paths::resolve_directory
+        } else {
+            paths::resolve_file
+        };
+        let path = resolve(workdir, &name).map_err(|flaw: PathFlaw| Flaw::new(&field(), flaw))?;
+        to.push(InputFile {
+            path,
+            content,
+            mode,
+        });
+    }
+    no_duplicate(at, to)
+}
+
+fn content(
+    field: impl Fn() -> String,
+    raw: TextOr<RawFile>,
+    file: &FileContext,
+) -> Result<(Content, Option<u32>, bool), Flaw> {
+    let raw = match raw {
+        TextOr::Text(text) => return Ok((Content::Bytes(text.into_bytes()), None, false)),
+        TextOr::Object(raw) => raw,
+    };
+    let mode = raw
+        .mode
+        .map(|mode| self::mode(&format!("{}.mode", field()), &mode))
+        .transpose()?;
+    match (raw.base64, raw.host_path) {
+        (Some(base64), None) => Ok((
+            Content::Bytes(decode(|| format!("{}.base64", field()), &base64)?),
+            mode,
+            false,
+        )),
+        (None, Some(path)) => {
+            let (path, directory) = host::input(&format!("{}.host_path", field()), &path, file)?;
+            Ok((Content::HostPath(path), mode, directory))
+        }
+        (Some(_), Some(_)) => Err(Flaw::new(
+            &field(),
+            "has both `base64` and `host_path`; keep one of them",
+        )),
+        (None, None) => Err(Flaw::new(
+            &field(),
+            "has no content; add `base64` or `host_path`",
+        )),
+    }
+}
+
+fn mode(field: &str, text: &str) -> Result<u32, Flaw> {
+    let octal = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if octal && mode <= 0o777 => Ok(mode),
+        Ok(_) if octal => Err(Flaw::new(
+            field,
+            format_args!(
+                "is {}, with setuid, setgid or sticky bits, which no sandbox honours; use at most \"0777\"",
+                quoted(text)
+            ),
+        )),
+        _ => Err(Flaw::new(
+            field,
+            format_args!(
+                "must be three or four octal digits such as \"0755\", not {}",
+                quoted(text)
+            ),
+        )),
+    }
+}
+
+fn no_duplicate(at: &str, files: &[InputFile]) -> Result<(), Flaw> {
+    let mut paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    paths.sort_unstable();
+    match paths.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(Flaw::new(
+            &format!("{at}files"),
+            format_args!("names {} twice; keep one of them", quoted(pair[0])),
+        )),
+        None => Ok(()),
+    }
+}

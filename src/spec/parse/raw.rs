@@ -1,0 +1,150 @@
+//! A line as JSON spells it, before any check: field names, types, nothing else.
+//!
+//! `null` stands for a field that is not set. Objects keep the order of their keys and any key that
+//! comes twice, so that the checks can refuse it.
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use std::fmt;
+use std::marker::PhantomData;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawEpisode {
+    pub id: Option<String>,
+    pub command: Option<String>,
+    pub argv: Option<Vec<String>>,
+    pub steps: Option<Vec<Object<RawStep>>>,
+    pub stdin: Option<TextOr<RawBase64>>,
+    pub files: Option<Pairs<TextOr<RawFile>>>,
+    pub env: Option<Pairs<String>>,
+    pub workdir: Option<String>,
+    pub timeout_s: Option<f64>,
+    pub resources: Option<Object<RawResources>>,
+    pub fs_readable: Option<Vec<String>>,
+    pub fs_writable: Option<Vec<String>>,
+    pub network: Option<String>,
+    pub capture: Option<String>,
+    pub collect: Option<Vec<String>>,
+    pub group: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub meta: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawStep {
+    pub name: Option<String>,
+    pub command: Option<String>,
+    pub argv: Option<Vec<String>>,
+    pub stdin: Option<TextOr<RawBase64>>,
+    pub env: Option<Pairs<String>>,
+    pub workdir: Option<String>,
+    pub timeout_s: Option<f64>,
+    pub files: Option<Pairs<TextOr<RawFile>>>,
+    pub on_failure: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct RawResources {
+    pub memory_mb: Option<u64>,
+    pub cpu_time_s: Option<f64>,
+    pub processes: Option<u64>,
+    pub disk_mb: Option<u64>,
+    pub open_files: Option<u64>,
+    pub output_kb: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawBase64 {
+    pub base64: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawFile {
+    pub base64: Option<String>,
+    pub host_path: Option<String>,
+    pub mode: Option<String>,
+}
+
+/// Reads one line. serde's errors do not name fields; `diagnose` does.
+pub fn read(text: &str) -> serde_json::Result<RawEpisode> {
+    serde_json::from_str::<Object<RawEpisode>>(text).map(|object| object.0)
+}
+
+/// A `null` here is a value, not an absence: `meta` is echoed as it is.
+fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(d).map(Some)
+}
+
+/// A struct that is written as an object; serde alone would take an array for it too.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for V<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        d.deserialize_map(V(PhantomData))
+    }
+}
+
+/// A plain string, or an object for what a string cannot say.
+pub enum TextOr<T> {
+    Text(String),
+    Object(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for TextOr<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for V<T> {
+            type Value = TextOr<T>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a string or an object")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(TextOr::Text(text.to_owned()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(TextOr::Object)
+            }
+        }
+        d.deserialize_any(V(PhantomData))
+    }
+}
+
+/// An object with free keys, in the order of the line.
+pub struct Pairs<T>(pub Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for V<T> {
+            type Value = Pairs<T>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        d.deserialize_map(V(PhantomData))
+    }
+}

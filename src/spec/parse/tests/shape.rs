@@ -1,0 +1,180 @@
+//! Lines that are not JSON, or not of the shape of an episode.
+
+use super::{flaw, flaw_with};
+use serde_json::json;
+
+#[test]
+fn what_is_not_a_json_object_says_what_it_is() {
+    for (line, message) in [
+        (
+            "hello",
+            "the line is not valid JSON at column 1: expected value; write one JSON object per line",
+        ),
+        (
+            r#"{"command": "x""#,
+            "the line ends in the middle of its JSON; write each episode whole, on one line",
+        ),
+        (
+            r#"{"command": "x"} {"#,
+            "more text follows the JSON at column 18; write one episode per line",
+        ),
+        (
+            "[1, 2]",
+            "the line holds an array, not an object; write each episode as one object on its own line",
+        ),
+        (
+            "\"x\"",
+            "the line holds the string \"x\", not an object; write each episode as one object on its own line",
+        ),
+        (
+            "12",
+            "the line holds 12, not an object; write each episode as one object on its own line",
+        ),
+    ] {
+        assert_eq!(flaw(line), message);
+    }
+}
+
+#[test]
+fn an_array_is_never_taken_for_an_object() {
+    assert!(flaw(r#"[null,"true",null,null,null,null,null,null,null,null,null,null,null,null,null,null,null]"#).contains("array"));
+    assert_eq!(
+        flaw_with(json!({"resources": [1, 1, 1, 1, 1, 1]})),
+        "`resources` must be an object, not an array"
+    );
+    assert_eq!(
+        flaw(r#"{"steps": [["a"]]}"#),
+        "`steps[0]` must be an object, not an array"
+    );
+}
+
+#[test]
+fn an_unknown_field_is_named_with_the_one_it_was_meant_to_be() {
+    for (fields, message) in [
+        (
+            json!({"timeout": 5}),
+            "unknown field `timeout` in the episode; did you mean `timeout_s`?",
+        ),
+        (
+            json!({"comand": "x"}),
+            "unknown field `comand` in the episode; did you mean `command`?",
+        ),
+        (
+            json!({"cwd": "/"}),
+            "unknown field `cwd` in the episode; did you mean `workdir`?",
+        ),
+        (
+            json!({"memory_mb": 5}),
+            "unknown field `memory_mb` in the episode; it belongs in `resources`",
+        ),
+        (
+            json!({"on_failure": "stop"}),
+            "unknown field `on_failure` in the episode; it belongs in a step of `steps`",
+        ),
+        (
+            json!({"score": 1}),
+            "unknown field `score` in the episode; remove it, or keep extra data in the episode's `meta`",
+        ),
+        (
+            json!({"resources": {"memory": 1}}),
+            "unknown field `memory` in `resources`; did you mean `memory_mb`?",
+        ),
+        (
+            json!({"steps": [{"group": "x"}]}),
+            "unknown field `group` in `steps[0]`; it belongs at the top of the episode",
+        ),
+        (
+            json!({"files": {"a": {"bas64": ""}}}),
+            "unknown field `bas64` in `files[\"a\"]`; did you mean `base64`?",
+        ),
+    ] {
+        assert_eq!(flaw_with(fields), message);
+    }
+}
+
+#[test]
+fn a_wrong_type_names_its_field_however_deep() {
+    for (fields, message) in [
+        (json!({"id": 7}), "`id` must be a string, not 7"),
+        (
+            json!({"argv": "ls"}),
+            "`argv` must be an array of strings, not the string \"ls\"",
+        ),
+        (
+            json!({"argv": ["ls", 1]}),
+            "`argv[1]` must be a string, not 1",
+        ),
+        (
+            json!({"timeout_s": "5"}),
+            "`timeout_s` must be a number, not the string \"5\"",
+        ),
+        (
+            json!({"resources": {"memory_mb": 1.5}}),
+            "`resources.memory_mb` must be a whole number of 0 or more, not 1.5",
+        ),
+        (
+            json!({"resources": {"processes": -1}}),
+            "`resources.processes` must be a whole number of 0 or more, not -1",
+        ),
+        (
+            json!({"steps": [{}, {"timeout_s": true}]}),
+            "`steps[1].timeout_s` must be a number, not true",
+        ),
+        (
+            json!({"files": {"a.py": 1}}),
+            "`files[\"a.py\"]` must be a string, {\"base64\": …} or {\"host_path\": …}, not 1",
+        ),
+        (
+            json!({"files": {"a": {"mode": 755}}}),
+            "`files[\"a\"].mode` must be a string, not 755",
+        ),
+        (
+            json!({"env": {"PATH": null}}),
+            "`env[\"PATH\"]` must be a string, not null",
+        ),
+        (json!({"stdin": {}}), "`stdin` lacks its `base64`; add it"),
+        (
+            json!({"stdin": {"base64": null}}),
+            "`stdin.base64` must be a string, not null",
+        ),
+        (
+            json!({"collect": "*"}),
+            "`collect` must be an array of strings, not the string \"*\"",
+        ),
+        (
+            json!({"fs_readable": [{}]}),
+            "`fs_readable[0]` must be a string, not an object",
+        ),
+    ] {
+        assert_eq!(flaw_with(fields), message);
+    }
+    let message = flaw(r#"{"command": "\ud800"}"#);
+    assert!(
+        message.starts_with("`command` is not a valid string: "),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_field_given_twice_is_named() {
+    for (line, message) in [
+        (
+            r#"{"command": "a", "command": "b"}"#,
+            "`command` is given twice; keep one of them",
+        ),
+        (
+            r#"{"command": "a", "resources": {"disk_mb": 1, "disk_mb": 1}}"#,
+            "`resources.disk_mb` is given twice; keep one of them",
+        ),
+        (
+            r#"{"command": "a", "env": {"A": "1", "A": "2"}}"#,
+            "`env[\"A\"]` is given twice; keep one of them",
+        ),
+        (
+            r#"{"command": "a", "files": {"a": "1", "./a": "2"}}"#,
+            "`files` names \"/workspace/a\" twice; keep one of them",
+        ),
+    ] {
+        assert_eq!(flaw(line), message);
+    }
+}

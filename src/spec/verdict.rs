@@ -1,0 +1,384 @@
+//! From the facts of an execution to the verdict of the contract.
+//!
+//! The verdict of an episode with several steps is that of the last step that ran: with `on_failure: stop` the
+//! one that failed, with `continue` the last of the list. Times add up over the steps.
+
+use super::bytes::Text;
+use super::episode::{Episode, Program, Step};
+use super::execution::{Collected, DiskEvidence, End, Execution, StepExecution};
+use super::limits::{Limits, MB};
+use super::outcome::{Outcome, Phases, ReturnedFile, Status, StepOutcome, Verdict};
+use super::policy::Tier;
+use std::collections::BTreeMap;
+
+/// Exit code of a timeout, as timeout(1) gives it.
+const TIMED_OUT: i32 = 124;
+
+impl Outcome {
+    /// The result of an episode that a slot ran. `accepted_ns`: when it began to wait for a slot.
+    pub fn of(episode: &Episode, execution: Execution, attempts: u32, accepted_ns: u64) -> Outcome {
+        let phases = phases(&execution);
+        let enforced = execution.enforced;
+        let mut steps: Vec<StepOutcome> = Vec::with_capacity(execution.steps.len());
+        for (i, (step, facts)) in episode.steps.iter().zip(execution.steps).enumerate() {
+            let startup_ms = startup_ms(
+                &facts,
+                if i == 0 {
+                    execution.handed_ns
+                } else {
+                    facts.prepared_ns
+                },
+            );
+            let context = Context {
+                episode,
+                step,
+                index: i,
+                tier: enforced.tier,
+            };
+            steps.push(StepOutcome {
+                name: step.name.clone(),
+                verdict: context.verdict(facts),
+                startup_ms,
+            });
+        }
+        let first_startup = steps.first().and_then(|s| s.startup_ms);
+        let mut verdict = match episode.multi_step {
+            true => steps.last().map(|s| s.verdict.clone()),
+            false => steps.pop().map(|s| s.verdict),
+        }
+        .expect("an execution has at least one step");
+        if episode.multi_step {
+            verdict.wall_ms = steps.iter().map(|s| s.verdict.wall_ms).sum();
+            verdict.cpu_ms = steps.iter().map(|s| s.verdict.cpu_ms).sum();
+            verdict.peak_memory_mb = steps
+                .iter()
+                .map(|s| s.verdict.peak_memory_mb)
+                .fold(0.0, f64::max);
+        }
+        Outcome {
+            id: episode.id.clone(),
+            verdict,
+            attempts,
+            queue_ms: ms(execution.handed_ns.saturating_sub(accepted_ns)),
+            startup_ms: first_startup,
+            sandbox: Some(enforced),
+            files: (!episode.collect.is_empty()).then(|| returned(execution.collected)),
+            steps: episode.multi_step.then_some(steps),
+            group: episode.echo.group.clone(),
+            meta: episode.echo.meta.clone(),
+            phases,
+        }
+    }
+
+    /// The result of an episode that our side could not run.
+    pub fn infra(episode: &Episode, error: String, attempts: u32) -> Outcome {
+        let mut outcome = Outcome::nothing(
+            episode.id.clone(),
+            episode.echo.clone(),
+            Status::InfraError,
+            error,
+        );
+        outcome.attempts = attempts;
+        outcome
+    }
+
+    /// The result of a line that is not a valid episode.
+    pub fn invalid(id: String, echo: super::episode::Echo, error: String) -> Outcome {
+        Outcome::nothing(id, echo, Status::Invalid, error)
+    }
+
+    fn nothing(id: String, echo: super::episode::Echo, status: Status, error: String) -> Outcome {
+        Outcome {
+            id,
+            verdict: Verdict {
+                status,
+                exit_code: None,
+                output: Text::default(),
+                stdout: None,
+                stderr: None,
+                output_bytes: 0,
+                truncated: false,
+                signal: None,
+                fault: status.fault(),
+                error: Some(error),
+                wall_ms: 0.0,
+                cpu_ms: 0.0,
+                peak_memory_mb: 0.0,
+                start: None,
+            },
+            attempts: 0,
+            queue_ms: 0.0,
+            startup_ms: None,
+            sandbox: None,
+            files: None,
+            steps: None,
+            group: echo.group,
+            meta: echo.meta,
+            phases: None,
+        }
+    }
+}
+
+struct Context<'a> {
+    episode: &'a Episode,
+    step: &'a Step,
+    index: usize,
+    tier: Tier,
+}
+
+/// Status, exit code, signal and sentence of one end.
+struct Ruling {
+    status: Status,
+    exit_code: Option<i32>,
+    signal: Option<i32>,
+    error: Option<String>,
+}
+
+impl Context<'_> {
+    fn verdict(&self, facts: StepExecution) -> Verdict {
+        let ran = facts.running_ns != 0;
+        let ruling = self.rule(&facts.end);
+        let (stdout, stderr) = match facts.streams {
+            Some(streams) => (Some(Text(streams.stdout)), Some(Text(streams.stderr))),
+            None => (None, None),
+        };
+        Verdict {
+            status: ruling.status,
+            exit_code: ruling.exit_code,
+            output: Text(facts.output),
+            stdout,
+            stderr,
+            output_bytes: facts.output_bytes,
+            truncated: facts.truncated,
+            signal: ruling.signal,
+            fault: ruling.status.fault(),
+            error: ruling.error,
+            wall_ms: if ran {
+                ms(facts.ended_ns.saturating_sub(facts.running_ns))
+            } else {
+                0.0
+            },
+            cpu_ms: round(facts.cpu_us as f64 / 1e3),
+            peak_memory_mb: round(facts.peak_memory_bytes as f64 / MB as f64),
+            start: ran.then_some(facts.start),
+        }
+    }
+
+    fn rule(&self, end: &End) -> Ruling {
+        let limits = &self.episode.limits;
+        let killed = |status, evidence: String| Ruling {
+            status,
+            exit_code: Some(128 + libc::SIGKILL),
+            signal: Some(libc::SIGKILL),
+            error: Some(evidence),
+        };
+        match end {
+            End::Exited(0) => Ruling {
+                status: Status::Ok,
+                exit_code: Some(0),
+                signal: None,
+                error: None,
+            },
+            End::Exited(code) => Ruling {
+                status: Status::Failed,
+                exit_code: Some(*code),
+                signal: None,
+                error: None,
+            },
+            End::Signaled(signal) => Ruling {
+                status: Status::Signaled,
+                exit_code: Some(128 + signal),
+                signal: Some(*signal),
+                error: None,
+            },
+            End::Timeout => Ruling {
+                status: Status::Timeout,
+                exit_code: Some(TIMED_OUT),
+                signal: Some(libc::SIGKILL),
+                error: None,
+            },
+            End::CpuLimit { used_us } => killed(Status::CpuLimit, cpu_evidence(limits, *used_us)),
+            End::MemoryLimit { used_bytes } => killed(
+                Status::MemoryLimit,
+                format!(
+                    "used {} MB of memory; the limit is {} MB",
+                    used_bytes.div_ceil(MB),
+                    limits.memory_bytes / MB
+                ),
+            ),
+            End::OutputLimit { produced_bytes } => killed(
+                Status::OutputLimit,
+                format!(
+                    "printed {produced_bytes} bytes; ended at {} bytes",
+                    limits.output_ceiling()
+                ),
+            ),
+            End::DiskLimit(evidence) => Ruling {
+                status: Status::DiskLimit,
+                exit_code: Some(1),
+                signal: None,
+                error: Some(disk_evidence(limits, *evidence)),
+            },
+            End::NotExecutable { errno } => self.not_executable(*errno),
+            End::NotPrepared { path, errno } => self.not_prepared(path, *errno),
+        }
+    }
+
+    /// In the first step nothing has run that could have made the program, so its absence is the spec's doing.
+    fn not_executable(&self, errno: i32) -> Ruling {
+        let name = match &self.step.program {
+            Program::Argv(argv) => argv[0].as_str(),
+            Program::Command(_) => "bash",
+        };
+        let code = if errno == libc::ENOENT { 127 } else { 126 };
+        let why = match errno {
+            libc::ENOENT if name.contains('/') => {
+                "no such file in the sandbox; add it to files, or check the path"
+            }
+            libc::ENOENT => {
+                "no such program on the sandbox's PATH; install it on the host, or give its full path"
+            }
+            libc::EACCES => {
+                "the file may not be executed; give it \"mode\": \"0755\", or grant its directory"
+            }
+            libc::ENOEXEC => {
+                "the file is neither a binary of this machine nor a script with a #! line"
+            }
+            _ => "the kernel refused to run it",
+        };
+        let field = if self.episode.multi_step {
+            format!("steps[{}].argv", self.index)
+        } else {
+            "argv".into()
+        };
+        let system = std::io::Error::from_raw_os_error(errno);
+        let error = Some(format!(
+            "{}: {field}: {name:?}: {why} ({system})",
+            self.episode.origin
+        ));
+        let spec = self.index == 0 && errno != libc::ENOEXEC;
+        Ruling {
+            status: if spec {
+                Status::Invalid
+            } else {
+                Status::Failed
+            },
+            exit_code: (!spec).then_some(code),
+            signal: None,
+            error,
+        }
+    }
+
+    fn not_prepared(&self, path: &str, errno: i32) -> Ruling {
+        let what = if path == self.step.workdir {
+            "workdir"
+        } else {
+            "files"
+        };
+        let field = if self.episode.multi_step {
+            format!("steps[{}].{what}", self.index)
+        } else {
+            what.into()
+        };
+        let why = match errno {
+            libc::ENOSPC | libc::EDQUOT => format!(
+                "does not fit under disk_mb {}; raise resources.disk_mb",
+                self.episode.limits.disk_bytes / MB
+            ),
+            libc::EACCES if self.tier == Tier::Landlock => {
+                "can't be made without namespaces, where only /workspace, /tmp and /home/runner exist; \
+                 use one of them, or allow user namespaces on this machine"
+                    .into()
+            }
+            libc::EXDEV | libc::EROFS | libc::EACCES => {
+                "lies in a directory of the host that the sandbox does not write to; use /workspace".into()
+            }
+            _ => format!("can't be made: {}", std::io::Error::from_raw_os_error(errno)),
+        };
+        Ruling {
+            status: if self.index == 0 {
+                Status::Invalid
+            } else {
+                Status::Failed
+            },
+            exit_code: None,
+            signal: None,
+            error: Some(format!("{}: {field}: {path:?} {why}", self.episode.origin)),
+        }
+    }
+}
+
+fn cpu_evidence(limits: &Limits, used_us: u64) -> String {
+    let limit = limits.cpu_time.map_or(0.0, |limit| limit.as_secs_f64());
+    format!(
+        "used {:.2} s of CPU time; the limit is {limit} s",
+        used_us as f64 / 1e6
+    )
+}
+
+fn disk_evidence(limits: &Limits, evidence: DiskEvidence) -> String {
+    let limit = limits.disk_bytes / MB;
+    match evidence {
+        DiskEvidence::Bytes(bytes) => {
+            format!(
+                "no space was left: {} MB written; the limit is {limit} MB",
+                bytes.div_ceil(MB)
+            )
+        }
+        DiskEvidence::Inodes(inodes) => {
+            format!(
+                "no file could be added: {inodes} files and directories, the most for disk_mb {limit}"
+            )
+        }
+        DiskEvidence::FileSize => format!("a file outgrew the limit of {limit} MB (SIGXFSZ)"),
+    }
+}
+
+fn returned(collected: Vec<Collected>) -> BTreeMap<String, ReturnedFile> {
+    let file = |file: Collected| {
+        let returned = match file.content.map(String::from_utf8) {
+            Some(Ok(text)) => ReturnedFile::Text(text),
+            Some(Err(bytes)) => {
+                use base64::Engine;
+                ReturnedFile::Base64 {
+                    base64: base64::engine::general_purpose::STANDARD.encode(bytes.into_bytes()),
+                }
+            }
+            None => ReturnedFile::Omitted {
+                omitted: "over the 16 MB that collect returns",
+                bytes: file.bytes,
+            },
+        };
+        (file.path, returned)
+    };
+    collected.into_iter().map(file).collect()
+}
+
+fn startup_ms(facts: &StepExecution, from_ns: u64) -> Option<f64> {
+    (facts.running_ns != 0).then(|| ms(facts.running_ns.saturating_sub(from_ns)))
+}
+
+fn phases(execution: &Execution) -> Option<Phases> {
+    let first = execution.steps.first()?;
+    let last = execution.steps.last()?;
+    if first.running_ns == 0 {
+        return None;
+    }
+    Some(Phases {
+        dispatch: execution.received_ns.saturating_sub(execution.handed_ns),
+        prepare: first.prepared_ns.saturating_sub(execution.received_ns),
+        handoff: first.forked_ns.saturating_sub(first.prepared_ns),
+        launch: first.running_ns.saturating_sub(first.forked_ns),
+        clean: execution.cleaned_ns.saturating_sub(last.ended_ns),
+        total: first.running_ns.saturating_sub(execution.handed_ns),
+    })
+}
+
+fn ms(ns: u64) -> f64 {
+    round(ns as f64 / 1e6)
+}
+
+/// Microseconds are enough for people and keep result lines short.
+fn round(ms: f64) -> f64 {
+    (ms * 1e3).round() / 1e3
+}

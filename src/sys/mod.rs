@@ -1,0 +1,12 @@
+//! The only module with `unsafe`: system calls that `nix` does not wrap, and those whose safety depends on what
+//! the process is (single-threaded, just forked). Everything it exports is safe to call within its stated rules.
+
+pub mod clock;
+pub mod exec;
+pub mod fork;
+pub mod mount;
+pub mod signal;
+pub mod socket;
+pub mod sysv;
+pub mod wait;
+pub mod xattr;
