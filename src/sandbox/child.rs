@@ -2,6 +2,7 @@
 //! borrows the zygote's memory (see `sys::fork::vfork`).
 
 use super::ruleset::Ruleset;
+use crate::sys::sched::{Slice, set_slice};
 use crate::sys::{exec::Image, socket::replace_stdio};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{ExitKind, Rlimit};
@@ -17,6 +18,7 @@ pub struct Plan<'a> {
     pub stdio: [RawFd; 3],
     pub rlimits: &'a [Rlimit],
     pub ruleset: &'a Ruleset,
+    pub slice: Slice,
 }
 
 /// Restricts this process and execs. Returns only when that failed.
@@ -34,6 +36,7 @@ fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
     replace_stdio(plan.stdio).map_err(failed)?;
     chdir(plan.workdir.as_c_str()).map_err(|e| Failure::new(Stage::Scratch, e as i32))?;
     plan.ruleset.enforce()?;
+    set_slice(plan.slice);
     for limit in plan.rlimits {
         set_rlimit(limit).map_err(|e| Failure::new(Stage::Rlimit, e as i32))?;
     }

@@ -564,6 +564,14 @@ const CONDITIONAL: &[Entry] = &[
         ),
     ),
     within(
+        Tiers::LandlockOnly,
+        when(
+            libc::SYS_sched_setattr,
+            &[&[arg(0, Check::Is(0))]],
+            "time slice and priority of oneself",
+        ),
+    ),
+    within(
         Tiers::NamespacesOnly,
         always(
             libc::SYS_ioprio_set,

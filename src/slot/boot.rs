@@ -6,6 +6,7 @@ use super::{init, signals, zygote};
 use crate::sandbox::root::OpenGrants;
 use crate::sandbox::{layout, namespaces};
 use crate::spec::policy::Tier;
+use crate::sys::sched::{self, Slice};
 use crate::sys::{fork, socket};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Reply, Setup, VERSION};
@@ -38,9 +39,10 @@ fn run(mut runner: Link) -> i32 {
     if let Err(errno) = quiet_down() {
         return refuse(&runner, Failure::new(Stage::Fork, errno as i32));
     }
+    let slice = sched::prefer_latency();
     let built = match setup.tier {
-        Tier::Namespaces => namespaces_tier(runner, setup),
-        Tier::Landlock => landlock_tier(runner, setup),
+        Tier::Namespaces => namespaces_tier(runner, setup, slice),
+        Tier::Landlock => landlock_tier(runner, setup, slice),
     };
     match built {
         Ok(code) => code,
@@ -68,7 +70,7 @@ fn quiet_down() -> Result<(), Errno> {
 type Built = Result<i32, (Link, Failure)>;
 
 /// This process becomes the zygote, and its child PID 1 of the slot.
-fn namespaces_tier(runner: Link, setup: Setup) -> Built {
+fn namespaces_tier(runner: Link, setup: Setup, slice: Slice) -> Built {
     let prepared = (|| {
         namespaces::enter(&setup.ids)?;
         let grants = OpenGrants::open(&setup.grants)?;
@@ -97,7 +99,7 @@ fn namespaces_tier(runner: Link, setup: Setup) -> Built {
         Ok(Some(init)) => {
             drop((runner, for_init, grants));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup);
+            zygote::main(Link::new(for_zygote), &setup, slice);
             // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
             let _ = crate::sys::wait::wait(Some(init));
             Ok(0)
@@ -106,7 +108,7 @@ fn namespaces_tier(runner: Link, setup: Setup) -> Built {
 }
 
 /// This process becomes init, the subreaper of its child, the zygote.
-fn landlock_tier(runner: Link, setup: Setup) -> Built {
+fn landlock_tier(runner: Link, setup: Setup, slice: Slice) -> Built {
     let prepared = (|| {
         let scratch = make_scratch(&setup)?;
         if setup.ids.change {
@@ -127,7 +129,7 @@ fn landlock_tier(runner: Link, setup: Setup) -> Built {
         Ok(None) => {
             drop((runner, for_init));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup);
+            zygote::main(Link::new(for_zygote), &setup, slice);
             Ok(0)
         }
         Ok(Some(zygote)) => {

@@ -11,6 +11,7 @@ use crate::sandbox::seccomp::Filters;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::exec::Image;
 use crate::sys::fork::{Stack, vfork};
+use crate::sys::sched::Slice;
 use crate::sys::wait::{How, wait};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind, Launch, Setup};
@@ -22,16 +23,18 @@ struct Zygote<'a> {
     setup: &'a Setup,
     ruleset: Ruleset,
     stack: Stack,
+    /// What programs get instead of the zygote's own short one.
+    slice: Slice,
 }
 
 /// Waits until init has built the root, restricts itself, and serves launches until init is gone.
-pub fn main(mut init: Link, setup: &Setup) {
-    let _ = serve(&mut init, setup);
+pub fn main(mut init: Link, setup: &Setup, slice: Slice) {
+    let _ = serve(&mut init, setup, slice);
 }
 
-fn serve(init: &mut Link, setup: &Setup) -> Result<(), Broken> {
+fn serve(init: &mut Link, setup: &Setup, slice: Slice) -> Result<(), Broken> {
     init.recv::<()>()?;
-    let (mut zygote, abi) = match Zygote::prepare(setup) {
+    let (mut zygote, abi) = match Zygote::prepare(setup, slice) {
         Ok(ready) => ready,
         Err(failure) => return init.send(&Err::<u32, _>(failure)),
     };
@@ -46,7 +49,7 @@ fn serve(init: &mut Link, setup: &Setup) -> Result<(), Broken> {
 impl<'a> Zygote<'a> {
     /// Everything that episodes inherit: no capabilities, no new privileges, the filter. Returns the Landlock
     /// ABI as a rehearsal in a throw-away child found it enforced.
-    fn prepare(setup: &'a Setup) -> Result<(Self, u32), Failure> {
+    fn prepare(setup: &'a Setup, slice: Slice) -> Result<(Self, u32), Failure> {
         privileges::fixed_rlimits()?;
         let ruleset = Ruleset::prepare(&scene(setup, &[]))?;
         let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
@@ -70,6 +73,7 @@ impl<'a> Zygote<'a> {
                 setup,
                 ruleset,
                 stack,
+                slice,
             },
             abi,
         ))
@@ -113,6 +117,7 @@ impl<'a> Zygote<'a> {
             stdio,
             rlimits: &launch.rlimits,
             ruleset,
+            slice: self.slice,
         };
 
         let mut refused = None;

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod exec;
 pub mod fork;
 pub mod mount;
+pub mod sched;
 pub mod signal;
 pub mod socket;
 pub mod sysv;
