@@ -26,7 +26,10 @@ struct Ours {
 }
 
 fn bare(episodes: usize, concurrency: usize) -> Bare {
-    let (next, times) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(episodes)));
+    let (next, times) = (
+        AtomicUsize::new(0),
+        Mutex::new(Vec::with_capacity(episodes)),
+    );
     let started = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..concurrency {
@@ -34,7 +37,10 @@ fn bare(episodes: usize, concurrency: usize) -> Bare {
                 let mut own = Vec::new();
                 while next.fetch_add(1, Ordering::Relaxed) < episodes {
                     let began = Instant::now();
-                    let output = Command::new("/bin/true").stdin(Stdio::null()).output().expect("spawn");
+                    let output = Command::new("/bin/true")
+                        .stdin(Stdio::null())
+                        .output()
+                        .expect("spawn");
                     assert!(output.status.success());
                     own.push(began.elapsed());
                 }
@@ -45,7 +51,10 @@ fn bare(episodes: usize, concurrency: usize) -> Bare {
     let wall = started.elapsed();
     let times: Vec<Duration> = times.into_inner().unwrap();
     let milliseconds = times.iter().map(|t| t.as_secs_f64() * 1e3).collect();
-    Bare { rate: episodes as f64 / wall.as_secs_f64(), spawn_to_exit_ms: median(milliseconds) }
+    Bare {
+        rate: episodes as f64 / wall.as_secs_f64(),
+        spawn_to_exit_ms: median(milliseconds),
+    }
 }
 
 fn ours(jobs: &Path, scratch: &Path, concurrency: usize) -> Ours {
@@ -54,7 +63,13 @@ fn ours(jobs: &Path, scratch: &Path, concurrency: usize) -> Ours {
     let status = Command::new(env!("CARGO_BIN_EXE_runner"))
         .arg("--jobs")
         .arg(jobs)
-        .args(["--output", "/dev/null", "--concurrency", &concurrency.to_string(), "--stats"])
+        .args([
+            "--output",
+            "/dev/null",
+            "--concurrency",
+            &concurrency.to_string(),
+            "--stats",
+        ])
         .arg(&stats)
         .stderr(Stdio::null())
         .status()
@@ -63,7 +78,10 @@ fn ours(jobs: &Path, scratch: &Path, concurrency: usize) -> Ours {
     let text = fs::read_to_string(&stats).expect("stats are written");
     let report: serde_json::Value = serde_json::from_str(&text).expect("stats are JSON");
     let number = |pointer: &str| {
-        report.pointer(pointer).and_then(|v| v.as_f64()).unwrap_or_else(|| panic!("{pointer} in {text}"))
+        report
+            .pointer(pointer)
+            .and_then(|v| v.as_f64())
+            .unwrap_or_else(|| panic!("{pointer} in {text}"))
     };
     Ours {
         rate: number("/episodes_per_s"),
@@ -81,8 +99,15 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn argument(name: &str, default: usize) -> usize {
     let args: Vec<String> = std::env::args().collect();
-    let given = args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
-    given.map_or(default, |value| value.parse().unwrap_or_else(|_| panic!("{name} takes a number")))
+    let given = args
+        .iter()
+        .position(|arg| arg == name)
+        .and_then(|at| args.get(at + 1));
+    given.map_or(default, |value| {
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} takes a number"))
+    })
 }
 
 fn main() {
@@ -95,11 +120,19 @@ fn main() {
     let line = |i| format!("{{\"id\":\"e{i}\",\"argv\":[\"/bin/true\"]}}\n");
     fs::write(&jobs, (0..episodes).map(line).collect::<String>()).expect("jobs are written");
 
-    println!("{episodes} x /bin/true, concurrency {concurrency}, {cores} cores, {rounds} rounds after one warm-up");
-    println!("round   bare/s   ours/s  rate ratio   bare p50 ms   startup p50 ms  ratio   startup p99 ms");
-    let (mut rates, mut startups, mut p99s, mut cpu, mut peak) = (vec![], vec![], vec![], vec![], vec![]);
+    println!(
+        "{episodes} x /bin/true, concurrency {concurrency}, {cores} cores, {rounds} rounds after one warm-up"
+    );
+    println!(
+        "round   bare/s   ours/s  rate ratio   bare p50 ms   startup p50 ms  ratio   startup p99 ms"
+    );
+    let (mut rates, mut startups, mut p99s, mut cpu, mut peak) =
+        (vec![], vec![], vec![], vec![], vec![]);
     for round in 0..=rounds {
-        let (b, o) = (bare(episodes, concurrency), ours(&jobs, scratch.path(), concurrency));
+        let (b, o) = (
+            bare(episodes, concurrency),
+            ours(&jobs, scratch.path(), concurrency),
+        );
         if round == 0 {
             continue;
         }
@@ -114,8 +147,21 @@ fn main() {
         cpu.push(o.cpu_us);
         peak.push(o.peak_mb);
     }
-    println!("medians: rate {:.2} x bare (target 0.80 or more)", median(rates));
-    println!("         startup p50 {:.2} x bare spawn-to-exit (target 0.60 or less)", median(startups));
-    println!("         startup p99 {:.2} ms (target under 5)", median(p99s));
-    println!("         runner CPU {:.0} us per episode (target under 150), peak memory {:.1} MB", median(cpu), median(peak));
+    println!(
+        "medians: rate {:.2} x bare (target 0.80 or more)",
+        median(rates)
+    );
+    println!(
+        "         startup p50 {:.2} x bare spawn-to-exit (target 0.60 or less)",
+        median(startups)
+    );
+    println!(
+        "         startup p99 {:.2} ms (target under 5)",
+        median(p99s)
+    );
+    println!(
+        "         runner CPU {:.0} us per episode (target under 150), peak memory {:.1} MB",
+        median(cpu),
+        median(peak)
+    );
 }

@@ -7,7 +7,7 @@ use crate::sys::{exec::Image, socket::replace_stdio};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{ExitKind, Rlimit};
 use nix::errno::Errno;
-use nix::unistd::{chdir, setsid};
+use nix::unistd::{Pid, chdir, setpgid};
 use std::ffi::CString;
 use std::os::fd::RawFd;
 
@@ -31,8 +31,8 @@ pub fn run(plan: &Plan<'_>) -> ExitKind {
 
 fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
     let failed = |errno: Errno| Failure::new(Stage::Fork, errno as i32);
-    // A session of its own: no controlling terminal, and one step's processes can be told from another's.
-    setsid().map_err(failed)?;
+    // A process group of its own: `kill 0` stays inside, and one step's processes can be told from another's.
+    setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(failed)?;
     replace_stdio(plan.stdio).map_err(failed)?;
     chdir(plan.workdir.as_c_str()).map_err(|e| Failure::new(Stage::Scratch, e as i32))?;
     plan.ruleset.enforce()?;

@@ -7,13 +7,13 @@ use crate::sandbox::root::OpenGrants;
 use crate::sandbox::{layout, namespaces};
 use crate::spec::policy::Tier;
 use crate::sys::sched::{self, Slice};
-use crate::sys::{fork, socket};
+use crate::sys::{fork, socket, terminal};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Reply, Setup, VERSION};
 use nix::errno::Errno;
 use nix::sys::prctl::{set_child_subreaper, set_name};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Uid, chown, setsid};
+use nix::unistd::{Gid, Pid, Uid, chown, setpgid};
 use std::ffi::CString;
 use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
@@ -56,9 +56,10 @@ fn refuse(runner: &Link, failure: Failure) -> i32 {
     1
 }
 
-/// Leaves the runner's terminal, signals and umask behind.
+/// Leaves the runner's process group, terminal, signals and umask behind.
 fn quiet_down() -> Result<(), Errno> {
-    setsid()?;
+    setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+    terminal::leave();
     signals::reset()?;
     umask(Mode::from_bits_truncate(0o022));
     // When the host runs out of memory, episodes go before the training job does. Raising needs no privilege

@@ -46,15 +46,36 @@ impl Census {
         }
     }
 
-    /// Processes of one session, as `setsid` of a step made it.
-    pub fn is_in_session(&self, pid: i32, session: i32) -> bool {
-        stat_field(pid, SESSION).is_some_and(|s| s == session as i64)
-    }
-
-    /// The sessions' leader that came from the zygote: in the namespaces tier its parent is outside, so 0.
-    pub fn is_program(&self, pid: i32) -> bool {
-        let parent = self.zygote.map_or(0, Pid::as_raw);
-        stat_field(pid, PARENT).is_some_and(|p| p == parent as i64)
+    /// The program the zygote started last, and what can be told to belong to it: its process group and its
+    /// descendants.
+    pub fn program(&self) -> Vec<i32> {
+        // In the namespaces tier the zygote is outside, and a parent outside reads as 0.
+        let zygote = i64::from(self.zygote.map_or(0, Pid::as_raw));
+        let all = self.processes();
+        let stats: Vec<_> = all
+            .iter()
+            .filter_map(|pid| Some((*pid, stat_fields(*pid)?)))
+            .collect();
+        let from_zygote = stats.iter().filter(|(_, stat)| stat[PARENT] == zygote);
+        let Some(leader) = from_zygote.map(|(pid, _)| *pid).max() else {
+            return Vec::new();
+        };
+        let mut found = vec![leader];
+        loop {
+            let more: Vec<i32> = stats
+                .iter()
+                .filter(|(pid, stat)| {
+                    let group = stat[GROUP] == i64::from(leader);
+                    let child = found.iter().any(|p| stat[PARENT] == i64::from(*p));
+                    (group || child) && !found.contains(pid)
+                })
+                .map(|(pid, _)| *pid)
+                .collect();
+            if more.is_empty() {
+                return found;
+            }
+            found.extend(more);
+        }
     }
 
     /// A process that is dead but not yet waited for.
@@ -211,7 +232,7 @@ fn statm_resident(pid: i32) -> Option<u64> {
 
 /// Indices into the numbers after the process's state in /proc/<pid>/stat (proc_pid_stat(5)).
 const PARENT: usize = 0;
-const SESSION: usize = 2;
+const GROUP: usize = 1;
 /// utime, stime, cutime and cstime, in clock ticks, follow each other.
 const UTIME: usize = 10;
 

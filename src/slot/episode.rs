@@ -31,6 +31,8 @@ pub struct Slot {
     pub children: SignalFd,
     pub null: OwnedFd,
     pub disk_bytes: u64,
+    pub cores: u64,
+    pub buffer: Vec<u8>,
     /// Processes of the slot that count against RLIMIT_NPROC of its uid.
     pub own_processes: u32,
     /// Kills by the host's out-of-memory killer since boot, as last seen.
@@ -135,6 +137,8 @@ impl Slot {
             children: &self.children,
             null: &self.null,
             root: self.space.root_path(),
+            cores: self.cores,
+            buffer: &mut self.buffer,
             background,
             orphans_cpu_us,
         };

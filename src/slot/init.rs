@@ -6,6 +6,7 @@ use super::clean::Cleaner;
 use super::episode::{Slot, oom_kills};
 use super::link::{Broken, Link};
 use super::signals;
+use super::step::READ_BYTES;
 use crate::sandbox::privileges;
 use crate::sandbox::root::{self, OpenGrants};
 use crate::spec::limits::Limits;
@@ -84,6 +85,8 @@ fn build(
             children,
             null,
             disk_bytes: Limits::default().disk_bytes,
+            cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+            buffer: vec![0; READ_BYTES],
             own_processes: own_processes(setup),
             oom_kills: oom_kills(),
         }),

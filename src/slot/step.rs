@@ -21,7 +21,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-const READ_BYTES: usize = 64 * 1024;
+pub const READ_BYTES: usize = 64 * 1024;
 
 /// What a step needs of its slot.
 pub struct Surroundings<'a> {
@@ -33,6 +33,9 @@ pub struct Surroundings<'a> {
     pub children: &'a SignalFd,
     pub null: &'a OwnedFd,
     pub root: &'a Path,
+    pub cores: u64,
+    /// Where output is read into; [`READ_BYTES`] long.
+    pub buffer: &'a mut Vec<u8>,
     /// Pipes of earlier steps whose background processes may still write to them.
     pub background: &'a mut Vec<OwnedFd>,
     /// CPU time of processes that ended without a parent to wait for them, in microseconds.
@@ -63,7 +66,6 @@ struct Running<'a, 'b> {
     deadline_ns: u64,
     /// Why we ended it.
     cause: Option<End>,
-    buffer: Vec<u8>,
 }
 
 /// Runs it to its end.
@@ -102,9 +104,13 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         .send_with(&order.launch, &theirs)
         .map_err(|_| Failure::new(Stage::Zygote, 0))?;
     drop((stdin_end, stdout_end, stderr_end));
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let mut running = Running {
-        watch: Watch::new(order.limits, cores, around.tier == Tier::Landlock, now),
+        watch: Watch::new(
+            order.limits,
+            around.cores,
+            around.tier == Tier::Landlock,
+            now,
+        ),
         deadline_ns: now.saturating_add(order.timeout.as_nanos().min(u64::MAX as u128) as u64),
         around,
         order,
@@ -113,7 +119,6 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         stdin,
         stdin_sent: 0,
         cause: None,
-        buffer: vec![0; READ_BYTES],
     };
     let exit = running.until_exit()?;
     running.finish(exit)
@@ -235,33 +240,29 @@ impl Running<'_, '_> {
     fn end(&mut self, cause: End, alone: bool) -> Result<(), Failure> {
         self.cause = Some(cause);
         if alone {
-            self.kill_session();
+            self.kill_program();
         } else {
             *self.around.orphans_cpu_us += self.around.cleaner.kill_programs(self.around.census)?;
         }
         Ok(())
     }
 
-    /// Kills this step's session, until none of it is left, and lets what earlier steps started live.
-    fn kill_session(&self) {
+    /// Kills this step's program and what belongs to it until none of it is left, and lets what earlier steps
+    /// started live. The program itself goes last: until then its process group and children can be told.
+    fn kill_program(&self) {
         let census = self.around.census;
-        let Some(leader) = census
-            .processes()
-            .into_iter()
-            .rev()
-            .find(|pid| census.is_program(*pid))
-        else {
-            return;
-        };
         loop {
-            let mut killed = false;
-            for pid in census.processes() {
-                if pid != leader && census.is_in_session(pid, leader) && !census.is_zombie(pid) {
-                    killed |= kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok();
-                }
-            }
-            if !killed {
-                let _ = kill(Pid::from_raw(leader), Signal::SIGKILL);
+            let found = census.program();
+            let Some((leader, others)) = found.split_first() else {
+                return;
+            };
+            let alive = others.iter().filter(|pid| !census.is_zombie(**pid));
+            if alive
+                .filter(|pid| kill(Pid::from_raw(**pid), Signal::SIGKILL).is_ok())
+                .count()
+                == 0
+            {
+                let _ = kill(Pid::from_raw(*leader), Signal::SIGKILL);
                 return;
             }
         }
@@ -296,12 +297,15 @@ impl Running<'_, '_> {
             };
             let Some(fd) = slot else { continue };
             for _ in 0..16 {
-                match read(fd.as_fd(), &mut self.buffer) {
+                match read(fd.as_fd(), self.around.buffer) {
                     Ok(0) => {
                         *slot = None;
                         break;
                     }
-                    Ok(length) => self.order.capture.push(stream, &self.buffer[..length]),
+                    Ok(length) => self
+                        .order
+                        .capture
+                        .push(stream, &self.around.buffer[..length]),
                     Err(_) => break,
                 }
                 if self.order.capture.produced() > self.order.limits.output_ceiling() {
@@ -309,7 +313,7 @@ impl Running<'_, '_> {
                 }
             }
         }
-        let buffer = &mut self.buffer;
+        let buffer = &mut *self.around.buffer;
         self.around
             .background
             .retain(|fd| !discard(fd.as_fd(), buffer));

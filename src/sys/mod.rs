@@ -9,5 +9,6 @@ pub mod sched;
 pub mod signal;
 pub mod socket;
 pub mod sysv;
+pub mod terminal;
 pub mod wait;
 pub mod xattr;
