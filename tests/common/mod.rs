@@ -1,0 +1,159 @@
+//! Runs the built binary the way users do: as root and as an ordinary user, in both tiers.
+#![allow(dead_code)] // each test file uses its own part of this
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The ordinary user of the tests: nobody.
+pub const NOBODY: u32 = 65534;
+
+/// One way to run: as whom, and in which tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    pub root: bool,
+    pub tier: &'static str,
+}
+
+impl Way {
+    /// Every way this machine allows: without root there is only ourselves.
+    pub fn all() -> Vec<Way> {
+        let mut ways = Vec::new();
+        for tier in ["namespaces", "landlock"] {
+            if nix::unistd::geteuid().is_root() {
+                ways.push(Way { root: true, tier });
+            }
+            ways.push(Way { root: false, tier });
+        }
+        ways
+    }
+
+    /// The ways of one tier.
+    pub fn of_tier(tier: &str) -> Vec<Way> {
+        Way::all().into_iter().filter(|way| way.tier == tier).collect()
+    }
+
+    pub fn namespaces(self) -> bool {
+        self.tier == "namespaces"
+    }
+}
+
+/// What a run of the binary left.
+#[derive(Debug)]
+pub struct Run {
+    /// Results by id.
+    pub results: BTreeMap<String, Value>,
+    /// Result lines in the order they were written.
+    pub lines: Vec<String>,
+    pub stderr: String,
+    pub code: Option<i32>,
+}
+
+impl Run {
+    /// The result of an episode.
+    #[track_caller]
+    pub fn get(&self, id: &str) -> &Value {
+        self.results.get(id).unwrap_or_else(|| panic!("no result for {id:?}; stderr:\n{}", self.stderr))
+    }
+
+    #[track_caller]
+    pub fn status(&self, id: &str) -> &str {
+        self.get(id)["status"].as_str().expect("status is a string")
+    }
+
+    #[track_caller]
+    pub fn output(&self, id: &str) -> &str {
+        self.get(id)["output"].as_str().expect("output is a string")
+    }
+
+    #[track_caller]
+    pub fn error(&self, id: &str) -> &str {
+        self.get(id)["error"].as_str().unwrap_or_else(|| panic!("no error in {}", self.get(id)))
+    }
+}
+
+/// A directory that the ordinary user can enter and write to.
+pub fn scratch() -> tempfile::TempDir {
+    let directory = tempfile::Builder::new().prefix("runner-test-").tempdir_in("/tmp").expect("a scratch directory");
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).expect("chmod");
+    directory
+}
+
+/// The binary, where every user can execute it: the build directory may lie below a closed home.
+pub fn binary() -> &'static Path {
+    static COPY: OnceLock<PathBuf> = OnceLock::new();
+    COPY.get_or_init(|| {
+        let built = Path::new(env!("CARGO_BIN_EXE_runner"));
+        let modified = fs::metadata(built).and_then(|m| m.modified()).expect("the binary is built");
+        let age = modified.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos();
+        let copy = std::env::temp_dir().join(format!("runner-under-test-{age}"));
+        if !copy.exists() {
+            // Renamed into place, because several test processes may do this at once.
+            let partial = copy.with_extension(std::process::id().to_string());
+            fs::copy(built, &partial).expect("copy the binary");
+            fs::set_permissions(&partial, Permissions::from_mode(0o755)).expect("chmod");
+            fs::rename(&partial, &copy).expect("rename");
+        }
+        copy
+    })
+}
+
+/// A command that runs the binary as root or as the ordinary user.
+pub fn command(root: bool) -> Command {
+    if root || !nix::unistd::geteuid().is_root() {
+        return Command::new(binary());
+    }
+    let mut command = Command::new("setpriv");
+    let id = NOBODY.to_string();
+    command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"]).arg(binary());
+    command
+}
+
+/// Runs episodes, given as JSON lines, one way, with further arguments.
+pub fn run(way: Way, jobs: &str, args: &[&str]) -> Run {
+    let directory = scratch();
+    fs::write(directory.path().join("jobs.jsonl"), jobs).expect("write jobs");
+    let mut command = command(way.root);
+    command.args(["--isolation", way.tier, "--jobs", "jobs.jsonl"]).args(args).current_dir(directory.path());
+    parse(command.stdin(Stdio::null()).output().expect("the binary starts"))
+}
+
+/// Runs the binary with exactly these arguments, as we are, in a directory, with this on stdin.
+pub fn run_args(directory: &Path, args: &[&str], stdin: &[u8]) -> Run {
+    let mut child = Command::new(binary())
+        .args(args)
+        .current_dir(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut pipe = child.stdin.take().expect("piped");
+    let stdin = stdin.to_vec();
+    // A thread, because the binary may print before it has read everything, or never read at all.
+    let feeder = std::thread::spawn(move || drop(pipe.write_all(&stdin)));
+    let output = child.wait_with_output().expect("the binary ends");
+    feeder.join().expect("the feeder ends");
+    parse(output)
+}
+
+/// Takes the output of a run apart; every line on stdout has to be a JSON object with an id of its own.
+#[track_caller]
+pub fn parse(output: Output) -> Run {
+    let stdout = String::from_utf8(output.stdout).expect("results are UTF-8");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stdout.is_empty() || stdout.ends_with('\n'), "a torn last line: {stdout:?}");
+    let mut results = BTreeMap::new();
+    let lines: Vec<String> = stdout.lines().map(str::to_owned).collect();
+    for line in &lines {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        let id = value["id"].as_str().expect("an id").to_owned();
+        assert!(results.insert(id, value).is_none(), "an id twice: {line}");
+    }
+    Run { results, lines, stderr, code: output.status.code() }
+}
