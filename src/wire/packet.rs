@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn through(message: &Vec<u8>) -> Vec<u8> {
+    fn through(message: &[u8]) -> Vec<u8> {
         let encoded = postcard::to_stdvec(serde_bytes::Bytes::new(message)).unwrap();
         let mut assembler = Assembler::default();
         let mut result: Option<serde_bytes::ByteBuf> = None;
