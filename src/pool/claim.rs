@@ -1,19 +1,21 @@
 //! Leasing: who gets which slot, and when a new one is built.
 
 use super::ids;
-use super::process;
+use super::process::{Departures, kill_children};
 use super::slot::{BuildError, Slot, SlotLost};
 use crate::spec::policy::{Enforced, Grants, Tier};
 use crate::wire::message::{Setup, VERSION};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How long slots may take to go when the run is over, before they are killed.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long slots may take to go when the run is over, before everything that is left is killed.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// How often slots that were let go during the run are seen to.
+const ROUND: Duration = Duration::from_millis(200);
 
 /// What every slot of a pool is built with.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ struct Shared {
     count: Cell<usize>,
     next: Cell<u32>,
     changed: Notify,
+    departures: Rc<Departures>,
+    closed: Cell<bool>,
 }
 
 /// The pool. Clones share their slots; it lives on one thread.
@@ -50,6 +54,8 @@ impl Pool {
             count: Cell::new(0),
             next: Cell::new(0),
             changed: Notify::new(),
+            departures: Rc::default(),
+            closed: Cell::new(false),
             settings,
         };
         let pool = Pool {
@@ -67,6 +73,7 @@ impl Pool {
                 }
             });
         }
+        tokio::task::spawn_local(see_off_departures(Rc::downgrade(&pool.shared)));
         Ok((pool, enforced))
     }
 
@@ -96,11 +103,15 @@ impl Pool {
         }
     }
 
-    /// Ends all idle slots and waits until every slot process is gone.
+    /// Ends all slots and waits until every process of theirs is gone.
     pub async fn shut_down(self) {
+        self.shared.closed.set(true);
         self.shared.idle.borrow_mut().clear();
         let patience = tokio::time::Instant::now() + FAREWELL;
-        while process::reap() && tokio::time::Instant::now() < patience {
+        while self.shared.departures.see_off() {
+            if tokio::time::Instant::now() > patience {
+                kill_children();
+            }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -132,15 +143,20 @@ impl Pool {
                 .processes
                 .saturating_mul(shared.settings.size as u32),
         };
-        let slot = tokio::time::timeout(Duration::from_secs(30), Slot::build(&setup, grants))
-            .await
-            .map_err(|_| SlotLost::Silent)??;
+        let slot = tokio::time::timeout(
+            Duration::from_secs(30),
+            Slot::build(&setup, grants, shared.departures.clone()),
+        )
+        .await
+        .map_err(|_| SlotLost::Silent)??;
         place.keep();
         Ok(slot)
     }
 
     fn give_back(&self, slot: Slot) {
-        self.shared.idle.borrow_mut().push(slot);
+        if !self.shared.closed.get() {
+            self.shared.idle.borrow_mut().push(slot);
+        }
         self.shared.changed.notify_one();
     }
 
@@ -148,6 +164,14 @@ impl Pool {
         drop(slot);
         self.shared.count.set(self.shared.count.get() - 1);
         self.shared.changed.notify_one();
+    }
+}
+
+async fn see_off_departures(pool: Weak<Shared>) {
+    while let Some(shared) = pool.upgrade() {
+        shared.departures.see_off();
+        drop(shared);
+        tokio::time::sleep(ROUND).await;
     }
 }
 

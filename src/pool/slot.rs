@@ -1,6 +1,6 @@
 //! The runner's end of one slot: whole messages over a non-blocking socket.
 
-use super::process;
+use super::process::{self, Departures};
 use crate::spec::execution::Execution;
 use crate::spec::policy::{Enforced, Grants};
 use crate::sys::socket;
@@ -13,6 +13,8 @@ use nix::unistd::Pid;
 use serde::{Serialize, de::DeserializeOwned};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use tokio::io::unix::AsyncFd;
 
@@ -42,13 +44,19 @@ pub struct Slot {
     socket: AsyncFd<OwnedFd>,
     process: Pid,
     assembler: Assembler,
+    departures: Rc<Departures>,
+    scratch: Option<PathBuf>,
     pub grants: Arc<Grants>,
     pub enforced: Enforced,
 }
 
 impl Slot {
     /// Starts a slot process and waits until its sandbox is ready.
-    pub async fn build(setup: &Setup, grants: Arc<Grants>) -> Result<Slot, BuildError> {
+    pub async fn build(
+        setup: &Setup,
+        grants: Arc<Grants>,
+        departures: Rc<Departures>,
+    ) -> Result<Slot, BuildError> {
         let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
         let process = process::start(setup.slot, theirs)?;
@@ -61,6 +69,8 @@ impl Slot {
             socket,
             process,
             assembler: Assembler::default(),
+            departures,
+            scratch: setup.scratch.clone(),
             grants,
             enforced,
         };
@@ -142,7 +152,8 @@ fn receive_packet<T: DeserializeOwned>(
 }
 
 impl Drop for Slot {
+    /// The socket closes with us, which is what ends the slot.
     fn drop(&mut self) {
-        process::end(self.process);
+        self.departures.add(self.process, self.scratch.take());
     }
 }

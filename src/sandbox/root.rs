@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// Where the host's root is seen while the private one is being built.
 const HOST: &str = "/.host";
+/// Where the sandbox's own files of /etc are kept.
+const OWN_ETC: &str = "/.etc";
 const NONE: Option<&str> = None;
 /// Smallest share of the disk limit a file takes: its inode. Bounds how many files an episode can make.
 const BYTES_PER_INODE: u64 = 2048;
@@ -151,24 +153,22 @@ fn system_directory(path: &str) -> Result<(), i32> {
     }
 }
 
-/// Lays the sandbox's own passwd, group, hosts and hostname over the host's.
+/// Lays the sandbox's own passwd, group, hosts and hostname over the host's. They are read-only under their
+/// own name too: Landlock does not keep their owner from changing their mode.
 fn own_etc() -> Result<(), i32> {
-    directory(Path::new("/.etc"), 0o755)?;
+    let attributes = MountAttributes {
+        read_only: true,
+        no_devices: true,
+    };
+    directory(Path::new(OWN_ETC), 0o755)?;
     for (name, text) in layout::own_etc() {
-        let (own, seen) = (Path::new("/.etc").join(name), Path::new("/etc").join(name));
+        let (own, seen) = (Path::new(OWN_ETC).join(name), Path::new("/etc").join(name));
         if seen.exists() {
             fs::write(&own, text).map_err(io_errno)?;
-            bind(
-                &own,
-                &seen,
-                MountAttributes {
-                    read_only: true,
-                    no_devices: true,
-                },
-            )?;
+            bind(&own, &seen, attributes)?;
         }
     }
-    Ok(())
+    bind(Path::new(OWN_ETC), Path::new(OWN_ETC), attributes)
 }
 
 fn devices() -> Result<(), i32> {

@@ -1,6 +1,7 @@
 //! Entry point of the slot side: from a fresh re-exec to init and zygote.
 
 use super::link::Link;
+use super::remove::remove;
 use super::space::Space;
 use super::{init, signals, zygote};
 use crate::sandbox::root::OpenGrants;
@@ -124,7 +125,7 @@ fn landlock_tier(runner: Link, setup: Setup, slice: Slice) -> Built {
     };
     match fork::fork() {
         Err(errno) => {
-            let _ = std::fs::remove_dir_all(&scratch);
+            let _ = remove(&scratch);
             Err((runner, Failure::new(Stage::Fork, errno as i32)))
         }
         Ok(None) => {
@@ -137,7 +138,7 @@ fn landlock_tier(runner: Link, setup: Setup, slice: Slice) -> Built {
             drop(for_zygote);
             name(&setup, "init");
             let code = init::main(runner, Link::new(for_init), setup, None, Some(zygote));
-            let _ = std::fs::remove_dir_all(&scratch);
+            let _ = remove(&scratch);
             Ok(code)
         }
     }
