@@ -109,7 +109,7 @@ fn defaults(cli: &Cli) -> Result<Defaults, ConfigError> {
     in_range("--disk-mb", cli.disk_mb, 1..=1_048_576)?;
     in_range("--processes", cli.processes, 1..=65_536)?;
     in_range("--open-files", cli.open_files, 8..=1_048_576)?;
-    in_range("--output-kb", cli.output_kb, 0..=1_048_576)?;
+    in_range("--output-kb", cli.output_kb, 0..=262_144)?;
     Ok(Defaults {
         timeout: Duration::from_secs_f64(cli.timeout_s),
         limits: Limits {

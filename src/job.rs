@@ -125,6 +125,7 @@ async fn sweep(
 ) -> Result<u8, StartError> {
     let mut stop = StopSignals::listen()?;
     pool::adopt_orphans().map_err(std::io::Error::from)?;
+    raise_open_files();
     let progress = Progress::new(config.progress);
     let (pool, _) = build_pool(&config, &progress).await?;
     for note in notes(&opened, &config) {
@@ -179,6 +180,14 @@ async fn sweep(
         statistics.counts().get(Status::Invalid) + statistics.counts().get(Status::InfraError);
     bad += kept.get(Status::Invalid);
     Ok(status(&end, written, bad))
+}
+
+/// Each slot takes a descriptor here; the usual soft limit of 1,024 is meant for programs that use select(2).
+fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
 }
 
 /// Reports what went wrong, the gravest last, and turns it into the exit status.

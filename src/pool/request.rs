@@ -8,20 +8,27 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+/// Files travel to the slot in one message, which is held in memory.
+const MOST_COPIED_MB: u64 = 512;
+
 /// A `host_path` that was there when the line was checked and can't be read now.
 #[derive(Debug, thiserror::Error)]
 pub enum HostFileError {
     #[error("host_path {path:?} can't be read: {error}")]
     Read { path: PathBuf, error: io::Error },
-    #[error("host_path {path:?} holds more than disk_mb {limit_mb}; raise resources.disk_mb")]
+    #[error(
+        "host_path {path:?} brings the files to more than {limit_mb} MB; raise resources.disk_mb up to \
+         {MOST_COPIED_MB}, or grant what is larger with fs_readable"
+    )]
     TooLarge { path: PathBuf, limit_mb: u64 },
 }
 
 /// Builds the request. Blocks while it reads host files.
 pub fn build(episode: &Episode) -> Result<EpisodeRequest, HostFileError> {
+    let limit_mb = (episode.limits.disk_bytes / MB).min(MOST_COPIED_MB);
     let mut budget = Budget {
-        left: episode.limits.disk_bytes,
-        limit_mb: episode.limits.disk_bytes / MB,
+        left: limit_mb * MB,
+        limit_mb,
     };
     let steps = episode
         .steps

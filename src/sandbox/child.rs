@@ -7,6 +7,7 @@ use crate::sys::{exec::Image, socket::replace_stdio};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{ExitKind, Rlimit};
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Pid, chdir, setpgid};
 use std::ffi::CString;
 use std::os::fd::RawFd;
@@ -45,11 +46,18 @@ fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
 
 fn set_rlimit(limit: &Rlimit) -> Result<(), Errno> {
     let resource = match limit.resource {
-        libc::RLIMIT_CPU => nix::sys::resource::Resource::RLIMIT_CPU,
-        libc::RLIMIT_FSIZE => nix::sys::resource::Resource::RLIMIT_FSIZE,
-        libc::RLIMIT_NOFILE => nix::sys::resource::Resource::RLIMIT_NOFILE,
-        libc::RLIMIT_NPROC => nix::sys::resource::Resource::RLIMIT_NPROC,
+        libc::RLIMIT_CPU => Resource::RLIMIT_CPU,
+        libc::RLIMIT_FSIZE => Resource::RLIMIT_FSIZE,
+        libc::RLIMIT_NOFILE => Resource::RLIMIT_NOFILE,
+        libc::RLIMIT_NPROC => Resource::RLIMIT_NPROC,
         _ => return Err(Errno::EINVAL),
     };
-    nix::sys::resource::setrlimit(resource, limit.value, limit.value)
+    match setrlimit(resource, limit.value, limit.value) {
+        // More than this machine lets its users have: they get what there is.
+        Err(Errno::EPERM) => {
+            let (_, most) = getrlimit(resource)?;
+            setrlimit(resource, most.min(limit.value), most.min(limit.value))
+        }
+        done => done,
+    }
 }

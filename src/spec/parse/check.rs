@@ -213,7 +213,7 @@ fn limits(raw: Option<Object<RawResources>>, default: &Limits) -> Result<Limits,
         limits.open_files = in_range("resources.open_files", count, 8..=1_048_576)? as u32;
     }
     if let Some(kb) = raw.output_kb {
-        limits.output_bytes = in_range("resources.output_kb", kb, 0..=1_048_576)? * KB;
+        limits.output_bytes = in_range("resources.output_kb", kb, 0..=262_144)? * KB;
     }
     Ok(limits)
 }
