@@ -35,7 +35,10 @@ impl Way {
 
     /// The ways of one tier.
     pub fn of_tier(tier: &str) -> Vec<Way> {
-        Way::all().into_iter().filter(|way| way.tier == tier).collect()
+        Way::all()
+            .into_iter()
+            .filter(|way| way.tier == tier)
+            .collect()
     }
 
     pub fn namespaces(self) -> bool {
@@ -58,7 +61,9 @@ impl Run {
     /// The result of an episode.
     #[track_caller]
     pub fn get(&self, id: &str) -> &Value {
-        self.results.get(id).unwrap_or_else(|| panic!("no result for {id:?}; stderr:\n{}", self.stderr))
+        self.results
+            .get(id)
+            .unwrap_or_else(|| panic!("no result for {id:?}; stderr:\n{}", self.stderr))
     }
 
     #[track_caller]
@@ -73,13 +78,18 @@ impl Run {
 
     #[track_caller]
     pub fn error(&self, id: &str) -> &str {
-        self.get(id)["error"].as_str().unwrap_or_else(|| panic!("no error in {}", self.get(id)))
+        self.get(id)["error"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no error in {}", self.get(id)))
     }
 }
 
 /// A directory that the ordinary user can enter and write to.
 pub fn scratch() -> tempfile::TempDir {
-    let directory = tempfile::Builder::new().prefix("runner-test-").tempdir_in("/tmp").expect("a scratch directory");
+    let directory = tempfile::Builder::new()
+        .prefix("runner-test-")
+        .tempdir_in("/tmp")
+        .expect("a scratch directory");
     fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).expect("chmod");
     directory
 }
@@ -89,8 +99,13 @@ pub fn binary() -> &'static Path {
     static COPY: OnceLock<PathBuf> = OnceLock::new();
     COPY.get_or_init(|| {
         let built = Path::new(env!("CARGO_BIN_EXE_runner"));
-        let modified = fs::metadata(built).and_then(|m| m.modified()).expect("the binary is built");
-        let age = modified.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos();
+        let modified = fs::metadata(built)
+            .and_then(|m| m.modified())
+            .expect("the binary is built");
+        let age = modified
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_nanos();
         let copy = std::env::temp_dir().join(format!("runner-under-test-{age}"));
         if !copy.exists() {
             // Renamed into place, because several test processes may do this at once.
@@ -110,7 +125,9 @@ pub fn command(root: bool) -> Command {
     }
     let mut command = Command::new("setpriv");
     let id = NOBODY.to_string();
-    command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"]).arg(binary());
+    command
+        .args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"])
+        .arg(binary());
     command
 }
 
@@ -119,8 +136,16 @@ pub fn run(way: Way, jobs: &str, args: &[&str]) -> Run {
     let directory = scratch();
     fs::write(directory.path().join("jobs.jsonl"), jobs).expect("write jobs");
     let mut command = command(way.root);
-    command.args(["--isolation", way.tier, "--jobs", "jobs.jsonl"]).args(args).current_dir(directory.path());
-    parse(command.stdin(Stdio::null()).output().expect("the binary starts"))
+    command
+        .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
+        .args(args)
+        .current_dir(directory.path());
+    parse(
+        command
+            .stdin(Stdio::null())
+            .output()
+            .expect("the binary starts"),
+    )
 }
 
 /// Runs the binary with exactly these arguments, as we are, in a directory, with this on stdin.
@@ -147,7 +172,10 @@ pub fn run_args(directory: &Path, args: &[&str], stdin: &[u8]) -> Run {
 pub fn parse(output: Output) -> Run {
     let stdout = String::from_utf8(output.stdout).expect("results are UTF-8");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(stdout.is_empty() || stdout.ends_with('\n'), "a torn last line: {stdout:?}");
+    assert!(
+        stdout.is_empty() || stdout.ends_with('\n'),
+        "a torn last line: {stdout:?}"
+    );
     let mut results = BTreeMap::new();
     let lines: Vec<String> = stdout.lines().map(str::to_owned).collect();
     for line in &lines {
@@ -155,5 +183,10 @@ pub fn parse(output: Output) -> Run {
         let id = value["id"].as_str().expect("an id").to_owned();
         assert!(results.insert(id, value).is_none(), "an id twice: {line}");
     }
-    Run { results, lines, stderr, code: output.status.code() }
+    Run {
+        results,
+        lines,
+        stderr,
+        code: output.status.code(),
+    }
 }
