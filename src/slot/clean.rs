@@ -92,31 +92,36 @@ impl Cleaner {
         let deadline = monotonic_ns() + PATIENCE_NS;
         let mut cpu_us = 0;
         loop {
-            self.signal_all(census);
+            let found = self.signal_all(census);
             let (reaped_us, waiting) = reap_ended();
             cpu_us += reaped_us;
-            let gone = match self.tier {
-                Tier::Namespaces => !waiting && kill(Pid::from_raw(-1), None) == Err(Errno::ESRCH),
-                Tier::Landlock => census.processes().is_empty(),
-            };
-            if gone {
+            // In the landlock tier the zygote is a child that stays.
+            if !found && (self.tier == Tier::Landlock || !waiting) {
                 return Ok(cpu_us);
             }
             if monotonic_ns() > deadline {
                 return Err(failed(libc::ETIMEDOUT));
             }
-            std::thread::sleep(std::time::Duration::from_micros(200));
+            if waiting {
+                std::thread::sleep(std::time::Duration::from_micros(100));
+            }
         }
     }
 
-    fn signal_all(&self, census: &Census) {
+    /// Sends SIGKILL to every process of the episode; whether there was one, zombies included.
+    fn signal_all(&self, census: &Census) -> bool {
         match self.tier {
-            // As PID 1: everything in the namespace but us, at one instant, however fast it forks (kill(2)).
-            Tier::Namespaces => drop(kill(Pid::from_raw(-1), Signal::SIGKILL)),
+            // As PID 1: everything in the namespace but us, at one instant, however fast it forks. Only when
+            // nothing is there, not even a zombie, is it ESRCH (kill(2)).
+            Tier::Namespaces => {
+                kill(Pid::from_raw(-1), Signal::SIGKILL) != Err(nix::errno::Errno::ESRCH)
+            }
             Tier::Landlock => {
-                for pid in census.processes() {
-                    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+                let found = census.processes();
+                for pid in &found {
+                    let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
                 }
+                !found.is_empty()
             }
         }
     }
