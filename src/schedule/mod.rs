@@ -6,3 +6,6 @@ pub mod stop;
 mod sweep;
 
 pub use sweep::{Settings, Sweep, SweepEnd};
+
+#[cfg(test)]
+mod tests;

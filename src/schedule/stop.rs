@@ -2,27 +2,51 @@
 
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+#[cfg(test)]
+use tokio::sync::mpsc;
 
 /// Ctrl-C and SIGTERM, in the order they come.
-pub struct StopSignals {
-    interrupt: Signal,
-    terminate: Signal,
+pub struct StopSignals(From);
+
+enum From {
+    Process {
+        interrupt: Signal,
+        terminate: Signal,
+    },
+    #[cfg(test)]
+    Channel(mpsc::Receiver<()>),
 }
 
 impl StopSignals {
     /// From now on the signals no longer end the process by themselves.
     pub fn listen() -> io::Result<Self> {
-        Ok(StopSignals {
+        Ok(StopSignals(From::Process {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-        })
+        }))
     }
 
-    /// The next of either.
+    /// Takes what is sent for signals. A channel that is closed and empty sends none.
+    #[cfg(test)]
+    pub fn from_channel(signals: mpsc::Receiver<()>) -> Self {
+        StopSignals(From::Channel(signals))
+    }
+
+    /// The next of either. Cancel-safe.
     pub async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+        match &mut self.0 {
+            From::Process {
+                interrupt,
+                terminate,
+            } => tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            },
+            #[cfg(test)]
+            From::Channel(signals) => match signals.recv().await {
+                Some(()) => {}
+                None => std::future::pending().await,
+            },
         }
     }
 }

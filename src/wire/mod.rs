@@ -25,3 +25,6 @@
 pub mod failure;
 pub mod message;
 pub mod packet;
+
+#[cfg(test)]
+mod tests;

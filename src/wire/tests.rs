@@ -1,0 +1,311 @@
+//! Whole messages, with arbitrary content, through packets and back.
+
+use super::failure::{Failure, Stage};
+use super::message::{EpisodeRequest, FileRequest, Reply, StepRequest};
+use super::packet::{Assembler, PACKET_BYTES, WireError, encode, packets};
+use crate::spec::episode::{Capture, OnFailure};
+use crate::spec::execution::{
+    Collected, DiskEvidence, End, Execution, Start, StepExecution, Streams,
+};
+use crate::spec::limits::Limits;
+use crate::spec::policy::{Enforced, Tier};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// Mostly short, now and then longer than one packet.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        8 => vec(any::<u8>(), 0..40),
+        1 => (PACKET_BYTES - 20..2 * PACKET_BYTES + 20, any::<u8>())
+            .prop_map(|(length, first)| (0..length).map(|i| first.wrapping_add(i as u8)).collect()),
+    ]
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    (any::<u64>(), 0..1_000_000_000u32).prop_map(|(s, ns)| Duration::new(s, ns))
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let numbers = any::<(u64, u32, u64, u32, u64)>();
+    (numbers, option::of(duration())).prop_map(
+        |((memory_bytes, processes, disk_bytes, open_files, output_bytes), cpu_time)| Limits {
+            memory_bytes,
+            cpu_time,
+            processes,
+            disk_bytes,
+            open_files,
+            output_bytes,
+        },
+    )
+}
+
+fn file() -> impl Strategy<Value = FileRequest> {
+    (any::<String>(), any::<u32>(), option::of(bytes())).prop_map(|(path, mode, content)| {
+        FileRequest {
+            path,
+            mode,
+            content,
+        }
+    })
+}
+
+fn step() -> impl Strategy<Value = StepRequest> {
+    let on_failure = prop_oneof![Just(OnFailure::Stop), Just(OnFailure::Continue)];
+    (
+        vec(any::<String>(), 1..4),
+        vec(any::<(String, String)>(), 0..3),
+        any::<String>(),
+        bytes(),
+        vec(file(), 0..3),
+        duration(),
+        on_failure,
+    )
+        .prop_map(
+            |(argv, env, workdir, stdin, files, timeout, on_failure)| StepRequest {
+                argv,
+                env,
+                workdir,
+                stdin,
+                files,
+                timeout,
+                on_failure,
+            },
+        )
+}
+
+fn request() -> impl Strategy<Value = EpisodeRequest> {
+    let capture = prop_oneof![Just(Capture::Merged), Just(Capture::Split)];
+    (
+        any::<u64>(),
+        limits(),
+        capture,
+        vec(any::<String>(), 0..3),
+        any::<String>(),
+        vec(step(), 1..4),
+    )
+        .prop_map(
+            |(handed_ns, limits, capture, collect, workdir, steps)| EpisodeRequest {
+                handed_ns,
+                limits,
+                capture,
+                collect,
+                workdir,
+                steps,
+            },
+        )
+}
+
+fn end() -> impl Strategy<Value = End> {
+    let disk = prop_oneof![
+        any::<u64>().prop_map(DiskEvidence::Bytes),
+        any::<u64>().prop_map(DiskEvidence::Inodes),
+        Just(DiskEvidence::FileSize),
+    ];
+    prop_oneof![
+        any::<i32>().prop_map(End::Exited),
+        any::<i32>().prop_map(End::Signaled),
+        Just(End::Timeout),
+        any::<u64>().prop_map(|used_us| End::CpuLimit { used_us }),
+        any::<u64>().prop_map(|used_bytes| End::MemoryLimit { used_bytes }),
+        disk.prop_map(End::DiskLimit),
+        any::<u64>().prop_map(|produced_bytes| End::OutputLimit { produced_bytes }),
+        any::<i32>().prop_map(|errno| End::NotExecutable { errno }),
+        any::<(String, i32)>().prop_map(|(path, errno)| End::NotPrepared { path, errno }),
+    ]
+}
+
+fn execution_of_a_step() -> impl Strategy<Value = StepExecution> {
+    let start = prop_oneof![
+        Just(Start::Exec),
+        Just(Start::WarmBash),
+        Just(Start::WarmPython)
+    ];
+    let streams = (bytes(), bytes()).prop_map(|(stdout, stderr)| Streams { stdout, stderr });
+    (
+        start,
+        end(),
+        any::<[u64; 7]>(),
+        bytes(),
+        option::of(streams),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(start, end, numbers, output, streams, truncated)| StepExecution {
+                start,
+                end,
+                prepared_ns: numbers[0],
+                forked_ns: numbers[1],
+                running_ns: numbers[2],
+                ended_ns: numbers[3],
+                cpu_us: numbers[4],
+                peak_memory_bytes: numbers[5],
+                output,
+                streams,
+                output_bytes: numbers[6],
+                truncated,
+            },
+        )
+}
+
+fn enforced() -> impl Strategy<Value = Enforced> {
+    let tier = prop_oneof![Just(Tier::Namespaces), Just(Tier::Landlock)];
+    (tier, any::<u32>()).prop_map(|(tier, landlock_abi)| Enforced { tier, landlock_abi })
+}
+
+fn execution() -> impl Strategy<Value = Execution> {
+    let collected =
+        (any::<String>(), option::of(bytes()), any::<u64>()).prop_map(|(path, content, bytes)| {
+            Collected {
+                path,
+                content,
+                bytes,
+            }
+        });
+    (
+        enforced(),
+        vec(execution_of_a_step(), 1..4),
+        vec(collected, 0..3),
+        any::<[u64; 3]>(),
+    )
+        .prop_map(|(enforced, steps, collected, times)| Execution {
+            enforced,
+            steps,
+            collected,
+            handed_ns: times[0],
+            received_ns: times[1],
+            cleaned_ns: times[2],
+        })
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    let stage = prop::sample::select(vec![
+        Stage::Version,
+        Stage::Namespaces,
+        Stage::GrantedPath,
+        Stage::Landlock,
+        Stage::Clean,
+        Stage::HostOutOfMemory,
+    ]);
+    (stage, any::<i32>(), any::<u16>()).prop_map(|(stage, errno, index)| Failure {
+        stage,
+        errno,
+        index,
+    })
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    prop_oneof![
+        enforced().prop_map(Reply::Ready),
+        failure().prop_map(Reply::Refused),
+        execution().prop_map(|execution| Reply::Ended(Box::new(execution))),
+    ]
+}
+
+/// Cuts a message up as the sender does and puts it together as the receiver does.
+fn arrive<T: Serialize + DeserializeOwned>(
+    message: &T,
+    assembler: &mut Assembler,
+) -> Result<T, TestCaseError> {
+    let encoded = encode(message);
+    let mut whole = None;
+    for (header, body) in packets(&encoded) {
+        prop_assert!(whole.is_none(), "a packet after the last");
+        let packet = [&header[..], body].concat();
+        prop_assert!(packet.len() <= PACKET_BYTES);
+        whole = assembler
+            .push(&packet)
+            .map_err(|e| TestCaseError::fail(e.to_string()))?;
+    }
+    whole.ok_or_else(|| TestCaseError::fail("the message never became whole"))
+}
+
+/// The one packet of a message that fits in one.
+fn only_packet(encoded: &[u8]) -> Vec<u8> {
+    let mut all = packets(encoded);
+    let (header, body) = all.next().expect("at least one packet");
+    assert!(all.next().is_none(), "more than one packet");
+    [&header[..], body].concat()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn requests_arrive_as_they_were_sent_one_after_the_other(requests in vec(request(), 1..3)) {
+        let mut assembler = Assembler::default();
+        for request in requests {
+            prop_assert_eq!(arrive(&request, &mut assembler)?, request);
+        }
+    }
+
+    #[test]
+    fn replies_arrive_as_they_were_sent_one_after_the_other(replies in vec(reply(), 1..3)) {
+        let mut assembler = Assembler::default();
+        for reply in replies {
+            prop_assert_eq!(arrive(&reply, &mut assembler)?, reply);
+        }
+    }
+
+    #[test]
+    fn a_message_cut_short_is_refused(request in request(), cut in any::<prop::sample::Index>()) {
+        let encoded = encode(&request);
+        let end = cut.index(encoded.len());
+        let mut result = Ok(None);
+        let mut assembler = Assembler::default();
+        for (header, body) in packets(&encoded[..end]) {
+            result = assembler.push::<EpisodeRequest>(&[&header[..], body].concat());
+        }
+        prop_assert_eq!(result, Err(WireError::Decode));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(packets in vec(vec(any::<u8>(), 0..300), 0..8)) {
+        let (mut requests, mut replies) = (Assembler::default(), Assembler::default());
+        for packet in &packets {
+            let _ = requests.push::<EpisodeRequest>(packet);
+            let _ = replies.push::<Reply>(packet);
+        }
+        // The same bytes as bodies of well-formed packets, which are decoded.
+        for body in &packets {
+            let last = [&[0], &body[..]].concat();
+            let _ = Assembler::default().push::<EpisodeRequest>(&last);
+            let _ = Assembler::default().push::<Reply>(&last);
+        }
+    }
+
+    #[test]
+    fn one_wrong_byte_in_a_reply_never_panics(
+        failure in failure(), at in any::<prop::sample::Index>(), byte in any::<u8>(),
+    ) {
+        let mut packet = only_packet(&encode(&Reply::Refused(failure)));
+        let at = at.index(packet.len());
+        packet[at] = byte;
+        let _ = Assembler::default().push::<Reply>(&packet);
+    }
+}
+
+#[test]
+fn an_empty_or_oversized_packet_and_an_unknown_header_are_refused() {
+    for packet in [vec![], vec![0; PACKET_BYTES + 1], vec![7, 1]] {
+        assert_eq!(
+            Assembler::default().push::<Reply>(&packet),
+            Err(WireError::Packet)
+        );
+    }
+}
+
+#[test]
+fn a_length_that_no_memory_holds_is_refused_without_being_allocated() {
+    // handed_ns, then a `collect` that claims 2^64-1 strings.
+    let limits = encode(&Limits::default());
+    let claim = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01u8];
+    let packet = [&[0, 1][..], &limits, &[0], &claim].concat();
+    assert_eq!(
+        Assembler::default().push::<EpisodeRequest>(&packet),
+        Err(WireError::Decode)
+    );
+}

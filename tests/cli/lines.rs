@@ -1,0 +1,503 @@
+//! A bad line becomes an `invalid` result with one clear sentence; its neighbours run; `--strict` runs none.
+
+use super::common::{Run, Way, run, run_args, scratch};
+use super::{one_sentence, quick};
+use std::fs;
+
+/// Lines that are not episodes, with what their sentence must name: the field or the fault, and what to do.
+const BAD: &[(&str, &[&str])] = &[
+    // Not JSON, not an object.
+    (
+        "echo hi",
+        &["not valid JSON", "write one JSON object per line"],
+    ),
+    (
+        r#"{"command": "ec"#,
+        &["ends in the middle of its JSON", "on one line"],
+    ),
+    (
+        r#"{"command": "true"} {"command": "true"}"#,
+        &["more text follows", "one episode per line"],
+    ),
+    (
+        r#"["true"]"#,
+        &[
+            "an array, not an object",
+            "write each episode as one object",
+        ],
+    ),
+    (
+        r#""true""#,
+        &[
+            "the string \"true\", not an object",
+            "write each episode as one object",
+        ],
+    ),
+    (
+        "17",
+        &["17, not an object", "write each episode as one object"],
+    ),
+    (
+        "null",
+        &["not an object", "write each episode as one object"],
+    ),
+    // Unknown fields.
+    (
+        r#"{"comand": "true"}"#,
+        &["`comand`", "did you mean `command`?"],
+    ),
+    (
+        r#"{"command": "true", "memory_mb": 5}"#,
+        &["`memory_mb`", "it belongs in `resources`"],
+    ),
+    (
+        r#"{"command": "true", "resources": {"memory": 5}}"#,
+        &["`resources`", "memory", "did you mean `memory_mb`?"],
+    ),
+    (
+        r#"{"steps": [{"argv": ["true"], "cwd": "/"}]}"#,
+        &["`steps[0]`", "cwd", "did you mean `workdir`?"],
+    ),
+    (
+        r#"{"command": "true", "command": "false"}"#,
+        &["`command`", "is given twice", "keep one"],
+    ),
+    // Wrong types and values.
+    (r#"{"command": 5}"#, &["`command` must be a string, not 5"]),
+    (
+        r#"{"argv": "true"}"#,
+        &["`argv` must be an array of strings", "not the string"],
+    ),
+    (
+        r#"{"argv": ["echo", 5]}"#,
+        &["`argv[1]` must be a string, not 5"],
+    ),
+    (
+        r#"{"command": "true", "timeout_s": "1"}"#,
+        &["`timeout_s` must be a number, not the string"],
+    ),
+    (
+        r#"{"command": "true", "timeout_s": 0}"#,
+        &["`timeout_s` must be from 0.001 to 604800 seconds, not 0"],
+    ),
+    (
+        r#"{"command": "true", "resources": {"memory_mb": 0.5}}"#,
+        &["`resources.memory_mb`", "whole number"],
+    ),
+    (
+        r#"{"command": "true", "env": {"A": 1}}"#,
+        &["`env[\"A\"]` must be a string, not 1"],
+    ),
+    (
+        r#"{"command": "true", "capture": "both"}"#,
+        &["`capture` must be", "\"merged\" or \"split\""],
+    ),
+    (
+        r#"{"command": "true", "stdin": {"base64": "?"}}"#,
+        &["`stdin.base64`", "encode it again"],
+    ),
+    (
+        r#"{"id": 7, "command": "true"}"#,
+        &["`id` must be a string, not 7"],
+    ),
+    (
+        r#"{"id": "", "command": "true"}"#,
+        &["`id` is empty", "leave `id` out"],
+    ),
+    // What to run.
+    (
+        r#"{"command": "true", "argv": ["true"]}"#,
+        &["`command` and `argv`", "keep one"],
+    ),
+    (
+        r#"{"command": "true", "steps": [{"command": "true"}]}"#,
+        &["`command` and `steps`", "keep one"],
+    ),
+    (
+        r#"{"argv": ["true"], "steps": [{"command": "true"}]}"#,
+        &["`argv` and `steps`", "keep one"],
+    ),
+    (
+        r#"{"steps": [{"command": "true", "argv": ["true"]}]}"#,
+        &["`steps[0]`", "`command` and `argv`", "keep one"],
+    ),
+    (
+        r#"{"stdin": "x"}"#,
+        &["nothing to run", "add `command`, `argv` or `steps`"],
+    ),
+    (
+        r#"{"argv": []}"#,
+        &["`argv` is empty", "name at least the program"],
+    ),
+    (
+        r#"{"argv": [""]}"#,
+        &["`argv[0]` is empty", "name the program"],
+    ),
+    (
+        r#"{"steps": []}"#,
+        &["`steps` is empty", "add at least one"],
+    ),
+    // NUL.
+    (
+        r#"{"command": "echo \u0000"}"#,
+        &["`command` holds a NUL character", "remove it"],
+    ),
+    (
+        r#"{"argv": ["echo", "a\u0000b"]}"#,
+        &["`argv[1]` holds a NUL character", "remove it"],
+    ),
+    (
+        r#"{"command": "true", "env": {"A": "\u0000"}}"#,
+        &["`env[\"A\"]` holds a NUL character", "remove it"],
+    ),
+    (
+        r#"{"command": "true", "files": {"a\u0000": ""}}"#,
+        &["files", "holds a NUL character", "remove it"],
+    ),
+    (
+        r#"{"command": "true", "workdir": "a\u0000"}"#,
+        &["`workdir` holds a NUL character", "remove it"],
+    ),
+    // Paths that leave the sandbox, or that nobody may write.
+    (
+        r#"{"command": "true", "files": {"../a": ""}}"#,
+        &[
+            "`files[\"../a\"]` leaves the sandbox",
+            "write an absolute path",
+        ],
+    ),
+    (
+        r#"{"command": "true", "files": {"a/../../b": ""}}"#,
+        &["leaves the sandbox", "write an absolute path"],
+    ),
+    (
+        r#"{"command": "true", "files": {"/../a": ""}}"#,
+        &["leaves the sandbox", "remove the extra `..`"],
+    ),
+    (
+        r#"{"command": "true", "files": {"/etc/passwd": ""}}"#,
+        &[
+            "`files[\"/etc/passwd\"]` is under /etc",
+            "put the file under",
+        ],
+    ),
+    (
+        r#"{"command": "true", "workdir": "../../x"}"#,
+        &["`workdir` leaves the sandbox", "write an absolute path"],
+    ),
+    (
+        r#"{"steps": [{"command": "true", "workdir": "../x"}]}"#,
+        &["`steps[0].workdir` leaves the sandbox"],
+    ),
+    (
+        r#"{"command": "true", "collect": ["../*"]}"#,
+        &["`collect[0]` holds `..`", "write an absolute pattern"],
+    ),
+    (
+        r#"{"command": "true", "files": {"a": {"host_path": "/etc/hostname"}}}"#,
+        &["host_path", "outside", "--allow-path"],
+    ),
+    (
+        r#"{"command": "true", "files": {"a": {"host_path": "none"}}}"#,
+        &["host_path", "no such file", "correct the path"],
+    ),
+    (
+        r#"{"command": "true", "fs_readable": ["/var/log"]}"#,
+        &["`fs_readable[0]`", "outside", "--allow-path"],
+    ),
+    // Networks.
+    (
+        r#"{"command": "true", "network": "loopback"}"#,
+        &[
+            "`network` \"loopback\" is not available yet",
+            "use \"none\"",
+        ],
+    ),
+    (
+        r#"{"command": "true", "network": "host"}"#,
+        &["`network` \"host\" is not available yet", "use \"none\""],
+    ),
+    (
+        r#"{"command": "true", "network": "lan"}"#,
+        &["`network` must be", "not \"lan\""],
+    ),
+];
+
+/// `BAD`, each line after a good one, and a good one at the end. Good lines have odd numbers.
+fn mixed() -> String {
+    let good = |n: usize| quick(&format!("good-{n}"));
+    let lines = BAD.iter().enumerate();
+    lines
+        .map(|(n, (bad, _))| good(n) + bad + "\n")
+        .collect::<String>()
+        + &good(BAD.len())
+}
+
+/// The result of a line that names no usable id of its own.
+#[track_caller]
+fn invalid(run: &Run, line: usize, parts: &[&str]) {
+    assert_invalid(run, &format!("line-{line}"), line, parts);
+}
+
+#[track_caller]
+fn assert_invalid(run: &Run, id: &str, line: usize, parts: &[&str]) {
+    let result = run.get(id);
+    assert_eq!(
+        (&result["status"], &result["fault"]),
+        (&"invalid".into(), &"spec".into()),
+        "{result}"
+    );
+    assert!(
+        result["exit_code"].is_null() && result["output"] == "",
+        "{result}"
+    );
+    let error = run.error(id);
+    assert!(
+        error.starts_with(&format!("jobs.jsonl line {line}: ")),
+        "{error}"
+    );
+    assert!(
+        !error.contains('\n') && error.len() < 700,
+        "not one sentence: {error}"
+    );
+    for part in parts {
+        assert!(error.contains(part), "{part:?} is not in {error:?}");
+    }
+}
+
+#[test]
+fn each_bad_line_gets_its_sentence_and_its_neighbours_run() {
+    for way in Way::all() {
+        let run = run(way, &mixed(), &[]);
+        assert_eq!(run.results.len(), 2 * BAD.len() + 1, "{way:?}");
+        for (n, (_, parts)) in BAD.iter().enumerate() {
+            assert_eq!(run.status(&format!("good-{n}")), "ok", "{way:?}");
+            invalid(&run, 2 * n + 2, parts);
+        }
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn strict_prints_the_sentences_and_neither_runs_nor_writes_anything() {
+    let directory = scratch();
+    let (first, rest) = BAD.split_at(12);
+    for bad in [first, rest] {
+        let text: String = bad
+            .iter()
+            .map(|(line, _)| quick(line.len().to_string().as_str()) + line + "\n")
+            .collect();
+        fs::write(directory.path().join("jobs.jsonl"), text).unwrap();
+        let args = [
+            "--jobs",
+            "jobs.jsonl",
+            "--strict",
+            "--output",
+            "out.jsonl",
+            "--stats",
+            "stats.json",
+        ];
+        let run = run_args(directory.path(), &args, b"");
+        assert_eq!(run.code, Some(1));
+        assert!(run.lines.is_empty());
+        for (n, (_, parts)) in bad.iter().enumerate().take(15) {
+            let place = format!("jobs.jsonl line {}: ", 2 * n + 2);
+            let said = run.stderr.lines().find(|line| line.contains(&place));
+            let said = said.unwrap_or_else(|| panic!("nothing on {place}{}", run.stderr));
+            assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+        }
+        assert!(
+            run.stderr.contains("leave --strict out to run the others"),
+            "{}",
+            run.stderr
+        );
+        let left: Vec<_> = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        assert_eq!(left, ["jobs.jsonl"], "something was written");
+    }
+}
+
+#[test]
+fn strict_runs_everything_when_all_lines_are_valid_even_from_stdin() {
+    let directory = scratch();
+    let jobs = quick("a") + &quick("b");
+    let run = run_args(
+        directory.path(),
+        &["--jobs", "-", "--strict"],
+        jobs.as_bytes(),
+    );
+    assert_eq!(
+        (run.code, run.results.len()),
+        (Some(0), 2),
+        "{}",
+        run.stderr
+    );
+    let run = run_args(
+        directory.path(),
+        &["--jobs", "-", "--strict"],
+        (jobs + "x\n").as_bytes(),
+    );
+    assert_eq!(
+        (run.code, run.results.len()),
+        (Some(1), 0),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("stdin line 3: "), "{}", run.stderr);
+}
+
+/// Runs bytes that may not be UTF-8 as `jobs.jsonl`.
+fn run_bytes(bytes: &[u8], args: &[&str]) -> Run {
+    let directory = scratch();
+    fs::write(directory.path().join("jobs.jsonl"), bytes).unwrap();
+    run_args(
+        directory.path(),
+        &[&["--jobs", "jobs.jsonl"], args].concat(),
+        b"",
+    )
+}
+
+#[test]
+fn a_duplicate_id_names_both_lines_and_the_first_runs() {
+    let run = run_bytes(
+        (quick("a") + &quick("b") + "\n" + &quick("a")).as_bytes(),
+        &[],
+    );
+    assert_eq!((run.status("a"), run.status("b")), ("ok", "ok"));
+    assert_invalid(
+        &run,
+        "a#4",
+        4,
+        &[
+            "id \"a\" is already used on jobs.jsonl line 1",
+            "its own id",
+        ],
+    );
+    assert_eq!(run.code, Some(1));
+}
+
+#[test]
+fn a_duplicate_in_another_file_names_both_files() {
+    let directory = scratch();
+    fs::write(directory.path().join("one.jsonl"), quick("x") + &quick("a")).unwrap();
+    fs::write(directory.path().join("two.jsonl"), quick("a")).unwrap();
+    let run = run_args(
+        directory.path(),
+        &["--jobs", "one.jsonl", "--jobs", "two.jsonl"],
+        b"",
+    );
+    let error = run.error("a#3");
+    assert!(
+        error.starts_with("two.jsonl line 1: ") && error.contains("one.jsonl line 2"),
+        "{error}"
+    );
+    assert_eq!(run.results.len(), 3);
+}
+
+#[test]
+fn a_line_of_100_mb_is_refused_without_being_held() {
+    let mut bytes = quick("before").into_bytes();
+    bytes.extend_from_slice(b"{\"id\": \"long\", \"stdin\": \"");
+    bytes.resize(bytes.len() + (100 << 20), b'x');
+    bytes.extend_from_slice(b"\", \"command\": \"true\"}\n");
+    bytes.extend_from_slice(quick("after").as_bytes());
+    let directory = scratch();
+    fs::write(directory.path().join("jobs.jsonl"), bytes).unwrap();
+    let run = run_args(
+        directory.path(),
+        &["--jobs", "jobs.jsonl", "--stats", "s.json"],
+        b"",
+    );
+    assert_eq!((run.status("before"), run.status("after")), ("ok", "ok"));
+    invalid(&run, 2, &["longer than 32 MB", "name it with `host_path`"]);
+    let stats = fs::read_to_string(directory.path().join("s.json")).unwrap();
+    let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
+    let peak = stats["runner"]["peak_memory_mb"].as_f64().unwrap();
+    assert!(peak < 100.0, "{peak} MB");
+}
+
+#[test]
+fn invalid_utf8_names_the_byte_and_its_neighbours_run() {
+    let mut bytes = quick("before").into_bytes();
+    bytes.extend_from_slice(b"{\"id\": \"bad\", \"command\": \"echo \xff\"}\n");
+    bytes.extend_from_slice(quick("after").as_bytes());
+    let run = run_bytes(&bytes, &[]);
+    assert_invalid(
+        &run,
+        "bad",
+        2,
+        &["not valid UTF-8 at byte 32", "save the file as UTF-8"],
+    );
+    assert_eq!((run.status("before"), run.status("after")), ("ok", "ok"));
+}
+
+#[test]
+fn byte_order_mark_crlf_blank_lines_and_a_missing_last_newline_are_no_mistakes() {
+    let text = format!(
+        "\u{feff}{}\r\n\r\n \t\r\n{}",
+        quick("a").trim(),
+        quick("b").trim()
+    );
+    let run = run_bytes(text.as_bytes(), &["--strict"]);
+    assert_eq!(
+        (run.status("a"), run.status("b"), run.results.len()),
+        ("ok", "ok", 2)
+    );
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn a_program_that_is_missing_or_not_executable_is_named_with_what_to_do() {
+    let jobs = r##"{"id": "missing", "argv": ["no-such-program"]}
+{"id": "missing-path", "argv": ["./no-such-file"]}
+{"id": "not-executable", "argv": ["./a"], "files": {"a": "#!/bin/sh\n"}}
+{"id": "executable", "argv": ["./a"], "files": {"a": {"base64": "IyEvYmluL3NoCg==", "mode": "0755"}}}
+{"id": "directory", "argv": ["/usr"]}
+"##;
+    for way in Way::all() {
+        let run = run(way, jobs, &[]);
+        assert_invalid(
+            &run,
+            "missing",
+            1,
+            &[
+                "argv",
+                "\"no-such-program\"",
+                "PATH",
+                "install it on the host",
+            ],
+        );
+        assert_invalid(
+            &run,
+            "missing-path",
+            2,
+            &["argv", "\"./no-such-file\"", "add it to files"],
+        );
+        assert_invalid(
+            &run,
+            "not-executable",
+            3,
+            &["argv", "\"./a\"", "\"mode\": \"0755\""],
+        );
+        assert_invalid(&run, "directory", 5, &["argv", "\"/usr\""]);
+        assert_eq!(
+            (run.status("executable"), run.code),
+            ("ok", Some(1)),
+            "{way:?}"
+        );
+    }
+}
+
+#[test]
+fn a_jobs_file_without_episodes_says_so() {
+    for text in ["", "\n \n", "\u{feff}"] {
+        let run = run_bytes(text.as_bytes(), &[]);
+        assert_eq!((run.code, run.lines.len()), (Some(0), 0));
+        one_sentence(
+            &run.stderr,
+            &["hold no episodes", "one JSON object per line"],
+        );
+    }
+}
