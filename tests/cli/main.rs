@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bad;
 mod files;
 mod lines;
 mod people;

@@ -116,6 +116,11 @@ fn a_flag_that_cannot_be_used_is_named_with_what_it_takes_and_nothing_runs() {
             &["--isolation", "docker"],
             &["--isolation", "docker", "landlock"],
         ),
+        (
+            &["--timeout-s", "-1"],
+            &["--timeout-s is -1", "from 0.001 to"],
+        ),
+        (&["--memory-mb", "-1"], &["--memory-mb", "-1"]),
         (&["--retries", "-1"], &["--retries", "-1"]),
         (&["--progress", "loud"], &["--progress", "loud", "never"]),
         (&["--resume"], &["--output"]),
