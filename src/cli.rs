@@ -9,6 +9,8 @@ use std::path::PathBuf;
 /// everything for people goes to stderr.
 #[derive(Debug, Parser)]
 #[command(name = "runner", version, max_term_width = 100)]
+// So that a negative value is refused by its flag, not as a flag of its own.
+#[command(allow_negative_numbers = true)]
 #[command(
     after_help = "Exit status: 0 every episode has a verdict; 1 some ended invalid or infra_error; 2 bad usage \
     or unreadable input;\n3 this machine can't enforce what was asked; 130 interrupted (finish with --resume)."

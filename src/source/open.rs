@@ -185,7 +185,7 @@ impl Jobs {
 fn refused(file: &Arc<str>, cause: io::Error) -> OpenError {
     let file = Arc::clone(file);
     match cause.kind() {
-        io::ErrorKind::NotFound => OpenError::Missing { file },
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => OpenError::Missing { file },
         io::ErrorKind::PermissionDenied => OpenError::Denied { file },
         io::ErrorKind::IsADirectory => OpenError::Directory { file },
         _ => OpenError::Other { file, cause },
