@@ -110,8 +110,8 @@ fn numbers_out_of_range_say_the_range() {
             "`resources.open_files` must be a whole number from 8 to 1048576, not 7",
         ),
         (
-            json!({"resources": {"output_kb": 1048577}}),
-            "`resources.output_kb` must be a whole number from 0 to 1048576, not 1048577",
+            json!({"resources": {"output_kb": 262145}}),
+            "`resources.output_kb` must be a whole number from 0 to 262144, not 262145",
         ),
     ] {
         let found = flaw_with(fields);
