@@ -1,0 +1,79 @@
+//! Every limit ends what crosses it, says so with evidence, and leaves alone what stays below it: as root and as
+//! an ordinary user, in both tiers. Each test runs the same program with a larger limit too, where it succeeds.
+
+mod common;
+
+#[path = "limits/disk.rs"]
+mod disk;
+#[path = "limits/exits.rs"]
+mod exits;
+#[path = "limits/memory.rs"]
+mod memory;
+#[path = "limits/output.rs"]
+mod output;
+#[path = "limits/processes.rs"]
+mod processes;
+#[path = "limits/time.rs"]
+mod time;
+
+use common::{Run, Way, run};
+use serde_json::Value;
+use std::sync::{PoisonError, RwLock};
+
+/// An ordinary user's slots without namespaces share one count of processes, with those of other tests too: the
+/// test that uses it up runs alone.
+static SHARED_PROCESSES: RwLock<()> = RwLock::new(());
+
+/// Runs these episodes every way, in two slots, and hands each run to `check`.
+fn everywhere(episodes: &[Value], check: impl Fn(Way, &Run)) {
+    for way in Way::all() {
+        check(way, &run_once(way, episodes));
+    }
+}
+
+/// Runs these episodes where namespaces give them a file tree of their own.
+fn in_namespaces(episodes: &[Value], check: impl Fn(Way, &Run)) {
+    for way in Way::of_tier("namespaces") {
+        check(way, &run_once(way, episodes));
+    }
+}
+
+fn run_once(way: Way, episodes: &[Value]) -> Run {
+    let _shared = SHARED_PROCESSES.read().unwrap_or_else(PoisonError::into_inner);
+    run(way, &lines(episodes), &["--concurrency", "2"])
+}
+
+fn lines(episodes: &[Value]) -> String {
+    episodes.iter().map(|episode| format!("{episode}\n")).collect()
+}
+
+/// The result is this limit's verdict, with this in its evidence.
+#[track_caller]
+fn assert_limit(way: Way, run: &Run, id: &str, status: &str, evidence: &str) {
+    let result = run.get(id);
+    assert_eq!(result["status"], status, "{way:?}: {result}");
+    assert_eq!(result["fault"], "limit", "{way:?}: {result}");
+    assert!(run.error(id).contains(evidence), "{way:?}: {evidence:?} is not in {result}");
+}
+
+#[track_caller]
+fn assert_ok(way: Way, run: &Run, id: &str) {
+    let result = run.get(id);
+    assert_eq!(result["status"], "ok", "{way:?}: {result}");
+    assert_eq!(result["exit_code"], 0, "{way:?}: {result}");
+    assert!(result["fault"].is_null() && result.get("error").is_none(), "{way:?}: {result}");
+}
+
+/// A number of a result.
+#[track_caller]
+fn number(run: &Run, id: &str, field: &str) -> f64 {
+    run.get(id)[field].as_f64().unwrap_or_else(|| panic!("no number {field} in {}", run.get(id)))
+}
+
+/// The first number after these words in a sentence.
+#[track_caller]
+fn number_after(sentence: &str, words: &str) -> f64 {
+    let rest = sentence.split_once(words).unwrap_or_else(|| panic!("no {words:?} in {sentence:?}")).1.trim_start();
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+    rest[..end].parse().unwrap_or_else(|e| panic!("{e}: {sentence:?}"))
+}

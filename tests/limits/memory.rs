@@ -1,0 +1,101 @@
+//! Memory of the whole tree.
+
+use super::{assert_limit, assert_ok, everywhere, in_namespaces, number, number_after};
+use serde_json::{Value, json};
+
+/// The same program under a memory limit that is too small for it, and under one that is not.
+fn pair(program: &str, small_mb: u64, large_mb: u64) -> [Value; 2] {
+    let episode = |id: &str, memory_mb: u64| {
+        json!({"id": id, "argv": ["python3", "-c", program], "timeout_s": 30,
+               "resources": {"memory_mb": memory_mb, "disk_mb": 400}})
+    };
+    [episode("over", small_mb), episode("below", large_mb)]
+}
+
+/// The verdicts of such a pair, and that the larger one's peak is at least this.
+fn assert_pair(way: crate::common::Way, run: &crate::common::Run, small_mb: u64, used_mb: f64) {
+    assert_limit(way, run, "over", "memory_limit", &format!("the limit is {small_mb} MB"));
+    assert!(number_after(run.error("over"), "used") > small_mb as f64, "{way:?}: {}", run.error("over"));
+    assert_eq!(run.get("over")["exit_code"], 137, "{way:?}: {}", run.get("over"));
+    assert!(run.output("over").starts_with("kept\n") && !run.output("over").contains("done"), "{way:?}");
+    assert!(number(run, "over", "peak_memory_mb") > small_mb as f64, "{way:?}: {}", run.get("over"));
+    assert_ok(way, run, "below");
+    assert_eq!(run.output("below"), "kept\ndone\n", "{way:?}");
+    assert!(number(run, "below", "peak_memory_mb") >= used_mb, "{way:?}: {}", run.get("below"));
+}
+
+#[test]
+fn a_process_that_holds_too_much_memory_is_ended() {
+    let program = "import time\nprint('kept', flush=True)\nhog = b'x' * (150 << 20)\ntime.sleep(0.7)\nprint('done')";
+    everywhere(&pair(program, 64, 512), |way, run| assert_pair(way, run, 64, 150.0));
+}
+
+#[test]
+fn memory_is_that_of_the_whole_tree_each_with_its_own_copy_of_what_fork_shared() {
+    // No process alone is over the limit.
+    let program = "import os, time\nprint('kept', flush=True)\ndata = bytearray(b'x') * (40 << 20)\n\
+        for _ in range(4):\n    if os.fork() == 0:\n        for i in range(0, len(data), 4096): data[i] = 1\n        \
+        time.sleep(0.7)\n        os._exit(0)\n\
+        for _ in range(4): os.wait()\nprint('done')";
+    everywhere(&pair(program, 120, 512), |way, run| assert_pair(way, run, 120, 150.0));
+}
+
+#[test]
+fn memory_that_fork_shares_counts_once() {
+    let program = "import os, time\nprint('kept', flush=True)\ndata = b'x' * (200 << 20)\n\
+        for _ in range(4):\n    if os.fork() == 0:\n        \
+        total = sum(data[i] for i in range(0, len(data), 4096))\n        time.sleep(0.7)\n        os._exit(0)\n\
+        for _ in range(4): os.wait()\nprint('done')";
+    everywhere(&pair(program, 150, 400), |way, run| {
+        assert_pair(way, run, 150, 200.0);
+        assert!(number(run, "below", "peak_memory_mb") < 400.0, "{way:?}: {}", run.get("below"));
+    });
+}
+
+#[test]
+fn shared_anonymous_memory_counts() {
+    let program = "import mmap, os, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 150 << 20)\n\
+        for i in range(0, 150 << 20, 4096): m[i] = 1\n\
+        if os.fork() == 0:\n    time.sleep(0.7)\n    os._exit(0)\nos.wait()\nprint('done')";
+    everywhere(&pair(program, 64, 512), |way, run| assert_pair(way, run, 64, 150.0));
+}
+
+#[test]
+fn shared_anonymous_memory_of_a_tree_counts_once() {
+    let program = "import mmap, os, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 100 << 20)\n\
+        for i in range(0, 100 << 20, 4096): m[i] = 1\n\
+        for _ in range(4):\n    if os.fork() == 0:\n        sum(m[i] for i in range(0, 100 << 20, 4096))\n        \
+        time.sleep(0.7)\n        os._exit(0)\n\
+        for _ in range(4): os.wait()\nprint('done')";
+    everywhere(&pair(program, 64, 250), |way, run| assert_pair(way, run, 64, 100.0));
+}
+
+#[test]
+fn files_in_tmp_and_dev_shm_count_as_memory() {
+    for place in ["/tmp/hog", "/dev/shm/hog", "/workspace/hog"] {
+        let program = format!(
+            "import time\nprint('kept', flush=True)\nf = open('{place}', 'wb')\n\
+             for _ in range(150): f.write(b'x' * (1 << 20))\nf.flush()\ntime.sleep(0.7)\nprint('done')"
+        );
+        in_namespaces(&pair(&program, 64, 512), |way, run| assert_pair(way, run, 64, 150.0));
+    }
+}
+
+#[test]
+fn system_v_shared_memory_counts_even_when_no_process_has_it_mapped() {
+    let program = "import ctypes, time\nprint('kept', flush=True)\nc = ctypes.CDLL(None, use_errno=True)\n\
+        c.shmat.restype = ctypes.c_void_p\nc.shmat.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int]\n\
+        c.shmdt.argtypes = [ctypes.c_void_p]\n\
+        id = c.shmget(0, ctypes.c_size_t(150 << 20), 0o1600)\nassert id >= 0, ctypes.get_errno()\n\
+        at = c.shmat(id, None, 0)\nctypes.memset(at, 1, 150 << 20)\nc.shmdt(at)\ntime.sleep(0.7)\nprint('done')";
+    in_namespaces(&pair(program, 64, 512), |way, run| assert_pair(way, run, 64, 150.0));
+}
+
+#[test]
+fn what_an_episode_held_does_not_count_against_the_next_one_in_its_slot() {
+    let write = "head -c 100000000 /dev/zero > /tmp/hog; sleep 0.3";
+    let episodes: Vec<Value> = (0..4)
+        .map(|n| json!({"id": format!("{n}"), "command": write, "resources": {"memory_mb": 160, "disk_mb": 160}}))
+        .collect();
+    everywhere(&episodes, |way, run| (0..4).for_each(|n| assert_ok(way, run, &n.to_string())));
+}

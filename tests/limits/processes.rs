@@ -1,0 +1,114 @@
+//! Processes and threads, open files.
+
+use super::{SHARED_PROCESSES, assert_ok, everywhere, lines};
+use crate::common::{Way, binary, parse, run};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::PoisonError;
+
+/// Starts as many children as it is told, until one fails, and says how many there were.
+const FORKS: &str = "import errno, os, signal, sys\nn, r, w = 0, *os.pipe()\n\
+    try:\n    while n < int(sys.argv[1]):\n        if os.fork() == 0:\n            os.close(w)\n            \
+    os.read(r, 1)\n            os._exit(0)\n        n += 1\n\
+    except OSError as e: print(n, errno.errorcode[e.errno])\n\
+    else: print(n, 'all')";
+
+const THREADS: &str = "import sys, threading\nn, end = 0, threading.Event()\n\
+    try:\n    while n < int(sys.argv[1]):\n        \
+    threading.Thread(target=end.wait, daemon=True).start()\n        n += 1\n\
+    except RuntimeError: print(n, 'EAGAIN')\n\
+    else: print(n, 'all')\n\
+    end.set()";
+
+fn episode(id: &str, program: &str, wanted: u32, processes: u32) -> Value {
+    json!({"id": id, "argv": ["python3", "-c", program, wanted.to_string()], "timeout_s": 30,
+           "resources": {"processes": processes}})
+}
+
+/// Whether a slot of this way has a count of processes of its own.
+fn exact(way: Way) -> bool {
+    way.namespaces() || way.root
+}
+
+#[test]
+fn no_more_processes_or_threads_than_the_limit_allows() {
+    let episodes = [
+        episode("forks", FORKS, 40, 10),
+        episode("threads", THREADS, 40, 10),
+        episode("more-forks", FORKS, 40, 60),
+        episode("more-threads", THREADS, 40, 60),
+    ];
+    everywhere(&episodes, |way, run| {
+        for id in ["forks", "threads"].into_iter().filter(|_| exact(way)) {
+            // The program itself is one of the ten.
+            assert_eq!(run.output(id), "9 EAGAIN\n", "{way:?} {id}");
+        }
+        for id in ["more-forks", "more-threads"] {
+            assert_ok(way, run, id);
+            assert_eq!(run.output(id), "40 all\n", "{way:?} {id}");
+        }
+    });
+}
+
+#[test]
+fn a_fork_bomb_stops_even_where_slots_share_a_count() {
+    let _alone = SHARED_PROCESSES.write().unwrap_or_else(PoisonError::into_inner);
+    let (slots, processes) = (2, 20);
+    // What the limit leaves is for all slots together; what else runs as this user counts too.
+    let wanted = processes * (slots + 2) + 40;
+    let jobs = lines(&[episode("bomb", FORKS, wanted, processes), json!({"id": "after", "command": "echo fine"})]);
+    for way in Way::all() {
+        let run = run(way, &jobs, &["--concurrency", "2", "--processes", "20"]);
+        let output = run.output("bomb");
+        assert!(output.ends_with(" EAGAIN\n"), "{way:?}: {output}");
+        let stopped_at: u32 = output.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
+        assert!(stopped_at >= processes / 2 && stopped_at < wanted, "{way:?}: {output}");
+        assert_ok(way, &run, "after");
+    }
+}
+
+#[test]
+fn the_processes_of_an_episode_are_gone_before_the_next_one_counts_its_own() {
+    let leave = "for i in $(seq 6); do setsid sleep 60 & done; echo left";
+    let episodes: Vec<Value> = (0..6)
+        .map(|n| json!({"id": format!("{n}"), "command": leave, "resources": {"processes": 10}}))
+        .collect();
+    everywhere(&episodes, |way, run| {
+        for n in 0..6 {
+            assert_ok(way, run, &n.to_string());
+            assert_eq!(run.output(&n.to_string()), "left\n", "{way:?}");
+        }
+    });
+}
+
+#[test]
+fn no_more_open_files_than_the_limit_allows() {
+    let program = "import errno, os\nn = 0\n\
+        try:\n    while n < 100:\n        os.open('/dev/null', os.O_RDONLY)\n        n += 1\n\
+        except OSError as e: print(n, errno.errorcode[e.errno])\n\
+        else: print(n, 'all')";
+    let episode = |id: &str, open_files: u32| {
+        json!({"id": id, "argv": ["python3", "-c", program], "resources": {"open_files": open_files}})
+    };
+    everywhere(&[episode("few", 32), episode("many", 256)], |way, run| {
+        // stdin, stdout and stderr are three of them.
+        assert_eq!(run.output("few"), "29 EMFILE\n", "{way:?}");
+        assert_eq!(run.output("many"), "100 all\n", "{way:?}");
+    });
+}
+
+#[test]
+fn a_program_has_no_open_files_of_whoever_started_the_runner() {
+    let jobs = lines(&[json!({"id": "look", "command": "head -c 4 <&33 || echo closed"})]);
+    for tier in ["namespaces", "landlock"] {
+        let script = format!("exec 33</etc/passwd; exec {} --isolation {tier} --jobs -", binary().display());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut runner = shell.spawn().expect("sh starts");
+        runner.stdin.take().expect("piped").write_all(jobs.as_bytes()).expect("written");
+        let run = parse(runner.wait_with_output().expect("the runner ends"));
+        let output = run.output("look");
+        assert!(output.ends_with("closed\n") && !output.contains("root"), "{tier}: {output}");
+    }
+}

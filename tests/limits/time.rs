@@ -1,0 +1,110 @@
+//! Wall clock and CPU time.
+
+use super::{assert_limit, assert_ok, everywhere, number, number_after};
+use serde_json::{Value, json};
+
+/// Burns this much CPU time of its own process, in Python.
+const BURN: &str = "import os, time\n\
+    def burn(s):\n    start = time.process_time()\n    while time.process_time() - start < s: pass\n";
+
+fn python(id: &str, program: &str, resources: Value) -> Value {
+    json!({"id": id, "argv": ["python3", "-c", format!("{BURN}{program}")], "resources": resources, "timeout_s": 30})
+}
+
+#[test]
+fn a_program_that_outlasts_its_timeout_is_ended_and_what_it_printed_is_returned() {
+    let slow = "echo kept; sleep 0.9; echo done";
+    let stubborn = "import signal, time\n\
+        for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(s, signal.SIG_IGN)\n\
+        print('kept', flush=True)\ntime.sleep(0.9)\nprint('done')";
+    // Its child is in another session and holds the output open.
+    let detached = "setsid sleep 0.9 & echo kept; wait; echo done";
+    let mut episodes = Vec::new();
+    for (id, timeout_s) in [("short", 0.4), ("long", 30.0)] {
+        episodes.push(json!({"id": format!("{id}-shell"), "command": slow, "timeout_s": timeout_s}));
+        episodes
+            .push(json!({"id": format!("{id}-stubborn"), "argv": ["python3", "-c", stubborn], "timeout_s": timeout_s}));
+        episodes.push(json!({"id": format!("{id}-detached"), "command": detached, "timeout_s": timeout_s}));
+    }
+    everywhere(&episodes, |way, run| {
+        for kind in ["shell", "stubborn", "detached"] {
+            let id = format!("short-{kind}");
+            let result = run.get(&id);
+            assert_eq!(result["status"], "timeout", "{way:?}: {result}");
+            assert_eq!(result["fault"], "limit", "{way:?}: {result}");
+            assert_eq!(result["exit_code"], 124, "{way:?}: {result}");
+            assert_eq!(result["output"], "kept\n", "{way:?}: {result}");
+            let wall_ms = number(run, &id, "wall_ms");
+            assert!((350.0..1500.0).contains(&wall_ms), "{way:?}: {result}");
+            let id = format!("long-{kind}");
+            assert_ok(way, run, &id);
+            assert_eq!(run.output(&id), "kept\ndone\n", "{way:?}");
+        }
+    });
+}
+
+#[test]
+fn the_timeout_of_the_command_line_holds_for_episodes_that_name_none() {
+    for way in crate::common::Way::all() {
+        let jobs = "{\"id\": \"none\", \"command\": \"sleep 1\"}\n\
+                    {\"id\": \"own\", \"command\": \"sleep 1\", \"timeout_s\": 20}\n";
+        let run = crate::common::run(way, jobs, &["--timeout-s", "0.3"]);
+        assert_eq!(run.status("none"), "timeout", "{way:?}");
+        assert_eq!(run.status("own"), "ok", "{way:?}");
+    }
+}
+
+#[test]
+fn a_process_that_uses_up_its_cpu_time_is_ended() {
+    let program = "print('kept', flush=True)\nburn(0.9)\nprint('done')";
+    let episodes = [
+        python("over", program, json!({"cpu_time_s": 0.4})),
+        python("below", program, json!({"cpu_time_s": 10})),
+        python("none", program, json!({})),
+    ];
+    everywhere(&episodes, |way, run| {
+        assert_limit(way, run, "over", "cpu_limit", "the limit is 0.4 s");
+        assert!(number_after(run.error("over"), "used") > 0.4, "{way:?}: {}", run.error("over"));
+        assert_eq!(run.output("over"), "kept\n", "{way:?}");
+        assert_eq!(run.get("over")["exit_code"], 137, "{way:?}");
+        assert!((390.0..900.0).contains(&number(run, "over", "cpu_ms")), "{way:?}: {}", run.get("over"));
+        for id in ["below", "none"] {
+            assert_ok(way, run, id);
+            assert_eq!(run.output(id), "kept\ndone\n", "{way:?}");
+            assert!(number(run, id, "cpu_ms") >= 900.0, "{way:?}: {}", run.get(id));
+        }
+    });
+}
+
+#[test]
+fn cpu_time_is_that_of_the_whole_tree_even_of_processes_that_have_ended() {
+    // At once, one after the other, and as daemons whose parent ended before them.
+    let together = "for _ in range(3):\n    if os.fork() == 0:\n        burn(0.4)\n        os._exit(0)\n\
+        for _ in range(3): os.wait()";
+    let in_turn = "for _ in range(8):\n    if os.fork() == 0:\n        burn(0.15)\n        os._exit(0)\n    os.wait()";
+    let daemons = "for _ in range(8):\n    r, w = os.pipe()\n    if os.fork() == 0:\n        if os.fork() == 0:\n            \
+        burn(0.15)\n        os._exit(0)\n    os.wait()\n    os.close(w)\n    os.read(r, 1)\n    os.close(r)";
+    let kinds = [("together", together), ("in-turn", in_turn), ("daemons", daemons)];
+    let mut episodes = Vec::new();
+    for (kind, program) in kinds {
+        episodes.push(python(&format!("over-{kind}"), program, json!({"cpu_time_s": 0.6})));
+        episodes.push(python(&format!("below-{kind}"), program, json!({"cpu_time_s": 10})));
+    }
+    everywhere(&episodes, |way, run| {
+        for (kind, _) in kinds {
+            assert_limit(way, run, &format!("over-{kind}"), "cpu_limit", "the limit is 0.6 s");
+            let below = format!("below-{kind}");
+            assert_ok(way, run, &below);
+            assert!(number(run, &below, "cpu_ms") >= 1150.0, "{way:?}: {}", run.get(&below));
+        }
+    });
+}
+
+#[test]
+fn waiting_uses_no_cpu_time() {
+    let episodes = [json!({"id": "waits", "argv": ["sleep", "1"], "resources": {"cpu_time_s": 0.2}})];
+    everywhere(&episodes, |way, run| {
+        assert_ok(way, run, "waits");
+        assert!(number(run, "waits", "cpu_ms") < 200.0, "{way:?}");
+    });
+}

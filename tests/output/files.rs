@@ -1,0 +1,153 @@
+//! Files that are put in, and files that are handed back.
+
+use super::{assert_ok, everywhere, lines};
+use crate::common::{Run, Way, command, parse, scratch};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Runs a jobs file that lies in this directory.
+fn run_in(directory: &Path, way: Way, jobs: &str, args: &[&str]) -> Run {
+    fs::write(directory.join("jobs.jsonl"), jobs).expect("write jobs");
+    let mut command = command(way.root);
+    command.args(["--isolation", way.tier, "--jobs", "jobs.jsonl"]).args(args).current_dir(directory);
+    parse(command.output().expect("the binary starts"))
+}
+
+#[test]
+fn files_are_written_with_their_bytes_and_modes_before_the_program_runs() {
+    let all_bytes: Vec<u8> = (0..=255).collect();
+    let episodes = [json!({"id": "e", "files": {
+        "plain.txt": "é\n",
+        "deep/er/bin.dat": {"base64": STANDARD.encode(&all_bytes)},
+        "tool": {"base64": STANDARD.encode("#!/bin/sh\necho tool ran\n"), "mode": "0755"},
+        "secret": {"base64": "", "mode": "0600"},
+        "/tmp/there": "in tmp\n",
+    }, "command": "cat plain.txt; ./tool; stat -c '%a %s %n' plain.txt tool secret deep/er/bin.dat; cat $TMPDIR/there; \
+                   od -An -v -tu1 deep/er/bin.dat | md5sum; echo more >> plain.txt && tail -1 plain.txt"})];
+    let listing: String = all_bytes.chunks(16).map(|c| c.iter().map(|b| format!(" {b:3}")).collect::<String>() + "\n").collect();
+    everywhere(&episodes, |way, run| {
+        assert_ok(way, run, "e");
+        let expected = "é\ntool ran\n644 3 plain.txt\n755 24 tool\n600 0 secret\n644 256 deep/er/bin.dat\nin tmp\n";
+        let rest = run.output("e").strip_prefix(expected).unwrap_or_else(|| panic!("{way:?}: {}", run.output("e")));
+        assert_eq!(rest.lines().nth(1), Some("more"), "{way:?}");
+        // Computed here by the same program, so that no digest has to be written down.
+        let digest = std::process::Command::new("sh").args(["-c", "printf %s \"$0\" | md5sum", &listing]).output().expect("md5sum");
+        let trimmed = String::from_utf8_lossy(&digest.stdout).into_owned();
+        assert_eq!(rest.lines().next().map(str::len), Some(trimmed.trim_end().len()), "{way:?}");
+    });
+}
+
+#[test]
+fn all_bytes_survive_the_way_in_and_out() {
+    let all_bytes: Vec<u8> = (0..=255).rev().collect();
+    let encoded = STANDARD.encode(&all_bytes);
+    let episodes = [json!({"id": "e", "argv": ["cp", "in.bin", "out.bin"], "files": {"in.bin": {"base64": encoded}}, "collect": ["out.bin"]})];
+    everywhere(&episodes, |way, run| assert_eq!(run.get("e")["files"], json!({"out.bin": {"base64": encoded}}), "{way:?}"));
+}
+
+#[test]
+fn a_host_path_copies_a_file_or_a_whole_directory_in() {
+    let directory = scratch();
+    let data = directory.path().join("data");
+    fs::create_dir_all(data.join("sub")).expect("mkdir");
+    fs::write(data.join("a.txt"), "alpha\n").expect("write");
+    fs::write(data.join("sub/run.sh"), "#!/bin/sh\necho from the host\n").expect("write");
+    fs::set_permissions(data.join("sub/run.sh"), Permissions::from_mode(0o755)).expect("chmod");
+    let jobs = lines(&[
+        json!({"id": "file", "command": "cat copied; echo changed > copied", "files": {"copied": {"host_path": "data/a.txt"}}}),
+        json!({"id": "directory", "command": "cat tree/a.txt; tree/sub/run.sh; rm -r tree", "files": {"tree": {"host_path": "data"}}}),
+        json!({"id": "absolute", "command": "cat x", "files": {"x": {"host_path": data.join("a.txt").to_str()}}}),
+    ]);
+    for way in Way::all() {
+        let run = run_in(directory.path(), way, &jobs, &[]);
+        for (id, output) in [("file", "alpha\n"), ("directory", "alpha\nfrom the host\n"), ("absolute", "alpha\n")] {
+            assert_ok(way, &run, id);
+            assert_eq!(run.output(id), output, "{way:?}");
+        }
+        assert_eq!(fs::read_to_string(data.join("a.txt")).expect("read"), "alpha\n", "{way:?}: the host's file is untouched");
+    }
+}
+
+#[test]
+fn a_host_path_outside_what_is_allowed_is_invalid() {
+    let (jobs_directory, elsewhere) = (scratch(), scratch());
+    let outside = elsewhere.path().join("outside.txt");
+    fs::write(&outside, "outside\n").expect("write");
+    std::os::unix::fs::symlink(&outside, jobs_directory.path().join("link")).expect("symlink");
+    let outside = outside.to_str().expect("UTF-8");
+    let up = format!("../{}/outside.txt", elsewhere.path().file_name().and_then(|n| n.to_str()).expect("a name"));
+    let episode = |id: &str, path: &str| json!({"id": id, "command": "cat x", "files": {"x": {"host_path": path}}});
+    let jobs = lines(&[
+        episode("absolute", outside),
+        episode("up", &up),
+        episode("link", "link"),
+        json!({"id": "readable", "command": "true", "fs_readable": [outside]}),
+        json!({"id": "inside", "command": "true"}),
+    ]);
+    for way in Way::all() {
+        let run = run_in(jobs_directory.path(), way, &jobs, &[]);
+        for id in ["absolute", "up", "link", "readable"] {
+            assert_eq!(run.status(id), "invalid", "{way:?}: {}", run.get(id));
+            assert!(run.error(id).contains("--allow-path") && !run.output(id).contains("outside"), "{way:?}: {}", run.error(id));
+        }
+        assert_ok(way, &run, "inside");
+        let run = run_in(jobs_directory.path(), way, &jobs, &["--allow-path", elsewhere.path().to_str().expect("UTF-8")]);
+        for id in ["absolute", "up", "link"] {
+            assert_ok(way, &run, id);
+            assert_eq!(run.output(id), "outside\n", "{way:?}");
+        }
+        assert_ok(way, &run, "readable");
+    }
+}
+
+#[test]
+fn collect_returns_the_files_that_match_as_text_or_base64() {
+    let make = "mkdir -p out/deep /tmp/c; echo text ✓ > out/a.txt; echo no > out/b.log; printf '\\377\\0' > out/b.bin; \
+                echo deep > out/deep/d.txt; ln -s /etc/passwd out/link.txt; echo abs > $TMPDIR/abs.txt; exit $CODE";
+    let episode = |id: &str, code: &str, collect: serde_json::Value| {
+        json!({"id": id, "command": make.replace("/tmp/c", ""), "env": {"CODE": code}, "collect": collect})
+    };
+    let episodes = [
+        episode("glob", "0", json!(["out/*.txt", "out/*.bin"])),
+        episode("deep", "0", json!(["out/**/*.txt"])),
+        episode("absolute", "0", json!(["/tmp/*.txt"])),
+        episode("nothing", "0", json!(["*.none"])),
+        episode("failed", "3", json!(["out/a.txt"])),
+    ];
+    everywhere(&episodes, |way, run| {
+        let files = |id: &str| &run.get(id)["files"];
+        let bytes = json!({"base64": STANDARD.encode([255u8, 0])});
+        // A link may lead out of the sandbox: it is not followed.
+        assert_eq!(files("glob"), &json!({"out/a.txt": "text ✓\n", "out/b.bin": bytes}), "{way:?}");
+        assert_eq!(files("deep"), &json!({"out/a.txt": "text ✓\n", "out/deep/d.txt": "deep\n"}), "{way:?}");
+        assert_eq!(files("absolute"), &json!({"/tmp/abs.txt": "abs\n"}), "{way:?}");
+        assert_eq!(files("nothing"), &json!({}), "{way:?}");
+        assert_eq!(run.status("failed"), "failed", "{way:?}");
+        assert_eq!(files("failed"), &json!({"out/a.txt": "text ✓\n"}), "{way:?}");
+    });
+}
+
+#[test]
+fn collect_also_returns_what_a_timed_out_episode_left() {
+    let episodes = [json!({"id": "e", "command": "echo so far > log; sleep 60", "timeout_s": 0.4, "collect": ["log"]})];
+    everywhere(&episodes, |way, run| {
+        assert_eq!(run.status("e"), "timeout", "{way:?}");
+        assert_eq!(run.get("e")["files"], json!({"log": "so far\n"}), "{way:?}");
+    });
+}
+
+#[test]
+fn collect_names_what_is_over_its_cap_without_the_content() {
+    let command = "head -c 17000000 /dev/zero > a-large; echo small > b-small";
+    let episodes = [json!({"id": "e", "command": command, "collect": ["*"]})];
+    everywhere(&episodes, |way, run| {
+        let files = &run.get("e")["files"];
+        assert_eq!(files["b-small"], "small\n", "{way:?}");
+        assert_eq!(files["a-large"]["bytes"], 17_000_000, "{way:?}");
+        assert!(files["a-large"]["omitted"].as_str().is_some_and(|why| why.contains("16 MB")), "{way:?}");
+    });
+}
