@@ -23,6 +23,10 @@ use std::path::PathBuf;
 
 /// Runs the slot side of this program; the control socket is on descriptor 0. Never returns.
 pub fn main() -> ! {
+    // What the runner was started with (a shell's `exec 3<file`) is nothing that an episode may read.
+    if fork::close_inherited().is_err() {
+        fork::exit_now(2);
+    }
     let code = match socket::take_stdin() {
         Ok(control) => run(Link::new(control)),
         Err(_) => 2,

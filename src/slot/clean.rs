@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 /// How long killed processes may take to be gone.
 const PATIENCE_NS: u64 = 5_000_000_000;
+/// How long removed files may still be counted.
+const SETTLING_NS: u64 = 1_000_000_000;
 
 /// One of our own directories as it was when it was last known to be clean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +131,10 @@ impl Cleaner {
     /// Removes what the episode left and proves that nothing of it is there any more.
     pub fn wipe(&mut self) -> Result<(), Failure> {
         if self.tier == Tier::Namespaces && sysv::usage().objects > 0 {
-            return Err(failed(libc::EBUSY));
+            sysv::remove_all();
+            if sysv::usage().objects > 0 {
+                return Err(failed(libc::EBUSY));
+            }
         }
         if self.is_untouched()? {
             return Ok(());
@@ -140,11 +145,16 @@ impl Cleaner {
                     .map_err(|e| failed(e.raw_os_error().unwrap_or(0)))?;
             }
         }
-        if self.is_untouched()? {
-            Ok(())
-        } else {
-            Err(failed(libc::ENOTEMPTY))
+        // A Landlock rule holds the inode it names until the kernel has freed the last program's ruleset, which it
+        // does some milliseconds after that program was reaped.
+        let deadline = monotonic_ns() + SETTLING_NS;
+        while !self.is_untouched()? {
+            if monotonic_ns() > deadline {
+                return Err(failed(libc::ENOTEMPTY));
+            }
+            std::thread::sleep(std::time::Duration::from_micros(500));
         }
+        Ok(())
     }
 
     fn is_untouched(&self) -> Result<bool, Failure> {

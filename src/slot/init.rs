@@ -15,6 +15,7 @@ use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{EpisodeRequest, Reply, Setup};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
+use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
@@ -56,6 +57,8 @@ fn build(
         }
         let os = |stage: Stage| move |e: Errno| Failure::new(stage, e as i32);
         privileges::forbid_inspection()?;
+        // A program may close its stdin before it has read all: that is EPIPE, and nothing to die of.
+        crate::sys::signal::ignore(Signal::SIGPIPE).map_err(os(Stage::Fork))?;
         let children = signals::child_events().map_err(os(Stage::Fork))?;
         let null = open(
             "/dev/null",

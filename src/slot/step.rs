@@ -334,10 +334,15 @@ impl Running<'_, '_> {
             (None, ExitKind::Exited(0)) => End::Exited(0),
             (None, ExitKind::NotExecutable(errno)) => End::NotExecutable { errno },
             (None, ExitKind::Exited(code)) => self.disk_evidence().unwrap_or(End::Exited(code)),
-            (None, ExitKind::Signaled(libc::SIGXFSZ)) => End::DiskLimit(DiskEvidence::FileSize),
-            (None, ExitKind::Signaled(libc::SIGXCPU)) if self.watch.needs_cpu() => End::CpuLimit {
-                used_us: exit.cpu_us,
-            },
+            // Only this tier limits the size of a file.
+            (None, ExitKind::Signaled(libc::SIGXFSZ)) if self.around.tier == Tier::Landlock => {
+                End::DiskLimit(DiskEvidence::FileSize)
+            }
+            (None, ExitKind::Signaled(libc::SIGXCPU)) if self.watch.is_over_cpu(exit.cpu_us) => {
+                End::CpuLimit {
+                    used_us: exit.cpu_us,
+                }
+            }
             (None, ExitKind::Signaled(signal)) => {
                 self.disk_evidence().unwrap_or(End::Signaled(signal))
             }

@@ -59,6 +59,13 @@ impl Watch {
         self.limits.cpu_time.is_some()
     }
 
+    /// Whether this much CPU time is over the limit.
+    pub fn is_over_cpu(&self, used_us: u64) -> bool {
+        self.limits
+            .cpu_time
+            .is_some_and(|limit| u128::from(used_us) > limit.as_micros())
+    }
+
     pub fn needs_disk(&self) -> bool {
         self.disk
     }
@@ -72,11 +79,7 @@ impl Watch {
                 used_bytes: reading.memory_bytes,
             });
         }
-        if self
-            .limits
-            .cpu_time
-            .is_some_and(|limit| reading.cpu_us as u128 > limit.as_micros())
-        {
+        if self.is_over_cpu(reading.cpu_us) {
             return Some(End::CpuLimit {
                 used_us: reading.cpu_us,
             });

@@ -73,6 +73,12 @@ pub fn fork() -> Result<Option<Pid>, Errno> {
     }
 }
 
+/// Closes every descriptor but the first three. For the start of the slot side, before it owns any.
+pub fn close_inherited() -> Result<(), Errno> {
+    // SAFETY: nothing in this process owns a descriptor above 2 yet, so none is closed under its owner.
+    Errno::result(unsafe { libc::close_range(3, libc::c_uint::MAX, 0) }).map(drop)
+}
+
 /// Ends this process at once, without running destructors or flushing buffers shared with a parent.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: _exit(2) has no preconditions.

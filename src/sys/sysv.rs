@@ -31,6 +31,35 @@ const SHM_INFO: libc::c_int = 14;
 const SEM_INFO: libc::c_int = 19;
 const MSG_INFO: libc::c_int = 12;
 
+const SHM_STAT_ANY: libc::c_int = 15;
+const SEM_STAT_ANY: libc::c_int = 20;
+const MSG_STAT_ANY: libc::c_int = 13;
+
+/// Removes all of them; for the user that made them, or its namespace's root.
+pub fn remove_all() {
+    // SAFETY: each call gets a pointer to a zeroed struct of the type that its manual page names (the INFO calls
+    // one that is at least as large) or ignores the argument; an index that is not in use only yields an error.
+    unsafe {
+        let mut info = ShmInfo::default();
+        for index in 0..=libc::shmctl(0, SHM_INFO, (&raw mut info).cast()) {
+            let mut state: libc::shmid_ds = std::mem::zeroed();
+            let id = libc::shmctl(index, SHM_STAT_ANY, &raw mut state);
+            libc::shmctl(id, libc::IPC_RMID, std::ptr::null_mut());
+        }
+        let mut info: Info = [0; 16];
+        for index in 0..=libc::semctl(0, 0, SEM_INFO, info.as_mut_ptr()) {
+            let mut state: libc::semid_ds = std::mem::zeroed();
+            let id = libc::semctl(index, 0, SEM_STAT_ANY, &raw mut state);
+            libc::semctl(id, 0, libc::IPC_RMID);
+        }
+        for index in 0..=libc::msgctl(0, MSG_INFO, info.as_mut_ptr().cast()) {
+            let mut state: libc::msqid_ds = std::mem::zeroed();
+            let id = libc::msgctl(index, MSG_STAT_ANY, &raw mut state);
+            libc::msgctl(id, libc::IPC_RMID, std::ptr::null_mut());
+        }
+    }
+}
+
 /// Counts them; three cheap system calls.
 pub fn usage() -> SysV {
     let mut shm = ShmInfo::default();
