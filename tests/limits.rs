@@ -39,12 +39,17 @@ fn in_namespaces(episodes: &[Value], check: impl Fn(Way, &Run)) {
 }
 
 fn run_once(way: Way, episodes: &[Value]) -> Run {
-    let _shared = SHARED_PROCESSES.read().unwrap_or_else(PoisonError::into_inner);
+    let _shared = SHARED_PROCESSES
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
     run(way, &lines(episodes), &["--concurrency", "2"])
 }
 
 fn lines(episodes: &[Value]) -> String {
-    episodes.iter().map(|episode| format!("{episode}\n")).collect()
+    episodes
+        .iter()
+        .map(|episode| format!("{episode}\n"))
+        .collect()
 }
 
 /// The result is this limit's verdict, with this in its evidence.
@@ -53,7 +58,10 @@ fn assert_limit(way: Way, run: &Run, id: &str, status: &str, evidence: &str) {
     let result = run.get(id);
     assert_eq!(result["status"], status, "{way:?}: {result}");
     assert_eq!(result["fault"], "limit", "{way:?}: {result}");
-    assert!(run.error(id).contains(evidence), "{way:?}: {evidence:?} is not in {result}");
+    assert!(
+        run.error(id).contains(evidence),
+        "{way:?}: {evidence:?} is not in {result}"
+    );
 }
 
 #[track_caller]
@@ -61,19 +69,32 @@ fn assert_ok(way: Way, run: &Run, id: &str) {
     let result = run.get(id);
     assert_eq!(result["status"], "ok", "{way:?}: {result}");
     assert_eq!(result["exit_code"], 0, "{way:?}: {result}");
-    assert!(result["fault"].is_null() && result.get("error").is_none(), "{way:?}: {result}");
+    assert!(
+        result["fault"].is_null() && result.get("error").is_none(),
+        "{way:?}: {result}"
+    );
 }
 
 /// A number of a result.
 #[track_caller]
 fn number(run: &Run, id: &str, field: &str) -> f64 {
-    run.get(id)[field].as_f64().unwrap_or_else(|| panic!("no number {field} in {}", run.get(id)))
+    run.get(id)[field]
+        .as_f64()
+        .unwrap_or_else(|| panic!("no number {field} in {}", run.get(id)))
 }
 
 /// The first number after these words in a sentence.
 #[track_caller]
 fn number_after(sentence: &str, words: &str) -> f64 {
-    let rest = sentence.split_once(words).unwrap_or_else(|| panic!("no {words:?} in {sentence:?}")).1.trim_start();
-    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-    rest[..end].parse().unwrap_or_else(|e| panic!("{e}: {sentence:?}"))
+    let rest = sentence
+        .split_once(words)
+        .unwrap_or_else(|| panic!("no {words:?} in {sentence:?}"))
+        .1
+        .trim_start();
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(rest.len());
+    rest[..end]
+        .parse()
+        .unwrap_or_else(|e| panic!("{e}: {sentence:?}"))
 }

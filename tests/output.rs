@@ -28,7 +28,10 @@ fn everywhere(episodes: &[Value], check: impl Fn(Way, &Run)) {
 }
 
 fn lines(episodes: &[Value]) -> String {
-    episodes.iter().map(|episode| format!("{episode}\n")).collect()
+    episodes
+        .iter()
+        .map(|episode| format!("{episode}\n"))
+        .collect()
 }
 
 #[track_caller]

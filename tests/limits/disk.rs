@@ -4,9 +4,7 @@ use super::{assert_limit, assert_ok, everywhere, in_namespaces};
 use serde_json::{Value, json};
 
 fn pair(command: &str, small_mb: u64, large_mb: u64) -> [Value; 2] {
-    let episode = |id: &str, disk_mb: u64| {
-        json!({"id": id, "command": command, "timeout_s": 30, "resources": {"disk_mb": disk_mb}})
-    };
+    let episode = |id: &str, disk_mb: u64| json!({"id": id, "command": command, "timeout_s": 30, "resources": {"disk_mb": disk_mb}});
     [episode("over", small_mb), episode("below", large_mb)]
 }
 
@@ -15,7 +13,11 @@ fn one_file_that_is_too_large_ends_in_disk_limit() {
     let command = "echo kept; head -c 20000000 /dev/zero > big && echo done";
     everywhere(&pair(command, 4, 64), |way, run| {
         assert_limit(way, run, "over", "disk_limit", "limit");
-        assert!(run.error("over").contains("4 MB"), "{way:?}: {}", run.error("over"));
+        assert!(
+            run.error("over").contains("4 MB"),
+            "{way:?}: {}",
+            run.error("over")
+        );
         assert_eq!(run.output("over").lines().next(), Some("kept"), "{way:?}");
         assert_ok(way, run, "below");
         assert_eq!(run.output("below"), "kept\ndone\n", "{way:?}");
@@ -54,9 +56,12 @@ fn too_many_small_files_end_in_disk_limit() {
 #[test]
 fn what_an_episode_wrote_is_gone_before_the_next_one_writes() {
     let command = "[ -z \"$(ls -A)\" ] && head -c 3000000 /dev/zero > big && echo done";
-    let episodes: Vec<Value> =
-        (0..6).map(|n| json!({"id": format!("{n}"), "command": command, "resources": {"disk_mb": 4}})).collect();
-    everywhere(&episodes, |way, run| (0..6).for_each(|n| assert_ok(way, run, &n.to_string())));
+    let episodes: Vec<Value> = (0..6)
+        .map(|n| json!({"id": format!("{n}"), "command": command, "resources": {"disk_mb": 4}}))
+        .collect();
+    everywhere(&episodes, |way, run| {
+        (0..6).for_each(|n| assert_ok(way, run, &n.to_string()))
+    });
 }
 
 #[test]
@@ -65,6 +70,8 @@ fn a_program_that_fails_for_its_own_reasons_with_space_left_did_not_hit_the_disk
         json!({"id": "fails", "command": "head -c 3000000 /dev/zero > f; exit 1", "resources": {"disk_mb": 4}}),
         json!({"id": "makes-room", "command": "head -c 20000000 /dev/zero > f; rm f; echo went on", "resources": {"disk_mb": 4}}),
     ];
-    everywhere(&episodes, |way, run| assert_eq!(run.status("fails"), "failed", "{way:?}"));
+    everywhere(&episodes, |way, run| {
+        assert_eq!(run.status("fails"), "failed", "{way:?}")
+    });
     in_namespaces(&episodes, |way, run| assert_ok(way, run, "makes-room"));
 }

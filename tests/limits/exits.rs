@@ -36,13 +36,17 @@ fn a_program_that_kills_itself_or_exits_like_one_that_was_killed_hit_no_limit() 
 
 #[test]
 fn signals_that_merely_look_like_a_limit_are_the_programs_own() {
-    // Nothing was written and hardly any CPU time was used: it sent itself the signals that those limits send.
+    // Hardly any CPU time was used and nothing was written: it sent itself the signals that those limits send.
+    // Without namespaces the size of a file is limited, and what crosses that limit leaves nothing to tell it by.
     let episodes = [
         json!({"id": "xfsz", "command": "kill -XFSZ $$"}),
         json!({"id": "xcpu", "command": "kill -XCPU $$", "resources": {"cpu_time_s": 30}}),
     ];
     everywhere(&episodes, |way, run| {
-        for id in ["xfsz", "xcpu"] {
+        for id in ["xfsz", "xcpu"]
+            .into_iter()
+            .filter(|id| *id == "xcpu" || way.namespaces())
+        {
             assert_eq!(run.status(id), "signaled", "{way:?}: {}", run.get(id));
         }
     });

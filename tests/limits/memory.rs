@@ -14,20 +14,48 @@ fn pair(program: &str, small_mb: u64, large_mb: u64) -> [Value; 2] {
 
 /// The verdicts of such a pair, and that the larger one's peak is at least this.
 fn assert_pair(way: crate::common::Way, run: &crate::common::Run, small_mb: u64, used_mb: f64) {
-    assert_limit(way, run, "over", "memory_limit", &format!("the limit is {small_mb} MB"));
-    assert!(number_after(run.error("over"), "used") > small_mb as f64, "{way:?}: {}", run.error("over"));
-    assert_eq!(run.get("over")["exit_code"], 137, "{way:?}: {}", run.get("over"));
-    assert!(run.output("over").starts_with("kept\n") && !run.output("over").contains("done"), "{way:?}");
-    assert!(number(run, "over", "peak_memory_mb") > small_mb as f64, "{way:?}: {}", run.get("over"));
+    assert_limit(
+        way,
+        run,
+        "over",
+        "memory_limit",
+        &format!("the limit is {small_mb} MB"),
+    );
+    assert!(
+        number_after(run.error("over"), "used") > small_mb as f64,
+        "{way:?}: {}",
+        run.error("over")
+    );
+    assert_eq!(
+        run.get("over")["exit_code"],
+        137,
+        "{way:?}: {}",
+        run.get("over")
+    );
+    assert!(
+        run.output("over").starts_with("kept\n") && !run.output("over").contains("done"),
+        "{way:?}"
+    );
+    assert!(
+        number(run, "over", "peak_memory_mb") > small_mb as f64,
+        "{way:?}: {}",
+        run.get("over")
+    );
     assert_ok(way, run, "below");
     assert_eq!(run.output("below"), "kept\ndone\n", "{way:?}");
-    assert!(number(run, "below", "peak_memory_mb") >= used_mb, "{way:?}: {}", run.get("below"));
+    assert!(
+        number(run, "below", "peak_memory_mb") >= used_mb,
+        "{way:?}: {}",
+        run.get("below")
+    );
 }
 
 #[test]
 fn a_process_that_holds_too_much_memory_is_ended() {
     let program = "import time\nprint('kept', flush=True)\nhog = b'x' * (150 << 20)\ntime.sleep(0.7)\nprint('done')";
-    everywhere(&pair(program, 64, 512), |way, run| assert_pair(way, run, 64, 150.0));
+    everywhere(&pair(program, 64, 512), |way, run| {
+        assert_pair(way, run, 64, 150.0)
+    });
 }
 
 #[test]
@@ -37,7 +65,9 @@ fn memory_is_that_of_the_whole_tree_each_with_its_own_copy_of_what_fork_shared()
         for _ in range(4):\n    if os.fork() == 0:\n        for i in range(0, len(data), 4096): data[i] = 1\n        \
         time.sleep(0.7)\n        os._exit(0)\n\
         for _ in range(4): os.wait()\nprint('done')";
-    everywhere(&pair(program, 120, 512), |way, run| assert_pair(way, run, 120, 150.0));
+    everywhere(&pair(program, 120, 512), |way, run| {
+        assert_pair(way, run, 120, 150.0)
+    });
 }
 
 #[test]
@@ -48,7 +78,11 @@ fn memory_that_fork_shares_counts_once() {
         for _ in range(4): os.wait()\nprint('done')";
     everywhere(&pair(program, 150, 400), |way, run| {
         assert_pair(way, run, 150, 200.0);
-        assert!(number(run, "below", "peak_memory_mb") < 400.0, "{way:?}: {}", run.get("below"));
+        assert!(
+            number(run, "below", "peak_memory_mb") < 400.0,
+            "{way:?}: {}",
+            run.get("below")
+        );
     });
 }
 
@@ -57,7 +91,9 @@ fn shared_anonymous_memory_counts() {
     let program = "import mmap, os, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 150 << 20)\n\
         for i in range(0, 150 << 20, 4096): m[i] = 1\n\
         if os.fork() == 0:\n    time.sleep(0.7)\n    os._exit(0)\nos.wait()\nprint('done')";
-    everywhere(&pair(program, 64, 512), |way, run| assert_pair(way, run, 64, 150.0));
+    everywhere(&pair(program, 64, 512), |way, run| {
+        assert_pair(way, run, 64, 150.0)
+    });
 }
 
 #[test]
@@ -67,7 +103,9 @@ fn shared_anonymous_memory_of_a_tree_counts_once() {
         for _ in range(4):\n    if os.fork() == 0:\n        sum(m[i] for i in range(0, 100 << 20, 4096))\n        \
         time.sleep(0.7)\n        os._exit(0)\n\
         for _ in range(4): os.wait()\nprint('done')";
-    everywhere(&pair(program, 64, 250), |way, run| assert_pair(way, run, 64, 100.0));
+    everywhere(&pair(program, 64, 250), |way, run| {
+        assert_pair(way, run, 64, 100.0)
+    });
 }
 
 #[test]
@@ -77,7 +115,9 @@ fn files_in_tmp_and_dev_shm_count_as_memory() {
             "import time\nprint('kept', flush=True)\nf = open('{place}', 'wb')\n\
              for _ in range(150): f.write(b'x' * (1 << 20))\nf.flush()\ntime.sleep(0.7)\nprint('done')"
         );
-        in_namespaces(&pair(&program, 64, 512), |way, run| assert_pair(way, run, 64, 150.0));
+        in_namespaces(&pair(&program, 64, 512), |way, run| {
+            assert_pair(way, run, 64, 150.0)
+        });
     }
 }
 
@@ -88,7 +128,31 @@ fn system_v_shared_memory_counts_even_when_no_process_has_it_mapped() {
         c.shmdt.argtypes = [ctypes.c_void_p]\n\
         id = c.shmget(0, ctypes.c_size_t(150 << 20), 0o1600)\nassert id >= 0, ctypes.get_errno()\n\
         at = c.shmat(id, None, 0)\nctypes.memset(at, 1, 150 << 20)\nc.shmdt(at)\ntime.sleep(0.7)\nprint('done')";
-    in_namespaces(&pair(program, 64, 512), |way, run| assert_pair(way, run, 64, 150.0));
+    in_namespaces(&pair(program, 64, 512), |way, run| {
+        assert_pair(way, run, 64, 150.0)
+    });
+}
+
+#[test]
+fn system_v_objects_that_an_episode_leaves_are_gone_before_the_next_one() {
+    // Readable by nobody, with a key that the next one asks for.
+    let program = "import ctypes\nc = ctypes.CDLL(None)\n\
+        get = [c.shmget(7, ctypes.c_size_t(4096), 0o3000), c.semget(7, 1, 0o3000), c.msgget(7, 0o3000)]\n\
+        print([id >= 0 for id in get])";
+    let episodes: Vec<Value> = (0..6)
+        .map(|n| json!({"id": format!("{n}"), "argv": ["python3", "-c", program]}))
+        .collect();
+    in_namespaces(&episodes, |way, run| {
+        for n in 0..6 {
+            assert_ok(way, run, &n.to_string());
+            assert_eq!(
+                run.output(&n.to_string()),
+                "[True, True, True]\n",
+                "{way:?}"
+            );
+            assert_eq!(run.get(&n.to_string())["attempts"], 1, "{way:?}");
+        }
+    });
 }
 
 #[test]
@@ -97,5 +161,7 @@ fn what_an_episode_held_does_not_count_against_the_next_one_in_its_slot() {
     let episodes: Vec<Value> = (0..4)
         .map(|n| json!({"id": format!("{n}"), "command": write, "resources": {"memory_mb": 160, "disk_mb": 160}}))
         .collect();
-    everywhere(&episodes, |way, run| (0..4).for_each(|n| assert_ok(way, run, &n.to_string())));
+    everywhere(&episodes, |way, run| {
+        (0..4).for_each(|n| assert_ok(way, run, &n.to_string()))
+    });
 }

@@ -17,8 +17,13 @@ fn output_beyond_the_cap_is_counted_and_discarded() {
         episode("stderr", &format!("({}) >&2", print(5000)), 1),
     ];
     everywhere(&episodes, |way, run| {
-        let expected =
-            [("over", 100_000, 1024), ("one-over", 1025, 1024), ("exact", 1024, 1024), ("below", 100_000, 100_000), ("stderr", 5000, 1024)];
+        let expected = [
+            ("over", 100_000, 1024),
+            ("one-over", 1025, 1024),
+            ("exact", 1024, 1024),
+            ("below", 100_000, 100_000),
+            ("stderr", 5000, 1024),
+        ];
         for (id, produced, kept) in expected {
             assert_ok(way, run, id);
             assert_eq!(run.get(id)["output_bytes"], produced, "{way:?} {id}");
@@ -30,8 +35,10 @@ fn output_beyond_the_cap_is_counted_and_discarded() {
 
 #[test]
 fn with_split_capture_each_stream_has_the_cap_of_its_own() {
-    let episodes = [json!({"id": "split", "command": "head -c 3000 /dev/zero | tr '\\0' o; echo err >&2",
-                           "capture": "split", "resources": {"output_kb": 1}})];
+    let episodes = [
+        json!({"id": "split", "command": "head -c 3000 /dev/zero | tr '\\0' o; echo err >&2",
+                           "capture": "split", "resources": {"output_kb": 1}}),
+    ];
     everywhere(&episodes, |way, run| {
         let result = run.get("split");
         assert_eq!(result["stdout"], "o".repeat(1024), "{way:?}");
@@ -50,7 +57,16 @@ fn a_gigabyte_of_output_is_drained_without_growing_the_runner() {
     for way in Way::all() {
         let directory = scratch();
         let stats = directory.path().join("stats.json");
-        let run = run(way, &jobs, &["--concurrency", "2", "--stats", stats.to_str().expect("UTF-8")]);
+        let run = run(
+            way,
+            &jobs,
+            &[
+                "--concurrency",
+                "2",
+                "--stats",
+                stats.to_str().expect("UTF-8"),
+            ],
+        );
         assert_ok(way, &run, "merged");
         assert_eq!(run.get("merged")["output_bytes"], 1u64 << 30, "{way:?}");
         assert_eq!(run.get("merged")["truncated"], true, "{way:?}");
@@ -58,8 +74,13 @@ fn a_gigabyte_of_output_is_drained_without_growing_the_runner() {
         assert_ok(way, &run, "split");
         assert_eq!(run.get("split")["output_bytes"], 600u64 << 20, "{way:?}");
         let stats: Value = serde_json::from_slice(&fs::read(stats).expect("stats")).expect("JSON");
-        let peak = stats["runner"]["peak_memory_mb"].as_f64().expect("a number");
-        assert!(peak > 0.0 && peak < 64.0, "{way:?}: the runner grew to {peak} MB");
+        let peak = stats["runner"]["peak_memory_mb"]
+            .as_f64()
+            .expect("a number");
+        assert!(
+            peak > 0.0 && peak < 64.0,
+            "{way:?}: the runner grew to {peak} MB"
+        );
     }
 }
 
@@ -76,7 +97,11 @@ fn output_without_end_ends_in_output_limit() {
             assert_limit(way, run, id, "output_limit", "ended at 1048576 bytes");
             assert_eq!(run.get(id)["truncated"], true, "{way:?}");
             assert_eq!(run.get(id)["exit_code"], 137, "{way:?}");
-            assert!(run.get(id)["output_bytes"].as_u64() > Some(1 << 20), "{way:?}: {}", run.get(id));
+            assert!(
+                run.get(id)["output_bytes"].as_u64() > Some(1 << 20),
+                "{way:?}: {}",
+                run.get(id)
+            );
         }
         assert_eq!(run.output("endless"), "y\n".repeat(512), "{way:?}");
         assert_ok(way, run, "below");

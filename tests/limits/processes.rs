@@ -53,17 +53,29 @@ fn no_more_processes_or_threads_than_the_limit_allows() {
 
 #[test]
 fn a_fork_bomb_stops_even_where_slots_share_a_count() {
-    let _alone = SHARED_PROCESSES.write().unwrap_or_else(PoisonError::into_inner);
+    let _alone = SHARED_PROCESSES
+        .write()
+        .unwrap_or_else(PoisonError::into_inner);
     let (slots, processes) = (2, 20);
     // What the limit leaves is for all slots together; what else runs as this user counts too.
     let wanted = processes * (slots + 2) + 40;
-    let jobs = lines(&[episode("bomb", FORKS, wanted, processes), json!({"id": "after", "command": "echo fine"})]);
+    let jobs = lines(&[
+        episode("bomb", FORKS, wanted, processes),
+        json!({"id": "after", "command": "echo fine"}),
+    ]);
     for way in Way::all() {
         let run = run(way, &jobs, &["--concurrency", "2", "--processes", "20"]);
         let output = run.output("bomb");
         assert!(output.ends_with(" EAGAIN\n"), "{way:?}: {output}");
-        let stopped_at: u32 = output.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
-        assert!(stopped_at >= processes / 2 && stopped_at < wanted, "{way:?}: {output}");
+        let stopped_at: u32 = output
+            .split(' ')
+            .next()
+            .and_then(|n| n.parse().ok())
+            .expect("a number");
+        assert!(
+            stopped_at >= processes / 2 && stopped_at < wanted,
+            "{way:?}: {output}"
+        );
         assert_ok(way, &run, "after");
     }
 }
@@ -88,9 +100,7 @@ fn no_more_open_files_than_the_limit_allows() {
         try:\n    while n < 100:\n        os.open('/dev/null', os.O_RDONLY)\n        n += 1\n\
         except OSError as e: print(n, errno.errorcode[e.errno])\n\
         else: print(n, 'all')";
-    let episode = |id: &str, open_files: u32| {
-        json!({"id": id, "argv": ["python3", "-c", program], "resources": {"open_files": open_files}})
-    };
+    let episode = |id: &str, open_files: u32| json!({"id": id, "argv": ["python3", "-c", program], "resources": {"open_files": open_files}});
     everywhere(&[episode("few", 32), episode("many", 256)], |way, run| {
         // stdin, stdout and stderr are three of them.
         assert_eq!(run.output("few"), "29 EMFILE\n", "{way:?}");
@@ -100,15 +110,30 @@ fn no_more_open_files_than_the_limit_allows() {
 
 #[test]
 fn a_program_has_no_open_files_of_whoever_started_the_runner() {
-    let jobs = lines(&[json!({"id": "look", "command": "head -c 4 <&33 || echo closed"})]);
+    let jobs = lines(&[json!({"id": "look", "command": "head -c 4 <&9 || echo closed"})]);
     for tier in ["namespaces", "landlock"] {
-        let script = format!("exec 33</etc/passwd; exec {} --isolation {tier} --jobs -", binary().display());
+        let script = format!(
+            "exec 9</etc/passwd; exec {} --isolation {tier} --jobs -",
+            binary().display()
+        );
         let mut shell = Command::new("sh");
-        shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        shell
+            .args(["-c", &script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut runner = shell.spawn().expect("sh starts");
-        runner.stdin.take().expect("piped").write_all(jobs.as_bytes()).expect("written");
+        runner
+            .stdin
+            .take()
+            .expect("piped")
+            .write_all(jobs.as_bytes())
+            .expect("written");
         let run = parse(runner.wait_with_output().expect("the runner ends"));
         let output = run.output("look");
-        assert!(output.ends_with("closed\n") && !output.contains("root"), "{tier}: {output}");
+        assert!(
+            output.ends_with("closed\n") && !output.contains("root"),
+            "{tier}: {output}"
+        );
     }
 }

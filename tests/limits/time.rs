@@ -21,10 +21,13 @@ fn a_program_that_outlasts_its_timeout_is_ended_and_what_it_printed_is_returned(
     let detached = "setsid sleep 0.9 & echo kept; wait; echo done";
     let mut episodes = Vec::new();
     for (id, timeout_s) in [("short", 0.4), ("long", 30.0)] {
-        episodes.push(json!({"id": format!("{id}-shell"), "command": slow, "timeout_s": timeout_s}));
+        episodes
+            .push(json!({"id": format!("{id}-shell"), "command": slow, "timeout_s": timeout_s}));
         episodes
             .push(json!({"id": format!("{id}-stubborn"), "argv": ["python3", "-c", stubborn], "timeout_s": timeout_s}));
-        episodes.push(json!({"id": format!("{id}-detached"), "command": detached, "timeout_s": timeout_s}));
+        episodes.push(
+            json!({"id": format!("{id}-detached"), "command": detached, "timeout_s": timeout_s}),
+        );
     }
     everywhere(&episodes, |way, run| {
         for kind in ["shell", "stubborn", "detached"] {
@@ -64,14 +67,26 @@ fn a_process_that_uses_up_its_cpu_time_is_ended() {
     ];
     everywhere(&episodes, |way, run| {
         assert_limit(way, run, "over", "cpu_limit", "the limit is 0.4 s");
-        assert!(number_after(run.error("over"), "used") > 0.4, "{way:?}: {}", run.error("over"));
+        assert!(
+            number_after(run.error("over"), "used") > 0.4,
+            "{way:?}: {}",
+            run.error("over")
+        );
         assert_eq!(run.output("over"), "kept\n", "{way:?}");
         assert_eq!(run.get("over")["exit_code"], 137, "{way:?}");
-        assert!((390.0..900.0).contains(&number(run, "over", "cpu_ms")), "{way:?}: {}", run.get("over"));
+        assert!(
+            (390.0..900.0).contains(&number(run, "over", "cpu_ms")),
+            "{way:?}: {}",
+            run.get("over")
+        );
         for id in ["below", "none"] {
             assert_ok(way, run, id);
             assert_eq!(run.output(id), "kept\ndone\n", "{way:?}");
-            assert!(number(run, id, "cpu_ms") >= 900.0, "{way:?}: {}", run.get(id));
+            assert!(
+                number(run, id, "cpu_ms") >= 900.0,
+                "{way:?}: {}",
+                run.get(id)
+            );
         }
     });
 }
@@ -84,25 +99,48 @@ fn cpu_time_is_that_of_the_whole_tree_even_of_processes_that_have_ended() {
     let in_turn = "for _ in range(8):\n    if os.fork() == 0:\n        burn(0.15)\n        os._exit(0)\n    os.wait()";
     let daemons = "for _ in range(8):\n    r, w = os.pipe()\n    if os.fork() == 0:\n        if os.fork() == 0:\n            \
         burn(0.15)\n        os._exit(0)\n    os.wait()\n    os.close(w)\n    os.read(r, 1)\n    os.close(r)";
-    let kinds = [("together", together), ("in-turn", in_turn), ("daemons", daemons)];
+    let kinds = [
+        ("together", together),
+        ("in-turn", in_turn),
+        ("daemons", daemons),
+    ];
     let mut episodes = Vec::new();
     for (kind, program) in kinds {
-        episodes.push(python(&format!("over-{kind}"), program, json!({"cpu_time_s": 0.6})));
-        episodes.push(python(&format!("below-{kind}"), program, json!({"cpu_time_s": 10})));
+        episodes.push(python(
+            &format!("over-{kind}"),
+            program,
+            json!({"cpu_time_s": 0.6}),
+        ));
+        episodes.push(python(
+            &format!("below-{kind}"),
+            program,
+            json!({"cpu_time_s": 10}),
+        ));
     }
     everywhere(&episodes, |way, run| {
         for (kind, _) in kinds {
-            assert_limit(way, run, &format!("over-{kind}"), "cpu_limit", "the limit is 0.6 s");
+            assert_limit(
+                way,
+                run,
+                &format!("over-{kind}"),
+                "cpu_limit",
+                "the limit is 0.6 s",
+            );
             let below = format!("below-{kind}");
             assert_ok(way, run, &below);
-            assert!(number(run, &below, "cpu_ms") >= 1150.0, "{way:?}: {}", run.get(&below));
+            assert!(
+                number(run, &below, "cpu_ms") >= 1150.0,
+                "{way:?}: {}",
+                run.get(&below)
+            );
         }
     });
 }
 
 #[test]
 fn waiting_uses_no_cpu_time() {
-    let episodes = [json!({"id": "waits", "argv": ["sleep", "1"], "resources": {"cpu_time_s": 0.2}})];
+    let episodes =
+        [json!({"id": "waits", "argv": ["sleep", "1"], "resources": {"cpu_time_s": 0.2}})];
     everywhere(&episodes, |way, run| {
         assert_ok(way, run, "waits");
         assert!(number(run, "waits", "cpu_ms") < 200.0, "{way:?}");

@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 fn ids(run: &Run) -> Vec<String> {
-    let id = |line: &String| serde_json::from_str::<Value>(line).expect("JSON")["id"].as_str().expect("an id").to_owned();
+    let id = |line: &String| {
+        serde_json::from_str::<Value>(line).expect("JSON")["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
+    };
     run.lines.iter().map(id).collect()
 }
 
@@ -26,21 +31,35 @@ fn ordered_gives_the_order_of_the_input() {
         assert_eq!(ids(&ordered), expected, "{way:?}");
         let as_completed = run(way, &lines(&episodes), &["--concurrency", "4"]);
         assert_ne!(ids(&as_completed), expected, "{way:?}");
-        assert_eq!(ids(&as_completed).into_iter().collect::<BTreeSet<_>>(), expected.iter().cloned().collect(), "{way:?}");
+        assert_eq!(
+            ids(&as_completed).into_iter().collect::<BTreeSet<_>>(),
+            expected.iter().cloned().collect(),
+            "{way:?}"
+        );
     }
 }
 
 #[test]
 fn shards_have_every_episode_exactly_once() {
     let episodes: Vec<Value> = (0..50)
-        .map(|n| if n % 7 == 3 { json!({"id": format!("e{n}"), "argv": 1}) } else { json!({"id": format!("e{n}"), "argv": ["true"]}) })
+        .map(|n| {
+            if n % 7 == 3 {
+                json!({"id": format!("e{n}"), "argv": 1})
+            } else {
+                json!({"id": format!("e{n}"), "argv": ["true"]})
+            }
+        })
         .collect();
     let expected: BTreeSet<String> = (0..50).map(|n| format!("e{n}")).collect();
     for way in Way::all() {
         let mut seen = BTreeSet::new();
         for shard in ["1/3", "2/3", "3/3"] {
             let part = ids(&run(way, &lines(&episodes), &["--shard", shard]));
-            assert!((16..=17).contains(&part.len()), "{way:?}: {shard} has {}", part.len());
+            assert!(
+                (16..=17).contains(&part.len()),
+                "{way:?}: {shard} has {}",
+                part.len()
+            );
             for id in part {
                 assert!(seen.insert(id.clone()), "{way:?}: {id} is in two shards");
             }
@@ -51,7 +70,9 @@ fn shards_have_every_episode_exactly_once() {
 
 #[test]
 fn many_episodes_give_one_result_each() {
-    let episodes: Vec<Value> = (0..400).map(|n| json!({"id": format!("e{n}"), "argv": ["echo", format!("{n}")]})).collect();
+    let episodes: Vec<Value> = (0..400)
+        .map(|n| json!({"id": format!("e{n}"), "argv": ["echo", format!("{n}")]}))
+        .collect();
     for way in Way::all() {
         let run = run(way, &lines(&episodes), &["--concurrency", "6"]);
         assert_eq!(run.results.len(), 400, "{way:?}");

@@ -35,9 +35,26 @@ impl Job {
     /// Exit status and stderr.
     fn run(&self, args: &[&str]) -> (Option<i32>, String) {
         let mut command = command(self.way.root);
-        command.args(["--isolation", self.way.tier, "--jobs", "jobs.jsonl", "--output", "results.jsonl"]);
-        let run = parse(command.args(args).current_dir(self.directory.path()).output().expect("the binary starts"));
-        assert!(run.lines.is_empty(), "results went to stdout: {:?}", run.lines);
+        command.args([
+            "--isolation",
+            self.way.tier,
+            "--jobs",
+            "jobs.jsonl",
+            "--output",
+            "results.jsonl",
+        ]);
+        let run = parse(
+            command
+                .args(args)
+                .current_dir(self.directory.path())
+                .output()
+                .expect("the binary starts"),
+        );
+        assert!(
+            run.lines.is_empty(),
+            "results went to stdout: {:?}",
+            run.lines
+        );
         (run.code, run.stderr)
     }
 }
@@ -45,7 +62,10 @@ impl Job {
 /// The lines of a results file by id; an id twice is an error.
 fn read(path: &Path) -> BTreeMap<String, Value> {
     let text = fs::read_to_string(path).expect("results");
-    assert!(text.is_empty() || text.ends_with('\n'), "a torn last line: {text}");
+    assert!(
+        text.is_empty() || text.ends_with('\n'),
+        "a torn last line: {text}"
+    );
     let mut results = BTreeMap::new();
     for line in text.lines() {
         let result: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
@@ -56,12 +76,16 @@ fn read(path: &Path) -> BTreeMap<String, Value> {
 }
 
 fn echoes(range: std::ops::Range<u32>) -> Vec<Value> {
-    range.map(|n| json!({"id": format!("e{n}"), "argv": ["echo", format!("{n}")]})).collect()
+    range
+        .map(|n| json!({"id": format!("e{n}"), "argv": ["echo", format!("{n}")]}))
+        .collect()
 }
 
 /// A result line as an earlier run could have left it.
 fn earlier(id: &str, status: &str) -> String {
-    format!("{{\"id\":\"{id}\",\"status\":\"{status}\",\"exit_code\":null,\"output\":\"earlier\"}}\n")
+    format!(
+        "{{\"id\":\"{id}\",\"status\":\"{status}\",\"exit_code\":null,\"output\":\"earlier\"}}\n"
+    )
 }
 
 #[test]
@@ -74,7 +98,11 @@ fn resume_skips_what_has_a_verdict_and_runs_the_rest() {
         let results = read(&job.results());
         assert_eq!(results.len(), 6, "{way:?}");
         for n in 0..6 {
-            let expected = if [1, 3, 4].contains(&n) { "earlier".to_owned() } else { format!("{n}\n") };
+            let expected = if [1, 3, 4].contains(&n) {
+                "earlier".to_owned()
+            } else {
+                format!("{n}\n")
+            };
             assert_eq!(results[&format!("e{n}")]["output"], expected, "{way:?}");
         }
     }
@@ -84,14 +112,26 @@ fn resume_skips_what_has_a_verdict_and_runs_the_rest() {
 fn resume_runs_infra_errors_again_and_repairs_a_torn_last_line() {
     for way in Way::all() {
         let job = Job::new(way, &echoes(0..5));
-        job.put(&(earlier("e0", "infra_error") + &earlier("e1", "ok") + &earlier("e2", "infra_error") + "{\"id\":\"e3\",\"status\":\"o"));
+        job.put(
+            &(earlier("e0", "infra_error")
+                + &earlier("e1", "ok")
+                + &earlier("e2", "infra_error")
+                + "{\"id\":\"e3\",\"status\":\"o"),
+        );
         let (code, stderr) = job.run(&["--resume"]);
         assert_eq!(code, Some(0), "{way:?}: {stderr}");
-        assert!(stderr.contains("torn last line") && stderr.contains("2 infra_error"), "{way:?}: {stderr}");
+        assert!(
+            stderr.contains("torn last line") && stderr.contains("2 infra_error"),
+            "{way:?}: {stderr}"
+        );
         let results = read(&job.results());
         assert_eq!(results.len(), 5, "{way:?}");
         for n in [0, 2, 3, 4] {
-            assert_eq!(results[&format!("e{n}")]["output"], format!("{n}\n"), "{way:?}");
+            assert_eq!(
+                results[&format!("e{n}")]["output"],
+                format!("{n}\n"),
+                "{way:?}"
+            );
         }
         assert_eq!(results["e1"]["output"], "earlier", "{way:?}");
     }
@@ -116,9 +156,17 @@ fn a_file_that_holds_results_is_refused_without_resume() {
         let (code, stderr) = job.run(&[]);
         assert_eq!(code, Some(2), "{way:?}: {stderr}");
         assert!(stderr.contains("add --resume"), "{way:?}: {stderr}");
-        assert_eq!(fs::read_to_string(job.results()).expect("results"), earlier("e0", "ok"), "{way:?}");
+        assert_eq!(
+            fs::read_to_string(job.results()).expect("results"),
+            earlier("e0", "ok"),
+            "{way:?}"
+        );
         job.put("");
-        assert_eq!(job.run(&[]).0, Some(0), "{way:?}: an empty file is no obstacle");
+        assert_eq!(
+            job.run(&[]).0,
+            Some(0),
+            "{way:?}: an empty file is no obstacle"
+        );
     }
 }
 
@@ -127,14 +175,21 @@ fn a_file_that_another_runner_writes_is_refused() {
     for way in Way::all() {
         let job = Job::new(way, &echoes(0..2));
         job.put("");
-        let file = fs::File::options().append(true).open(job.results()).expect("open");
+        let file = fs::File::options()
+            .append(true)
+            .open(job.results())
+            .expect("open");
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).expect("flock");
         for args in [&["--resume"][..], &[]] {
             let (code, stderr) = job.run(args);
             assert_eq!(code, Some(2), "{way:?}: {stderr}");
             assert!(stderr.contains("another runner"), "{way:?}: {stderr}");
         }
-        assert_eq!(fs::read_to_string(job.results()).expect("results"), "", "{way:?}");
+        assert_eq!(
+            fs::read_to_string(job.results()).expect("results"),
+            "",
+            "{way:?}"
+        );
         drop(lock);
         assert_eq!(job.run(&["--resume"]).0, Some(0), "{way:?}");
         assert_eq!(read(&job.results()).len(), 2, "{way:?}");

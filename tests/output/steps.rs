@@ -6,11 +6,16 @@ use serde_json::{Value, json};
 
 #[track_caller]
 fn steps<'a>(run: &'a Run, id: &str) -> &'a Vec<Value> {
-    run.get(id)["steps"].as_array().unwrap_or_else(|| panic!("no steps in {}", run.get(id)))
+    run.get(id)["steps"]
+        .as_array()
+        .unwrap_or_else(|| panic!("no steps in {}", run.get(id)))
 }
 
 fn statuses(run: &Run, id: &str) -> Vec<String> {
-    steps(run, id).iter().map(|step| step["status"].as_str().expect("a string").to_owned()).collect()
+    steps(run, id)
+        .iter()
+        .map(|step| step["status"].as_str().expect("a string").to_owned())
+        .collect()
 }
 
 #[test]
@@ -47,19 +52,29 @@ fn steps_run_in_order_until_one_fails_unless_it_says_to_continue() {
 
 #[test]
 fn files_persist_from_step_to_step_and_settings_do_not() {
-    let episodes = [json!({"id": "e", "env": {"WHO": "episode"}, "files": {"first.txt": "before all\n"}, "steps": [
-        {"command": "cat first.txt; echo made > made.txt; echo $WHO", "env": {"WHO": "step"}},
-        {"command": "cat made.txt second.txt; echo $WHO", "files": {"second.txt": "before this\n"}},
-        {"command": "pwd; cat ../made.txt; cat", "workdir": "/workspace/sub", "stdin": "own input\n"},
-        {"command": "ls; cat"},
-    ]})];
+    let episodes = [
+        json!({"id": "e", "env": {"WHO": "episode"}, "files": {"first.txt": "before all\n"}, "steps": [
+            {"command": "cat first.txt; echo made > made.txt; echo $WHO", "env": {"WHO": "step"}},
+            {"command": "cat made.txt second.txt; echo $WHO", "files": {"second.txt": "before this\n"}},
+            {"command": "pwd; cat ../made.txt; cat", "workdir": "/workspace/sub", "stdin": "own input\n"},
+            {"command": "ls; cat"},
+        ]}),
+    ];
     everywhere(&episodes, |way, run| {
         assert_ok(way, run, "e");
         let output = |i: usize| steps(run, "e")[i]["output"].as_str().expect("a string");
         assert_eq!(output(0), "before all\nstep\n", "{way:?}");
         assert_eq!(output(1), "made\nbefore this\nepisode\n", "{way:?}");
-        assert!(output(2).ends_with("/sub\nmade\nown input\n"), "{way:?}: {}", output(2));
-        assert_eq!(output(3), "first.txt\nmade.txt\nsecond.txt\nsub\n", "{way:?}");
+        assert!(
+            output(2).ends_with("/sub\nmade\nown input\n"),
+            "{way:?}: {}",
+            output(2)
+        );
+        assert_eq!(
+            output(3),
+            "first.txt\nmade.txt\nsecond.txt\nsub\n",
+            "{way:?}"
+        );
     });
 }
 
@@ -68,7 +83,8 @@ const COUNTER: &str = "(i=0; while :; do i=$((i+1)); echo $i > count; sleep 0.02
     until [ -s count ]; do sleep 0.02; done; echo started";
 
 /// Succeeds when something still counts.
-const COUNTS: &str = "a=$(cat count); sleep 0.5; b=$(cat count); [ \"$a\" != \"$b\" ] && echo alive";
+const COUNTS: &str =
+    "a=$(cat count); sleep 0.5; b=$(cat count); [ \"$a\" != \"$b\" ] && echo alive";
 
 #[test]
 fn what_a_step_leaves_in_the_background_lives_until_the_episode_ends() {
@@ -96,9 +112,18 @@ fn the_timeout_of_a_continued_step_ends_that_step_alone() {
         {"command": COUNTS},
     ]})];
     everywhere(&episodes, |way, run| {
-        assert_eq!(statuses(run, "e"), ["ok", "timeout", "ok", "ok"], "{way:?}: {}", run.get("e"));
+        assert_eq!(
+            statuses(run, "e"),
+            ["ok", "timeout", "ok", "ok"],
+            "{way:?}: {}",
+            run.get("e")
+        );
         let timed_out = &steps(run, "e")[1];
-        assert_eq!((&timed_out["exit_code"], &timed_out["output"]), (&json!(124), &json!("waiting\n")), "{way:?}");
+        assert_eq!(
+            (&timed_out["exit_code"], &timed_out["output"]),
+            (&json!(124), &json!("waiting\n")),
+            "{way:?}"
+        );
         assert_ok(way, run, "e");
     });
 }
@@ -108,8 +133,17 @@ fn a_timeout_stops_the_steps_that_would_follow() {
     let episodes = [json!({"id": "e", "steps": [
         {"command": "echo 1"}, {"command": "echo 2; sleep 60", "timeout_s": 0.3}, {"command": "echo 3"}]})];
     everywhere(&episodes, |way, run| {
-        assert_eq!(statuses(run, "e"), ["ok", "timeout"], "{way:?}: {}", run.get("e"));
-        assert_eq!((run.status("e"), run.output("e")), ("timeout", "2\n"), "{way:?}");
+        assert_eq!(
+            statuses(run, "e"),
+            ["ok", "timeout"],
+            "{way:?}: {}",
+            run.get("e")
+        );
+        assert_eq!(
+            (run.status("e"), run.output("e")),
+            ("timeout", "2\n"),
+            "{way:?}"
+        );
         assert_eq!(run.get("e")["exit_code"], 124, "{way:?}");
     });
 }
@@ -124,8 +158,16 @@ fn a_program_that_an_earlier_step_should_have_made_is_that_steps_failure_and_not
     everywhere(&episodes, |way, run| {
         assert_ok(way, run, "made");
         assert_eq!(run.output("made"), "ran\n", "{way:?}");
-        assert_eq!((run.status("not-made"), &run.get("not-made")["exit_code"]), ("failed", &json!(127)), "{way:?}");
+        assert_eq!(
+            (run.status("not-made"), &run.get("not-made")["exit_code"]),
+            ("failed", &json!(127)),
+            "{way:?}"
+        );
         assert_eq!(run.status("first"), "invalid", "{way:?}");
-        assert!(run.error("first").contains("steps[0].argv"), "{way:?}: {}", run.error("first"));
+        assert!(
+            run.error("first").contains("steps[0].argv"),
+            "{way:?}: {}",
+            run.error("first")
+        );
     });
 }

@@ -31,7 +31,11 @@ fn stdin_arrives_whole_and_nobody_has_to_read_it() {
             assert_eq!(run.output(id), output, "{way:?} {id}");
         }
         assert_ok(way, run, "echo");
-        assert!(run.output("echo") == large, "{way:?}: {} bytes came back", run.output("echo").len());
+        assert!(
+            run.output("echo") == large,
+            "{way:?}: {} bytes came back",
+            run.output("echo").len()
+        );
     });
 }
 
@@ -43,21 +47,43 @@ fn the_environment_is_a_clean_base_and_what_the_episode_adds() {
     ];
     for way in Way::all() {
         let directory = crate::common::scratch();
-        std::fs::write(directory.path().join("jobs.jsonl"), super::lines(&episodes)).expect("write jobs");
+        std::fs::write(directory.path().join("jobs.jsonl"), super::lines(&episodes))
+            .expect("write jobs");
         let mut command = crate::common::command(way.root);
-        command.args(["--isolation", way.tier, "--jobs", "jobs.jsonl"]).current_dir(directory.path());
-        let output = command.env("SECRET_TOKEN", "hunter2").env("LD_PRELOAD_X", "1").output().expect("the binary starts");
+        command
+            .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
+            .current_dir(directory.path());
+        let output = command
+            .env("SECRET_TOKEN", "hunter2")
+            .env("LD_PRELOAD_X", "1")
+            .output()
+            .expect("the binary starts");
         let run = crate::common::parse(output);
         let names = |id: &str| -> Vec<String> {
-            let mut names: Vec<_> =
-                run.output(id).lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned())).collect();
+            let mut names: Vec<_> = run
+                .output(id)
+                .lines()
+                .filter_map(|line| Some(line.split_once('=')?.0.to_owned()))
+                .collect();
             names.sort();
             names
         };
-        assert_eq!(names("base"), ["HOME", "LANG", "PATH", "TMPDIR", "USER"], "{way:?}");
-        assert_eq!(names("added"), ["A", "EMPTY", "HOME", "LANG", "PATH", "TMPDIR", "USER"], "{way:?}");
+        assert_eq!(
+            names("base"),
+            ["HOME", "LANG", "PATH", "TMPDIR", "USER"],
+            "{way:?}"
+        );
+        assert_eq!(
+            names("added"),
+            ["A", "EMPTY", "HOME", "LANG", "PATH", "TMPDIR", "USER"],
+            "{way:?}"
+        );
         for line in ["A=b c=d", "HOME=/tmp", "EMPTY="] {
-            assert!(run.output("added").lines().any(|l| l == line), "{way:?}: {line} is not in {}", run.output("added"));
+            assert!(
+                run.output("added").lines().any(|l| l == line),
+                "{way:?}: {line} is not in {}",
+                run.output("added")
+            );
         }
     }
 }
@@ -70,10 +96,21 @@ fn the_working_directory_is_made_when_it_is_missing() {
         json!({"id": "tmp", "command": "pwd; echo x > f", "workdir": "/tmp/t"}),
     ];
     everywhere(&episodes, |way, run| {
-        for (id, end) in [("default", "/workspace\n"), ("deep", "/workspace/a/b\nhere\n"), ("tmp", "/tmp/t\n")] {
+        for (id, end) in [
+            ("default", "/workspace\n"),
+            ("deep", "/workspace/a/b\nhere\n"),
+            ("tmp", "/tmp/t\n"),
+        ] {
             assert_ok(way, run, id);
             let output = run.output(id);
-            assert!(if way.namespaces() { output == end } else { output.ends_with(&end["/workspace".len().min(4)..]) }, "{way:?}: {output}");
+            assert!(
+                if way.namespaces() {
+                    output == end
+                } else {
+                    output.ends_with(end)
+                },
+                "{way:?}: {output}"
+            );
         }
     });
     episodes = vec![
@@ -81,7 +118,11 @@ fn the_working_directory_is_made_when_it_is_missing() {
         json!({"id": "next", "command": "[ ! -e /app ] && echo gone"}),
     ];
     for way in Way::of_tier("namespaces") {
-        let run = crate::common::run(way, &super::lines(&episodes), &["--concurrency", "1", "--ordered"]);
+        let run = crate::common::run(
+            way,
+            &super::lines(&episodes),
+            &["--concurrency", "1", "--ordered"],
+        );
         assert_ok(way, &run, "app");
         assert_eq!(run.output("app"), "/app\nx\nhere\n", "{way:?}");
         assert_eq!(run.output("next"), "gone\n", "{way:?}");
@@ -89,6 +130,10 @@ fn the_working_directory_is_made_when_it_is_missing() {
     for way in Way::of_tier("landlock") {
         let run = crate::common::run(way, &super::lines(&episodes), &[]);
         assert_eq!(run.status("app"), "invalid", "{way:?}");
-        assert!(run.error("app").contains("workdir") && run.error("app").contains("/workspace"), "{}", run.error("app"));
+        assert!(
+            run.error("app").contains("workdir") && run.error("app").contains("/workspace"),
+            "{}",
+            run.error("app")
+        );
     }
 }
