@@ -61,6 +61,7 @@ fn request() -> EpisodeRequest {
 
 fn execution(output: usize) -> Execution {
     Execution {
+        clean: true,
         enforced: Enforced {
             tier: Tier::Namespaces,
             landlock_abi: 7,

@@ -68,11 +68,8 @@ impl StartError {
 fn strict(error: &StrictError) -> String {
     match error {
         StrictError::Invalid { first, .. } => {
-            first
-                .iter()
-                .map(|line| format!("{line}\n"))
-                .collect::<String>()
-                + &format!("runner: {error}")
+            let lines = first.iter().map(|line| format!("{line}\nrunner: "));
+            lines.collect::<String>() + &error.to_string()
         }
         other => other.to_string(),
     }
@@ -101,6 +98,7 @@ fn start(config: Config) -> Result<u8, StartError> {
     if config.strict {
         source::check_all(&mut input)?;
     }
+    let stats = config.stats.as_deref().map(StatsFile::create).transpose()?;
     let mut opened = match &config.output {
         Some(path) => open_output(path, config.resume)?,
         None => Opened::fresh(Destination::stdout()?),
@@ -109,7 +107,6 @@ fn start(config: Config) -> Result<u8, StartError> {
         let done = std::mem::take(&mut opened.done);
         input.done = Some(Arc::new(move |id: &str| done.contains(id)));
     }
-    let stats = config.stats.as_deref().map(StatsFile::create).transpose()?;
     // The scheduler, the pool and the signals are one thread: nothing of theirs is ever contended.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -194,7 +191,7 @@ fn raise_open_files() {
 fn status(end: &SweepEnd, written: Result<crate::sink::Written, SinkError>, bad: u64) -> u8 {
     if end.given_up > 0 {
         eprintln!(
-            "runner: {} running episodes were given up without a result",
+            "runner: running episodes ({}) were given up without a result",
             end.given_up
         );
     }

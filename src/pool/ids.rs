@@ -19,68 +19,96 @@ pub fn caller_is_root() -> bool {
 
 /// Ids of slot number `slot`.
 pub fn of_slot(slot: u32) -> Ids {
+    let own = Ids {
+        uid: geteuid().as_raw(),
+        gid: getegid().as_raw(),
+        change: false,
+    };
     if !caller_is_root() {
-        return Ids {
-            uid: geteuid().as_raw(),
-            gid: getegid().as_raw(),
-            change: false,
-        };
+        return own;
     }
     let runner = u64::from(std::process::id()) % RUNNERS;
     let wanted = FIRST_UID + runner * SLOTS_PER_RUNNER + u64::from(slot) % SLOTS_PER_RUNNER;
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    let uid = usable(&map, wanted, slot);
-    Ids {
-        uid,
-        gid: uid,
-        change: true,
+    let ranges = parse(&fs::read_to_string("/proc/self/uid_map").unwrap_or_default());
+    match usable(&ranges, wanted, slot) {
+        Some(uid) => Ids {
+            uid,
+            gid: uid,
+            change: true,
+        },
+        None if is_root_by_name_only(&ranges) => own,
+        // Left to the kernel to refuse, which is then reported.
+        None => Ids {
+            uid: wanted as u32,
+            gid: wanted as u32,
+            change: true,
+        },
     }
 }
 
-/// `wanted` where the user namespace we run in has it, else one from the end of its largest range.
-fn usable(map: &str, wanted: u64, slot: u32) -> u32 {
-    let ranges = map.lines().filter_map(|line| {
+/// A line of /proc/<pid>/uid_map: first id inside, first id outside, how many (user_namespaces(7)).
+struct Range {
+    inside: u64,
+    outside: u64,
+    length: u64,
+}
+
+fn parse(map: &str) -> Vec<Range> {
+    let range = |line: &str| {
         let mut numbers = line.split_whitespace().map(str::parse::<u64>);
-        let (first, _, length) = (
-            numbers.next()?.ok()?,
-            numbers.next()?.ok()?,
-            numbers.next()?.ok()?,
-        );
-        Some((first, length))
-    });
-    let ranges: Vec<_> = ranges.collect();
-    if ranges
-        .iter()
-        .any(|(first, length)| (*first..first + length).contains(&wanted))
-    {
-        return wanted as u32;
+        let mut next = || numbers.next()?.ok();
+        Some(Range {
+            inside: next()?,
+            outside: next()?,
+            length: next()?,
+        })
+    };
+    map.lines().filter_map(range).collect()
+}
+
+/// `wanted` where the user namespace we run in has it, else one from the end of its largest range. None where
+/// it has nobody but root.
+fn usable(ranges: &[Range], wanted: u64, slot: u32) -> Option<u32> {
+    let holds = |range: &Range| (range.inside..range.inside + range.length).contains(&wanted);
+    if ranges.iter().any(holds) {
+        return Some(wanted as u32);
     }
-    match ranges.iter().max_by_key(|(_, length)| *length) {
-        Some((first, length)) if *length > 2 => {
-            (first + length - 1 - u64::from(slot) % (length / 2)) as u32
-        }
-        // Nobody but root is mapped: leave it to the kernel to refuse, which is then reported.
-        _ => wanted as u32,
-    }
+    let largest = ranges.iter().max_by_key(|range| range.length)?;
+    let uid = (largest.inside + largest.length - 1)
+        .checked_sub(u64::from(slot) % (largest.length / 2).max(1))?;
+    (largest.length > 2).then_some(uid as u32)
+}
+
+/// Whether root here is an ordinary user outside, as in `unshare --map-root-user`: then there is no more to
+/// give up than an ordinary user has.
+fn is_root_by_name_only(ranges: &[Range]) -> bool {
+    matches!(ranges, [Range { inside: 0, outside, .. }] if *outside != 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const WANTED: u64 = 1_900_000_007;
+
     #[test]
     fn on_a_whole_machine_the_wanted_uid_is_used() {
-        assert_eq!(
-            usable("         0          0 4294967295\n", 1_900_000_007, 7),
-            1_900_000_007
-        );
+        let map = parse("         0          0 4294967295\n");
+        assert_eq!(usable(&map, WANTED, 7), Some(WANTED as u32));
+        assert!(!is_root_by_name_only(&map));
     }
 
     #[test]
     fn in_a_rootless_container_the_uid_comes_from_the_end_of_its_range() {
-        assert_eq!(
-            usable("0 1000 1\n1 100000 65536\n", 1_900_000_007, 7),
-            65_529
-        );
+        let map = parse("0 1000 1\n1 100000 65536\n");
+        assert_eq!(usable(&map, WANTED, 7), Some(65_529));
+    }
+
+    #[test]
+    fn root_that_is_an_ordinary_user_outside_has_no_other_uid_and_needs_none() {
+        let map = parse("0 1000 1\n");
+        assert_eq!(usable(&map, WANTED, 7), None);
+        assert!(is_root_by_name_only(&map));
+        assert!(!is_root_by_name_only(&parse("0 0 1\n")));
     }
 }

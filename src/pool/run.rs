@@ -39,7 +39,9 @@ impl Pool {
         request.handed_ns = monotonic_ns();
         let answer = tokio::time::timeout(limit, lease.slot().run(&request)).await;
         let execution = answer.unwrap_or(Err(SlotLost::Silent))?;
-        lease.end();
+        if execution.clean {
+            lease.end();
+        }
         Ok(execution)
     }
 }

@@ -14,7 +14,8 @@ pub async fn until_verdict(executor: &impl Executor, episode: &Episode, retries:
         match executor.execute(episode).await {
             Ok(execution) => return Outcome::of(episode, execution, attempts, accepted_ns),
             Err(NotRun::Spec(error)) => {
-                return Outcome::invalid(episode.id.clone(), episode.echo.clone(), error);
+                let (id, echo) = (episode.id.clone(), episode.echo.clone());
+                return Outcome::invalid(id, echo, error);
             }
             Err(NotRun::Infra(error)) if attempts > retries => {
                 return Outcome::infra(episode, error, attempts);

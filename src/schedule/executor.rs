@@ -22,7 +22,7 @@ impl Executor for Pool {
     async fn execute(&self, episode: &Episode) -> Result<Execution, NotRun> {
         self.run(episode).await.map_err(|error| match error {
             RunError::HostFile(HostFileError::TooLarge { .. }) => {
-                NotRun::Spec(format!("{}: files: {error}", episode.origin))
+                NotRun::Spec(format!("{}: `files`: {error}", episode.origin))
             }
             other => NotRun::Infra(other.to_string()),
         })

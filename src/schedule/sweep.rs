@@ -177,7 +177,7 @@ impl<E: Executor + 'static> Work<'_, E> {
             Stopping::No => {
                 self.wind_down();
                 self.sweep.progress.println(format!(
-                    "runner: stopping; {} running episodes have {} s to finish (again to stop now)",
+                    "runner: stopping; running episodes ({}) have {} s to finish; press Ctrl-C again to stop now",
                     self.running.len(),
                     self.sweep.settings.grace.as_secs(),
                 ));

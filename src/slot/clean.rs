@@ -23,6 +23,8 @@ use std::path::{Path, PathBuf};
 const PATIENCE_NS: u64 = 5_000_000_000;
 /// How long removed files may still be counted.
 const SETTLING_NS: u64 = 1_000_000_000;
+/// How many removed inodes may be counted before it is worth waiting for them.
+const MOST_PINNED: u64 = 256;
 
 /// One of our own directories as it was when it was last known to be clean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,9 @@ pub struct Cleaner {
     marks: Vec<Mark>,
     inodes: u64,
     blocks: u64,
+    /// Inodes that are removed and out of reach, but may still be counted: a Landlock rule holds the inode it
+    /// names until the kernel has freed the last program's ruleset, some 50 ms after that program was reaped.
+    pinned: u64,
 }
 
 fn failed(errno: i32) -> Failure {
@@ -77,6 +82,7 @@ impl Cleaner {
             marks,
             inodes: 0,
             blocks: 0,
+            pinned: 0,
         };
         (cleaner.inodes, cleaner.blocks) = cleaner.in_use()?;
         Ok(cleaner)
@@ -128,8 +134,10 @@ impl Cleaner {
         }
     }
 
-    /// Removes what the episode left and proves that nothing of it is there any more.
-    pub fn wipe(&mut self) -> Result<(), Failure> {
+    /// Removes what the episode left and proves that nothing of it is there any more. `extra` is how many
+    /// directories the episode's own ruleset named.
+    pub fn wipe(&mut self, extra: usize) -> Result<(), Failure> {
+        self.pinned += extra as u64;
         if self.tier == Tier::Namespaces && sysv::usage().objects > 0 {
             sysv::remove_all();
             if sysv::usage().objects > 0 {
@@ -145,8 +153,6 @@ impl Cleaner {
                     .map_err(|e| failed(e.raw_os_error().unwrap_or(0)))?;
             }
         }
-        // A Landlock rule holds the inode it names until the kernel has freed the last program's ruleset, which it
-        // does some milliseconds after that program was reaped.
         let deadline = monotonic_ns() + SETTLING_NS;
         while !self.is_untouched()? {
             if monotonic_ns() > deadline {
@@ -157,8 +163,14 @@ impl Cleaner {
         Ok(())
     }
 
-    fn is_untouched(&self) -> Result<bool, Failure> {
-        Ok(self.marks.iter().all(Mark::holds) && self.in_use()? == (self.inodes, self.blocks))
+    fn is_untouched(&mut self) -> Result<bool, Failure> {
+        let (inodes, blocks) = self.in_use()?;
+        if inodes == self.inodes {
+            self.pinned = 0;
+        }
+        let tolerated = self.inodes + self.pinned.min(MOST_PINNED);
+        let in_place = (self.inodes..=tolerated).contains(&inodes) && blocks == self.blocks;
+        Ok(in_place && self.marks.iter().all(Mark::holds))
     }
 
     /// Puts one of our directories back: its entries, its mode, no extended attributes.

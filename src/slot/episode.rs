@@ -67,18 +67,20 @@ impl Slot {
                 break;
             }
         }
-        orphans_cpu_us += self.cleaner.kill_all(&self.census)?;
+        // What has run has its verdict, whatever becomes of the slot.
+        let killed = self.cleaner.kill_all(&self.census);
         if let Some(last) = steps.last_mut() {
-            last.cpu_us += orphans_cpu_us;
+            last.cpu_us += orphans_cpu_us + killed.unwrap_or(0);
         }
         drop(background);
         let collected = match request.collect.as_slice() {
             [] => Vec::new(),
             patterns => collect(&self.space, &request.workdir, patterns),
         };
-        self.cleaner.wipe()?;
+        let clean = killed.is_ok() && self.cleaner.wipe(extra.len()).is_ok();
         Ok(Execution {
             enforced: self.enforced,
+            clean,
             steps,
             collected,
             handed_ns: request.handed_ns,

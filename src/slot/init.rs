@@ -112,7 +112,13 @@ fn serve(slot: &mut Slot) -> Result<(), Broken> {
     loop {
         let request: EpisodeRequest = slot.runner.recv()?;
         match slot.run(&request) {
-            Ok(execution) => slot.runner.send(&Reply::Ended(Box::new(execution)))?,
+            Ok(execution) => {
+                let clean = execution.clean;
+                slot.runner.send(&Reply::Ended(Box::new(execution)))?;
+                if !clean {
+                    return Err(Broken);
+                }
+            }
             Err(failure) => {
                 slot.runner.send(&Reply::Refused(failure))?;
                 return Err(Broken);

@@ -347,7 +347,13 @@ impl Running<'_, '_> {
                 self.disk_evidence().unwrap_or(End::Signaled(signal))
             }
         };
-        let in_files = self.around.census.files_in_memory();
+        let peak = match exit.running_ns {
+            0 => 0,
+            _ => {
+                let in_files = self.around.census.files_in_memory();
+                self.watch.peak_bytes().max(exit.max_rss_bytes + in_files)
+            }
+        };
         self.around.background.extend(
             [self.stdout.take(), self.stderr.take()]
                 .into_iter()
@@ -363,7 +369,7 @@ impl Running<'_, '_> {
             running_ns: exit.running_ns,
             ended_ns: exit.ended_ns,
             cpu_us: exit.cpu_us,
-            peak_memory_bytes: self.watch.peak_bytes().max(exit.max_rss_bytes + in_files),
+            peak_memory_bytes: peak,
             output,
             streams,
             output_bytes: produced,

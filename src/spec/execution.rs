@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Execution {
     pub enforced: Enforced,
+    /// Whether the sandbox has proven itself clean; if not, the slot ends itself and must not be used again.
+    pub clean: bool,
     /// One per step that was started, in order; at least one.
     pub steps: Vec<StepExecution>,
     /// Files that matched `collect`, by name.

@@ -253,7 +253,7 @@ impl Context<'_> {
         };
         let system = std::io::Error::from_raw_os_error(errno);
         let error = Some(format!(
-            "{}: {field}: {name:?}: {why} ({system})",
+            "{}: `{field}`: {name:?}: {why} ({system})",
             self.episode.origin
         ));
         let spec = self.index == 0 && errno != libc::ENOEXEC;
@@ -303,7 +303,10 @@ impl Context<'_> {
             },
             exit_code: None,
             signal: None,
-            error: Some(format!("{}: {field}: {path:?} {why}", self.episode.origin)),
+            error: Some(format!(
+                "{}: `{field}`: {path:?} {why}",
+                self.episode.origin
+            )),
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct Setup {
 /// Who an episode is, on the host and inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ids {
-    /// Never 0.
+    /// Never the host's root.
     pub uid: u32,
     pub gid: u32,
     /// Whether the runner is root and the slot has to change to `uid`.

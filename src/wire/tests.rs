@@ -172,6 +172,7 @@ fn execution() -> impl Strategy<Value = Execution> {
         any::<[u64; 3]>(),
     )
         .prop_map(|(enforced, steps, collected, times)| Execution {
+            clean: true,
             enforced,
             steps,
             collected,

@@ -162,6 +162,7 @@ fn execution(code: i32) -> Execution {
         truncated: false,
     };
     Execution {
+        clean: true,
         enforced: Enforced {
             tier: Tier::Namespaces,
             landlock_abi: 7,
