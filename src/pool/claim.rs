@@ -129,7 +129,7 @@ impl Pool {
         shared.next.set(number.wrapping_add(1));
         // Counted from now on, and not any more if this future is dropped or fails.
         let place = Place::take(self.clone());
-        let ids = ids::of_slot(number);
+        let ids = ids::of_slot(number)?;
         let scratch = (shared.settings.tier == Tier::Landlock).then(|| scratch(number));
         let setup = Setup {
             version: VERSION,

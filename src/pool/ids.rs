@@ -17,32 +17,35 @@ pub fn caller_is_root() -> bool {
     geteuid().is_root()
 }
 
+/// The one case in which episodes could only run as the host's root.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the runner is root in a user namespace without any other uid, and episodes never run as root; start it as an \
+     ordinary user, or map more uids (newuidmap, /etc/subuid)"
+)]
+pub struct NoUid;
+
 /// Ids of slot number `slot`.
-pub fn of_slot(slot: u32) -> Ids {
+pub fn of_slot(slot: u32) -> Result<Ids, NoUid> {
     let own = Ids {
         uid: geteuid().as_raw(),
         gid: getegid().as_raw(),
         change: false,
     };
     if !caller_is_root() {
-        return own;
+        return Ok(own);
     }
     let runner = u64::from(std::process::id()) % RUNNERS;
     let wanted = FIRST_UID + runner * SLOTS_PER_RUNNER + u64::from(slot) % SLOTS_PER_RUNNER;
     let ranges = parse(&fs::read_to_string("/proc/self/uid_map").unwrap_or_default());
     match usable(&ranges, wanted, slot) {
-        Some(uid) => Ids {
+        Some(uid) => Ok(Ids {
             uid,
             gid: uid,
             change: true,
-        },
-        None if is_root_by_name_only(&ranges) => own,
-        // Left to the kernel to refuse, which is then reported.
-        None => Ids {
-            uid: wanted as u32,
-            gid: wanted as u32,
-            change: true,
-        },
+        }),
+        None if is_root_by_name_only(&ranges) => Ok(own),
+        None => Err(NoUid),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The runner's end of one slot: whole messages over a non-blocking socket.
 
+use super::ids::NoUid;
 use super::process::{self, Departures};
 use crate::spec::execution::Execution;
 use crate::spec::policy::{Enforced, Grants};
@@ -36,6 +37,8 @@ pub enum SlotLost {
 pub enum BuildError {
     #[error("a slot process could not be started: {0}")]
     Start(#[from] io::Error),
+    #[error(transparent)]
+    NoUid(#[from] NoUid),
     #[error("a sandbox could not be built: {0}")]
     Lost(#[from] SlotLost),
 }
