@@ -383,8 +383,9 @@ const SOCKETS: &[Entry] = &[
     always(libc::SYS_setsockopt, "options"),
 ];
 
-/// Bits of clone(2) that make a namespace.
-const NAMESPACE_FLAGS: u32 = (libc::CLONE_NEWNS
+/// Bits of clone(2) that make a namespace, or a sibling: a child of the zygote, which would never wait for it.
+const FORBIDDEN_CLONE_FLAGS: u32 = (libc::CLONE_PARENT
+    | libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWIPC
@@ -408,7 +409,7 @@ const fn file_type(kind: u32) -> Check {
 const CONDITIONAL: &[Entry] = &[
     when(
         libc::SYS_clone,
-        &[&[arg(0, Check::NoneOf(NAMESPACE_FLAGS))]],
+        &[&[arg(0, Check::NoneOf(FORBIDDEN_CLONE_FLAGS))]],
         "processes and threads, in the same namespaces",
     ),
     when(
