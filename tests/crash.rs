@@ -1,0 +1,13 @@
+//! Promise: whatever dies, and however the run is stopped, nothing that was finished is lost, every line is whole,
+//! and nothing stays behind: no process, no mount, no directory.
+
+mod common;
+
+#[path = "crash/killed.rs"]
+mod killed;
+#[path = "crash/left.rs"]
+mod left;
+#[path = "crash/output.rs"]
+mod output;
+#[path = "crash/stopped.rs"]
+mod stopped;

@@ -1,0 +1,77 @@
+//! Sudden deaths: of the runner, of an init, of a zygote.
+
+use crate::common::Way;
+use crate::left::start;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use std::process::Stdio;
+use std::time::Duration;
+
+/// Background processes that want to survive, and a step that goes on for a while.
+fn stubborn(n: usize, seconds: f64) -> Value {
+    let command = format!(
+        "(setsid bash -c 'trap \"\" TERM HUP INT; sleep 300' >/dev/null 2>&1 &); echo x > $TMPDIR/file; sleep {seconds}; echo done"
+    );
+    json!({"id": format!("e{n}"), "command": command})
+}
+
+#[test]
+fn a_runner_killed_at_any_moment_leaves_nothing_and_resumes_to_every_id_once() {
+    for way in Way::all() {
+        for delay_ms in [5, 40, 150, 400] {
+            let jobs: Vec<Value> = (0..60).map(|n| stubborn(n, if n % 20 == 19 { 0.3 } else { 0.0 })).collect();
+            let mut sweep = start(way, &jobs, &["--output", "out.jsonl", "--resume"], Stdio::null());
+            if delay_ms > 100 {
+                sweep.wait_running(1);
+            }
+            std::thread::sleep(Duration::from_millis(delay_ms));
+            sweep.signal(Signal::SIGKILL);
+            sweep.child.wait().unwrap();
+            sweep.assert_nothing_left();
+            assert_eq!(sweep.again(&["--output", "out.jsonl", "--resume"]), Some(0), "{way:?}: {}", sweep.stderr());
+            let results = sweep.results("out.jsonl");
+            assert_eq!(results.len(), 60, "{way:?}");
+            assert!(results.values().all(|r| r["status"] == "ok"), "{way:?}");
+        }
+    }
+}
+
+#[test]
+fn a_runner_killed_while_everything_sleeps_leaves_nothing() {
+    for way in Way::all() {
+        let jobs: Vec<Value> = (0..3).map(|n| stubborn(n, 300.0)).collect();
+        let mut sweep = start(way, &jobs, &["--concurrency", "3"], Stdio::null());
+        sweep.wait_running(9);
+        sweep.signal(Signal::SIGKILL);
+        sweep.child.wait().unwrap();
+        sweep.assert_nothing_left();
+    }
+}
+
+/// Kills one process of a slot in the middle of an episode: that one is tried again, and nothing else happens.
+fn one_dies(role: &str) {
+    for way in Way::all() {
+        let jobs: Vec<Value> = (0..4).map(|n| stubborn(n, 0.7)).collect();
+        let mut sweep = start(way, &jobs, &["--concurrency", "2", "--output", "out.jsonl"], Stdio::null());
+        sweep.wait_running(6);
+        let victim = sweep.slot_processes(role)[0];
+        kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
+        assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
+        let results = sweep.results("out.jsonl");
+        let attempts: Vec<u64> = results.values().map(|r| r["attempts"].as_u64().unwrap()).collect();
+        assert_eq!(attempts.iter().sum::<u64>(), 5, "{way:?}: {attempts:?}");
+        assert!(results.values().all(|r| r["status"] == "ok" && r["output"] == "done\n"), "{way:?}: {results:?}");
+        sweep.assert_nothing_left();
+    }
+}
+
+#[test]
+fn an_init_that_dies_costs_a_retry_of_its_episode() {
+    one_dies("init");
+}
+
+#[test]
+fn a_zygote_that_dies_costs_a_retry_of_its_episode() {
+    one_dies("zygote");
+}

@@ -1,0 +1,202 @@
+//! A run in the background, and what it leaves on the machine.
+
+use crate::common::{Way, command, scratch};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// A run of the binary whose episodes carry a mark in their environment, by which they are found again.
+pub struct Sweep {
+    pub child: Child,
+    pub directory: tempfile::TempDir,
+    mark: String,
+    mounts: String,
+    way: Way,
+    /// Every process seen below the runner so far.
+    seen: BTreeMap<i32, u64>,
+}
+
+/// `{mark}` is replaced in the episodes.
+pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mark = format!("mark-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let directory = scratch();
+    let lines: Vec<String> = jobs
+        .iter()
+        .map(|job| {
+            let mut job = job.clone();
+            job["env"] = serde_json::json!({"MARK": mark});
+            job.to_string()
+        })
+        .collect();
+    fs::write(directory.path().join("jobs.jsonl"), lines.join("\n")).unwrap();
+    let mounts = mounts();
+    let child = run_again(way, &directory, args, stdout);
+    Sweep { child, directory, mark, mounts, way, seen: BTreeMap::new() }
+}
+
+fn run_again(way: Way, directory: &tempfile::TempDir, args: &[&str], stdout: Stdio) -> Child {
+    let stderr = fs::File::create(directory.path().join("stderr")).unwrap();
+    command(way.root)
+        .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
+        .args(args)
+        .current_dir(directory.path())
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr)
+        .spawn()
+        .unwrap()
+}
+
+impl Sweep {
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
+    /// Runs the same jobs again, to the end; its exit code.
+    pub fn again(&self, args: &[&str]) -> Option<i32> {
+        run_again(self.way, &self.directory, args, Stdio::null()).wait().unwrap().code()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn stderr(&self) -> String {
+        fs::read_to_string(self.path("stderr")).unwrap()
+    }
+
+    /// Waits until this many episodes' processes are seen, and remembers all that the runner has started.
+    pub fn wait_running(&mut self, least: usize) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while marked(&self.mark).len() < least {
+            assert!(Instant::now() < patience, "episodes don't start: {}", self.stderr());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.seen.extend(below(self.child.id() as i32));
+    }
+
+    /// Processes of slots by their role in `ps`.
+    pub fn slot_processes(&self, role: &str) -> Vec<i32> {
+        let name = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        below(self.child.id() as i32).into_keys().filter(|pid| name(pid).trim().ends_with(role)).collect()
+    }
+
+    pub fn wait(&mut self) -> Option<i32> {
+        self.wait_at_most(Duration::from_secs(60))
+    }
+
+    pub fn wait_at_most(&mut self, patience: Duration) -> Option<i32> {
+        let until = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            if Instant::now() > until {
+                self.child.kill().unwrap();
+                self.child.wait().unwrap();
+                panic!("{:?}: the runner did not end within {patience:?}: {}", self.way, self.stderr());
+            }
+            self.seen.extend(below(self.child.id() as i32));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Asserts that within a second nothing of the run is there any more.
+    #[track_caller]
+    pub fn assert_nothing_left(&self) {
+        let patience = Instant::now() + Duration::from_secs(1);
+        let prefix = format!("runner-{}-", self.child.id());
+        loop {
+            let mut left: Vec<String> = marked(&self.mark).into_iter().map(|pid| format!("episode {pid}")).collect();
+            left.extend(self.seen.iter().filter(|(p, s)| started(**p) == Some(**s)).map(|(p, _)| format!("process {p}")));
+            left.extend(names("/tmp").into_iter().filter(|name| name.starts_with(&prefix)));
+            if mounts() != self.mounts {
+                left.push("a mount".into());
+            }
+            if left.is_empty() {
+                return;
+            }
+            if Instant::now() > patience {
+                for pid in marked(&self.mark) {
+                    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+                }
+                for name in names("/tmp").into_iter().filter(|name| name.starts_with(&prefix)) {
+                    let _ = fs::remove_dir_all(PathBuf::from("/tmp").join(name));
+                }
+                panic!("{:?} left behind: {left:?}", self.way);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Results in a file, every line of which has to be whole, ids unique.
+    #[track_caller]
+    pub fn results(&self, name: &str) -> BTreeMap<String, Value> {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        assert!(text.is_empty() || text.ends_with('\n'), "{:?}: a torn last line: {text:?}", self.way);
+        whole_lines(&text)
+    }
+}
+
+#[track_caller]
+pub fn whole_lines(text: &str) -> BTreeMap<String, Value> {
+    let mut results = BTreeMap::new();
+    for line in text.lines() {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        let id = value["id"].as_str().unwrap().to_owned();
+        assert!(results.insert(id, value).is_none(), "twice: {line}");
+    }
+    results
+}
+
+fn names(directory: &str) -> Vec<String> {
+    fs::read_dir(directory).unwrap().flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn mounts() -> String {
+    fs::read_to_string("/proc/self/mountinfo").unwrap()
+}
+
+/// Living processes with the mark in their environment.
+fn marked(mark: &str) -> Vec<i32> {
+    let has = |pid: &i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.windows(mark.len()).any(|w| w == mark.as_bytes())
+    };
+    names("/proc").iter().filter_map(|n| n.parse().ok()).filter(has).collect()
+}
+
+/// The fields of /proc/<pid>/stat after the name, of a process that lives.
+fn stat(pid: i32) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<String> = text[text.rfind(')')? + 2..].split(' ').map(str::to_owned).collect();
+    (fields[0] != "Z").then_some(fields)
+}
+
+/// When a living process was started, which tells it from a later one with the same number.
+fn started(pid: i32) -> Option<u64> {
+    stat(pid)?.get(19)?.parse().ok()
+}
+
+/// Descendants of a process, with when they were started.
+fn below(root: i32) -> BTreeMap<i32, u64> {
+    let all: Vec<(i32, i32)> = names("/proc")
+        .iter()
+        .filter_map(|n| n.parse().ok())
+        .filter_map(|pid: i32| Some((pid, stat(pid)?.get(1)?.parse().ok()?)))
+        .collect();
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(all.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    found.into_iter().skip(1).filter_map(|pid| Some((pid, started(pid)?))).collect()
+}

@@ -1,0 +1,90 @@
+//! Results that can't be written: the reader is gone, does not read, or the disk is full.
+
+use crate::common::{Way, binary};
+use crate::left::{start, whole_lines};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+fn talker(n: usize, kb: usize) -> Value {
+    json!({"id": format!("e{n}"), "command": format!("(setsid sleep 300 >/dev/null 2>&1 &); head -c {} /dev/zero | tr '\\0' x", kb * 1024)})
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_run_with_a_sentence() {
+    for way in Way::all() {
+        let jobs: Vec<Value> = (0..300).map(|n| talker(n, 4)).collect();
+        let mut sweep = start(way, &jobs, &[], Stdio::piped());
+        let mut reader = BufReader::new(sweep.child.stdout.take().unwrap());
+        let mut first = String::new();
+        reader.read_line(&mut first).unwrap();
+        whole_lines(&first);
+        drop(reader);
+        assert_eq!(sweep.wait(), Some(130), "{way:?}");
+        assert!(sweep.stderr().contains("went away"), "{way:?}: {}", sweep.stderr());
+        sweep.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_reader_that_never_reads_does_not_keep_ctrl_c_from_ending_the_run() {
+    for way in Way::all() {
+        let jobs: Vec<Value> = (0..60).map(|n| talker(n, 900)).collect();
+        let mut sweep = start(way, &jobs, &["--concurrency", "2"], Stdio::piped());
+        sweep.wait_running(1);
+        std::thread::sleep(Duration::from_millis(600));
+        sweep.signal(Signal::SIGINT);
+        std::thread::sleep(Duration::from_millis(200));
+        sweep.signal(Signal::SIGINT);
+        assert_eq!(sweep.wait_at_most(Duration::from_secs(5)), Some(130), "{way:?}");
+        sweep.assert_nothing_left();
+        let mut got = String::new();
+        sweep.child.stdout.take().unwrap().read_to_string(&mut got).unwrap();
+        // A pipe holds less than one of these lines: what is there may stop in the first of them, not between two.
+        let whole = got.rfind('\n').map_or("", |end| &got[..=end]);
+        whole_lines(whole);
+    }
+}
+
+#[test]
+fn a_full_disk_keeps_whole_lines_and_is_resumed_after_making_room() {
+    if !nix::unistd::geteuid().is_root() {
+        return; // mounting the small disk takes root
+    }
+    for tier in ["namespaces", "landlock"] {
+        let way = Way { root: true, tier };
+        let jobs: Vec<Value> = (0..40).map(|n| talker(n, 32)).collect();
+        // Only to have the jobs file and the checks; the run itself is in a mount namespace of its own.
+        let mut sweep = start(way, &jobs, &["--output", "/dev/null"], Stdio::null());
+        sweep.wait();
+        let script = format!(
+            "mkdir disk; mount -t tmpfs -o size=512k none disk; run() {{ {} --isolation {tier} --jobs jobs.jsonl --output disk/out.jsonl --resume; }}
+             run; echo \"first=$?\"; cp disk/out.jsonl first.jsonl; mount -o remount,size=64m disk; run; echo \"second=$?\"; cp disk/out.jsonl second.jsonl",
+            binary().display()
+        );
+        let output =
+            Command::new("unshare").args(["-m", "bash", "-c", &script]).current_dir(sweep.directory.path()).output().unwrap();
+        let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(said, "first=130\nsecond=0\n", "{errors}");
+        assert!(errors.contains("no space left for disk/out.jsonl"), "{errors}");
+        let first = sweep.results("first.jsonl");
+        assert!(!first.is_empty() && first.len() < 40, "{}", first.len());
+        assert_eq!(sweep.results("second.jsonl").len(), 40);
+        sweep.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_full_device_as_output_is_a_sentence_and_not_a_panic() {
+    for way in Way::all() {
+        let jobs: Vec<Value> = (0..20).map(|n| talker(n, 4)).collect();
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut sweep = start(way, &jobs, &[], Stdio::from(full));
+        assert_eq!(sweep.wait(), Some(130), "{way:?}: {}", sweep.stderr());
+        assert!(sweep.stderr().contains("no space left"), "{way:?}: {}", sweep.stderr());
+        sweep.assert_nothing_left();
+    }
+}

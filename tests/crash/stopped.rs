@@ -1,0 +1,92 @@
+//! Ctrl-C, SIGTERM, and the ordinary end.
+
+use crate::common::Way;
+use crate::left::start;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+fn sleeper(n: usize, seconds: f64) -> Value {
+    json!({"id": format!("e{n}"), "command": format!("(setsid sleep 300 >/dev/null 2>&1 &); echo x > $TMPDIR/f; echo begun; sleep {seconds}")})
+}
+
+#[test]
+fn an_ordinary_end_leaves_nothing() {
+    for way in Way::all() {
+        let jobs: Vec<Value> = (0..12).map(|n| sleeper(n, 0.05)).collect();
+        let mut sweep = start(way, &jobs, &["--output", "out.jsonl"], Stdio::null());
+        sweep.wait_running(1);
+        assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
+        assert_eq!(sweep.results("out.jsonl").len(), 12, "{way:?}");
+        sweep.assert_nothing_left();
+    }
+}
+
+/// Running ones finish; nothing new is started.
+fn once(signal: Signal) {
+    for way in Way::all() {
+        let jobs: Vec<Value> = (0..40).map(|n| sleeper(n, 0.8)).collect();
+        let mut sweep = start(way, &jobs, &["--concurrency", "2", "--output", "out.jsonl"], Stdio::null());
+        sweep.wait_running(4);
+        sweep.signal(signal);
+        let begun = Instant::now();
+        assert_eq!(sweep.wait(), Some(130), "{way:?}");
+        assert!(begun.elapsed() < Duration::from_secs(5), "{way:?}: {:?}", begun.elapsed());
+        let results = sweep.results("out.jsonl");
+        assert_eq!(results.len(), 2, "{way:?}: {results:?}");
+        assert!(results.values().all(|r| r["status"] == "ok"), "{way:?}: {results:?}");
+        assert!(sweep.stderr().contains("episodes"), "{way:?}: no summary: {}", sweep.stderr());
+        sweep.assert_nothing_left();
+    }
+}
+
+#[test]
+fn ctrl_c_once_lets_running_episodes_finish() {
+    once(Signal::SIGINT);
+}
+
+#[test]
+fn sigterm_is_the_first_ctrl_c() {
+    once(Signal::SIGTERM);
+}
+
+#[test]
+fn what_still_runs_after_the_grace_period_is_killed() {
+    let threads: Vec<_> = Way::all()
+        .into_iter()
+        .map(|way| {
+            std::thread::spawn(move || {
+                let jobs = [sleeper(0, 300.0), sleeper(1, 300.0)];
+                let mut sweep = start(way, &jobs, &["--concurrency", "2", "--output", "out.jsonl"], Stdio::null());
+                sweep.wait_running(6);
+                sweep.signal(Signal::SIGINT);
+                let begun = Instant::now();
+                assert_eq!(sweep.wait(), Some(130), "{way:?}");
+                assert!(begun.elapsed() >= Duration::from_secs(4), "{way:?}: {:?}", begun.elapsed());
+                assert!(begun.elapsed() < Duration::from_secs(8), "{way:?}: {:?}", begun.elapsed());
+                sweep.results("out.jsonl");
+                sweep.assert_nothing_left();
+            })
+        })
+        .collect();
+    let ended: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+    assert!(ended.iter().all(Result::is_ok), "see above");
+}
+
+#[test]
+fn ctrl_c_twice_ends_at_once() {
+    for way in Way::all() {
+        let jobs: Vec<Value> = (0..6).map(|n| sleeper(n, if n < 2 { 0.0 } else { 300.0 })).collect();
+        let mut sweep = start(way, &jobs, &["--concurrency", "2", "--output", "out.jsonl"], Stdio::null());
+        sweep.wait_running(6);
+        sweep.signal(Signal::SIGINT);
+        std::thread::sleep(Duration::from_millis(200));
+        sweep.signal(Signal::SIGINT);
+        let begun = Instant::now();
+        assert_eq!(sweep.wait(), Some(130), "{way:?}");
+        assert!(begun.elapsed() < Duration::from_secs(1), "{way:?}: {:?}", begun.elapsed());
+        assert!(sweep.results("out.jsonl").values().all(|r| r["status"] == "ok"), "{way:?}");
+        sweep.assert_nothing_left();
+    }
+}

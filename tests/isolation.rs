@@ -1,0 +1,21 @@
+//! Promise: an episode reaches nothing of the host, nothing of another episode, and leaves nothing to the next.
+//!
+//! Every test runs in all ways (root and ordinary user, both tiers). A denial is only worth something if the same
+//! program succeeds elsewhere, so each comes with a control: outside the sandbox, or inside with a grant.
+
+mod common;
+
+#[path = "isolation/attacks.rs"]
+mod attacks;
+#[path = "isolation/files.rs"]
+mod files;
+#[path = "isolation/leftovers.rs"]
+mod leftovers;
+#[path = "isolation/network.rs"]
+mod network;
+#[path = "isolation/probe.rs"]
+mod probe;
+#[path = "isolation/processes.rs"]
+mod processes;
+#[path = "isolation/syscalls.rs"]
+mod syscalls;
