@@ -59,7 +59,7 @@ fn what_still_runs_after_the_grace_period_is_killed() {
             std::thread::spawn(move || {
                 let jobs = [sleeper(0, 300.0), sleeper(1, 300.0)];
                 let mut sweep = start(way, &jobs, &["--concurrency", "2", "--output", "out.jsonl"], Stdio::null());
-                sweep.wait_running(6);
+                sweep.wait_running(4);
                 sweep.signal(Signal::SIGINT);
                 let begun = Instant::now();
                 assert_eq!(sweep.wait(), Some(130), "{way:?}");
@@ -79,7 +79,7 @@ fn ctrl_c_twice_ends_at_once() {
     for way in Way::all() {
         let jobs: Vec<Value> = (0..6).map(|n| sleeper(n, if n < 2 { 0.0 } else { 300.0 })).collect();
         let mut sweep = start(way, &jobs, &["--concurrency", "2", "--output", "out.jsonl"], Stdio::null());
-        sweep.wait_running(6);
+        sweep.wait_running(4);
         sweep.signal(Signal::SIGINT);
         std::thread::sleep(Duration::from_millis(200));
         sweep.signal(Signal::SIGINT);
