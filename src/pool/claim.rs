@@ -1,7 +1,7 @@
 //! Leasing: who gets which slot, and when a new one is built.
 
 use super::ids;
-use super::process::{Departures, kill_children};
+use super::process::Processes;
 use super::slot::{BuildError, Slot, SlotLost};
 use crate::spec::policy::{Enforced, Grants, Tier};
 use crate::wire::message::{Setup, VERSION};
@@ -12,8 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// How long slots may take to go when the run is over, before everything that is left is killed.
-const FAREWELL: Duration = Duration::from_secs(3);
 /// How often slots that were let go during the run are seen to.
 const ROUND: Duration = Duration::from_millis(200);
 
@@ -36,7 +34,7 @@ struct Shared {
     count: Cell<usize>,
     next: Cell<u32>,
     changed: Notify,
-    departures: Rc<Departures>,
+    processes: Rc<Processes>,
     closed: Cell<bool>,
 }
 
@@ -54,7 +52,7 @@ impl Pool {
             count: Cell::new(0),
             next: Cell::new(0),
             changed: Notify::new(),
-            departures: Rc::default(),
+            processes: Rc::default(),
             closed: Cell::new(false),
             settings,
         };
@@ -73,7 +71,7 @@ impl Pool {
                 }
             });
         }
-        tokio::task::spawn_local(see_off_departures(Rc::downgrade(&pool.shared)));
+        tokio::task::spawn_local(see_off(Rc::downgrade(&pool.shared)));
         Ok((pool, enforced))
     }
 
@@ -107,11 +105,7 @@ impl Pool {
     pub async fn shut_down(self) {
         self.shared.closed.set(true);
         self.shared.idle.borrow_mut().clear();
-        let patience = tokio::time::Instant::now() + FAREWELL;
-        while self.shared.departures.see_off() {
-            if tokio::time::Instant::now() > patience {
-                kill_children();
-            }
+        while self.shared.processes.see_off() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -145,7 +139,7 @@ impl Pool {
         };
         let slot = tokio::time::timeout(
             Duration::from_secs(30),
-            Slot::build(&setup, grants, shared.departures.clone()),
+            Slot::build(&setup, grants, shared.processes.clone()),
         )
         .await
         .map_err(|_| SlotLost::Silent)??;
@@ -167,9 +161,9 @@ impl Pool {
     }
 }
 
-async fn see_off_departures(pool: Weak<Shared>) {
+async fn see_off(pool: Weak<Shared>) {
     while let Some(shared) = pool.upgrade() {
-        shared.departures.see_off();
+        shared.processes.see_off();
         drop(shared);
         tokio::time::sleep(ROUND).await;
     }

@@ -6,6 +6,8 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs::DirEntry;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
@@ -47,56 +49,79 @@ struct Departing {
     scratch: Option<PathBuf>,
 }
 
-/// Slots that were let go: they end by themselves at EOF on their socket, and are seen off here.
+/// The slot processes of a pool, which are this process's only children. Slots that are let go end by themselves
+/// at EOF on their socket, and are seen off here.
 #[derive(Default)]
-pub struct Departures {
-    list: RefCell<Vec<Departing>>,
+pub struct Processes {
+    living: RefCell<BTreeSet<Pid>>,
+    departing: RefCell<Vec<Departing>>,
 }
 
-impl Departures {
-    /// `scratch` is the directory that the slot removes before it ends.
-    pub fn add(&self, process: Pid, scratch: Option<PathBuf>) {
-        self.list.borrow_mut().push(Departing {
+impl Processes {
+    /// A slot process was started.
+    pub fn started(&self, process: Pid) {
+        self.living.borrow_mut().insert(process);
+    }
+
+    /// A slot was let go. `scratch` is the directory that it removes before it ends.
+    pub fn let_go(&self, process: Pid, scratch: Option<PathBuf>) {
+        self.living.borrow_mut().remove(&process);
+        self.departing.borrow_mut().push(Departing {
             process,
             since: Instant::now(),
             scratch,
         });
     }
 
-    /// Reaps what has ended and kills what takes too long. Returns whether this process has children left; its
-    /// only children are slots and what they leave behind.
+    /// Reaps what has ended, kills what takes too long, and kills what outlived a slot that died badly. Returns
+    /// whether this process has children left.
     pub fn see_off(&self) -> bool {
-        let mut list = self.list.borrow_mut();
+        let mut departing = self.departing.borrow_mut();
         let left = loop {
             match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::StillAlive) => break true,
-                Ok(status) => list.retain(|slot| Some(slot.process) != status.pid()),
+                Ok(status) => departing.retain(|slot| {
+                    let gone = Some(slot.process) == status.pid();
+                    if gone {
+                        slot.remove_scratch();
+                    }
+                    !gone
+                }),
                 Err(Errno::EINTR) => {}
                 Err(_) => break false,
             }
         };
-        let overdue = |slot: &Departing| slot.since.elapsed() > FAREWELL;
-        for slot in list.iter().filter(|slot| overdue(slot)) {
+        let overdue = |slot: &&Departing| slot.since.elapsed() > FAREWELL;
+        for slot in departing.iter().filter(overdue) {
             // The slot's own processes are its process group; those of an episode go with init.
             let _ = killpg(slot.process, Signal::SIGKILL);
-            if let Some(scratch) = &slot.scratch {
-                let _ = std::fs::remove_dir_all(scratch);
-            }
+        }
+        let living = self.living.borrow();
+        let is_slot =
+            |pid: &Pid| living.contains(pid) || departing.iter().any(|slot| slot.process == *pid);
+        for orphan in children().into_iter().filter(|pid| !is_slot(pid)) {
+            // Whatever it has started becomes our child in turn, and is met at the next call.
+            let _ = kill(orphan, Signal::SIGKILL);
         }
         left
     }
 }
 
-/// Kills every process whose parent we are: the last resort for what outlived its slot.
-pub fn kill_children() {
-    let threads = std::fs::read_dir("/proc/self/task")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let lists = threads.filter_map(|t| std::fs::read_to_string(t.path().join("children")).ok());
-    for pid in lists.flat_map(|l| l.split_whitespace().map(str::to_owned).collect::<Vec<_>>()) {
-        if let Ok(pid) = pid.parse() {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+impl Departing {
+    /// A slot does this itself unless it died before it could.
+    fn remove_scratch(&self) {
+        if let Some(scratch) = &self.scratch {
+            let _ = std::fs::remove_dir_all(scratch);
         }
     }
+}
+
+fn children() -> Vec<Pid> {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    let list = |thread: DirEntry| std::fs::read_to_string(thread.path().join("children")).ok();
+    let lists: Vec<String> = threads.flatten().filter_map(list).collect();
+    let pids = lists.iter().flat_map(|list| list.split_whitespace());
+    pids.filter_map(|pid| pid.parse().ok())
+        .map(Pid::from_raw)
+        .collect()
 }

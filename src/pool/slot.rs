@@ -1,7 +1,7 @@
 //! The runner's end of one slot: whole messages over a non-blocking socket.
 
 use super::ids::NoUid;
-use super::process::{self, Departures};
+use super::process::{self, Processes};
 use crate::spec::execution::Execution;
 use crate::spec::policy::{Enforced, Grants};
 use crate::sys::socket;
@@ -47,7 +47,7 @@ pub struct Slot {
     socket: AsyncFd<OwnedFd>,
     process: Pid,
     assembler: Assembler,
-    departures: Rc<Departures>,
+    processes: Rc<Processes>,
     scratch: Option<PathBuf>,
     pub grants: Arc<Grants>,
     pub enforced: Enforced,
@@ -58,11 +58,12 @@ impl Slot {
     pub async fn build(
         setup: &Setup,
         grants: Arc<Grants>,
-        departures: Rc<Departures>,
+        processes: Rc<Processes>,
     ) -> Result<Slot, BuildError> {
         let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
         let process = process::start(setup.slot, theirs)?;
+        processes.started(process);
         let enforced = Enforced {
             tier: setup.tier,
             landlock_abi: 0,
@@ -72,7 +73,7 @@ impl Slot {
             socket,
             process,
             assembler: Assembler::default(),
-            departures,
+            processes,
             scratch: setup.scratch.clone(),
             grants,
             enforced,
@@ -157,6 +158,6 @@ fn receive_packet<T: DeserializeOwned>(
 impl Drop for Slot {
     /// The socket closes with us, which is what ends the slot.
     fn drop(&mut self) {
-        self.departures.add(self.process, self.scratch.take());
+        self.processes.let_go(self.process, self.scratch.take());
     }
 }

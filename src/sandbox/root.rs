@@ -219,6 +219,8 @@ fn devices() -> Result<(), i32> {
         },
     )?;
     let read_only = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    // Terminals can still be opened and made: this keeps the modes of the nodes as they are.
+    mount(NONE, "/dev/pts", NONE, read_only, NONE).map_err(raw)?;
     mount(NONE, "/dev", NONE, read_only, NONE).map_err(raw)
 }
 

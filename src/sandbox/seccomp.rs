@@ -5,8 +5,7 @@
 //! kernel. The second is the allow-list: whatever it does not name is EPERM; it lets the first one's calls pass,
 //! and the stricter answer of the two counts (seccomp(2)). It has to come last, because it denies seccomp.
 
-use super::syscalls::{self, Allow, Argument, Check, UNAVAILABLE};
-use crate::spec::policy::Tier;
+use super::syscalls::{self, Allow, Argument, Check, Setting, UNAVAILABLE};
 use crate::wire::failure::{Failure, Stage};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Op, SeccompCondition,
@@ -21,11 +20,11 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Compiles the policy of a tier. Fails only on a table that seccompiler refuses.
-    pub fn compile(tier: Tier) -> Result<Self, seccompiler::Error> {
+    /// Compiles the policy of a setting. Fails only on a table that seccompiler refuses.
+    pub fn compile(setting: Setting) -> Result<Self, seccompiler::Error> {
         let arch: TargetArch = std::env::consts::ARCH.try_into()?;
         let mut allowed: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-        for entry in syscalls::allowed().filter(|entry| entry.tiers.contains(tier)) {
+        for entry in syscalls::allowed().filter(|entry| entry.tiers.contains(setting)) {
             allowed.insert(entry.syscall, rules(&entry.allow)?);
         }
         let unavailable: BTreeMap<_, _> = UNAVAILABLE
@@ -74,12 +73,16 @@ fn rules(allow: &Allow) -> Result<Vec<SeccompRule>, seccompiler::Error> {
 }
 
 fn condition(argument: &Argument) -> Result<SeccompCondition, seccompiler::Error> {
-    // All checked arguments are ints to the kernel: comparing 32 bits leaves no variant with high bits set.
+    // Comparing 32 bits of an int leaves no variant with high bits set.
     let (op, value) = match argument.check {
         Check::Is(value) => (Op::Eq, value),
         Check::Not(value) => (Op::Ne, value),
         Check::NoneOf(bits) => (Op::MaskedEq(bits as u64), 0),
         Check::Masked(bits, value) => (Op::MaskedEq(bits as u64), value),
+        Check::Null => {
+            return SeccompCondition::new(argument.index, Length::Qword, Op::Eq, 0)
+                .map_err(Into::into);
+        }
     };
     Ok(SeccompCondition::new(
         argument.index,
@@ -92,11 +95,18 @@ fn condition(argument: &Argument) -> Result<SeccompCondition, seccompiler::Error
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::policy::Tier;
+
+    fn settings() -> impl Iterator<Item = Setting> {
+        let tiers = [Tier::Namespaces, Tier::Landlock];
+        let both = |tier| [true, false].map(|own_uid| Setting { tier, own_uid });
+        tiers.into_iter().flat_map(both)
+    }
 
     #[test]
-    fn the_policy_compiles_for_both_tiers() {
-        for tier in [Tier::Namespaces, Tier::Landlock] {
-            let filters = Filters::compile(tier).unwrap();
+    fn the_policy_compiles_for_every_setting() {
+        for setting in settings() {
+            let filters = Filters::compile(setting).unwrap();
             assert!(
                 filters.allow.len() > 200,
                 "{} instructions",
@@ -117,9 +127,9 @@ mod tests {
 
     #[test]
     fn every_entry_has_a_reason_and_stands_once() {
-        for tier in [Tier::Namespaces, Tier::Landlock] {
+        for setting in settings() {
             let mut seen = std::collections::BTreeSet::new();
-            for entry in syscalls::allowed().filter(|entry| entry.tiers.contains(tier)) {
+            for entry in syscalls::allowed().filter(|entry| entry.tiers.contains(setting)) {
                 assert!(!entry.reason.is_empty());
                 assert!(seen.insert(entry.syscall), "{} stands twice", entry.syscall);
             }

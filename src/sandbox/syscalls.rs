@@ -25,14 +25,30 @@ pub enum Tiers {
     NamespacesOnly,
     /// The narrower form that is left where there are no namespaces.
     LandlockOnly,
+    /// Wherever the episode's files are all that its uid owns, so that the call can reach no others.
+    OwnFiles,
+    /// The narrower form that is left where the host's files of the same user are within reach: Landlock covers
+    /// neither mode nor owner, times or attributes of a file (landlock(7)).
+    SharedFiles,
+}
+
+/// The circumstances that the policy depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub tier: Tier,
+    /// Whether the slot has a uid of its own.
+    pub own_uid: bool,
 }
 
 impl Tiers {
-    pub fn contains(self, tier: Tier) -> bool {
+    pub fn contains(self, setting: Setting) -> bool {
+        let own_files = setting.tier == Tier::Namespaces || setting.own_uid;
         match self {
             Tiers::Both => true,
-            Tiers::NamespacesOnly => tier == Tier::Namespaces,
-            Tiers::LandlockOnly => tier == Tier::Landlock,
+            Tiers::NamespacesOnly => setting.tier == Tier::Namespaces,
+            Tiers::LandlockOnly => setting.tier == Tier::Landlock,
+            Tiers::OwnFiles => own_files,
+            Tiers::SharedFiles => !own_files,
         }
     }
 }
@@ -43,7 +59,8 @@ pub enum Allow {
     When(&'static [&'static [Argument]]),
 }
 
-/// A check of the lower 32 bits of one argument.
+/// A check of one argument: of its lower 32 bits, which are all that the kernel looks at in an int, or of a
+/// whole pointer.
 pub struct Argument {
     pub index: u8,
     pub check: Check,
@@ -56,6 +73,8 @@ pub enum Check {
     NoneOf(u32),
     /// These bits have this value.
     Masked(u32, u32),
+    /// A null pointer.
+    Null,
 }
 
 const fn always(syscall: c_long, reason: &'static str) -> Entry {
@@ -97,6 +116,8 @@ const fn arg(index: u8, check: Check) -> Argument {
 pub fn allowed() -> impl Iterator<Item = &'static Entry> {
     [
         FILES,
+        METADATA,
+        LEGACY_METADATA,
         MEMORY,
         PROCESSES,
         LANDLOCK,
@@ -150,15 +171,6 @@ const FILES: &[Entry] = &[
     always(libc::SYS_truncate, "set length"),
     always(libc::SYS_ftruncate, "set length"),
     always(libc::SYS_fallocate, "reserve space"),
-    always(libc::SYS_fchmod, "permissions of own files"),
-    always(libc::SYS_fchmodat, "permissions of own files"),
-    always(libc::SYS_fchmodat2, "permissions of own files, with flags"),
-    always(libc::SYS_fchown, "chown to oneself, as tar and install do"),
-    always(
-        libc::SYS_fchownat,
-        "chown to oneself, as tar and install do",
-    ),
-    always(libc::SYS_utimensat, "timestamps, as touch and tar set them"),
     always(libc::SYS_umask, "default permissions"),
     always(libc::SYS_fsync, "durability calls of databases and editors"),
     always(libc::SYS_fdatasync, "durability calls"),
@@ -182,19 +194,111 @@ const FILES: &[Entry] = &[
     always(libc::SYS_listxattr, "cp -a and ls read attributes"),
     always(libc::SYS_llistxattr, "cp -a and ls read attributes"),
     always(libc::SYS_flistxattr, "cp -a and ls read attributes"),
-    always(libc::SYS_setxattr, "cp -a sets attributes of own files"),
-    always(libc::SYS_lsetxattr, "cp -a sets attributes of own files"),
-    always(libc::SYS_fsetxattr, "cp -a sets attributes of own files"),
-    always(libc::SYS_removexattr, "attributes of own files"),
-    always(libc::SYS_lremovexattr, "attributes of own files"),
-    always(libc::SYS_fremovexattr, "attributes of own files"),
-    always(
-        libc::SYS_inotify_init1,
-        "watching files: editors, test runners",
+    within(
+        Tiers::NamespacesOnly,
+        always(
+            libc::SYS_inotify_init1,
+            "watching files: editors, test runners; it sees names that Landlock hides",
+        ),
     ),
-    always(libc::SYS_inotify_add_watch, "watching files"),
-    always(libc::SYS_inotify_rm_watch, "watching files"),
+    within(
+        Tiers::NamespacesOnly,
+        always(
+            libc::SYS_inotify_add_watch,
+            "watching files; it sees names that Landlock hides",
+        ),
+    ),
+    within(
+        Tiers::NamespacesOnly,
+        always(
+            libc::SYS_inotify_rm_watch,
+            "watching files; it sees names that Landlock hides",
+        ),
+    ),
 ];
+
+/// Mode, owner, times and attributes of files.
+const METADATA: &[Entry] = &[
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_fchmod, "permissions of own files"),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_fchmodat, "permissions of own files"),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_fchmodat2, "permissions of own files, with flags"),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_fchown, "chown to oneself, as tar and install do"),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(
+            libc::SYS_fchownat,
+            "chown to oneself, as tar and install do",
+        ),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_utimensat, "timestamps, as touch and tar set them"),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_setxattr, "cp -a sets attributes of own files"),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_lsetxattr, "cp -a sets attributes of own files"),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_fsetxattr, "cp -a sets attributes of own files"),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_removexattr, "attributes of own files"),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_lremovexattr, "attributes of own files"),
+    ),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_fremovexattr, "attributes of own files"),
+    ),
+    within(
+        Tiers::SharedFiles,
+        when(
+            libc::SYS_utimensat,
+            &[&[arg(1, Check::Null)]],
+            "times of an open file, as touch sets them",
+        ),
+    ),
+];
+
+/// The same, in calls that newer architectures no longer have.
+#[cfg(target_arch = "x86_64")]
+const LEGACY_METADATA: &[Entry] = &[
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_chmod, "permissions of own files"),
+    ),
+    within(Tiers::OwnFiles, always(libc::SYS_chown, "chown to oneself")),
+    within(
+        Tiers::OwnFiles,
+        always(libc::SYS_lchown, "chown to oneself"),
+    ),
+    within(Tiers::OwnFiles, always(libc::SYS_utime, "timestamps")),
+    within(Tiers::OwnFiles, always(libc::SYS_utimes, "timestamps")),
+    within(Tiers::OwnFiles, always(libc::SYS_futimesat, "timestamps")),
+];
+
+#[cfg(not(target_arch = "x86_64"))]
+const LEGACY_METADATA: &[Entry] = &[];
 
 /// Memory of the process itself.
 const MEMORY: &[Entry] = &[
@@ -645,12 +749,6 @@ const LEGACY: &[Entry] = &[
     always(libc::SYS_link, "hard links"),
     always(libc::SYS_symlink, "symbolic links"),
     always(libc::SYS_creat, "open for writing"),
-    always(libc::SYS_chmod, "permissions of own files"),
-    always(libc::SYS_chown, "chown to oneself"),
-    always(libc::SYS_lchown, "chown to oneself"),
-    always(libc::SYS_utime, "timestamps"),
-    always(libc::SYS_utimes, "timestamps"),
-    always(libc::SYS_futimesat, "timestamps"),
     always(libc::SYS_getdents, "list directories"),
     always(libc::SYS_dup2, "descriptors"),
     always(libc::SYS_pipe, "pipes"),
@@ -666,7 +764,13 @@ const LEGACY: &[Entry] = &[
     always(libc::SYS_epoll_wait, "event loops"),
     always(libc::SYS_eventfd, "wake-ups between threads"),
     always(libc::SYS_signalfd, "event loops"),
-    always(libc::SYS_inotify_init, "watching files"),
+    within(
+        Tiers::NamespacesOnly,
+        always(
+            libc::SYS_inotify_init,
+            "watching files; it sees names that Landlock hides",
+        ),
+    ),
     always(
         libc::SYS_arch_prctl,
         "thread-local storage; glibc's start-up",

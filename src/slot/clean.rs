@@ -8,9 +8,8 @@ use super::census::Census;
 use super::remove::remove;
 use super::space::Space;
 use crate::spec::policy::Tier;
-use crate::sys::{clock::monotonic_ns, sysv, wait};
+use crate::sys::{clock::monotonic_ns, sysv, wait, xattr};
 use crate::wire::failure::{Failure, Stage};
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statfs::statfs;
 use nix::unistd::Pid;
@@ -177,10 +176,11 @@ impl Cleaner {
     fn restore(&mut self, at: usize) -> std::io::Result<()> {
         let path = self.marks[at].path.clone();
         let found = fs::symlink_metadata(&path)?;
-        if found.ino() != self.marks[at].inode || has_attributes(&path)? {
+        if found.ino() != self.marks[at].inode {
             return Err(std::io::Error::from_raw_os_error(libc::ESTALE));
         }
         fs::set_permissions(&path, Permissions::from_mode(self.marks[at].mode))?;
+        xattr::remove_all(&path)?;
         for entry in fs::read_dir(&path)? {
             let entry = entry?.path();
             if !self.own.contains(&entry) {
@@ -229,12 +229,5 @@ fn mark(path: &Path) -> std::io::Result<Mark> {
         inode: meta.ino(),
         mode: meta.mode() & 0o7777,
         changed: (meta.ctime(), meta.ctime_nsec()),
-    })
-}
-
-fn has_attributes(path: &Path) -> std::io::Result<bool> {
-    crate::sys::xattr::any(path).or_else(|errno| match errno {
-        Errno::EOPNOTSUPP => Ok(false),
-        _ => Err(errno.into()),
     })
 }

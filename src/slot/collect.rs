@@ -1,12 +1,13 @@
 //! Returns the files an episode asked for with `collect`, after its processes are gone and before the wipe.
 
-use super::space::Space;
+use super::space::{Space, open_inside};
 use crate::spec::execution::Collected;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
-use std::fs::{self, File};
+use nix::dir::{Dir, Type};
+use nix::fcntl::OFlag;
+use std::fs::File;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// All collected content together. A file that does not fit is named without its content.
@@ -15,38 +16,54 @@ pub const CAP_BYTES: u64 = 16 << 20;
 const MAX_ENTRIES: usize = 200_000;
 
 /// Files matching the patterns, by name. Relative patterns are under `workdir`.
+///
+/// The episode may have put links anywhere, its own working directory included, and init is not restricted by
+/// Landlock: every directory and file is opened below the space's root, without following any link and without
+/// crossing into a mount of the host.
 pub fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Vec<Collected> {
     let (absolute, relative): (Vec<_>, Vec<_>) = patterns.iter().partition(|p| p.starts_with('/'));
     let mut found = Vec::new();
     if let Some(set) = compile(&relative) {
-        let root = space.real(workdir);
-        walk(&root, |path| {
-            let name = path.strip_prefix(&root).unwrap_or(path);
-            if set.is_match(name) {
-                found.push((name.to_string_lossy().into_owned(), path.to_owned()));
-            }
-        });
+        search(space, workdir, &set, |name| name.to_owned(), &mut found);
     }
     for pattern in absolute {
-        let Some(set) = compile(&[pattern]) else {
-            continue;
-        };
-        let base = literal_base(pattern);
-        let root = space.real(&base);
-        walk(&root, |path| {
-            let name = Path::new(&base).join(path.strip_prefix(&root).unwrap_or(path));
-            if set.is_match(&name) {
-                found.push((name.to_string_lossy().into_owned(), path.to_owned()));
-            }
-        });
+        if let Some(set) = compile(&[pattern]) {
+            let base = literal_base(pattern);
+            search(
+                space,
+                &base,
+                &set,
+                |name| Path::new(&base).join(name),
+                &mut found,
+            );
+        }
     }
     found.sort();
     found.dedup();
     let mut left = CAP_BYTES;
-    found
+    let returned = found
         .into_iter()
-        .filter_map(|(name, path)| read(name, &path, &mut left))
-        .collect()
+        .filter_map(|(name, path)| read(space, name, &path, &mut left));
+    returned.collect()
+}
+
+/// Adds the files below a directory of the contract whose name, as `named` gives it, is in the set.
+fn search(
+    space: &Space,
+    base: &str,
+    set: &GlobSet,
+    named: impl Fn(&Path) -> PathBuf,
+    found: &mut Vec<(String, PathBuf)>,
+) {
+    let Some(root) = space.inside(base) else {
+        return;
+    };
+    walk(space, &root, |path| {
+        let name = named(path.strip_prefix(&root).unwrap_or(path));
+        if set.is_match(&name) {
+            found.push((name.to_string_lossy().into_owned(), path.to_owned()));
+        }
+    });
 }
 
 fn compile(patterns: &[&String]) -> Option<GlobSet> {
@@ -71,38 +88,39 @@ fn literal_base(pattern: &str) -> String {
     if base.is_empty() { "/".into() } else { base }
 }
 
-/// Visits the regular files below a directory, without following links or leaving its file system.
-fn walk(root: &Path, mut visit: impl FnMut(&Path)) {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(device) = fs::symlink_metadata(root).map(|m| m.dev()) else {
-        return;
-    };
+/// Visits the regular files below a directory, by their path inside the space.
+fn walk(space: &Space, root: &Path, mut visit: impl FnMut(&Path)) {
     let mut open: Vec<PathBuf> = vec![root.to_owned()];
     let mut seen = 0;
     while let Some(directory) = open.pop() {
-        let Ok(entries) = fs::read_dir(&directory) else {
+        let opened = open_inside(space, &directory, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
+        let Ok(mut entries) = opened.and_then(Dir::from_fd) else {
             continue;
         };
-        for entry in entries.flatten() {
+        for entry in entries.iter().flatten() {
             seen += 1;
             if seen > MAX_ENTRIES {
                 return;
             }
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            let path = directory.join(std::ffi::OsStr::from_bytes(name));
             match entry.file_type() {
-                Ok(kind) if kind.is_file() => visit(&entry.path()),
-                Ok(kind) if kind.is_dir() && entry.metadata().is_ok_and(|m| m.dev() == device) => {
-                    open.push(entry.path());
-                }
+                Some(Type::File) => visit(&path),
+                Some(Type::Directory) => open.push(path),
                 _ => {}
             }
         }
     }
 }
 
-fn read(name: String, path: &Path, left: &mut u64) -> Option<Collected> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let file = File::from(open(path, flags, Mode::empty()).ok()?);
-    let bytes = file.metadata().ok()?.len();
+fn read(space: &Space, name: String, path: &Path, left: &mut u64) -> Option<Collected> {
+    // Not blocking: by the time it is opened, what was a file may be a pipe.
+    let file = File::from(open_inside(space, path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok()?);
+    let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let bytes = meta.len();
     if bytes > *left {
         return Some(Collected {
             path: name,

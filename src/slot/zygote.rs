@@ -8,6 +8,7 @@ use crate::sandbox::child::{self, Plan};
 use crate::sandbox::privileges;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::seccomp::Filters;
+use crate::sandbox::syscalls::Setting;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::exec::Image;
 use crate::sys::fork::{Stack, vfork};
@@ -56,8 +57,11 @@ impl<'a> Zygote<'a> {
         privileges::drop_all()?;
         privileges::forbid_new()?;
         privileges::forbid_inspection()?;
-        let filters =
-            Filters::compile(setup.tier).map_err(|_| Failure::new(Stage::Seccomp, libc::EINVAL))?;
+        let filters = Filters::compile(Setting {
+            tier: setup.tier,
+            own_uid: setup.ids.change,
+        })
+        .map_err(|_| Failure::new(Stage::Seccomp, libc::EINVAL))?;
         let mut rehearsal = Err(Failure::new(Stage::Landlock, 0));
         let child = vfork(&mut stack, || {
             rehearsal = ruleset.enforce();

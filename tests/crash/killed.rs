@@ -20,8 +20,15 @@ fn stubborn(n: usize, seconds: f64) -> Value {
 fn a_runner_killed_at_any_moment_leaves_nothing_and_resumes_to_every_id_once() {
     for way in Way::all() {
         for delay_ms in [5, 40, 150, 400] {
-            let jobs: Vec<Value> = (0..60).map(|n| stubborn(n, if n % 20 == 19 { 0.3 } else { 0.0 })).collect();
-            let mut sweep = start(way, &jobs, &["--output", "out.jsonl", "--resume"], Stdio::null());
+            let jobs: Vec<Value> = (0..60)
+                .map(|n| stubborn(n, if n % 20 == 19 { 0.3 } else { 0.0 }))
+                .collect();
+            let mut sweep = start(
+                way,
+                &jobs,
+                &["--output", "out.jsonl", "--resume"],
+                Stdio::null(),
+            );
             if delay_ms > 100 {
                 sweep.wait_running(1);
             }
@@ -29,7 +36,12 @@ fn a_runner_killed_at_any_moment_leaves_nothing_and_resumes_to_every_id_once() {
             sweep.signal(Signal::SIGKILL);
             sweep.child.wait().unwrap();
             sweep.assert_nothing_left();
-            assert_eq!(sweep.again(&["--output", "out.jsonl", "--resume"]), Some(0), "{way:?}: {}", sweep.stderr());
+            assert_eq!(
+                sweep.again(&["--output", "out.jsonl", "--resume"]),
+                Some(0),
+                "{way:?}: {}",
+                sweep.stderr()
+            );
             let results = sweep.results("out.jsonl");
             assert_eq!(results.len(), 60, "{way:?}");
             assert!(results.values().all(|r| r["status"] == "ok"), "{way:?}");
@@ -53,15 +65,28 @@ fn a_runner_killed_while_everything_sleeps_leaves_nothing() {
 fn one_dies(role: &str) {
     for way in Way::all() {
         let jobs: Vec<Value> = (0..4).map(|n| stubborn(n, 0.7)).collect();
-        let mut sweep = start(way, &jobs, &["--concurrency", "2", "--output", "out.jsonl"], Stdio::null());
+        let mut sweep = start(
+            way,
+            &jobs,
+            &["--concurrency", "2", "--output", "out.jsonl"],
+            Stdio::null(),
+        );
         sweep.wait_running(6);
         let victim = sweep.slot_processes(role)[0];
         kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
         assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
         let results = sweep.results("out.jsonl");
-        let attempts: Vec<u64> = results.values().map(|r| r["attempts"].as_u64().unwrap()).collect();
+        let attempts: Vec<u64> = results
+            .values()
+            .map(|r| r["attempts"].as_u64().unwrap())
+            .collect();
         assert_eq!(attempts.iter().sum::<u64>(), 5, "{way:?}: {attempts:?}");
-        assert!(results.values().all(|r| r["status"] == "ok" && r["output"] == "done\n"), "{way:?}: {results:?}");
+        assert!(
+            results
+                .values()
+                .all(|r| r["status"] == "ok" && r["output"] == "done\n"),
+            "{way:?}: {results:?}"
+        );
         sweep.assert_nothing_left();
     }
 }

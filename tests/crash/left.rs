@@ -25,7 +25,11 @@ pub struct Sweep {
 /// `{mark}` is replaced in the episodes.
 pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let mark = format!("mark-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let mark = format!(
+        "mark-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
     let directory = scratch();
     let lines: Vec<String> = jobs
         .iter()
@@ -38,7 +42,14 @@ pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
     fs::write(directory.path().join("jobs.jsonl"), lines.join("\n")).unwrap();
     let mounts = mounts();
     let child = run_again(way, &directory, args, stdout);
-    Sweep { child, directory, mark, mounts, way, seen: BTreeMap::new() }
+    Sweep {
+        child,
+        directory,
+        mark,
+        mounts,
+        way,
+        seen: BTreeMap::new(),
+    }
 }
 
 fn run_again(way: Way, directory: &tempfile::TempDir, args: &[&str], stdout: Stdio) -> Child {
@@ -61,7 +72,10 @@ impl Sweep {
 
     /// Runs the same jobs again, to the end; its exit code.
     pub fn again(&self, args: &[&str]) -> Option<i32> {
-        run_again(self.way, &self.directory, args, Stdio::null()).wait().unwrap().code()
+        run_again(self.way, &self.directory, args, Stdio::null())
+            .wait()
+            .unwrap()
+            .code()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -76,7 +90,11 @@ impl Sweep {
     pub fn wait_running(&mut self, least: usize) {
         let patience = Instant::now() + Duration::from_secs(10);
         while marked(&self.mark).len() < least {
-            assert!(Instant::now() < patience, "episodes don't start: {}", self.stderr());
+            assert!(
+                Instant::now() < patience,
+                "episodes don't start: {}",
+                self.stderr()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
         self.seen.extend(below(self.child.id() as i32));
@@ -85,7 +103,10 @@ impl Sweep {
     /// Processes of slots by their role in `ps`.
     pub fn slot_processes(&self, role: &str) -> Vec<i32> {
         let name = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        below(self.child.id() as i32).into_keys().filter(|pid| name(pid).trim().ends_with(role)).collect()
+        below(self.child.id() as i32)
+            .into_keys()
+            .filter(|pid| name(pid).trim().ends_with(role))
+            .collect()
     }
 
     pub fn wait(&mut self) -> Option<i32> {
@@ -101,7 +122,11 @@ impl Sweep {
             if Instant::now() > until {
                 self.child.kill().unwrap();
                 self.child.wait().unwrap();
-                panic!("{:?}: the runner did not end within {patience:?}: {}", self.way, self.stderr());
+                panic!(
+                    "{:?}: the runner did not end within {patience:?}: {}",
+                    self.way,
+                    self.stderr()
+                );
             }
             self.seen.extend(below(self.child.id() as i32));
             std::thread::sleep(Duration::from_millis(10));
@@ -114,9 +139,21 @@ impl Sweep {
         let patience = Instant::now() + Duration::from_secs(1);
         let prefix = format!("runner-{}-", self.child.id());
         loop {
-            let mut left: Vec<String> = marked(&self.mark).into_iter().map(|pid| format!("episode {pid}")).collect();
-            left.extend(self.seen.iter().filter(|(p, s)| started(**p) == Some(**s)).map(|(p, _)| format!("process {p}")));
-            left.extend(names("/tmp").into_iter().filter(|name| name.starts_with(&prefix)));
+            let mut left: Vec<String> = marked(&self.mark)
+                .into_iter()
+                .map(|pid| format!("episode {pid}"))
+                .collect();
+            left.extend(
+                self.seen
+                    .iter()
+                    .filter(|(p, s)| started(**p) == Some(**s))
+                    .map(|(p, _)| format!("process {p}")),
+            );
+            left.extend(
+                names("/tmp")
+                    .into_iter()
+                    .filter(|name| name.starts_with(&prefix)),
+            );
             if mounts() != self.mounts {
                 left.push("a mount".into());
             }
@@ -127,7 +164,10 @@ impl Sweep {
                 for pid in marked(&self.mark) {
                     let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
                 }
-                for name in names("/tmp").into_iter().filter(|name| name.starts_with(&prefix)) {
+                for name in names("/tmp")
+                    .into_iter()
+                    .filter(|name| name.starts_with(&prefix))
+                {
                     let _ = fs::remove_dir_all(PathBuf::from("/tmp").join(name));
                 }
                 panic!("{:?} left behind: {left:?}", self.way);
@@ -140,7 +180,11 @@ impl Sweep {
     #[track_caller]
     pub fn results(&self, name: &str) -> BTreeMap<String, Value> {
         let text = fs::read_to_string(self.path(name)).unwrap();
-        assert!(text.is_empty() || text.ends_with('\n'), "{:?}: a torn last line: {text:?}", self.way);
+        assert!(
+            text.is_empty() || text.ends_with('\n'),
+            "{:?}: a torn last line: {text:?}",
+            self.way
+        );
         whole_lines(&text)
     }
 }
@@ -157,7 +201,11 @@ pub fn whole_lines(text: &str) -> BTreeMap<String, Value> {
 }
 
 fn names(directory: &str) -> Vec<String> {
-    fs::read_dir(directory).unwrap().flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect()
+    fs::read_dir(directory)
+        .unwrap()
+        .flatten()
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 fn mounts() -> String {
@@ -168,15 +216,24 @@ fn mounts() -> String {
 fn marked(mark: &str) -> Vec<i32> {
     let has = |pid: &i32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.windows(mark.len()).any(|w| w == mark.as_bytes())
+        environment
+            .windows(mark.len())
+            .any(|w| w == mark.as_bytes())
     };
-    names("/proc").iter().filter_map(|n| n.parse().ok()).filter(has).collect()
+    names("/proc")
+        .iter()
+        .filter_map(|n| n.parse().ok())
+        .filter(has)
+        .collect()
 }
 
 /// The fields of /proc/<pid>/stat after the name, of a process that lives.
 fn stat(pid: i32) -> Option<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<String> = text[text.rfind(')')? + 2..].split(' ').map(str::to_owned).collect();
+    let fields: Vec<String> = text[text.rfind(')')? + 2..]
+        .split(' ')
+        .map(str::to_owned)
+        .collect();
     (fields[0] != "Z").then_some(fields)
 }
 
@@ -195,8 +252,16 @@ fn below(root: i32) -> BTreeMap<i32, u64> {
     let mut found = vec![root];
     let mut next = 0;
     while let Some(parent) = found.get(next).copied() {
-        found.extend(all.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid));
+        found.extend(
+            all.iter()
+                .filter(|(_, p)| *p == parent)
+                .map(|(pid, _)| *pid),
+        );
         next += 1;
     }
-    found.into_iter().skip(1).filter_map(|pid| Some((pid, started(pid)?))).collect()
+    found
+        .into_iter()
+        .skip(1)
+        .filter_map(|pid| Some((pid, started(pid)?)))
+        .collect()
 }

@@ -24,7 +24,11 @@ fn a_reader_that_goes_away_ends_the_run_with_a_sentence() {
         whole_lines(&first);
         drop(reader);
         assert_eq!(sweep.wait(), Some(130), "{way:?}");
-        assert!(sweep.stderr().contains("went away"), "{way:?}: {}", sweep.stderr());
+        assert!(
+            sweep.stderr().contains("went away"),
+            "{way:?}: {}",
+            sweep.stderr()
+        );
         sweep.assert_nothing_left();
     }
 }
@@ -39,10 +43,20 @@ fn a_reader_that_never_reads_does_not_keep_ctrl_c_from_ending_the_run() {
         sweep.signal(Signal::SIGINT);
         std::thread::sleep(Duration::from_millis(200));
         sweep.signal(Signal::SIGINT);
-        assert_eq!(sweep.wait_at_most(Duration::from_secs(5)), Some(130), "{way:?}");
+        assert_eq!(
+            sweep.wait_at_most(Duration::from_secs(5)),
+            Some(130),
+            "{way:?}"
+        );
         sweep.assert_nothing_left();
         let mut got = String::new();
-        sweep.child.stdout.take().unwrap().read_to_string(&mut got).unwrap();
+        sweep
+            .child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut got)
+            .unwrap();
         // A pipe holds less than one of these lines: what is there may stop in the first of them, not between two.
         let whole = got.rfind('\n').map_or("", |end| &got[..=end]);
         whole_lines(whole);
@@ -65,11 +79,20 @@ fn a_full_disk_keeps_whole_lines_and_is_resumed_after_making_room() {
              run; echo \"first=$?\"; cp disk/out.jsonl first.jsonl; mount -o remount,size=64m disk; run; echo \"second=$?\"; cp disk/out.jsonl second.jsonl",
             binary().display()
         );
-        let output =
-            Command::new("unshare").args(["-m", "bash", "-c", &script]).current_dir(sweep.directory.path()).output().unwrap();
-        let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let output = Command::new("unshare")
+            .args(["-m", "bash", "-c", &script])
+            .current_dir(sweep.directory.path())
+            .output()
+            .unwrap();
+        let (said, errors) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
         assert_eq!(said, "first=130\nsecond=0\n", "{errors}");
-        assert!(errors.contains("no space left for disk/out.jsonl"), "{errors}");
+        assert!(
+            errors.contains("no space left for disk/out.jsonl"),
+            "{errors}"
+        );
         let first = sweep.results("first.jsonl");
         assert!(!first.is_empty() && first.len() < 40, "{}", first.len());
         assert_eq!(sweep.results("second.jsonl").len(), 40);
@@ -84,7 +107,11 @@ fn a_full_device_as_output_is_a_sentence_and_not_a_panic() {
         let full = fs::File::options().write(true).open("/dev/full").unwrap();
         let mut sweep = start(way, &jobs, &[], Stdio::from(full));
         assert_eq!(sweep.wait(), Some(130), "{way:?}: {}", sweep.stderr());
-        assert!(sweep.stderr().contains("no space left"), "{way:?}: {}", sweep.stderr());
+        assert!(
+            sweep.stderr().contains("no space left"),
+            "{way:?}: {}",
+            sweep.stderr()
+        );
         sweep.assert_nothing_left();
     }
 }

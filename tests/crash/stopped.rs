@@ -27,16 +27,32 @@ fn an_ordinary_end_leaves_nothing() {
 fn once(signal: Signal) {
     for way in Way::all() {
         let jobs: Vec<Value> = (0..40).map(|n| sleeper(n, 0.8)).collect();
-        let mut sweep = start(way, &jobs, &["--concurrency", "2", "--output", "out.jsonl"], Stdio::null());
+        let mut sweep = start(
+            way,
+            &jobs,
+            &["--concurrency", "2", "--output", "out.jsonl"],
+            Stdio::null(),
+        );
         sweep.wait_running(4);
         sweep.signal(signal);
         let begun = Instant::now();
         assert_eq!(sweep.wait(), Some(130), "{way:?}");
-        assert!(begun.elapsed() < Duration::from_secs(5), "{way:?}: {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{way:?}: {:?}",
+            begun.elapsed()
+        );
         let results = sweep.results("out.jsonl");
         assert_eq!(results.len(), 2, "{way:?}: {results:?}");
-        assert!(results.values().all(|r| r["status"] == "ok"), "{way:?}: {results:?}");
-        assert!(sweep.stderr().contains("episodes"), "{way:?}: no summary: {}", sweep.stderr());
+        assert!(
+            results.values().all(|r| r["status"] == "ok"),
+            "{way:?}: {results:?}"
+        );
+        assert!(
+            sweep.stderr().contains("episodes"),
+            "{way:?}: no summary: {}",
+            sweep.stderr()
+        );
         sweep.assert_nothing_left();
     }
 }
@@ -58,13 +74,26 @@ fn what_still_runs_after_the_grace_period_is_killed() {
         .map(|way| {
             std::thread::spawn(move || {
                 let jobs = [sleeper(0, 300.0), sleeper(1, 300.0)];
-                let mut sweep = start(way, &jobs, &["--concurrency", "2", "--output", "out.jsonl"], Stdio::null());
+                let mut sweep = start(
+                    way,
+                    &jobs,
+                    &["--concurrency", "2", "--output", "out.jsonl"],
+                    Stdio::null(),
+                );
                 sweep.wait_running(4);
                 sweep.signal(Signal::SIGINT);
                 let begun = Instant::now();
                 assert_eq!(sweep.wait(), Some(130), "{way:?}");
-                assert!(begun.elapsed() >= Duration::from_secs(4), "{way:?}: {:?}", begun.elapsed());
-                assert!(begun.elapsed() < Duration::from_secs(8), "{way:?}: {:?}", begun.elapsed());
+                assert!(
+                    begun.elapsed() >= Duration::from_secs(4),
+                    "{way:?}: {:?}",
+                    begun.elapsed()
+                );
+                assert!(
+                    begun.elapsed() < Duration::from_secs(8),
+                    "{way:?}: {:?}",
+                    begun.elapsed()
+                );
                 sweep.results("out.jsonl");
                 sweep.assert_nothing_left();
             })
@@ -77,16 +106,33 @@ fn what_still_runs_after_the_grace_period_is_killed() {
 #[test]
 fn ctrl_c_twice_ends_at_once() {
     for way in Way::all() {
-        let jobs: Vec<Value> = (0..6).map(|n| sleeper(n, if n < 2 { 0.0 } else { 300.0 })).collect();
-        let mut sweep = start(way, &jobs, &["--concurrency", "2", "--output", "out.jsonl"], Stdio::null());
+        let jobs: Vec<Value> = (0..6)
+            .map(|n| sleeper(n, if n < 2 { 0.0 } else { 300.0 }))
+            .collect();
+        let mut sweep = start(
+            way,
+            &jobs,
+            &["--concurrency", "2", "--output", "out.jsonl"],
+            Stdio::null(),
+        );
         sweep.wait_running(4);
         sweep.signal(Signal::SIGINT);
         std::thread::sleep(Duration::from_millis(200));
         sweep.signal(Signal::SIGINT);
         let begun = Instant::now();
         assert_eq!(sweep.wait(), Some(130), "{way:?}");
-        assert!(begun.elapsed() < Duration::from_secs(1), "{way:?}: {:?}", begun.elapsed());
-        assert!(sweep.results("out.jsonl").values().all(|r| r["status"] == "ok"), "{way:?}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{way:?}: {:?}",
+            begun.elapsed()
+        );
+        assert!(
+            sweep
+                .results("out.jsonl")
+                .values()
+                .all(|r| r["status"] == "ok"),
+            "{way:?}"
+        );
         sweep.assert_nothing_left();
     }
 }

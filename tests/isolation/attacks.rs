@@ -11,12 +11,24 @@ fn verdicts(hostile: Value) -> Vec<(Way, Value)> {
     let hostile = with(hostile, json!({"id": "hostile"}));
     let mut results = Vec::new();
     for way in Way::all() {
-        let run = run_in_turn(way, &[shell("before", "echo fine"), hostile.clone(), shell("after", "echo fine")]);
+        let run = run_in_turn(
+            way,
+            &[
+                shell("before", "echo fine"),
+                hostile.clone(),
+                shell("after", "echo fine"),
+            ],
+        );
         let result = run.get("hostile").clone();
         assert_ne!(result["status"], "infra_error", "{way:?}: {result}");
         assert_eq!(result["attempts"], 1, "{way:?}: {result}");
         assert_eq!(run.output("after"), "fine\n", "{way:?}");
-        assert_eq!(run.get("after")["attempts"], 1, "{way:?}: {}", run.get("after"));
+        assert_eq!(
+            run.get("after")["attempts"],
+            1,
+            "{way:?}: {}",
+            run.get("after")
+        );
         results.push((way, result));
     }
     results
@@ -24,7 +36,10 @@ fn verdicts(hostile: Value) -> Vec<(Way, Value)> {
 
 #[test]
 fn a_process_cloned_beside_its_parent_does_not_cost_the_verdict() {
-    let code = format!("{RAW_CALLS}\nme=os.getpid()\nr=call({}, 0x8000|17, 0, 0, 0, 0)\nif os.getpid()!=me: os._exit(0)\nprint('survived')", libc::SYS_clone);
+    let code = format!(
+        "{RAW_CALLS}\nme=os.getpid()\nr=call({}, 0x8000|17, 0, 0, 0, 0)\nif os.getpid()!=me: os._exit(0)\nprint('survived')",
+        libc::SYS_clone
+    );
     for (way, result) in verdicts(python("", &code)) {
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
     }
@@ -74,13 +89,21 @@ fn a_fifo_named_as_an_input_or_collected_file_does_not_hang() {
         {"command": "echo x > kept"},
     ]);
     for (way, result) in verdicts(json!({"steps": steps, "collect": ["*"]})) {
-        assert!(result["files"].as_object().is_some_and(|f| f.contains_key("kept") && !f.contains_key("pipe")), "{way:?}: {result}");
+        assert!(
+            result["files"]
+                .as_object()
+                .is_some_and(|f| f.contains_key("kept") && !f.contains_key("pipe")),
+            "{way:?}: {result}"
+        );
     }
 }
 
 #[test]
 fn deleting_and_renaming_the_sandboxes_directories_changes_nothing_for_the_next() {
-    verdicts(shell("", "rm -rf \"$PWD\" \"$HOME\" \"$TMPDIR\" / --no-preserve-root 2>/dev/null; mv /workspace /tmp/w; mv /tmp /t; rmdir /home/runner; ln -sfn / /workspace; true"));
+    verdicts(shell(
+        "",
+        "rm -rf \"$PWD\" \"$HOME\" \"$TMPDIR\" / --no-preserve-root 2>/dev/null; mv /workspace /tmp/w; mv /tmp /t; rmdir /home/runner; ln -sfn / /workspace; true",
+    ));
 }
 
 #[test]
@@ -97,7 +120,10 @@ fn a_working_directory_that_became_a_link_is_not_followed_out_of_the_sandbox() {
 fn output_without_end_is_cut_and_ended() {
     for (way, result) in verdicts(shell("", "yes | head -c 1000000000; exec sleep 0")) {
         assert!(result["truncated"].as_bool().unwrap(), "{way:?}");
-        assert!(result["output"].as_str().unwrap().len() <= 1 << 20, "{way:?}");
+        assert!(
+            result["output"].as_str().unwrap().len() <= 1 << 20,
+            "{way:?}"
+        );
     }
 }
 
@@ -121,8 +147,9 @@ fn a_program_that_ignores_every_signal_ends_at_its_timeout() {
 fn arguments_and_environments_beyond_what_exec_takes_are_not_our_failure() {
     let mut many = vec!["/bin/true".to_owned()];
     many.extend((0..30_000).map(|i| format!("argument-{i:0100}")));
-    let environment: serde_json::Map<_, _> =
-        (0..100).map(|i| (format!("V{i}"), Value::from("x".repeat(60_000)))).collect();
+    let environment: serde_json::Map<_, _> = (0..100)
+        .map(|i| (format!("V{i}"), Value::from("x".repeat(60_000))))
+        .collect();
     for way in Way::all() {
         let episodes = [
             json!({"id": "one", "argv": ["/bin/echo", "x".repeat(200_000)]}),
@@ -132,7 +159,11 @@ fn arguments_and_environments_beyond_what_exec_takes_are_not_our_failure() {
         ];
         let run = run_in_turn(way, &episodes);
         for id in ["one", "many", "env"] {
-            assert!(matches!(run.status(id), "failed" | "invalid"), "{way:?}: {}", run.get(id));
+            assert!(
+                matches!(run.status(id), "failed" | "invalid"),
+                "{way:?}: {}",
+                run.get(id)
+            );
         }
         assert_eq!(run.output("after"), "fine\n", "{way:?}");
     }

@@ -27,11 +27,17 @@ fn a_host_file_is_unreadable_and_its_directory_unwritable_without_a_grant() {
     for way in Way::all() {
         let host = host_directory();
         let dir = host.path().display();
-        let command = format!("cat {dir}/secret; echo new > {dir}/new; echo more >> {dir}/secret; ls {dir}; true");
+        let command = format!(
+            "cat {dir}/secret; echo new > {dir}/new; echo more >> {dir}/secret; ls {dir}; true"
+        );
         let inside = output_of(way, &shell("e", &command));
         assert!(!inside.contains(SECRET), "{way:?}: {inside}");
         assert!(!host.path().join("new").exists(), "{way:?}");
-        assert_eq!(fs::read_to_string(host.path().join("secret")).unwrap(), SECRET, "{way:?}");
+        assert_eq!(
+            fs::read_to_string(host.path().join("secret")).unwrap(),
+            SECRET,
+            "{way:?}"
+        );
 
         let control = outside(NOBODY, &["bash", "-c", &command]);
         assert!(control.contains(SECRET), "the control reads it: {control}");
@@ -44,12 +50,22 @@ fn a_readable_grant_is_seen_at_the_same_path_and_is_read_only() {
     for way in Way::all() {
         let host = host_directory();
         let dir = host.path().display().to_string();
-        let command = format!("cat {dir}/secret; echo x > {dir}/new; echo x >> {dir}/secret; rm -f {dir}/secret; mkdir {dir}/d; true");
+        let command = format!(
+            "cat {dir}/secret; echo x > {dir}/new; echo x >> {dir}/secret; rm -f {dir}/secret; mkdir {dir}/d; true"
+        );
         let episode = with(shell("e", &command), json!({"fs_readable": [dir]}));
         let run = run_all(way, &[episode], &["--allow-path", &dir]);
-        assert!(run.output("e").contains(SECRET), "{way:?}: {}", run.get("e"));
+        assert!(
+            run.output("e").contains(SECRET),
+            "{way:?}: {}",
+            run.get("e")
+        );
         assert_eq!(fs::read_dir(host.path()).unwrap().count(), 1, "{way:?}");
-        assert_eq!(fs::read_to_string(host.path().join("secret")).unwrap(), SECRET, "{way:?}");
+        assert_eq!(
+            fs::read_to_string(host.path().join("secret")).unwrap(),
+            SECRET,
+            "{way:?}"
+        );
     }
 }
 
@@ -62,7 +78,11 @@ fn a_writable_grant_is_written_through_to_the_host() {
         let episode = with(shell("e", &command), json!({"fs_writable": [dir]}));
         let run = run_all(way, &[episode], &["--allow-path", &dir]);
         assert_eq!(run.status("e"), "ok", "{way:?}: {}", run.get("e"));
-        assert_eq!(fs::read_to_string(host.path().join("new")).unwrap(), "from-inside\n", "{way:?}");
+        assert_eq!(
+            fs::read_to_string(host.path().join("new")).unwrap(),
+            "from-inside\n",
+            "{way:?}"
+        );
     }
 }
 
@@ -72,10 +92,21 @@ fn a_grant_of_one_episode_is_not_there_for_the_next() {
         let host = host_directory();
         let dir = host.path().display().to_string();
         let read = format!("cat {dir}/secret; true");
-        let episodes = [with(shell("a", &read), json!({"fs_readable": [dir]})), shell("b", &read)];
-        let run = run_all(way, &episodes, &["--allow-path", &dir, "--concurrency", "1", "--ordered"]);
+        let episodes = [
+            with(shell("a", &read), json!({"fs_readable": [dir]})),
+            shell("b", &read),
+        ];
+        let run = run_all(
+            way,
+            &episodes,
+            &["--allow-path", &dir, "--concurrency", "1", "--ordered"],
+        );
         assert!(run.output("a").contains(SECRET), "{way:?}");
-        assert!(!run.output("b").contains(SECRET), "{way:?}: {}", run.output("b"));
+        assert!(
+            !run.output("b").contains(SECRET),
+            "{way:?}: {}",
+            run.output("b")
+        );
     }
 }
 
@@ -87,13 +118,25 @@ fn a_path_outside_what_the_run_allows_is_an_invalid_episode() {
         for field in ["fs_readable", "fs_writable"] {
             let run = run_all(way, &[with(shell("e", "true"), json!({field: [dir]}))], &[]);
             assert_eq!(run.status("e"), "invalid", "{way:?} {field}");
-            assert!(run.error("e").contains("--allow-path"), "{way:?}: {}", run.error("e"));
+            assert!(
+                run.error("e").contains("--allow-path"),
+                "{way:?}: {}",
+                run.error("e")
+            );
         }
         let files = json!({"files": {"x": {"host_path": format!("{dir}/secret")}}});
         let run = run_all(way, &[with(shell("e", "cat x"), files.clone())], &[]);
         assert_eq!(run.status("e"), "invalid", "{way:?}");
-        let run = run_all(way, &[with(shell("e", "cat x"), files)], &["--allow-path", &dir]);
-        assert!(run.output("e").contains(SECRET), "{way:?}: {}", run.get("e"));
+        let run = run_all(
+            way,
+            &[with(shell("e", "cat x"), files)],
+            &["--allow-path", &dir],
+        );
+        assert!(
+            run.output("e").contains(SECRET),
+            "{way:?}: {}",
+            run.get("e")
+        );
     }
 }
 
@@ -103,7 +146,10 @@ fn the_password_hashes_of_the_host_are_unreadable() {
         let inside = output_of(way, &shell("e", "cat /etc/shadow; ls /root/; true"));
         assert!(!inside.contains("root:"), "{way:?}: {inside}");
         if nix::unistd::geteuid().is_root() {
-            assert!(outside(0, &["cat", "/etc/shadow"]).contains("root:"), "the control reads it");
+            assert!(
+                outside(0, &["cat", "/etc/shadow"]).contains("root:"),
+                "the control reads it"
+            );
         }
     }
 }
@@ -124,11 +170,21 @@ fn mode_and_owner_of_host_files_do_not_change() {
         let secret = host.path().join("secret");
         let before = fs::metadata(&secret).unwrap();
         let path = secret.display();
-        let command = format!("chmod 000 {path}; chown $(id -u) {path}; touch -d 2001-01-01 {path}; chmod 777 /usr/bin/env /dev/null /etc/hosts; true");
+        let command = format!(
+            "chmod 000 {path}; chown $(id -u) {path}; touch -d 2001-01-01 {path}; chmod 777 /usr/bin/env /dev/null /etc/hosts; true"
+        );
         output_of(way, &shell("e", &command));
         let after = fs::metadata(&secret).unwrap();
-        assert_eq!((before.mode(), before.uid(), before.mtime()), (after.mode(), after.uid(), after.mtime()), "{way:?}");
-        assert_eq!(fs::metadata("/dev/null").unwrap().mode() & 0o777, 0o666, "{way:?}");
+        assert_eq!(
+            (before.mode(), before.uid(), before.mtime()),
+            (after.mode(), after.uid(), after.mtime()),
+            "{way:?}"
+        );
+        assert_eq!(
+            fs::metadata("/dev/null").unwrap().mode() & 0o777,
+            0o666,
+            "{way:?}"
+        );
     }
 }
 
@@ -141,17 +197,31 @@ fn mode_of_host_files_of_the_same_user_does_not_change() {
         if nix::unistd::geteuid().is_root() {
             chown(&secret, Some(NOBODY), Some(NOBODY)).unwrap();
         }
-        let command = format!("chmod 000 {0}; touch -d 2001-01-01 {0}; true", secret.display());
+        let command = format!(
+            "chmod 000 {0}; touch -d 2001-01-01 {0}; true",
+            secret.display()
+        );
         output_of(way, &shell("e", &command));
-        assert_eq!(fs::metadata(&secret).unwrap().mode() & 0o777, 0o666, "{way:?}");
+        assert_eq!(
+            fs::metadata(&secret).unwrap().mode() & 0o777,
+            0o666,
+            "{way:?}"
+        );
         outside(NOBODY, &["bash", "-c", &command]);
-        assert_eq!(fs::metadata(&secret).unwrap().mode() & 0o777, 0, "the control changes it");
+        assert_eq!(
+            fs::metadata(&secret).unwrap().mode() & 0o777,
+            0,
+            "the control changes it"
+        );
     }
 }
 
 /// Under /var/tmp, which the landlock tier does not rename.
 fn outside_tmp() -> tempfile::TempDir {
-    let host = tempfile::Builder::new().prefix("runner-test-").tempdir_in("/var/tmp").expect("a directory");
+    let host = tempfile::Builder::new()
+        .prefix("runner-test-")
+        .tempdir_in("/var/tmp")
+        .expect("a directory");
     fs::set_permissions(host.path(), Permissions::from_mode(0o755)).expect("chmod");
     put_secret(host.path());
     host
@@ -161,8 +231,19 @@ fn outside_tmp() -> tempfile::TempDir {
 fn collect_returns_nothing_of_the_host() {
     for way in Way::all() {
         let host = outside_tmp();
-        let patterns = [format!("{}/*", host.path().display()), "/etc/*".into(), "own".into()];
-        let run = run_all(way, &[with(shell("e", "echo mine > own"), json!({"collect": patterns}))], &[]);
+        let patterns = [
+            format!("{}/*", host.path().display()),
+            "/etc/*".into(),
+            "own".into(),
+        ];
+        let run = run_all(
+            way,
+            &[with(
+                shell("e", "echo mine > own"),
+                json!({"collect": patterns}),
+            )],
+            &[],
+        );
         if run.status("e") == "invalid" {
             continue;
         }
@@ -176,13 +257,25 @@ fn collect_returns_nothing_of_the_host() {
 fn collect_does_not_follow_a_working_directory_that_became_a_link() {
     for way in Way::all() {
         let host = outside_tmp();
-        let command = format!("touch kept; cd ..; mv sub old; ln -s {} sub", host.path().display());
-        let episode = with(shell("e", &command), json!({"workdir": "/workspace/sub", "collect": ["*"]}));
+        let command = format!(
+            "touch kept; cd ..; mv sub old; ln -s {} sub",
+            host.path().display()
+        );
+        let episode = with(
+            shell("e", &command),
+            json!({"workdir": "/workspace/sub", "collect": ["*"]}),
+        );
         let run = run_all(way, &[episode], &[]);
         let result = run.get("e").to_string();
         assert!(!result.contains(SECRET), "{way:?}: {result}");
-        let control = with(shell("e", "touch kept"), json!({"workdir": "/workspace/sub", "collect": ["*"]}));
-        assert!(run_all(way, &[control], &[]).get("e")["files"]["kept"].is_string(), "{way:?}");
+        let control = with(
+            shell("e", "touch kept"),
+            json!({"workdir": "/workspace/sub", "collect": ["*"]}),
+        );
+        assert!(
+            run_all(way, &[control], &[]).get("e")["files"]["kept"].is_string(),
+            "{way:?}"
+        );
     }
 }
 
@@ -190,8 +283,15 @@ fn collect_does_not_follow_a_working_directory_that_became_a_link() {
 fn files_of_a_later_step_do_not_leave_the_sandbox_through_links() {
     for way in Way::all() {
         let host = host_directory();
-        for target in [host.path().display().to_string(), "/proc/self/root".into(), "/proc/1/cwd".into()] {
-            let link = format!("ln -s {target} link; ln -s {}/secret file", host.path().display());
+        for target in [
+            host.path().display().to_string(),
+            "/proc/self/root".into(),
+            "/proc/1/cwd".into(),
+        ] {
+            let link = format!(
+                "ln -s {target} link; ln -s {}/secret file",
+                host.path().display()
+            );
             let steps = json!([
                 {"command": link, "on_failure": "continue"},
                 {"command": "true", "files": {"link/planted": "x"}, "on_failure": "continue"},
@@ -200,7 +300,11 @@ fn files_of_a_later_step_do_not_leave_the_sandbox_through_links() {
             let run = run_all(way, &[json!({"id": "e", "steps": steps})], &[]);
             assert_ne!(run.status("e"), "infra_error", "{way:?}: {}", run.get("e"));
             assert!(!host.path().join("planted").exists(), "{way:?}");
-            assert_eq!(fs::read_to_string(host.path().join("secret")).unwrap(), SECRET, "{way:?}");
+            assert_eq!(
+                fs::read_to_string(host.path().join("secret")).unwrap(),
+                SECRET,
+                "{way:?}"
+            );
         }
     }
 }

@@ -29,13 +29,19 @@ fn assert_only_outside(code: &str) {
 fn a_tcp_server_on_the_hosts_loopback_is_out_of_reach() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = server.local_addr().unwrap().port();
-    assert_only_outside(&connect("AF_INET", "SOCK_STREAM", &format!("('127.0.0.1',{port})")));
+    assert_only_outside(&connect(
+        "AF_INET",
+        "SOCK_STREAM",
+        &format!("('127.0.0.1',{port})"),
+    ));
 }
 
 #[test]
 fn a_udp_server_on_the_hosts_loopback_is_out_of_reach() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-    server.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    server
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
     let port = server.local_addr().unwrap().port();
     let code = connect("AF_INET", "SOCK_DGRAM", &format!("('127.0.0.1',{port})"));
     assert_only_outside(&code);
@@ -50,7 +56,11 @@ fn a_unix_socket_of_the_host_is_out_of_reach() {
     let path = directory.path().join("socket");
     let _server = UnixListener::bind(&path).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
-    assert_only_outside(&connect("AF_UNIX", "SOCK_STREAM", &format!("'{}'", path.display())));
+    assert_only_outside(&connect(
+        "AF_UNIX",
+        "SOCK_STREAM",
+        &format!("'{}'", path.display()),
+    ));
 }
 
 #[test]

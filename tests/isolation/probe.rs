@@ -45,7 +45,9 @@ pub fn outside(uid: u32, argv: &[&str]) -> String {
     let mut command = if uid != 0 && nix::unistd::geteuid().is_root() {
         let mut command = Command::new("setpriv");
         let id = NOBODY.to_string();
-        command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"]).args(argv);
+        command
+            .args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"])
+            .args(argv);
         command
     } else {
         let mut command = Command::new(argv[0]);
