@@ -176,3 +176,33 @@ fn limits_can_not_be_raised_from_inside() {
         assert_eq!(result["output"], "", "{way:?}: {result}");
     }
 }
+
+/// Without a uid of its own per slot nothing but the secrecy of its directory's name keeps another slot's files
+/// from chmod(2), which Landlock does not cover; inotify(7), which it does not cover either, tells the name.
+#[test]
+fn an_episode_can_not_spoil_another_one_that_runs_beside_it() {
+    let spy = r"
+import ctypes, os, select, struct, time
+libc = ctypes.CDLL(None)
+fd = libc.inotify_init1(0)
+watch = libc.inotify_add_watch(fd, b'/tmp', 0xfff)
+seen, end = set(), time.time() + 1.5
+while watch > 0 and time.time() < end:
+    if not select.select([fd], [], [], 0.1)[0]: continue
+    data, at = os.read(fd, 65536), 0
+    while at < len(data):
+        _, _, _, length = struct.unpack_from('iIII', data, at)
+        seen.add(data[at + 16:at + 16 + length].rstrip(b'\0').decode()); at += 16 + length
+for name in seen:
+    if name.startswith('runner-') and name not in os.getcwd():
+        try: os.chmod(f'/tmp/{name}/workspace', 0); print('spoiled', name)
+        except OSError: pass
+";
+    for way in Way::all() {
+        let victim = "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.25; echo x > file || exit 1; done";
+        let episodes = [python("spy", spy), shell("victim", victim)];
+        let run = crate::probe::run_all(way, &episodes, &["--concurrency", "2"]);
+        assert!(!run.output("spy").contains("spoiled"), "{way:?}: {}", run.output("spy"));
+        assert_eq!(run.status("victim"), "ok", "{way:?}: {}", run.get("victim"));
+    }
+}
