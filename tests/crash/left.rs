@@ -161,15 +161,6 @@ impl Sweep {
                 return;
             }
             if Instant::now() > patience {
-                for pid in marked(&self.mark) {
-                    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-                }
-                for name in names("/tmp")
-                    .into_iter()
-                    .filter(|name| name.starts_with(&prefix))
-                {
-                    let _ = fs::remove_dir_all(PathBuf::from("/tmp").join(name));
-                }
                 panic!("{:?} left behind: {left:?}", self.way);
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -186,6 +177,24 @@ impl Sweep {
             self.way
         );
         whole_lines(&text)
+    }
+}
+
+/// A test that fails must not itself leave behind what it complains about.
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for pid in marked(&self.mark) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        let prefix = format!("runner-{}-", self.child.id());
+        for name in names("/tmp")
+            .into_iter()
+            .filter(|name| name.starts_with(&prefix))
+        {
+            let _ = fs::remove_dir_all(PathBuf::from("/tmp").join(name));
+        }
     }
 }
 

@@ -202,7 +202,11 @@ for name in seen:
         let victim = "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.25; echo x > file || exit 1; done";
         let episodes = [python("spy", spy), shell("victim", victim)];
         let run = crate::probe::run_all(way, &episodes, &["--concurrency", "2"]);
-        assert!(!run.output("spy").contains("spoiled"), "{way:?}: {}", run.output("spy"));
+        assert!(
+            !run.output("spy").contains("spoiled"),
+            "{way:?}: {}",
+            run.output("spy")
+        );
         assert_eq!(run.status("victim"), "ok", "{way:?}: {}", run.get("victim"));
     }
 }
