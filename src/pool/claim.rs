@@ -119,8 +119,10 @@ impl Pool {
 
     async fn build(&self, grants: Arc<Grants>) -> Result<Slot, BuildError> {
         let shared = &self.shared;
-        let number = shared.next.get();
-        shared.next.set(number.wrapping_add(1));
+        let number = shared
+            .processes
+            .free_number(shared.next.get(), ids::NUMBERS);
+        shared.next.set(number + 1);
         // Counted from now on, and not any more if this future is dropped or fails.
         let place = Place::take(self.clone());
         let ids = ids::of_slot(number)?;

@@ -9,9 +9,10 @@ use std::fs;
 
 /// Above systemd's container range (524,288–1,879,048,191) and below the sign bit.
 const FIRST_UID: u64 = 1_900_000_000;
-/// Runners whose process ids differ get ranges that differ, for all ids up to 131,071.
-const SLOTS_PER_RUNNER: u64 = 1024;
-const RUNNERS: u64 = 1 << 17;
+/// Slot numbers are below this: more than there can be slots, dying ones included.
+pub const NUMBERS: u32 = 8192;
+/// Runners whose process ids differ modulo this get ranges that differ.
+const RUNNERS: u64 = 1 << 14;
 
 pub fn caller_is_root() -> bool {
     geteuid().is_root()
@@ -36,12 +37,14 @@ pub fn of_slot(slot: u32) -> Result<Ids, NoUid> {
         return Ok(own);
     }
     let runner = u64::from(std::process::id()) % RUNNERS;
-    let wanted = FIRST_UID + runner * SLOTS_PER_RUNNER + u64::from(slot) % SLOTS_PER_RUNNER;
-    let ranges = parse(&fs::read_to_string("/proc/self/uid_map").unwrap_or_default());
-    match usable(&ranges, wanted, slot) {
-        Some(uid) => Ok(Ids {
+    let wanted = FIRST_UID + runner * u64::from(NUMBERS) + u64::from(slot);
+    let read = |map: &str| parse(&fs::read_to_string(map).unwrap_or_default());
+    let ranges = read("/proc/self/uid_map");
+    let gid = usable(&read("/proc/self/gid_map"), wanted, slot);
+    match usable(&ranges, wanted, slot).zip(gid) {
+        Some((uid, gid)) => Ok(Ids {
             uid,
-            gid: uid,
+            gid,
             change: true,
         }),
         None if is_root_by_name_only(&ranges) => Ok(own),

@@ -1,12 +1,13 @@
 //! The slot as a process of ours: starting it, ending it, reaping it.
 
+use crate::sys::remove::remove;
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirEntry;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -42,77 +43,81 @@ pub fn adopt_orphans() -> Result<(), Errno> {
 /// How long a slot whose socket is closed may take to clean up after itself before it is killed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// A slot process that is on its way out.
-struct Departing {
-    process: Pid,
-    since: Instant,
+/// A slot process of ours.
+struct Record {
+    /// The slot's number, which decides its uid.
+    number: u32,
+    /// What the slot removes before it ends, unless it dies first.
     scratch: Option<PathBuf>,
+    /// Since when its socket is closed.
+    let_go: Option<Instant>,
 }
 
 /// The slot processes of a pool, which are this process's only children. Slots that are let go end by themselves
 /// at EOF on their socket, and are seen off here.
 #[derive(Default)]
 pub struct Processes {
-    living: RefCell<BTreeSet<Pid>>,
-    departing: RefCell<Vec<Departing>>,
+    records: RefCell<BTreeMap<Pid, Record>>,
 }
 
 impl Processes {
-    /// A slot process was started.
-    pub fn started(&self, process: Pid) {
-        self.living.borrow_mut().insert(process);
+    /// The first number from `from` on, counted round in `numbers`, that no slot process has, dying ones
+    /// included: two slots never share a uid.
+    pub fn free_number(&self, from: u32, numbers: u32) -> u32 {
+        let records = self.records.borrow();
+        let taken: BTreeSet<u32> = records.values().map(|record| record.number).collect();
+        let mut round = (0..numbers).map(|i| from.wrapping_add(i) % numbers);
+        round.find(|n| !taken.contains(n)).unwrap_or(from % numbers)
     }
 
-    /// A slot was let go. `scratch` is the directory that it removes before it ends.
-    pub fn let_go(&self, process: Pid, scratch: Option<PathBuf>) {
-        self.living.borrow_mut().remove(&process);
-        self.departing.borrow_mut().push(Departing {
-            process,
-            since: Instant::now(),
+    /// A slot process was started.
+    pub fn started(&self, process: Pid, number: u32, scratch: Option<PathBuf>) {
+        let record = Record {
+            number,
             scratch,
-        });
+            let_go: None,
+        };
+        self.records.borrow_mut().insert(process, record);
+    }
+
+    /// A slot was let go. It may have died and been reaped before.
+    pub fn let_go(&self, process: Pid) {
+        if let Some(record) = self.records.borrow_mut().get_mut(&process) {
+            record.let_go = Some(Instant::now());
+        }
     }
 
     /// Reaps what has ended, kills what takes too long, and kills what outlived a slot that died badly. Returns
     /// whether this process has children left.
     pub fn see_off(&self) -> bool {
-        let mut departing = self.departing.borrow_mut();
+        let mut records = self.records.borrow_mut();
         let left = loop {
             match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::StillAlive) => break true,
-                Ok(status) => departing.retain(|slot| {
-                    let gone = Some(slot.process) == status.pid();
-                    if gone {
-                        slot.remove_scratch();
+                Ok(status) => {
+                    let record = status.pid().and_then(|pid| records.remove(&pid));
+                    if let Some(scratch) = record.and_then(|record| record.scratch) {
+                        // Gone already, unless the slot died before it could.
+                        let _ = remove(&scratch);
                     }
-                    !gone
-                }),
+                }
                 Err(Errno::EINTR) => {}
                 Err(_) => break false,
             }
         };
-        let overdue = |slot: &&Departing| slot.since.elapsed() > FAREWELL;
-        for slot in departing.iter().filter(overdue) {
+        let overdue = |record: &Record| record.let_go.is_some_and(|at| at.elapsed() > FAREWELL);
+        for (process, _) in records.iter().filter(|(_, record)| overdue(record)) {
             // The slot's own processes are its process group; those of an episode go with init.
-            let _ = killpg(slot.process, Signal::SIGKILL);
+            let _ = killpg(*process, Signal::SIGKILL);
         }
-        let living = self.living.borrow();
-        let is_slot =
-            |pid: &Pid| living.contains(pid) || departing.iter().any(|slot| slot.process == *pid);
-        for orphan in children().into_iter().filter(|pid| !is_slot(pid)) {
+        for orphan in children()
+            .into_iter()
+            .filter(|pid| !records.contains_key(pid))
+        {
             // Whatever it has started becomes our child in turn, and is met at the next call.
             let _ = kill(orphan, Signal::SIGKILL);
         }
         left
-    }
-}
-
-impl Departing {
-    /// A slot does this itself unless it died before it could.
-    fn remove_scratch(&self) {
-        if let Some(scratch) = &self.scratch {
-            let _ = std::fs::remove_dir_all(scratch);
-        }
     }
 }
 

@@ -2,8 +2,11 @@
 
 use crate::spec::episode::{Content, Episode, InputFile, Program, Step};
 use crate::spec::limits::MB;
-use crate::sys::clock::monotonic_ns;
+use crate::sys::{clock::monotonic_ns, plain::open_plain};
 use crate::wire::message::{EpisodeRequest, FileRequest, StepRequest};
+use nix::dir::{Dir, Type};
+use nix::fcntl::OFlag;
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -97,39 +100,42 @@ fn copy(
     budget: &mut Budget,
     files: &mut Vec<FileRequest>,
 ) -> Result<(), HostFileError> {
-    let failed = |error| HostFileError::Read {
+    let failed = |error: io::Error| HostFileError::Read {
         path: host.to_owned(),
         error,
     };
-    let meta = std::fs::symlink_metadata(host).map_err(failed)?;
-    let kind = meta.file_type();
+    // Not blocking: a pipe has no end to wait for. What is not a file or directory is left out below.
+    let opened = open_plain(host, OFlag::O_RDONLY | OFlag::O_NONBLOCK);
+    let file = File::from(opened.map_err(|e| failed(e.into()))?);
+    let meta = file.metadata().map_err(failed)?;
     let own_mode = meta.permissions().mode() & 0o777;
-    if kind.is_dir() {
+    if meta.is_dir() {
         files.push(FileRequest {
             path: inside.into(),
             mode: own_mode | 0o700,
             content: None,
         });
-        for entry in std::fs::read_dir(host).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
-                continue;
-            };
-            copy(
-                &entry.path(),
-                &format!("{inside}/{name}"),
-                None,
-                budget,
-                files,
-            )?;
+        let entries = Dir::from_fd(file.into()).map_err(|e| failed(e.into()))?;
+        for entry in entries {
+            let entry = entry.map_err(|e| failed(e.into()))?;
+            let known = matches!(entry.file_type(), Some(Type::File | Type::Directory) | None);
+            match entry.file_name().to_str() {
+                Ok(name) if known && name != "." && name != ".." => {
+                    copy(
+                        &host.join(name),
+                        &format!("{inside}/{name}"),
+                        None,
+                        budget,
+                        files,
+                    )?;
+                }
+                _ => {}
+            }
         }
-    } else if kind.is_file() {
+    } else if meta.is_file() {
         let mut content = Vec::new();
-        let file = std::fs::File::open(host).map_err(failed)?;
-        let length = file
-            .take(budget.left + 1)
-            .read_to_end(&mut content)
-            .map_err(failed)? as u64;
+        let mut limited = file.take(budget.left + 1);
+        let length = limited.read_to_end(&mut content).map_err(failed)? as u64;
         budget.left = budget
             .left
             .checked_sub(length)

@@ -14,7 +14,6 @@ use nix::unistd::Pid;
 use serde::{Serialize, de::DeserializeOwned};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::io::unix::AsyncFd;
@@ -48,7 +47,6 @@ pub struct Slot {
     process: Pid,
     assembler: Assembler,
     processes: Rc<Processes>,
-    scratch: Option<PathBuf>,
     pub grants: Arc<Grants>,
     pub enforced: Enforced,
 }
@@ -63,7 +61,7 @@ impl Slot {
         let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
         let process = process::start(setup.slot, theirs)?;
-        processes.started(process);
+        processes.started(process, setup.slot, setup.scratch.clone());
         let enforced = Enforced {
             tier: setup.tier,
             landlock_abi: 0,
@@ -74,7 +72,6 @@ impl Slot {
             process,
             assembler: Assembler::default(),
             processes,
-            scratch: setup.scratch.clone(),
             grants,
             enforced,
         };
@@ -158,6 +155,6 @@ fn receive_packet<T: DeserializeOwned>(
 impl Drop for Slot {
     /// The socket closes with us, which is what ends the slot.
     fn drop(&mut self) {
-        self.processes.let_go(self.process, self.scratch.take());
+        self.processes.let_go(self.process);
     }
 }

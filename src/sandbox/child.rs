@@ -52,7 +52,9 @@ fn set_rlimit(limit: &Rlimit) -> Result<(), Errno> {
         libc::RLIMIT_NPROC => Resource::RLIMIT_NPROC,
         _ => return Err(Errno::EINVAL),
     };
-    match setrlimit(resource, limit.value, limit.value) {
+    // SIGXCPU comes at the soft limit and tells what happened; at the hard one it would be SIGKILL.
+    let room = u64::from(resource == Resource::RLIMIT_CPU);
+    match setrlimit(resource, limit.value, limit.value + room) {
         // More than this machine lets its users have: they get what there is.
         Err(Errno::EPERM) => {
             let (_, most) = getrlimit(resource)?;

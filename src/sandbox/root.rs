@@ -5,11 +5,11 @@ use super::layout;
 use crate::spec::limits::Limits;
 use crate::spec::policy::Grants;
 use crate::sys::mount::{MountAttributes, restrict};
+use crate::sys::plain::open_plain;
 use crate::wire::failure::{Failure, Stage};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sys::stat::Mode;
 use nix::unistd::{chdir, pivot_root, sethostname};
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -41,12 +41,10 @@ impl OpenGrants {
             .chain(grants.writable.iter().map(|p| (p, true)));
         let mut paths = Vec::new();
         for (i, (path, writable)) in all.enumerate() {
-            let fd = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(|e| {
-                Failure {
-                    stage: Stage::GrantedPath,
-                    errno: e as i32,
-                    index: i as u16 + 1,
-                }
+            let fd = open_plain(path, OFlag::O_PATH).map_err(|e| Failure {
+                stage: Stage::GrantedPath,
+                errno: e as i32,
+                index: i as u16 + 1,
             })?;
             paths.push((path.clone(), fd, writable));
         }

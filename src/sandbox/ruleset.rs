@@ -7,12 +7,17 @@
 
 use super::layout;
 use crate::spec::policy::{Grants, Tier};
+use crate::sys::plain::open_plain;
 use crate::wire::failure::{Failure, Stage};
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope, path_beneath_rules,
+    PathBeneath, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
+    path_beneath_rules,
 };
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{SFlag, fstat};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// The newest rights this program names; older kernels enforce those they know.
@@ -65,6 +70,19 @@ impl Ruleset {
                 .add_rules(path_beneath_rules(paths, access))
                 .map_err(failed)?;
         }
+        for (paths, access) in [
+            (&scene.grants.readable, run),
+            (&scene.grants.writable, everything),
+        ] {
+            for (i, path) in paths.iter().enumerate() {
+                let rule = granted(path, access).map_err(|errno| Failure {
+                    stage: Stage::GrantedPath,
+                    errno: errno as i32,
+                    index: i as u16 + 1,
+                })?;
+                created = created.add_rule(rule).map_err(failed)?;
+            }
+        }
         Ok(Ruleset { created })
     }
 
@@ -84,6 +102,17 @@ impl Ruleset {
             _ => Err(Failure::new(Stage::Landlock, Errno::ENOSYS as i32)),
         }
     }
+}
+
+/// A rule for a path that was checked when the episode was read.
+fn granted(path: &Path, access: Rights) -> Result<PathBeneath<OwnedFd>, Errno> {
+    let fd = open_plain(path, OFlag::O_PATH)?;
+    let kind = SFlag::from_bits_truncate(fstat(&fd)?.st_mode) & SFlag::S_IFMT;
+    let access = match kind {
+        SFlag::S_IFDIR => access,
+        _ => access & AccessFs::from_file(NEWEST),
+    };
+    Ok(PathBeneath::new(fd, access))
 }
 
 type Rights = BitFlags<AccessFs>;
@@ -107,8 +136,6 @@ fn rules(
     let mut rules = vec![
         (system, run),
         (etc, read),
-        (scene.grants.readable.clone(), run),
-        (scene.grants.writable.clone(), everything),
         (scene.extra.iter().map(PathBuf::from).collect(), everything),
     ];
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;

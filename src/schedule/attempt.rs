@@ -4,6 +4,10 @@ use super::executor::{Executor, NotRun};
 use crate::spec::episode::Episode;
 use crate::spec::outcome::Outcome;
 use crate::sys::clock::monotonic_ns;
+use std::time::Duration;
+
+/// How long to wait after the first failure of our side; longer after each further one.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Runs an episode, at most `retries` times more after failures of our side.
 pub async fn until_verdict(executor: &impl Executor, episode: &Episode, retries: u32) -> Outcome {
@@ -20,7 +24,8 @@ pub async fn until_verdict(executor: &impl Executor, episode: &Episode, retries:
             Err(NotRun::Infra(error)) if attempts > retries => {
                 return Outcome::infra(episode, error, attempts);
             }
-            Err(NotRun::Infra(_)) => {}
+            // What the host is short of now it may have again in a moment.
+            Err(NotRun::Infra(_)) => tokio::time::sleep(PAUSE * attempts).await,
         }
     }
 }

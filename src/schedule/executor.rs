@@ -1,8 +1,9 @@
 //! What the scheduler needs of the world: somebody who runs an episode. The pool is one; tests have another.
 
-use crate::pool::{HostFileError, Pool, RunError};
+use crate::pool::{BuildError, HostFileError, Pool, RunError, SlotLost};
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
+use crate::wire::failure::Stage;
 
 /// Why an episode was not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,11 @@ impl Executor for Pool {
         self.run(episode).await.map_err(|error| match error {
             RunError::HostFile(HostFileError::TooLarge { .. }) => {
                 NotRun::Spec(format!("{}: `files`: {error}", episode.origin))
+            }
+            RunError::Build(BuildError::Lost(SlotLost::Refused(failure)))
+                if failure.stage == Stage::GrantedPath =>
+            {
+                NotRun::Spec(format!("{}: {failure}", episode.origin))
             }
             other => NotRun::Infra(other.to_string()),
         })

@@ -1,12 +1,12 @@
 //! Entry point of the slot side: from a fresh re-exec to init and zygote.
 
 use super::link::Link;
-use super::remove::remove;
 use super::space::Space;
 use super::{init, signals, zygote};
 use crate::sandbox::root::OpenGrants;
 use crate::sandbox::{layout, namespaces};
 use crate::spec::policy::Tier;
+use crate::sys::remove::remove;
 use crate::sys::sched::{self, Slice};
 use crate::sys::{fork, socket, terminal};
 use crate::wire::failure::{Failure, Stage};

@@ -4,8 +4,9 @@ use crate::spec::policy::Tier;
 use crate::sys::sysv;
 use nix::sys::statfs::statfs;
 use nix::unistd::{Pid, SysconfVar, getpid, sysconf};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 /// Finds the processes of the episode.
 pub struct Census {
@@ -102,6 +103,27 @@ impl Census {
             reading.memory_bytes = exact(&processes, files);
         }
         reading
+    }
+
+    /// Bytes on disk of files that are open but no longer have a name, on the device of `root`.
+    pub fn unlinked_bytes(&self, root: &Path) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        let Ok(device) = fs::metadata(root).map(|meta| meta.dev()) else {
+            return 0;
+        };
+        let mut files = BTreeMap::new();
+        for pid in self.processes() {
+            let descriptors = fs::read_dir(format!("/proc/{pid}/fd"))
+                .into_iter()
+                .flatten();
+            // Follows the link to the open file itself.
+            let opened = descriptors
+                .flatten()
+                .filter_map(|fd| fs::metadata(fd.path()).ok());
+            let unlinked = opened.filter(|meta| meta.nlink() == 0 && meta.dev() == device);
+            files.extend(unlinked.map(|meta| (meta.ino(), meta.blocks() * 512)));
+        }
+        files.values().sum()
     }
 
     /// Bytes held by files of the private root and System V segments; on the landlock tier files are on disk.

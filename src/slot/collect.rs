@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 
 /// All collected content together. A file that does not fit is named without its content.
 pub const CAP_BYTES: u64 = 16 << 20;
+/// Files returned at most; the others are counted.
+const MOST_FILES: usize = 10_000;
+/// What a returned file takes of the cap besides its content: its name, and the JSON around it.
+const OVERHEAD_BYTES: u64 = 64;
 /// Directory entries looked at per pattern root, so that a tree of a million files can't hold up the slot.
 const MAX_ENTRIES: usize = 200_000;
 
@@ -40,11 +44,21 @@ pub fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Vec<Collect
     }
     found.sort();
     found.dedup();
+    let beyond = found.len().saturating_sub(MOST_FILES);
+    found.truncate(MOST_FILES);
     let mut left = CAP_BYTES;
-    let returned = found
-        .into_iter()
-        .filter_map(|(name, path)| read(space, name, &path, &mut left));
-    returned.collect()
+    let files = found.into_iter();
+    let mut returned: Vec<Collected> = files
+        .filter_map(|(name, path)| read(space, name, &path, &mut left))
+        .collect();
+    if beyond > 0 {
+        returned.push(Collected {
+            path: format!("… and {beyond} more files"),
+            content: None,
+            bytes: 0,
+        });
+    }
+    returned
 }
 
 /// Adds the files below a directory of the contract whose name, as `named` gives it, is in the set.
@@ -121,6 +135,7 @@ fn read(space: &Space, name: String, path: &Path, left: &mut u64) -> Option<Coll
     let file = File::from(open_inside(space, path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok()?);
     let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let bytes = meta.len();
+    *left = left.saturating_sub(name.len() as u64 + OVERHEAD_BYTES);
     if bytes > *left {
         return Some(Collected {
             path: name,

@@ -7,7 +7,7 @@ use super::collect::collect;
 use super::link::Link;
 use super::space::Space;
 use super::stage::{NotPlaced, Stage as Placing};
-use super::step::{self, Order, Surroundings};
+use super::step::{self, Carried, Order, Surroundings};
 use crate::sandbox::{layout, root};
 use crate::spec::episode::{Capture as Mode, OnFailure};
 use crate::spec::execution::{End, Execution, Start, StepExecution};
@@ -48,19 +48,11 @@ impl Slot {
             self.disk_bytes = request.limits.disk_bytes;
         }
         let mut steps = Vec::with_capacity(request.steps.len());
-        let mut background = Vec::new();
-        let mut orphans_cpu_us = 0;
-        let mut extra = Vec::new();
+        let mut carried = Carried::default();
         for (i, step) in request.steps.iter().enumerate() {
             let more = i + 1 < request.steps.len() && step.on_failure == OnFailure::Continue;
-            let done = self.step(
-                request,
-                step,
-                more,
-                &mut extra,
-                &mut background,
-                &mut orphans_cpu_us,
-            )?;
+            let done = self.step(request, step, more, &mut carried)?;
+            carried.spent_cpu_us += done.cpu_us;
             let stop = done.end != End::Exited(0) && step.on_failure == OnFailure::Stop;
             steps.push(done);
             if stop {
@@ -70,14 +62,14 @@ impl Slot {
         // What has run has its verdict, whatever becomes of the slot.
         let killed = self.cleaner.kill_all(&self.census);
         if let Some(last) = steps.last_mut() {
-            last.cpu_us += orphans_cpu_us + killed.unwrap_or(0);
+            last.cpu_us += carried.orphans_cpu_us + killed.unwrap_or(0);
         }
-        drop(background);
+        carried.background.clear();
         let collected = match request.collect.as_slice() {
             [] => Vec::new(),
             patterns => collect(&self.space, &request.workdir, patterns),
         };
-        let clean = killed.is_ok() && self.cleaner.wipe(extra.len()).is_ok();
+        let clean = killed.is_ok() && self.cleaner.wipe(carried.extra.len()).is_ok();
         Ok(Execution {
             enforced: self.enforced,
             clean,
@@ -94,15 +86,13 @@ impl Slot {
         request: &EpisodeRequest,
         step: &StepRequest,
         alone: bool,
-        extra: &mut Vec<String>,
-        background: &mut Vec<OwnedFd>,
-        orphans_cpu_us: &mut u64,
+        carried: &mut Carried,
     ) -> Result<StepExecution, Failure> {
         let mut placing = Placing::new(&self.space);
         let placed = placing
             .workdir(&step.workdir)
             .and_then(|()| step.files.iter().try_for_each(|f| placing.file(f)));
-        extra.extend(placing.into_extra());
+        carried.extra.extend(placing.into_extra());
         if let Err(NotPlaced { path, errno }) = placed {
             return Ok(never_ran(End::NotPrepared {
                 path,
@@ -118,7 +108,7 @@ impl Slot {
                 .to_string_lossy()
                 .into_owned(),
             rlimits: self.rlimits(&request.limits),
-            writable: extra.clone(),
+            writable: carried.extra.clone(),
         };
         let order = Order {
             launch,
@@ -141,8 +131,7 @@ impl Slot {
             root: self.space.root_path(),
             cores: self.cores,
             buffer: &mut self.buffer,
-            background,
-            orphans_cpu_us,
+            carried,
         };
         let done = step::run(&mut around, order)?;
         self.check_host_memory(&done)?;

@@ -16,7 +16,6 @@ mod collect;
 mod episode;
 mod init;
 mod link;
-mod remove;
 mod signals;
 mod space;
 mod stage;

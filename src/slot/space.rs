@@ -50,7 +50,13 @@ impl Space {
             Tier::Namespaces => Some(PathBuf::from(path.trim_start_matches('/'))),
             Tier::Landlock => layout::SCRATCH.iter().find_map(|(contract, name)| {
                 let rest = Path::new(path).strip_prefix(contract).ok()?;
-                Some(Path::new(name).join(rest))
+                // Joining an empty rest would leave a slash at the end.
+                Some(
+                    Path::new(name)
+                        .components()
+                        .chain(rest.components())
+                        .collect(),
+                )
             }),
         }
     }
@@ -103,12 +109,18 @@ pub fn exhausted(tier: Tier, limit_bytes: u64, root: &Path) -> Option<DiskEviden
     (now.files_free() == 0).then_some(DiskEvidence::Inodes(now.files()))
 }
 
-/// Bytes on disk of everything below a directory, links not followed.
+/// Bytes on disk of everything below a directory, links not followed. What is too deep to be reached by a path
+/// counts as more than any limit: nothing could bound it otherwise.
 pub fn disk_usage(root: &Path) -> u64 {
     let mut open = vec![root.to_owned()];
     let mut bytes = 0;
     while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let entries = match std::fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => return u64::MAX,
+            Err(_) => continue,
+        };
+        for entry in entries.flatten() {
             let Ok(meta) = entry.metadata() else { continue };
             bytes += meta.blocks() * 512;
             if meta.is_dir() {

@@ -5,7 +5,7 @@ use super::census::Census;
 use super::clean::Cleaner;
 use super::link::Link;
 use super::watch::{Reading, Watch};
-use crate::spec::execution::{DiskEvidence, End, Start, StepExecution};
+use crate::spec::execution::{DiskEvidence, End, Finish, Start, StepExecution};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
 use crate::sys::{clock::monotonic_ns, wait};
@@ -22,6 +22,8 @@ use std::path::Path;
 use std::time::Duration;
 
 pub const READ_BYTES: usize = 64 * 1024;
+/// How soon a program that was killed is killed again if it is still there.
+const KILL_AGAIN_NS: u64 = 5_000_000;
 
 /// What a step needs of its slot.
 pub struct Surroundings<'a> {
@@ -36,10 +38,20 @@ pub struct Surroundings<'a> {
     pub cores: u64,
     /// Where output is read into; [`READ_BYTES`] long.
     pub buffer: &'a mut Vec<u8>,
+    pub carried: &'a mut Carried,
+}
+
+/// What one step of an episode leaves to the next.
+#[derive(Default)]
+pub struct Carried {
+    /// What the episode's own ruleset has to name.
+    pub extra: Vec<String>,
     /// Pipes of earlier steps whose background processes may still write to them.
-    pub background: &'a mut Vec<OwnedFd>,
+    pub background: Vec<OwnedFd>,
     /// CPU time of processes that ended without a parent to wait for them, in microseconds.
-    pub orphans_cpu_us: &'a mut u64,
+    pub orphans_cpu_us: u64,
+    /// CPU time of the programs of earlier steps, in microseconds.
+    pub spent_cpu_us: u64,
 }
 
 /// What to run.
@@ -66,6 +78,8 @@ struct Running<'a, 'b> {
     deadline_ns: u64,
     /// Why we ended it.
     cause: Option<End>,
+    /// Whether only this step's own processes are to end.
+    alone: bool,
 }
 
 /// Runs it to its end.
@@ -119,6 +133,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         stdin,
         stdin_sent: 0,
         cause: None,
+        alone: false,
     };
     let exit = running.until_exit()?;
     running.finish(exit)
@@ -146,7 +161,7 @@ impl Running<'_, '_> {
                     .recv()
                     .map_err(|_| Failure::new(Stage::Zygote, 0));
             }
-            self.enforce()?;
+            self.enforce();
         }
     }
 
@@ -161,6 +176,7 @@ impl Running<'_, '_> {
         }
         fds.extend(
             self.around
+                .carried
                 .background
                 .iter()
                 .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)),
@@ -168,10 +184,9 @@ impl Running<'_, '_> {
         if let Some(fd) = &self.stdin {
             fds.push(PollFd::new(fd.as_fd(), PollFlags::POLLOUT));
         }
-        let wake_ns = if self.cause.is_some() {
-            u64::MAX
-        } else {
-            self.deadline_ns.min(self.watch.next_ns())
+        let wake_ns = match self.cause {
+            Some(_) => monotonic_ns() + KILL_AGAIN_NS,
+            None => self.deadline_ns.min(self.watch.next_ns()),
         };
         let pause_ms = wake_ns
             .saturating_sub(monotonic_ns())
@@ -194,30 +209,33 @@ impl Running<'_, '_> {
     }
 
     /// Ends the program when a limit was crossed.
-    fn enforce(&mut self) -> Result<(), Failure> {
+    fn enforce(&mut self) {
         if self.cause.is_some() {
-            return Ok(());
+            // A limit may strike before the zygote has forked: then there was nobody to kill yet.
+            self.kill();
+            return;
         }
         let now = monotonic_ns();
         let produced = self.order.capture.produced();
         if produced > self.order.limits.output_ceiling() {
-            return self.end(
+            self.end(
                 End::OutputLimit {
                     produced_bytes: produced,
                 },
                 self.order.alone,
             );
+            return;
         }
         if now >= self.deadline_ns {
-            return self.end(End::Timeout, self.order.alone);
+            self.end(End::Timeout, self.order.alone);
+            return;
         }
         if now >= self.watch.next_ns() {
             let reading = self.read_usage();
             if let Some(end) = self.watch.take(&reading, monotonic_ns()) {
-                return self.end(end, false);
+                self.end(end, false);
             }
         }
-        Ok(())
     }
 
     fn read_usage(&self) -> Reading {
@@ -227,24 +245,32 @@ impl Running<'_, '_> {
             .read(self.order.limits.memory_bytes, self.watch.needs_cpu());
         let disk_bytes = if self.watch.needs_disk() {
             super::space::disk_usage(self.around.root)
+                .saturating_add(self.around.census.unlinked_bytes(self.around.root))
         } else {
             0
         };
         Reading {
             memory_bytes: usage.memory_bytes,
-            cpu_us: usage.cpu_us + *self.around.orphans_cpu_us,
+            cpu_us: usage.cpu_us
+                + self.around.carried.orphans_cpu_us
+                + self.around.carried.spent_cpu_us,
             disk_bytes,
         }
     }
 
-    fn end(&mut self, cause: End, alone: bool) -> Result<(), Failure> {
+    fn end(&mut self, cause: End, alone: bool) {
         self.cause = Some(cause);
-        if alone {
+        self.alone = alone;
+        self.kill();
+    }
+
+    fn kill(&mut self) {
+        if self.alone {
             self.kill_program();
         } else {
-            *self.around.orphans_cpu_us += self.around.cleaner.kill_programs(self.around.census)?;
+            self.around.carried.orphans_cpu_us +=
+                self.around.cleaner.kill_programs(self.around.census);
         }
-        Ok(())
     }
 
     /// Kills this step's program and what belongs to it until none of it is left, and lets what earlier steps
@@ -271,7 +297,7 @@ impl Running<'_, '_> {
     fn reap_orphans(&mut self) {
         while let Ok(Some(_)) = self.around.children.read_signal() {}
         while let Ok(Some(reaped)) = wait::try_wait() {
-            *self.around.orphans_cpu_us += reaped.cpu_us;
+            self.around.carried.orphans_cpu_us += reaped.cpu_us;
         }
     }
 
@@ -315,6 +341,7 @@ impl Running<'_, '_> {
         }
         let buffer = &mut *self.around.buffer;
         self.around
+            .carried
             .background
             .retain(|fd| !discard(fd.as_fd(), buffer));
     }
@@ -333,19 +360,25 @@ impl Running<'_, '_> {
             (Some(cause), _) => cause,
             (None, ExitKind::Exited(0)) => End::Exited(0),
             (None, ExitKind::NotExecutable(errno)) => End::NotExecutable { errno },
-            (None, ExitKind::Exited(code)) => self.disk_evidence().unwrap_or(End::Exited(code)),
+            (None, ExitKind::Exited(code)) => self
+                .disk_evidence(Finish::Exited(code))
+                .unwrap_or(End::Exited(code)),
             // Only this tier limits the size of a file.
             (None, ExitKind::Signaled(libc::SIGXFSZ)) if self.around.tier == Tier::Landlock => {
-                End::DiskLimit(DiskEvidence::FileSize)
+                End::DiskLimit(DiskEvidence::FileSize, Finish::Signaled(libc::SIGXFSZ))
             }
-            (None, ExitKind::Signaled(libc::SIGXCPU)) if self.watch.is_over_cpu(exit.cpu_us) => {
+            (None, ExitKind::Signaled(libc::SIGXCPU))
+                if self
+                    .watch
+                    .is_over_cpu(exit.cpu_us + self.around.carried.spent_cpu_us) =>
+            {
                 End::CpuLimit {
                     used_us: exit.cpu_us,
                 }
             }
-            (None, ExitKind::Signaled(signal)) => {
-                self.disk_evidence().unwrap_or(End::Signaled(signal))
-            }
+            (None, ExitKind::Signaled(signal)) => self
+                .disk_evidence(Finish::Signaled(signal))
+                .unwrap_or(End::Signaled(signal)),
         };
         let peak = match exit.running_ns {
             0 => 0,
@@ -354,7 +387,7 @@ impl Running<'_, '_> {
                 self.watch.peak_bytes().max(exit.max_rss_bytes + in_files)
             }
         };
-        self.around.background.extend(
+        self.around.carried.background.extend(
             [self.stdout.take(), self.stderr.take()]
                 .into_iter()
                 .flatten(),
@@ -393,13 +426,13 @@ impl Running<'_, '_> {
     }
 
     /// A failed program with no block or no inode left did not fail by itself.
-    fn disk_evidence(&self) -> Option<End> {
+    fn disk_evidence(&self, finish: Finish) -> Option<End> {
         super::space::exhausted(
             self.around.tier,
             self.order.limits.disk_bytes,
             self.around.root,
         )
-        .map(End::DiskLimit)
+        .map(|evidence| End::DiskLimit(evidence, finish))
     }
 }
 

@@ -3,7 +3,7 @@
 //! A limit can't be crossed sooner than its headroom divided by how fast a program can possibly use it up, so a
 //! small program is hardly ever looked at: with the default limits first after 50 ms.
 
-use crate::spec::execution::{DiskEvidence, End};
+use crate::spec::execution::{DiskEvidence, End, Finish};
 use crate::spec::limits::Limits;
 
 /// Faster than two cores fault in fresh pages.
@@ -85,7 +85,10 @@ impl Watch {
             });
         }
         if self.disk && reading.disk_bytes > self.limits.disk_bytes {
-            return Some(End::DiskLimit(DiskEvidence::Bytes(reading.disk_bytes)));
+            return Some(End::DiskLimit(
+                DiskEvidence::Bytes(reading.disk_bytes),
+                Finish::Signaled(libc::SIGKILL),
+            ));
         }
         None
     }
@@ -169,7 +172,10 @@ mod tests {
         };
         assert_eq!(
             watch.take(&disk, 0),
-            Some(End::DiskLimit(DiskEvidence::Bytes(257 * MB)))
+            Some(End::DiskLimit(
+                DiskEvidence::Bytes(257 * MB),
+                Finish::Signaled(libc::SIGKILL)
+            ))
         );
     }
 

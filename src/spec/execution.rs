@@ -82,7 +82,7 @@ pub enum End {
     MemoryLimit {
         used_bytes: u64,
     },
-    DiskLimit(DiskEvidence),
+    DiskLimit(DiskEvidence, Finish),
     /// Bytes the execution had printed.
     OutputLimit {
         produced_bytes: u64,
@@ -96,6 +96,13 @@ pub enum End {
         path: String,
         errno: i32,
     },
+}
+
+/// How a program ended that a limit let end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Finish {
+    Exited(i32),
+    Signaled(i32),
 }
 
 /// What showed that the disk limit ended a program.

@@ -5,7 +5,7 @@
 
 use super::bytes::Text;
 use super::episode::{Episode, Program, Step};
-use super::execution::{Collected, DiskEvidence, End, Execution, StepExecution};
+use super::execution::{Collected, DiskEvidence, End, Execution, Finish, StepExecution};
 use super::limits::{Limits, MB};
 use super::outcome::{Outcome, Phases, ReturnedFile, Status, StepOutcome, Verdict};
 use super::policy::Tier;
@@ -48,8 +48,8 @@ impl Outcome {
         }
         .expect("an execution has at least one step");
         if episode.multi_step {
-            verdict.wall_ms = steps.iter().map(|s| s.verdict.wall_ms).sum();
-            verdict.cpu_ms = steps.iter().map(|s| s.verdict.cpu_ms).sum();
+            verdict.wall_ms = round(steps.iter().map(|s| s.verdict.wall_ms).sum());
+            verdict.cpu_ms = round(steps.iter().map(|s| s.verdict.cpu_ms).sum());
             verdict.peak_memory_mb = steps
                 .iter()
                 .map(|s| s.verdict.peak_memory_mb)
@@ -213,10 +213,16 @@ impl Context<'_> {
                     limits.output_ceiling()
                 ),
             ),
-            End::DiskLimit(evidence) => Ruling {
+            End::DiskLimit(evidence, finish) => Ruling {
                 status: Status::DiskLimit,
-                exit_code: Some(1),
-                signal: None,
+                exit_code: Some(match finish {
+                    Finish::Exited(code) => *code,
+                    Finish::Signaled(signal) => 128 + signal,
+                }),
+                signal: match finish {
+                    Finish::Exited(_) => None,
+                    Finish::Signaled(signal) => Some(*signal),
+                },
                 error: Some(disk_evidence(limits, *evidence)),
             },
             End::NotExecutable { errno } => self.not_executable(*errno),
@@ -354,7 +360,17 @@ fn returned(collected: Vec<Collected>) -> BTreeMap<String, ReturnedFile> {
         };
         (file.path, returned)
     };
-    collected.into_iter().map(file).collect()
+    let mut files = BTreeMap::new();
+    for (path, returned) in collected.into_iter().map(file) {
+        // Names that are not UTF-8 may look the same.
+        let taken = |name: &String| files.contains_key(name);
+        let numbered = (2..).map(|n| format!("{path} ({n})"));
+        let name = std::iter::once(path.clone())
+            .chain(numbered)
+            .find(|name| !taken(name));
+        files.insert(name.unwrap_or(path), returned);
+    }
+    files
 }
 
 fn startup_ms(facts: &StepExecution, from_ns: u64) -> Option<f64> {

@@ -1,10 +1,12 @@
 //! The only module with `unsafe`: system calls that `nix` does not wrap, and those whose safety depends on what
-//! the process is (single-threaded, just forked). Everything it exports is safe to call within its stated rules.
+//! the process is (single-threaded, just forked); and what both sides of the wire need of the file tree. Everything it exports is safe to call within its stated rules.
 
 pub mod clock;
 pub mod exec;
 pub mod fork;
 pub mod mount;
+pub mod plain;
+pub mod remove;
 pub mod sched;
 pub mod signal;
 pub mod socket;

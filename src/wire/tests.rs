@@ -5,7 +5,7 @@ use super::message::{EpisodeRequest, FileRequest, Reply, StepRequest};
 use super::packet::{Assembler, PACKET_BYTES, WireError, encode, packets};
 use crate::spec::episode::{Capture, OnFailure};
 use crate::spec::execution::{
-    Collected, DiskEvidence, End, Execution, Start, StepExecution, Streams,
+    Collected, DiskEvidence, End, Execution, Finish, Start, StepExecution, Streams,
 };
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
@@ -111,7 +111,7 @@ fn end() -> impl Strategy<Value = End> {
         Just(End::Timeout),
         any::<u64>().prop_map(|used_us| End::CpuLimit { used_us }),
         any::<u64>().prop_map(|used_bytes| End::MemoryLimit { used_bytes }),
-        disk.prop_map(End::DiskLimit),
+        (disk, any::<i32>()).prop_map(|(disk, code)| End::DiskLimit(disk, Finish::Exited(code))),
         any::<u64>().prop_map(|produced_bytes| End::OutputLimit { produced_bytes }),
         any::<i32>().prop_map(|errno| End::NotExecutable { errno }),
         any::<(String, i32)>().prop_map(|(path, errno)| End::NotPrepared { path, errno }),
