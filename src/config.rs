@@ -28,7 +28,7 @@ pub enum ConfigError {
     },
     #[error("--warm {0:?} is not available yet; leave it out or write --warm none")]
     Warm(String),
-    #[error("{flag}: {error}")]
+    #[error("{flag} {error}")]
     Grant {
         flag: &'static str,
         error: PathNotGranted,

@@ -34,11 +34,19 @@ impl Pool {
         } else {
             request::build(episode)?
         };
-        let mut lease = self.lease(&episode.grants).await?;
         let limit = episode.steps.iter().map(|s| s.timeout).sum::<Duration>() + SLACK;
-        request.handed_ns = monotonic_ns();
-        let answer = tokio::time::timeout(limit, lease.slot().run(&request)).await;
-        let execution = answer.unwrap_or(Err(SlotLost::Silent))?;
+        let (lease, execution) = loop {
+            let mut lease = self.lease(&episode.grants).await?;
+            request.handed_ns = monotonic_ns();
+            let answer = tokio::time::timeout(limit, lease.slot().run(&request)).await;
+            match answer.unwrap_or(Err(SlotLost::Silent)) {
+                Ok(execution) => break (lease, execution),
+                // It died while it was idle: that is no attempt of this episode. Its place is free now, so this
+                // ends with a new slot at the latest.
+                Err(SlotLost::WasDead) => drop(lease),
+                Err(lost) => return Err(lost.into()),
+            }
+        };
         if execution.clean {
             lease.end();
         }

@@ -23,6 +23,9 @@ use tokio::io::unix::AsyncFd;
 pub enum SlotLost {
     #[error("the slot died")]
     Died,
+    /// Before it could take the request: nothing of the episode has run.
+    #[error("the slot was dead")]
+    WasDead,
     #[error("{0}")]
     Refused(Failure),
     #[error("the slot sent a message that can't be read")]
@@ -86,7 +89,7 @@ impl Slot {
 
     /// Runs one episode. After an error the slot must not be used again.
     pub async fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, SlotLost> {
-        self.send(request).await?;
+        self.send(request).await.map_err(|_| SlotLost::WasDead)?;
         match self.recv::<Reply>().await? {
             Reply::Ended(execution) => Ok(*execution),
             Reply::Refused(failure) => Err(SlotLost::Refused(failure)),

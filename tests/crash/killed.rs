@@ -100,3 +100,23 @@ fn an_init_that_dies_costs_a_retry_of_its_episode() {
 fn a_zygote_that_dies_costs_a_retry_of_its_episode() {
     one_dies("zygote");
 }
+
+#[test]
+fn slots_that_die_idle_are_replaced_and_leave_nothing() {
+    for way in Way::all() {
+        let jobs = [stubborn(0, 1.0)];
+        let mut sweep = start(
+            way,
+            &jobs,
+            &["--concurrency", "3", "--output", "out.jsonl"],
+            Stdio::null(),
+        );
+        sweep.wait_running(3);
+        for pid in sweep.slot_processes("init") {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
+        assert_eq!(sweep.results("out.jsonl")["e0"]["attempts"], 2, "{way:?}");
+        sweep.assert_nothing_left();
+    }
+}

@@ -308,3 +308,54 @@ fn files_of_a_later_step_do_not_leave_the_sandbox_through_links() {
         }
     }
 }
+
+/// An episode that may write to a granted directory puts a link where a later episode's path leads through.
+#[test]
+fn a_path_that_was_checked_can_not_be_led_elsewhere_by_a_link() {
+    let swap = |fields: serde_json::Value| {
+        for way in Way::all() {
+            let (host, elsewhere) = (host_directory(), host_directory());
+            let inner = host.path().join("inner");
+            fs::create_dir(&inner).expect("mkdir");
+            fs::set_permissions(&inner, Permissions::from_mode(0o777)).expect("chmod");
+            fs::write(inner.join("secret"), "harmless").expect("write");
+            let (root, link) = (host.path().display(), elsewhere.path().display());
+            let text = fields
+                .to_string()
+                .replace("{inner}", &inner.display().to_string());
+            let fields: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let read = format!(
+                "cat secret {}/secret; echo x >> {}/secret; true",
+                inner.display(),
+                inner.display()
+            );
+            let episodes = [
+                with(
+                    shell(
+                        "swaps",
+                        &format!("cd {root} && mv inner old && ln -s {link} inner"),
+                    ),
+                    json!({"fs_writable": [host.path()]}),
+                ),
+                with(shell("reads", &read), fields),
+            ];
+            let allow = host.path().display().to_string();
+            let run = run_all(
+                way,
+                &episodes,
+                &["--concurrency", "1", "--ordered", "--allow-path", &allow],
+            );
+            assert_eq!(run.status("swaps"), "ok", "{way:?}: {}", run.get("swaps"));
+            assert!(
+                !run.output("reads").contains(SECRET),
+                "{way:?}: {}",
+                run.get("reads")
+            );
+            let kept = fs::read_to_string(elsewhere.path().join("secret")).expect("read");
+            assert_eq!(kept, SECRET, "{way:?}");
+        }
+    };
+    swap(json!({"fs_writable": ["{inner}"]}));
+    swap(json!({"files": {"secret": {"host_path": "{inner}/secret"}}}));
+    swap(json!({"files": {".": {"host_path": "{inner}"}}}));
+}

@@ -75,3 +75,24 @@ fn a_program_that_fails_for_its_own_reasons_with_space_left_did_not_hit_the_disk
     });
     in_namespaces(&episodes, |way, run| assert_ok(way, run, "makes-room"));
 }
+
+#[test]
+fn without_namespaces_neither_a_removed_name_nor_a_deep_path_hides_what_is_written() {
+    let unlinked = "import os\nf = open('big', 'wb', buffering=0)\nos.unlink('big')\n\
+        for i in range(80):\n    f.write(bytes(1 << 20)); __import__('time').sleep(0.02)\n";
+    let deep = "import os\nfor i in range(20): os.mkdir('d' * 250); os.chdir('d' * 250)\n\
+        f = open('big', 'wb', buffering=0)\n\
+        for i in range(80):\n    f.write(bytes(1 << 20)); __import__('time').sleep(0.02)\n";
+    let episode = |id: &str, code: &str, disk_mb: u64| json!({"id": id, "argv": ["python3", "-c", code], "timeout_s": 30, "resources": {"disk_mb": disk_mb}});
+    let episodes = [
+        episode("over-unlinked", unlinked, 10),
+        episode("below-unlinked", unlinked, 256),
+        episode("over-deep", deep, 10),
+    ];
+    for way in crate::common::Way::of_tier("landlock") {
+        let run = super::run_once(way, &episodes);
+        assert_limit(way, &run, "over-unlinked", "disk_limit", "limit is 10 MB");
+        assert_ok(way, &run, "below-unlinked");
+        assert_limit(way, &run, "over-deep", "disk_limit", "limit is 10 MB");
+    }
+}

@@ -146,3 +146,36 @@ fn waiting_uses_no_cpu_time() {
         assert!(number(run, "waits", "cpu_ms") < 200.0, "{way:?}");
     });
 }
+
+#[test]
+fn a_timeout_that_strikes_before_the_program_runs_ends_it_all_the_same() {
+    let episodes: Vec<Value> = (0..60)
+        .map(|n| json!({"id": format!("e{n}"), "argv": ["sleep", "20"], "timeout_s": 0.001}))
+        .chain([json!({"id": "long enough", "argv": ["sleep", "0.1"], "timeout_s": 20})])
+        .collect();
+    everywhere(&episodes, |way, run| {
+        assert_ok(way, run, "long enough");
+        for (id, result) in run.results.iter().filter(|(id, _)| *id != "long enough") {
+            assert_eq!(result["status"], "timeout", "{way:?}: {id}: {result}");
+            assert!(number(run, id, "wall_ms") < 5000.0, "{way:?}: {result}");
+        }
+    });
+}
+
+#[test]
+fn the_steps_of_an_episode_share_its_cpu_time() {
+    let step = json!({"argv": ["python3", "-c", format!("{BURN}burn(0.4)")]});
+    let episode = |id: &str, limit: f64| json!({"id": id, "steps": [step, step, step], "resources": {"cpu_time_s": limit}, "timeout_s": 30});
+    everywhere(
+        &[episode("over", 0.7), episode("below", 20.0)],
+        |way, run| {
+            assert_limit(way, run, "over", "cpu_limit", "the limit is 0.7 s");
+            assert_eq!(
+                run.get("over")["steps"].as_array().unwrap().len(),
+                2,
+                "{way:?}"
+            );
+            assert_ok(way, run, "below");
+        },
+    );
+}
