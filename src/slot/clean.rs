@@ -93,6 +93,26 @@ impl Cleaner {
         reap_ended().0
     }
 
+    /// Kills the running step's program and what belongs to it until none of it is left, and lets what earlier
+    /// steps started live. The program itself goes last: until then its process group and children can be told.
+    pub fn kill_program(&self, census: &Census) {
+        loop {
+            let found = census.program();
+            let Some((leader, others)) = found.split_first() else {
+                return;
+            };
+            let alive = others.iter().filter(|pid| !census.is_zombie(**pid));
+            if alive
+                .filter(|pid| kill(Pid::from_raw(**pid), Signal::SIGKILL).is_ok())
+                .count()
+                == 0
+            {
+                let _ = kill(Pid::from_raw(*leader), Signal::SIGKILL);
+                return;
+            }
+        }
+    }
+
     /// Ends every process of the episode. Returns the CPU time of those that nobody had waited for, in
     /// microseconds.
     pub fn kill_all(&self, census: &Census) -> Result<u64, Failure> {

@@ -14,9 +14,8 @@ use crate::wire::message::{Exit, ExitKind, Launch};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Pid, pipe2, read, write};
+use nix::unistd::{pipe2, read, write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
@@ -266,31 +265,10 @@ impl Running<'_, '_> {
 
     fn kill(&mut self) {
         if self.alone {
-            self.kill_program();
+            self.around.cleaner.kill_program(self.around.census);
         } else {
             self.around.carried.orphans_cpu_us +=
                 self.around.cleaner.kill_programs(self.around.census);
-        }
-    }
-
-    /// Kills this step's program and what belongs to it until none of it is left, and lets what earlier steps
-    /// started live. The program itself goes last: until then its process group and children can be told.
-    fn kill_program(&self) {
-        let census = self.around.census;
-        loop {
-            let found = census.program();
-            let Some((leader, others)) = found.split_first() else {
-                return;
-            };
-            let alive = others.iter().filter(|pid| !census.is_zombie(**pid));
-            if alive
-                .filter(|pid| kill(Pid::from_raw(**pid), Signal::SIGKILL).is_ok())
-                .count()
-                == 0
-            {
-                let _ = kill(Pid::from_raw(*leader), Signal::SIGKILL);
-                return;
-            }
         }
     }
 
