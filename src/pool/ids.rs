@@ -14,7 +14,7 @@ pub const NUMBERS: u32 = 8192;
 /// Runners whose process ids differ modulo this get ranges that differ.
 const RUNNERS: u64 = 1 << 14;
 
-pub fn caller_is_root() -> bool {
+fn caller_is_root() -> bool {
     geteuid().is_root()
 }
 

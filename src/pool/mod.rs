@@ -11,7 +11,6 @@ mod run;
 mod slot;
 
 pub use claim::{Pool, PoolSettings};
-pub use ids::caller_is_root;
 pub use process::{SLOT_SIDE, adopt_orphans};
 pub use request::HostFileError;
 pub use run::RunError;

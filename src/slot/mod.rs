@@ -16,6 +16,7 @@ mod collect;
 mod episode;
 mod init;
 mod link;
+mod pipes;
 mod signals;
 mod space;
 mod stage;

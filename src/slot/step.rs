@@ -1,9 +1,10 @@
-//! One execution, from launch to exit: its pipes, its deadline, its limits.
+//! One execution, from launch to exit: its deadline, its limits, how it ended.
 
-use super::capture::{Capture, Stream};
+use super::capture::Capture;
 use super::census::Census;
 use super::clean::Cleaner;
 use super::link::Link;
+use super::pipes::{Pipes, discard};
 use super::watch::{Reading, Watch};
 use crate::spec::execution::{DiskEvidence, End, Finish, Start, StepExecution};
 use crate::spec::limits::Limits;
@@ -12,15 +13,12 @@ use crate::sys::{clock::monotonic_ns, wait};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind, Launch};
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{pipe2, read, write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-pub const READ_BYTES: usize = 64 * 1024;
 /// How soon a program that was killed is killed again if it is still there.
 const KILL_AGAIN_NS: u64 = 5_000_000;
 
@@ -35,7 +33,7 @@ pub struct Surroundings<'a> {
     pub null: &'a OwnedFd,
     pub root: &'a Path,
     pub cores: u64,
-    /// Where output is read into; [`READ_BYTES`] long.
+    /// Where output is read into; `pipes::READ_BYTES` long.
     pub buffer: &'a mut Vec<u8>,
     pub carried: &'a mut Carried,
 }
@@ -69,10 +67,7 @@ pub struct Order<'a> {
 struct Running<'a, 'b> {
     around: &'b mut Surroundings<'a>,
     order: Order<'b>,
-    stdout: Option<OwnedFd>,
-    stderr: Option<OwnedFd>,
-    stdin: Option<OwnedFd>,
-    stdin_sent: usize,
+    pipes: Pipes<'b>,
     watch: Watch,
     deadline_ns: u64,
     /// Why we ended it.
@@ -83,40 +78,19 @@ struct Running<'a, 'b> {
 
 /// Runs it to its end.
 pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecution, Failure> {
-    let pipes = |e: Errno| Failure::new(Stage::Fork, e as i32);
-    let (stdout, stdout_end) = pipe2(OFlag::O_CLOEXEC).map_err(pipes)?;
-    let (stderr, stderr_end) = match order
-        .split
-        .then(|| pipe2(OFlag::O_CLOEXEC))
-        .transpose()
-        .map_err(pipes)?
-    {
-        Some((ours, theirs)) => (Some(ours), Some(theirs)),
-        None => (None, None),
-    };
-    let (stdin_end, stdin) = match order.stdin {
-        [] => (None, None),
-        _ => pipe2(OFlag::O_CLOEXEC)
-            .map(|(theirs, ours)| (Some(theirs), Some(ours)))
-            .map_err(pipes)?,
-    };
-    for fd in [Some(&stdout), stderr.as_ref(), stdin.as_ref()]
-        .into_iter()
-        .flatten()
-    {
-        fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(pipes)?;
-    }
+    let (pipes, ends) =
+        Pipes::open(order.stdin, order.split).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
     let now = monotonic_ns();
     let theirs = [
-        stdin_end.as_ref().unwrap_or(around.null).as_raw_fd(),
-        stdout_end.as_raw_fd(),
-        stderr_end.as_ref().unwrap_or(&stdout_end).as_raw_fd(),
+        ends.stdin.as_ref().unwrap_or(around.null).as_raw_fd(),
+        ends.stdout.as_raw_fd(),
+        ends.stderr.as_ref().unwrap_or(&ends.stdout).as_raw_fd(),
     ];
     around
         .zygote
         .send_with(&order.launch, &theirs)
         .map_err(|_| Failure::new(Stage::Zygote, 0))?;
-    drop((stdin_end, stdout_end, stderr_end));
+    drop(ends);
     let mut running = Running {
         watch: Watch::new(
             order.limits,
@@ -127,10 +101,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         deadline_ns: now.saturating_add(order.timeout.as_nanos().min(u64::MAX as u128) as u64),
         around,
         order,
-        stdout: Some(stdout),
-        stderr,
-        stdin,
-        stdin_sent: 0,
+        pipes,
         cause: None,
         alone: false,
     };
@@ -147,7 +118,7 @@ impl Running<'_, '_> {
                 return Err(Failure::new(Stage::Zygote, libc::EPIPE));
             }
             if ready.stdin {
-                self.feed();
+                self.pipes.feed();
             }
             self.drain();
             if ready.children {
@@ -170,8 +141,8 @@ impl Running<'_, '_> {
             PollFd::new(self.around.runner.as_fd(), PollFlags::empty()),
             PollFd::new(self.around.children.as_fd(), PollFlags::POLLIN),
         ];
-        for fd in [&self.stdout, &self.stderr].into_iter().flatten() {
-            fds.push(PollFd::new(fd.as_fd(), PollFlags::POLLIN));
+        for fd in self.pipes.outputs() {
+            fds.push(PollFd::new(fd, PollFlags::POLLIN));
         }
         fds.extend(
             self.around
@@ -180,8 +151,8 @@ impl Running<'_, '_> {
                 .iter()
                 .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)),
         );
-        if let Some(fd) = &self.stdin {
-            fds.push(PollFd::new(fd.as_fd(), PollFlags::POLLOUT));
+        if let Some(fd) = self.pipes.input() {
+            fds.push(PollFd::new(fd, PollFlags::POLLOUT));
         }
         let wake_ns = match self.cause {
             Some(_) => monotonic_ns() + KILL_AGAIN_NS,
@@ -203,7 +174,8 @@ impl Running<'_, '_> {
             exit: got(0, any),
             runner_gone: got(1, PollFlags::POLLHUP | PollFlags::POLLERR),
             children: got(2, any),
-            stdin: self.stdin.is_some() && got(last, PollFlags::POLLOUT | PollFlags::POLLERR),
+            stdin: self.pipes.input().is_some()
+                && got(last, PollFlags::POLLOUT | PollFlags::POLLERR),
         })
     }
 
@@ -279,53 +251,19 @@ impl Running<'_, '_> {
         }
     }
 
-    fn feed(&mut self) {
-        let Some(pipe) = &self.stdin else { return };
-        match write(pipe, &self.order.stdin[self.stdin_sent..]) {
-            Ok(sent) => self.stdin_sent += sent,
-            Err(Errno::EAGAIN | Errno::EINTR) => return,
-            // The program closed its end: it wants no more.
-            Err(_) => self.stdin_sent = self.order.stdin.len(),
-        }
-        if self.stdin_sent == self.order.stdin.len() {
-            self.stdin = None;
-        }
-    }
-
-    /// Reads what is there now, a bounded amount at a time so that a flood can't hold up the deadline.
     fn drain(&mut self) {
-        for stream in [Stream::Out, Stream::Err] {
-            let slot = match stream {
-                Stream::Out => &mut self.stdout,
-                Stream::Err => &mut self.stderr,
-            };
-            let Some(fd) = slot else { continue };
-            for _ in 0..16 {
-                match read(fd.as_fd(), self.around.buffer) {
-                    Ok(0) => {
-                        *slot = None;
-                        break;
-                    }
-                    Ok(length) => self
-                        .order
-                        .capture
-                        .push(stream, &self.around.buffer[..length]),
-                    Err(_) => break,
-                }
-                if self.order.capture.produced() > self.order.limits.output_ceiling() {
-                    break;
-                }
-            }
-        }
-        let buffer = &mut *self.around.buffer;
-        self.around
-            .carried
-            .background
-            .retain(|fd| !discard(fd.as_fd(), buffer));
+        let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
+        let ceiling = self.order.limits.output_ceiling();
+        self.pipes.drain(capture, ceiling, buffer);
+        let background = &mut self.around.carried.background;
+        background.retain(|fd| !discard(fd.as_fd(), buffer));
     }
 
     fn finish(mut self, exit: Exit) -> Result<StepExecution, Failure> {
-        self.drain_rest();
+        let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
+        let ceiling = self.order.limits.output_ceiling();
+        self.pipes.drain_rest(capture, ceiling, buffer);
+        let used_us = exit.cpu_us + self.around.carried.spent_cpu_us;
         let end = match (self.cause.take(), exit.ended) {
             (_, ExitKind::Failed(failure)) => match failure.stage {
                 // The working directory is the one thing of these that the episode itself names.
@@ -345,14 +283,8 @@ impl Running<'_, '_> {
             (None, ExitKind::Signaled(libc::SIGXFSZ)) if self.around.tier == Tier::Landlock => {
                 End::DiskLimit(DiskEvidence::FileSize, Finish::Signaled(libc::SIGXFSZ))
             }
-            (None, ExitKind::Signaled(libc::SIGXCPU))
-                if self
-                    .watch
-                    .is_over_cpu(exit.cpu_us + self.around.carried.spent_cpu_us) =>
-            {
-                End::CpuLimit {
-                    used_us: exit.cpu_us,
-                }
+            (None, ExitKind::Signaled(libc::SIGXCPU)) if self.watch.is_over_cpu(used_us) => {
+                End::CpuLimit { used_us }
             }
             (None, ExitKind::Signaled(signal)) => self
                 .disk_evidence(Finish::Signaled(signal))
@@ -365,11 +297,8 @@ impl Running<'_, '_> {
                 self.watch.peak_bytes().max(exit.max_rss_bytes + in_files)
             }
         };
-        self.around.carried.background.extend(
-            [self.stdout.take(), self.stderr.take()]
-                .into_iter()
-                .flatten(),
-        );
+        let background = self.pipes.into_background();
+        self.around.carried.background.extend(background);
         let produced = self.order.capture.produced();
         let (output, streams, truncated) = self.order.capture.finish();
         Ok(StepExecution {
@@ -388,21 +317,6 @@ impl Running<'_, '_> {
         })
     }
 
-    /// After the exit: everything the program itself wrote is in the pipes by now. What a background process
-    /// goes on writing is not waited for.
-    fn drain_rest(&mut self) {
-        let pipe_bytes = 1 << 20;
-        let enough = self.order.capture.produced() + 2 * pipe_bytes;
-        loop {
-            let before = self.order.capture.produced();
-            self.drain();
-            let now = self.order.capture.produced();
-            if now == before || now > enough {
-                return;
-            }
-        }
-    }
-
     /// A failed program with no block or no inode left did not fail by itself.
     fn disk_evidence(&self, finish: Finish) -> Option<End> {
         super::space::exhausted(
@@ -419,16 +333,4 @@ struct Ready {
     runner_gone: bool,
     children: bool,
     stdin: bool,
-}
-
-/// Empties a background pipe; whether it has reached its end.
-fn discard(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> bool {
-    for _ in 0..16 {
-        match read(fd, buffer) {
-            Ok(0) => return true,
-            Ok(_) => {}
-            Err(_) => return false,
-        }
-    }
-    false
 }

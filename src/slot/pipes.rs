@@ -1,0 +1,135 @@
+//! The pipes of one execution: its stdin is fed, its output drained into the capture.
+
+use super::capture::{Capture, Stream};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::{pipe2, read, write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+pub const READ_BYTES: usize = 64 * 1024;
+/// Reads of one pipe in a row, so that a flood can't hold up the deadline.
+const READS: usize = 16;
+/// The most that an unprivileged pipe can hold (pipe(7)).
+const PIPE_BYTES: u64 = 1 << 20;
+
+/// Our ends.
+pub struct Pipes<'a> {
+    stdout: Option<OwnedFd>,
+    stderr: Option<OwnedFd>,
+    stdin: Option<OwnedFd>,
+    /// What is still to be fed.
+    input: &'a [u8],
+}
+
+/// The program's ends.
+pub struct Ends {
+    /// None without input: /dev/null will do.
+    pub stdin: Option<OwnedFd>,
+    pub stdout: OwnedFd,
+    /// None where both streams share a pipe.
+    pub stderr: Option<OwnedFd>,
+}
+
+impl<'a> Pipes<'a> {
+    /// `split`: stderr has a pipe of its own.
+    pub fn open(input: &'a [u8], split: bool) -> Result<(Self, Ends), Errno> {
+        let pair = |wanted: bool| wanted.then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
+        let (stdout, stdout_end) = pipe2(OFlag::O_CLOEXEC)?;
+        let (stderr, stderr_end) = pair(split)?.unzip();
+        let (stdin_end, stdin) = pair(!input.is_empty())?.unzip();
+        let ours = [Some(&stdout), stderr.as_ref(), stdin.as_ref()];
+        for fd in ours.into_iter().flatten() {
+            fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        }
+        let pipes = Pipes {
+            stdout: Some(stdout),
+            stderr,
+            stdin,
+            input,
+        };
+        let ends = Ends {
+            stdin: stdin_end,
+            stdout: stdout_end,
+            stderr: stderr_end,
+        };
+        Ok((pipes, ends))
+    }
+
+    /// Those of the output that are still open.
+    pub fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let both = [&self.stdout, &self.stderr];
+        both.into_iter().flatten().map(AsFd::as_fd)
+    }
+
+    /// While there is something left to feed.
+    pub fn input(&self) -> Option<BorrowedFd<'_>> {
+        self.stdin.as_ref().map(AsFd::as_fd)
+    }
+
+    pub fn feed(&mut self) {
+        let Some(pipe) = &self.stdin else { return };
+        match write(pipe, self.input) {
+            Ok(sent) => self.input = &self.input[sent..],
+            Err(Errno::EAGAIN | Errno::EINTR) => return,
+            // The program closed its end: it wants no more.
+            Err(_) => self.input = &[],
+        }
+        if self.input.is_empty() {
+            self.stdin = None;
+        }
+    }
+
+    /// Reads what is there now, a bounded amount, and nothing more beyond `ceiling` bytes in all.
+    pub fn drain(&mut self, capture: &mut Capture, ceiling: u64, buffer: &mut [u8]) {
+        let streams = [
+            (Stream::Out, &mut self.stdout),
+            (Stream::Err, &mut self.stderr),
+        ];
+        for (stream, pipe) in streams {
+            let Some(fd) = pipe else { continue };
+            for _ in 0..READS {
+                match read(fd.as_fd(), buffer) {
+                    Ok(0) => {
+                        *pipe = None;
+                        break;
+                    }
+                    Ok(length) => capture.push(stream, &buffer[..length]),
+                    Err(_) => break,
+                }
+                if capture.produced() > ceiling {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// After the exit: everything the program itself wrote is in the pipes by now. What a background process
+    /// goes on writing is not waited for.
+    pub fn drain_rest(&mut self, capture: &mut Capture, ceiling: u64, buffer: &mut [u8]) {
+        let enough = capture.produced() + 2 * PIPE_BYTES;
+        loop {
+            let before = capture.produced();
+            self.drain(capture, ceiling, buffer);
+            if capture.produced() == before || capture.produced() > enough {
+                return;
+            }
+        }
+    }
+
+    /// The output pipes that background processes may still write to.
+    pub fn into_background(self) -> impl Iterator<Item = OwnedFd> {
+        [self.stdout, self.stderr].into_iter().flatten()
+    }
+}
+
+/// Empties a background pipe; whether it has reached its end.
+pub fn discard(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> bool {
+    for _ in 0..READS {
+        match read(fd, buffer) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
+}
