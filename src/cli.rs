@@ -1,6 +1,6 @@
 //! The command line, as clap derives it. What it means is `config`'s business.
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Runs untrusted, model-written episodes by the hundred thousand in reused sandboxes.
@@ -9,6 +9,9 @@ use std::path::PathBuf;
 /// everything for people goes to stderr.
 #[derive(Debug, Parser)]
 #[command(name = "runner", version, max_term_width = 100)]
+// A subcommand has flags of its own and needs no --jobs.
+#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
+#[command(disable_help_subcommand = true)]
 // So that a negative value is refused by its flag, not as a flag of its own.
 #[command(allow_negative_numbers = true)]
 #[command(
@@ -16,6 +19,9 @@ use std::path::PathBuf;
     or unreadable input;\n3 this machine can't enforce what was asked; 130 interrupted (finish with --resume)."
 )]
 pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Episodes to run: .jsonl, .jsonl.gz or .jsonl.zst, or - for stdin; may be given several times
     #[arg(long = "jobs", value_name = "FILE", required = true)]
     pub jobs: Vec<String>,
@@ -48,9 +54,14 @@ pub struct Cli {
     #[arg(long, value_enum, default_value_t = Isolation::Auto)]
     pub isolation: Isolation,
 
-    /// Interpreters kept warm; only `none` so far
-    #[arg(long, value_name = "LIST", default_value = "none")]
+    /// Interpreters kept warm: none, auto (bash and python3 where they exist), or a list as in
+    /// bash,python=/usr/bin/python3:numpy,pandas. Python only in the namespaces tier
+    #[arg(long, value_name = "LIST", default_value = "auto")]
     pub warm: String,
+
+    /// Episodes that a slot with warm interpreters runs before it is replaced
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub warm_episodes: u32,
 
     /// Further attempts after a failure that is not the episode's doing
     #[arg(long, value_name = "N", default_value_t = 2)]
@@ -150,6 +161,26 @@ pub struct Cli {
     /// Progress bar on stderr; auto: when that is a terminal
     #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "For people")]
     pub progress: Progress,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what this machine can enforce, and what to type for what is missing
+    ///
+    /// Builds a sandbox and runs episodes in it, in each tier. Exit status: 0 a run with this --isolation can be
+    /// had; 3 it can't.
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// One JSON object instead of a screen
+    #[arg(long)]
+    pub json: bool,
+
+    /// What a run would be asked for
+    #[arg(long, value_enum, default_value_t = Isolation::Auto)]
+    pub isolation: Isolation,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

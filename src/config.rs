@@ -1,11 +1,12 @@
 //! From the command line to a validated configuration; the only reader of `cli::Cli`.
 
-use crate::cli::{Cli, Isolation, Progress};
+use crate::cli::{Cli, Command, Isolation, Progress};
 use crate::sink::ProgressMode;
 use crate::source::Shard;
 use crate::spec::limits::{KB, Limits, MB};
 use crate::spec::parse::{Defaults, PathNotGranted, grantable};
-use crate::spec::policy::{Grants, Tier};
+use crate::spec::policy::{Grants, Network, Tier};
+use crate::spec::warm::{Warm, WarmError};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,8 +27,8 @@ pub enum ConfigError {
         from: String,
         to: String,
     },
-    #[error("--warm {0:?} is not available yet; leave it out or write --warm none")]
-    Warm(String),
+    #[error("--warm: {0}")]
+    Warm(#[from] WarmError),
     #[error("{flag} {error}")]
     Grant {
         flag: &'static str,
@@ -38,6 +39,38 @@ pub enum ConfigError {
         path: PathBuf,
         error: std::io::Error,
     },
+}
+
+/// What was asked for.
+#[derive(Debug)]
+pub enum Task {
+    Job(Config),
+    Doctor(DoctorConfig),
+}
+
+impl TryFrom<Cli> for Task {
+    type Error = ConfigError;
+
+    fn try_from(cli: Cli) -> Result<Self, ConfigError> {
+        match cli.command {
+            Some(Command::Doctor(flags)) => Ok(Task::Doctor(DoctorConfig {
+                json: flags.json,
+                tier: tier(flags.isolation),
+                concurrency: default_concurrency(),
+            })),
+            None => Config::try_from(cli).map(Task::Job),
+        }
+    }
+}
+
+/// What `runner doctor` needs to know.
+#[derive(Debug)]
+pub struct DoctorConfig {
+    pub json: bool,
+    /// `None` for the best this machine grants.
+    pub tier: Option<Tier>,
+    /// Slots of a run without `--concurrency`.
+    pub concurrency: usize,
 }
 
 /// Everything a run needs to know, checked.
@@ -52,6 +85,8 @@ pub struct Config {
     pub strict: bool,
     /// `None` for the best this machine grants.
     pub tier: Option<Tier>,
+    pub warm: Warm,
+    pub warm_episodes: u32,
     pub retries: u32,
     pub defaults: Arc<Defaults>,
     pub startup_target: Duration,
@@ -63,11 +98,9 @@ impl TryFrom<Cli> for Config {
     type Error = ConfigError;
 
     fn try_from(cli: Cli) -> Result<Self, ConfigError> {
-        if cli.warm != "none" {
-            return Err(ConfigError::Warm(cli.warm));
-        }
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let concurrency = cli.concurrency.unwrap_or(2 * cores);
+        let warm = Warm::parse(&cli.warm)?;
+        in_range("--warm-episodes", cli.warm_episodes, 1..=1_000_000_000)?;
+        let concurrency = cli.concurrency.unwrap_or_else(default_concurrency);
         in_range("--concurrency", concurrency, 1..=MOST_SLOTS)?;
         in_range(
             "--startup-target-ms",
@@ -83,11 +116,9 @@ impl TryFrom<Cli> for Config {
             ordered: cli.ordered,
             shard: cli.shard,
             strict: cli.strict,
-            tier: match cli.isolation {
-                Isolation::Auto => None,
-                Isolation::Namespaces => Some(Tier::Namespaces),
-                Isolation::Landlock => Some(Tier::Landlock),
-            },
+            tier: tier(cli.isolation),
+            warm,
+            warm_episodes: cli.warm_episodes,
             retries: cli.retries,
             startup_target: Duration::from_secs_f64(cli.startup_target_ms / 1e3),
             stats: cli.stats,
@@ -97,6 +128,18 @@ impl TryFrom<Cli> for Config {
                 Progress::Never => ProgressMode::Never,
             },
         })
+    }
+}
+
+fn default_concurrency() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
+fn tier(isolation: Isolation) -> Option<Tier> {
+    match isolation {
+        Isolation::Auto => None,
+        Isolation::Namespaces => Some(Tier::Namespaces),
+        Isolation::Landlock => Some(Tier::Landlock),
     }
 }
 
@@ -123,6 +166,7 @@ fn defaults(cli: &Cli) -> Result<Defaults, ConfigError> {
         grants: Arc::new(Grants {
             readable: grants("--fs-readable", &cli.fs_readable)?,
             writable: grants("--fs-writable", &cli.fs_writable)?,
+            network: Network::None,
         }),
         allow_paths: match cli.allow_path.as_slice() {
             [] => None,

@@ -1,7 +1,8 @@
 //! The main job, from a configuration to an exit status: input, output, pool, sweep, summary.
 
 use crate::config::Config;
-use crate::pool::{self, BuildError, Pool, PoolSettings, SlotLost};
+use crate::doctor::{self, tier_name};
+use crate::pool::{self, BuildError, NotWarm, Pool, PoolSettings, PythonSettings};
 use crate::schedule::stop::StopSignals;
 use crate::schedule::{Settings, Sweep, SweepEnd};
 use crate::sink::{
@@ -11,6 +12,8 @@ use crate::sink::{
 use crate::source::{self, Counters, SourceConfig, StrictError};
 use crate::spec::outcome::Status;
 use crate::spec::policy::{Enforced, Tier};
+use crate::spec::warm::WarmPython as WarmInterpreter;
+use crate::wire::message::WarmPython;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -41,13 +44,18 @@ enum StartError {
     Stats(#[from] StatsFileError),
     #[error("{}", strict(.0))]
     Strict(#[from] StrictError),
+    #[error("--warm: {0}")]
+    NotWarm(NotWarm),
     #[error("{0}")]
     Pool(#[from] BuildError),
-    #[error("{asked} isolation can't be had on this machine: {cause}\n{remedy}")]
+    #[error(
+        "{asked} isolation can't be had on this machine: {cause}\nRemedy: {remedy}\n         or --isolation {other}; `runner doctor` shows what works here"
+    )]
     Refused {
         asked: &'static str,
         cause: String,
-        remedy: &'static str,
+        remedy: String,
+        other: &'static str,
     },
     #[error("signals can't be handled: {0}")]
     System(#[from] std::io::Error),
@@ -212,20 +220,23 @@ fn status(end: &SweepEnd, written: Result<crate::sink::Written, SinkError>, bad:
 /// Builds the pool in the tier that was asked for, or the best that the machine grants.
 async fn build_pool(config: &Config, progress: &Progress) -> Result<(Pool, Enforced), StartError> {
     let settings = |tier| PoolSettings {
+        warm_bash: config.warm.bash,
+        // Without namespaces nothing would hold together what a warm Python's programs leave behind.
+        pythons: match tier {
+            Tier::Namespaces => config
+                .warm
+                .pythons
+                .iter()
+                .filter(|p| !p.is_own())
+                .map(python_settings)
+                .collect(),
+            Tier::Landlock => Vec::new(),
+        },
+        warm_episodes: config.warm_episodes,
         size: config.concurrency,
         tier,
         grants: config.defaults.grants.clone(),
         processes: config.defaults.limits.processes,
-    };
-    let refused = |tier, error: BuildError| match &error {
-        BuildError::Lost(SlotLost::Refused(failure)) if failure.is_refusal() => {
-            StartError::Refused {
-                asked: name(tier),
-                cause: error.to_string(),
-                remedy: remedy(tier),
-            }
-        }
-        _ => StartError::Pool(error),
     };
     let tier = config.tier.unwrap_or(Tier::Namespaces);
     match Pool::start(settings(tier)).await {
@@ -244,24 +255,29 @@ async fn build_pool(config: &Config, progress: &Progress) -> Result<(Pool, Enfor
     }
 }
 
-fn name(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Namespaces => "namespaces",
-        Tier::Landlock => "landlock",
+fn refused(tier: Tier, error: BuildError) -> StartError {
+    match error {
+        BuildError::NotWarm(error) => StartError::NotWarm(error),
+        error if error.is_refusal() => StartError::Refused {
+            asked: tier_name(tier),
+            cause: error.to_string(),
+            remedy: doctor::remedy(tier, error),
+            other: tier_name(match tier {
+                Tier::Namespaces => Tier::Landlock,
+                Tier::Landlock => Tier::Namespaces,
+            }),
+        },
+        error => StartError::Pool(error),
     }
 }
 
-fn remedy(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Namespaces => {
-            "Allow unprivileged user namespaces (sysctl user.max_user_namespaces, \
-             kernel.apparmor_restrict_unprivileged_userns=0; in a container, a seccomp profile that lets \
-             unshare and mount pass), or use --isolation landlock."
-        }
-        Tier::Landlock => {
-            "Use Linux 6.12 or later with landlock among the security modules (lsm=landlock,… on the kernel's \
-             command line), or --isolation namespaces."
-        }
+fn python_settings(warm: &WarmInterpreter) -> PythonSettings {
+    PythonSettings {
+        python: WarmPython {
+            path: warm.path.clone(),
+            modules: warm.modules.clone(),
+        },
+        named: warm.named,
     }
 }
 
@@ -272,6 +288,12 @@ fn notes(opened: &Opened, config: &Config) -> Vec<String> {
         .as_deref()
         .map(|p| p.display().to_string())
         .unwrap_or_default();
+    for python in config.warm.pythons.iter().filter(|p| p.named && p.is_own()) {
+        notes.push(format!(
+            "{} belongs to the user who runs this, so programs could change the file; it is not kept warm",
+            python.path
+        ));
+    }
     if opened.repaired_bytes > 0 {
         notes.push(format!(
             "{shown}: cut off a torn last line of {} bytes",

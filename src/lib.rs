@@ -5,8 +5,10 @@
 //!  │  one SOCK_SEQPACKET socket per slot
 //!  ├─ slot 0: zygote        outside the slot's PID namespace; carries the seccomp filter
 //!  │    ├─ init             PID 1 of the namespace: sequences, supervises, cleans, proves clean
+//!  │    ├─ bash             warm: forks a child into the namespace for each command
 //!  │    └─ the program      forked by the zygote into the namespace; Landlock, rlimits, exec
 //!  │         └─ whatever it starts; killed when the episode ends
+//!  ├─ python             preloaded; forks into each slot a copy that forks programs there
 //!  ├─ slot 1 …
 //! ```
 //!
@@ -26,13 +28,15 @@
 //! - [`sandbox`]: policy → kernel
 //! - [`sink`]: result lines, statistics, progress
 //! - [`sys`]: the only `unsafe`
-//! - [`job`]: the main job put together; [`cli`] and [`config`]: what it was asked
+//! - [`job`]: the main job put together; [`doctor`]: what this machine can enforce, found out with the same pool
+//! - [`cli`] and [`config`]: what was asked
 
 #![deny(unsafe_code)]
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod job;
 pub mod pool;
 pub mod sandbox;

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use runner::cli::Cli;
-use runner::config::Config;
+use runner::config::Task;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -12,10 +12,19 @@ fn main() -> ExitCode {
     {
         runner::slot::main();
     }
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|arg| arg == runner::pool::PARENT_SIDE)
+    {
+        runner::slot::parent_main();
+    }
+    // In the landlock tier programs may run under our uid, and our memory holds other episodes (prctl(2)).
+    let _ = nix::sys::prctl::set_dumpable(false);
     // A file that outgrows a limit is an error to report (EFBIG), not a signal to die of.
     let _ = runner::sys::signal::ignore(nix::sys::signal::Signal::SIGXFSZ);
-    match Config::try_from(Cli::parse()) {
-        Ok(config) => runner::job::run(config),
+    match Task::try_from(Cli::parse()) {
+        Ok(Task::Job(config)) => runner::job::run(config),
+        Ok(Task::Doctor(config)) => runner::doctor::run(config),
         Err(error) => {
             eprintln!("runner: {error}");
             ExitCode::from(2)

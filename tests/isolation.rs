@@ -7,15 +7,17 @@ mod common;
 
 #[path = "isolation/attacks.rs"]
 mod attacks;
+#[path = "isolation/case.rs"]
+mod case;
+#[path = "isolation/episodes.rs"]
+mod episodes;
 #[path = "isolation/files.rs"]
 mod files;
+#[path = "isolation/kernel.rs"]
+mod kernel;
 #[path = "isolation/leftovers.rs"]
 mod leftovers;
 #[path = "isolation/network.rs"]
 mod network;
-#[path = "isolation/probe.rs"]
-mod probe;
 #[path = "isolation/processes.rs"]
 mod processes;
-#[path = "isolation/syscalls.rs"]
-mod syscalls;

@@ -3,12 +3,16 @@
 
 mod common;
 
+#[path = "limits/bombs.rs"]
+mod bombs;
 #[path = "limits/disk.rs"]
 mod disk;
 #[path = "limits/exits.rs"]
 mod exits;
 #[path = "limits/memory.rs"]
 mod memory;
+#[path = "limits/neighbours.rs"]
+mod neighbours;
 #[path = "limits/output.rs"]
 mod output;
 #[path = "limits/processes.rs"]

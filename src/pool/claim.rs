@@ -3,6 +3,7 @@
 use super::ids;
 use super::process::Processes;
 use super::slot::{BuildError, Slot, SlotLost};
+use super::warm::{Parent, PythonSettings};
 use crate::spec::policy::{Enforced, Grants, Tier};
 use crate::wire::message::{Setup, VERSION};
 use std::cell::{Cell, RefCell};
@@ -25,6 +26,23 @@ pub struct PoolSettings {
     pub grants: Arc<Grants>,
     /// Most processes of one episode, where slots share a uid and so a process limit.
     pub processes: u32,
+    /// Whether slots keep a login bash warm.
+    pub warm_bash: bool,
+    /// Pythons that are kept warm.
+    pub pythons: Vec<PythonSettings>,
+    /// Episodes that a slot with warm interpreters runs before it is replaced, and with it all that its programs have
+    /// in common: addresses, and the seed of Python's hashes.
+    pub warm_episodes: u32,
+}
+
+impl PoolSettings {
+    /// Episodes after which a slot is replaced.
+    fn worn_out(&self) -> u32 {
+        match self.warm_bash || !self.pythons.is_empty() {
+            true => self.warm_episodes,
+            false => u32::MAX,
+        }
+    }
 }
 
 struct Shared {
@@ -35,6 +53,7 @@ struct Shared {
     next: Cell<u32>,
     changed: Notify,
     processes: Rc<Processes>,
+    parents: RefCell<Vec<Rc<Parent>>>,
     closed: Cell<bool>,
 }
 
@@ -53,13 +72,33 @@ impl Pool {
             next: Cell::new(0),
             changed: Notify::new(),
             processes: Rc::default(),
+            parents: RefCell::default(),
             closed: Cell::new(false),
             settings,
         };
         let pool = Pool {
             shared: Rc::new(shared),
         };
-        let first = pool.build(pool.shared.settings.grants.clone()).await?;
+        // From the first slot on: what its start-up files leave running becomes a child of ours when they end.
+        tokio::task::spawn_local(see_off(Rc::downgrade(&pool.shared)));
+        for python in &pool.shared.settings.pythons {
+            let (python, processes) = (python.clone(), pool.shared.processes.clone());
+            match Parent::start(python, processes, pool.shared.settings.size).await {
+                Ok(parent) => pool.shared.parents.borrow_mut().push(parent),
+                Err(error) => {
+                    pool.shut_down().await;
+                    return Err(error.into());
+                }
+            }
+        }
+        let first = match pool.build(pool.shared.settings.grants.clone()).await {
+            Ok(first) => first,
+            Err(error) => {
+                // The next tier may be tried; nothing of this attempt is to be left by then.
+                pool.shut_down().await;
+                return Err(error);
+            }
+        };
         let enforced = first.enforced;
         pool.give_back(first);
         for _ in 1..pool.shared.settings.size {
@@ -71,7 +110,6 @@ impl Pool {
                 }
             });
         }
-        tokio::task::spawn_local(see_off(Rc::downgrade(&pool.shared)));
         Ok((pool, enforced))
     }
 
@@ -101,10 +139,16 @@ impl Pool {
         }
     }
 
+    /// The tier of all its slots.
+    pub fn tier(&self) -> Tier {
+        self.shared.settings.tier
+    }
+
     /// Ends all slots and waits until every process of theirs is gone.
     pub async fn shut_down(self) {
         self.shared.closed.set(true);
         self.shared.idle.borrow_mut().clear();
+        self.shared.parents.borrow_mut().clear();
         while self.shared.processes.see_off() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -127,6 +171,12 @@ impl Pool {
         let place = Place::take(self.clone());
         let ids = ids::of_slot(number)?;
         let scratch = (shared.settings.tier == Tier::Landlock).then(|| scratch(number));
+        let parents = shared.parents.borrow().clone();
+        let connected = parents
+            .iter()
+            .filter_map(|parent| Some((parent.python().clone(), parent.connect()?)));
+        let (warm_pythons, sockets): (Vec<_>, Vec<_>) = connected.unzip();
+        let own = 1 + warm_pythons.len() as u32;
         let setup = Setup {
             version: VERSION,
             slot: number,
@@ -134,14 +184,14 @@ impl Pool {
             ids,
             scratch,
             grants: (*grants).clone(),
-            headroom: shared
-                .settings
-                .processes
+            warm_bash: shared.settings.warm_bash,
+            warm_pythons,
+            headroom: (shared.settings.processes.saturating_add(own))
                 .saturating_mul(shared.settings.size as u32),
         };
         let slot = tokio::time::timeout(
             Duration::from_secs(30),
-            Slot::build(&setup, grants, shared.processes.clone()),
+            Slot::build(&setup, grants, shared.processes.clone(), &sockets),
         )
         .await
         .map_err(|_| SlotLost::Silent)??;
@@ -154,6 +204,20 @@ impl Pool {
             self.shared.idle.borrow_mut().push(slot);
         }
         self.shared.changed.notify_one();
+    }
+
+    /// Builds another slot for the same grants in its place, before anybody has to wait for it.
+    fn replace(&self, worn: Slot) {
+        let (pool, grants) = (self.clone(), worn.grants.clone());
+        self.discard(worn);
+        tokio::task::spawn_local(async move {
+            if pool.shared.count.get() < pool.shared.settings.size
+                && !pool.shared.closed.get()
+                && let Ok(slot) = pool.build(grants).await
+            {
+                pool.give_back(slot);
+            }
+        });
     }
 
     fn discard(&self, slot: Slot) {
@@ -212,8 +276,12 @@ impl Lease {
 
     /// Returns a slot that has proven itself clean.
     pub fn end(mut self) {
-        if let Some(slot) = self.slot.take() {
-            self.pool.give_back(slot);
+        if let Some(mut slot) = self.slot.take() {
+            slot.episodes += 1;
+            match slot.episodes >= self.pool.shared.settings.worn_out() {
+                true => self.pool.replace(slot),
+                false => self.pool.give_back(slot),
+            }
         }
     }
 }

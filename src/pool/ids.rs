@@ -26,6 +26,11 @@ fn caller_is_root() -> bool {
 )]
 pub struct NoUid;
 
+/// Whether every slot gets an unprivileged uid of its own, or all are the caller.
+pub fn uid_per_slot() -> Result<bool, NoUid> {
+    of_slot(0).map(|ids| ids.change)
+}
+
 /// Ids of slot number `slot`.
 pub fn of_slot(slot: u32) -> Result<Ids, NoUid> {
     let own = Ids {

@@ -9,9 +9,12 @@ mod process;
 mod request;
 mod run;
 mod slot;
+mod warm;
 
 pub use claim::{Pool, PoolSettings};
-pub use process::{SLOT_SIDE, adopt_orphans};
+pub use ids::{NoUid, uid_per_slot};
+pub use process::{PARENT_SIDE, SLOT_SIDE, adopt_orphans};
 pub use request::HostFileError;
 pub use run::RunError;
 pub use slot::{BuildError, SlotLost};
+pub use warm::{NotWarm, PythonSettings};

@@ -18,13 +18,24 @@ use std::time::{Duration, Instant};
 
 /// The argument that makes this program the slot side.
 pub const SLOT_SIDE: &str = "__init";
+/// The argument that makes this program the parent of warm Pythons.
+pub const PARENT_SIDE: &str = "__python";
 
 /// Starts a slot process; the socket becomes its descriptor 0. It leads a process group with init and zygote
 /// in it. Re-exec keeps this safe while other threads run (fork without exec would not be).
 pub fn start(slot: u32, socket: OwnedFd) -> io::Result<Pid> {
+    start_as(&format!("runner: slot {slot}"), SLOT_SIDE, socket)
+}
+
+/// Starts what becomes the parent of warm Pythons, in a process group of its own.
+pub fn start_parent(socket: OwnedFd) -> io::Result<Pid> {
+    start_as("runner: python", PARENT_SIDE, socket)
+}
+
+fn start_as(shown: &str, side: &str, socket: OwnedFd) -> io::Result<Pid> {
     let child = Command::new("/proc/self/exe")
-        .arg0(format!("runner: slot {slot}"))
-        .arg(SLOT_SIDE)
+        .arg0(shown)
+        .arg(side)
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::from(socket))
@@ -43,10 +54,13 @@ pub fn adopt_orphans() -> Result<(), Errno> {
 /// How long a slot whose socket is closed may take to clean up after itself before it is killed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// A slot process of ours.
+/// How long orphans that fork are chased at one time; the runner has other work too.
+const ROUNDUP: Duration = Duration::from_millis(20);
+
+/// A process of ours.
 struct Record {
-    /// The slot's number, which decides its uid.
-    number: u32,
+    /// The slot's number, which decides its uid; None for a parent of Pythons.
+    number: Option<u32>,
     /// What the slot removes before it ends, unless it dies first.
     scratch: Option<PathBuf>,
     /// Since when its socket is closed.
@@ -65,7 +79,10 @@ impl Processes {
     /// included: two slots never share a uid.
     pub fn free_number(&self, from: u32, numbers: u32) -> u32 {
         let records = self.records.borrow();
-        let taken: BTreeSet<u32> = records.values().map(|record| record.number).collect();
+        let taken: BTreeSet<u32> = records
+            .values()
+            .filter_map(|record| record.number)
+            .collect();
         let mut round = (0..numbers).map(|i| from.wrapping_add(i) % numbers);
         round.find(|n| !taken.contains(n)).unwrap_or(from % numbers)
     }
@@ -73,8 +90,18 @@ impl Processes {
     /// A slot process was started.
     pub fn started(&self, process: Pid, number: u32, scratch: Option<PathBuf>) {
         let record = Record {
-            number,
+            number: Some(number),
             scratch,
+            let_go: None,
+        };
+        self.records.borrow_mut().insert(process, record);
+    }
+
+    /// A parent of Pythons was started.
+    pub fn parent_started(&self, process: Pid) {
+        let record = Record {
+            number: None,
+            scratch: None,
             let_go: None,
         };
         self.records.borrow_mut().insert(process, record);
@@ -105,24 +132,50 @@ impl Processes {
                 Err(_) => break false,
             }
         };
-        let overdue = |record: &Record| record.let_go.is_some_and(|at| at.elapsed() > FAREWELL);
+        // A parent stays as long as there are slots with children of it.
+        let overdue = |record: &Record| {
+            record.number.is_some() && record.let_go.is_some_and(|at| at.elapsed() > FAREWELL)
+        };
         for (process, _) in records.iter().filter(|(_, record)| overdue(record)) {
             // The slot's own processes are its process group; those of an episode go with init.
             let _ = killpg(*process, Signal::SIGKILL);
         }
-        for orphan in children()
-            .into_iter()
-            .filter(|pid| !records.contains_key(pid))
-        {
-            // Whatever it has started becomes our child in turn, and is met at the next call.
-            let _ = kill(orphan, Signal::SIGKILL);
-        }
+        kill_orphans(&records);
         left
     }
 }
 
-fn children() -> Vec<Pid> {
-    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+/// Kills what is below us and below no slot. What forks fast is listed and killed again at once: a killed process
+/// can't finish a fork, so each round leaves fewer.
+fn kill_orphans(slots: &BTreeMap<Pid, Record>) {
+    let end = Instant::now() + ROUNDUP;
+    loop {
+        let orphans = children("self")
+            .into_iter()
+            .filter(|pid| !slots.contains_key(pid));
+        let mut open: Vec<Pid> = orphans.collect();
+        let mut killed = 0;
+        while let Some(process) = open.pop() {
+            open.extend(children(&process.to_string()));
+            killed += usize::from(is_alive(process) && kill(process, Signal::SIGKILL).is_ok());
+        }
+        if killed == 0 || Instant::now() > end {
+            return;
+        }
+    }
+}
+
+/// Whether it is more than a zombie that waits to be reaped (proc_pid_stat(5)).
+fn is_alive(process: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rfind(')')
+        .is_some_and(|end| !stat[end..].starts_with(") Z"))
+}
+
+fn children(process: &str) -> Vec<Pid> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"))
+        .into_iter()
+        .flatten();
     let list = |thread: DirEntry| std::fs::read_to_string(thread.path().join("children")).ok();
     let lists: Vec<String> = threads.flatten().filter_map(list).collect();
     let pids = lists.iter().flat_map(|list| list.split_whitespace());

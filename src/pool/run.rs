@@ -5,6 +5,7 @@ use super::request::{self, HostFileError};
 use super::slot::{BuildError, SlotLost};
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
+use crate::spec::policy::{Network, Tier};
 use crate::sys::clock::monotonic_ns;
 use std::time::Duration;
 
@@ -20,11 +21,19 @@ pub enum RunError {
     Build(#[from] BuildError),
     #[error(transparent)]
     Lost(#[from] SlotLost),
+    #[error(
+        "network \"loopback\" needs the namespaces tier, and this run is in the landlock tier; `runner doctor` says \
+         what the machine lacks"
+    )]
+    NoLoopback,
 }
 
 impl Pool {
     /// Runs an episode in a slot that fits, waiting for one if all are taken. After an error that slot is gone.
     pub async fn run(&self, episode: &Episode) -> Result<Execution, RunError> {
+        if episode.grants.network == Network::Loopback && self.tier() == Tier::Landlock {
+            return Err(RunError::NoLoopback);
+        }
         let mut request = if request::reads_host_files(episode) {
             let owned = episode.clone();
             let reading = tokio::task::spawn_blocking(move || request::build(&owned));

@@ -2,9 +2,11 @@
 
 use super::ids::NoUid;
 use super::process::{self, Processes};
+use super::warm::NotWarm;
 use crate::spec::execution::Execution;
 use crate::spec::policy::{Enforced, Grants};
 use crate::sys::socket;
+use crate::wire::answer;
 use crate::wire::failure::Failure;
 use crate::wire::message::{EpisodeRequest, Reply, Setup};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
@@ -13,7 +15,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::Pid;
 use serde::{Serialize, de::DeserializeOwned};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::io::unix::AsyncFd;
@@ -43,6 +45,15 @@ pub enum BuildError {
     NoUid(#[from] NoUid),
     #[error("a sandbox could not be built: {0}")]
     Lost(#[from] SlotLost),
+    #[error(transparent)]
+    NotWarm(#[from] NotWarm),
+}
+
+impl BuildError {
+    /// Whether this machine does not grant what the tier is made of, so that another tier may do.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, BuildError::Lost(SlotLost::Refused(failure)) if failure.is_refusal())
+    }
 }
 
 pub struct Slot {
@@ -52,6 +63,8 @@ pub struct Slot {
     processes: Rc<Processes>,
     pub grants: Arc<Grants>,
     pub enforced: Enforced,
+    /// How many it has run.
+    pub episodes: u32,
 }
 
 impl Slot {
@@ -60,6 +73,7 @@ impl Slot {
         setup: &Setup,
         grants: Arc<Grants>,
         processes: Rc<Processes>,
+        pythons: &[OwnedFd],
     ) -> Result<Slot, BuildError> {
         let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
@@ -70,19 +84,23 @@ impl Slot {
             landlock_abi: 0,
         };
         let socket = socket::register(ours)?;
+        let mut assembler = Assembler::default();
+        assembler.limit(PACKET_BYTES);
         let mut slot = Slot {
             socket,
             process,
-            assembler: Assembler::default(),
+            assembler,
             processes,
             grants,
             enforced,
+            episodes: 0,
         };
-        slot.send(setup).await?;
+        let pythons: Vec<RawFd> = pythons.iter().map(AsRawFd::as_raw_fd).collect();
+        slot.send_with(setup, &pythons).await?;
         match slot.recv::<Reply>().await? {
-            Reply::Ready(enforced) => slot.enforced = enforced,
+            Reply::Ready(enforced) if enforced.tier == setup.tier => slot.enforced = enforced,
             Reply::Refused(failure) => return Err(SlotLost::Refused(failure).into()),
-            Reply::Ended(_) => return Err(SlotLost::Garbled.into()),
+            Reply::Ready(_) | Reply::Ended(_) => return Err(SlotLost::Garbled.into()),
         }
         Ok(slot)
     }
@@ -90,17 +108,31 @@ impl Slot {
     /// Runs one episode. After an error the slot must not be used again.
     pub async fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, SlotLost> {
         self.send(request).await.map_err(|_| SlotLost::WasDead)?;
+        self.assembler.limit(answer::most_bytes(request));
         match self.recv::<Reply>().await? {
-            Reply::Ended(execution) => Ok(*execution),
+            Reply::Ended(facts)
+                if facts.enforced == self.enforced && answer::fits(request, &facts) =>
+            {
+                Ok(*facts)
+            }
             Reply::Refused(failure) => Err(SlotLost::Refused(failure)),
-            Reply::Ready(_) => Err(SlotLost::Garbled),
+            Reply::Ready(_) | Reply::Ended(_) => Err(SlotLost::Garbled),
         }
     }
 
     async fn send<T: Serialize>(&self, message: &T) -> Result<(), SlotLost> {
+        self.send_with(message, &[]).await
+    }
+
+    /// Descriptors travel with the first packet.
+    async fn send_with<T: Serialize>(
+        &self,
+        message: &T,
+        mut fds: &[RawFd],
+    ) -> Result<(), SlotLost> {
         for (header, body) in packets(&encode(message)) {
             loop {
-                match socket::send(self.socket.get_ref().as_fd(), &header, body, &[]) {
+                match socket::send(self.socket.get_ref().as_fd(), &header, body, fds) {
                     Ok(()) => break,
                     Err(Errno::EAGAIN) => {
                         self.socket
@@ -112,6 +144,7 @@ impl Slot {
                     Err(_) => return Err(SlotLost::Died),
                 }
             }
+            fds = &[];
         }
         Ok(())
     }

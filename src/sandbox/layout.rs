@@ -24,6 +24,7 @@ pub const ETC_READABLE: &[&str] = &[
     "crypto-policies",
     "debian_version",
     "default/locale",
+    "dpkg",
     "fonts",
     "gai.conf",
     "group",
@@ -32,8 +33,11 @@ pub const ETC_READABLE: &[&str] = &[
     "hostname",
     "hosts",
     "inputrc",
-    "java-17-openjdk",
     "java",
+    "java-11-openjdk",
+    "java-17-openjdk",
+    "java-21-openjdk",
+    "java-25-openjdk",
     "ld.so.cache",
     "ld.so.conf",
     "ld.so.conf.d",
@@ -44,6 +48,7 @@ pub const ETC_READABLE: &[&str] = &[
     "lsb-release",
     "machine-id",
     "magic",
+    "manpath.config",
     "mailcap",
     "mime.types",
     "nsswitch.conf",
@@ -52,6 +57,14 @@ pub const ETC_READABLE: &[&str] = &[
     "os-release",
     "passwd",
     "perl",
+    "php/8.1/cli/conf.d",
+    "php/8.1/mods-available",
+    "php/8.2/cli/conf.d",
+    "php/8.2/mods-available",
+    "php/8.3/cli/conf.d",
+    "php/8.3/mods-available",
+    "php/8.4/cli/conf.d",
+    "php/8.4/mods-available",
     "pki",
     "profile",
     "profile.d",
@@ -61,6 +74,11 @@ pub const ETC_READABLE: &[&str] = &[
     "python3.11",
     "python3.12",
     "python3.13",
+    "python3.14",
+    "R/Makeconf",
+    "R/Renviron",
+    "R/ldpaths",
+    "R/repositories",
     "redhat-release",
     "rpc",
     "sensors3.conf",
@@ -127,6 +145,9 @@ pub const PROC_READABLE: &[&str] = &[
     "version",
 ];
 
+/// Files of /proc that are closed in the namespaces tier too: the keys of the user who started the runner.
+pub const PROC_CLOSED: &[&str] = &["keys", "key-users"];
+
 /// The environment every program starts with; an episode's own `env` is laid over it.
 pub fn base_environment(tier: Tier, real: impl Fn(&str) -> String) -> Vec<(String, String)> {
     let at = |path: &str| match tier {
@@ -142,6 +163,9 @@ pub fn base_environment(tier: Tier, real: impl Fn(&str) -> String) -> Vec<(Strin
         ("LANG".into(), "C.UTF-8".into()),
         ("TMPDIR".into(), at("/tmp")),
         ("USER".into(), USER.into()),
+        // The leak check traces the program with ptrace and, where it may not, fails it: every correct program
+        // built with -fsanitize=address would exit with 1 (compiler-rt, sanitizer_stoptheworld).
+        ("LSAN_OPTIONS".into(), "detect_leaks=0".into()),
     ]
 }
 

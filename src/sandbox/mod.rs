@@ -4,6 +4,7 @@
 pub mod child;
 pub mod layout;
 pub mod namespaces;
+pub mod network;
 pub mod privileges;
 pub mod root;
 pub mod ruleset;

@@ -4,25 +4,28 @@
 //! which takes a process that still has its privileges on the host: a helper forked before the step.
 
 use super::layout::{INNER_GID, INNER_UID};
+use crate::spec::policy::Network;
 use crate::sys::{fork, wait};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::Ids;
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::{Gid, Pid, Uid, getpid, pipe, read, setgroups, setresgid, setresuid, write};
 use std::fs;
+use std::os::fd::OwnedFd;
 
-/// Creates all namespaces of a slot for this process; its next child is PID 1 of the new PID namespace.
-/// The uid is still the runner's afterwards: see [`change_ids`].
-pub fn enter(ids: &Ids) -> Result<(), Failure> {
+/// Creates the namespaces of a slot for this process, all but the network's where it has the host's, and that of
+/// processes, which is [`enter_processes`]. The uid is still the runner's afterwards: see [`change_ids`].
+pub fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
     let failed = |errno: Errno| Failure::new(Stage::Namespaces, errno as i32);
-    let all = CloneFlags::CLONE_NEWUSER
+    let mut all = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWIPC
-        | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWUTS
         | CloneFlags::CLONE_NEWCGROUP;
+    if network != Network::Host {
+        all |= CloneFlags::CLONE_NEWNET;
+    }
     if !ids.change {
         unshare(all).map_err(failed)?;
         return write_maps("self", ids).map_err(|e| Failure::new(Stage::MapIds, e as i32));
@@ -46,6 +49,17 @@ pub fn enter(ids: &Ids) -> Result<(), Failure> {
     drop(unshared);
     let mapped = reap_helper(helper);
     result.and(mapped)
+}
+
+/// Creates the PID namespace of a slot: the next child of this process is PID 1 of it.
+pub fn enter_processes() -> Result<(), Failure> {
+    unshare(CloneFlags::CLONE_NEWPID).map_err(|e| Failure::new(Stage::Namespaces, e as i32))
+}
+
+/// Makes the children of this process, but not itself, part of a PID namespace.
+pub fn join_processes(namespace: &OwnedFd) -> Result<(), Failure> {
+    setns(namespace, CloneFlags::CLONE_NEWPID)
+        .map_err(|e| Failure::new(Stage::Namespaces, e as i32))
 }
 
 fn reap_helper(helper: Pid) -> Result<(), Failure> {

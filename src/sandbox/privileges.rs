@@ -1,24 +1,50 @@
-//! What the slot's processes give up: capabilities, new privileges, being dumped.
+//! What the slot's processes give up: capabilities, new privileges, being dumped, dumping core.
 
+use crate::spec::policy::Tier;
 use crate::wire::failure::{Failure, Stage};
-use caps::CapSet;
+use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 
+/// What init needs in its own user namespace once the root is built: to set the size of the tmpfs, to measure
+/// programs that are not dumpable, and to remove what programs have closed to themselves.
+const INIT_KEEPS: [Capability; 3] = [
+    Capability::CAP_SYS_ADMIN,
+    Capability::CAP_SYS_PTRACE,
+    Capability::CAP_DAC_OVERRIDE,
+];
+
 /// Gives up every capability in every set, for good: the zygote's children can't get any back.
 pub fn drop_all() -> Result<(), Failure> {
+    keep_only(&CapsHashSet::new())
+}
+
+/// Gives up, for good, all that init does not need. Where it has no user namespace it has nothing to keep.
+pub fn drop_for_init(tier: Tier) -> Result<(), Failure> {
+    match tier {
+        Tier::Namespaces => keep_only(&INIT_KEEPS.into_iter().collect()),
+        Tier::Landlock => drop_all(),
+    }
+}
+
+fn keep_only(keep: &CapsHashSet) -> Result<(), Failure> {
     let failed = |_| Failure::new(Stage::Capabilities, Errno::last_raw());
     // The bounding set goes first: dropping from it needs CAP_SETPCAP, which goes with the others.
+    drop_bounding();
+    caps::clear(None, CapSet::Ambient).map_err(failed)?;
+    caps::clear(None, CapSet::Inheritable).map_err(failed)?;
+    caps::set(None, CapSet::Effective, keep).map_err(failed)?;
+    caps::set(None, CapSet::Permitted, keep).map_err(failed)
+}
+
+/// Empties the bounding set where we have the right to. Root does, before it changes its uid.
+pub fn drop_bounding() {
     for capability in caps::runtime::thread_all_supported() {
         // EINVAL: the bit is not in the bounding set or not known to this kernel; EPERM: we never had the right,
         // and then no_new_privs keeps an exec from granting what is left in the bounding set.
         let _ = caps::drop(None, CapSet::Bounding, capability);
     }
-    caps::clear(None, CapSet::Ambient).map_err(failed)?;
-    caps::clear(None, CapSet::Inheritable).map_err(failed)?;
-    caps::clear(None, CapSet::Effective).map_err(failed)?;
-    caps::clear(None, CapSet::Permitted).map_err(failed)
 }
 
 /// No exec may gain privileges (set-uid, file capabilities); needed by Landlock and seccomp without root.
@@ -31,10 +57,19 @@ pub fn forbid_inspection() -> Result<(), Failure> {
     prctl::set_dumpable(false).map_err(|e| Failure::new(Stage::Capabilities, e as i32))
 }
 
+/// No process of the slot leaves a core file or starts the host's handler for crashes.
+///
+/// Not 0: a handler (`|program` in core_pattern) runs as the host's root, with our memory as its input, whatever the
+/// limit is, except for a limit of 1 (core(5); `do_coredump` in the kernel). A file of one byte is not written either.
+/// The filter keeps programs from changing it, lowering included.
+pub fn forbid_cores() -> Result<(), Failure> {
+    let (_, most) = nix::sys::resource::getrlimit(Resource::RLIMIT_CORE).map_err(rlimit_failed)?;
+    setrlimit(Resource::RLIMIT_CORE, most.min(1), most.min(1)).map_err(rlimit_failed)
+}
+
 /// Limits that are the same for every episode and are inherited from the zygote.
 pub fn fixed_rlimits() -> Result<(), Failure> {
     let fixed = [
-        (Resource::RLIMIT_CORE, 0, 0),
         (Resource::RLIMIT_MEMLOCK, 8 << 20, 8 << 20),
         (Resource::RLIMIT_MSGQUEUE, 0, 0),
         (Resource::RLIMIT_RTPRIO, 0, 0),

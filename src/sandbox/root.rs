@@ -2,8 +2,9 @@
 //! read-only into it, the slot's own /proc and /dev, and the paths that were granted.
 
 use super::layout;
-use crate::spec::limits::Limits;
-use crate::spec::policy::Grants;
+use super::network::resolver_elsewhere;
+use crate::spec::limits::{Limits, inodes};
+use crate::spec::policy::{Grants, Network};
 use crate::sys::mount::{MountAttributes, restrict};
 use crate::sys::plain::open_plain;
 use crate::wire::failure::{Failure, Stage};
@@ -21,9 +22,9 @@ use std::path::{Path, PathBuf};
 const HOST: &str = "/.host";
 /// Where the sandbox's own files of /etc are kept.
 const OWN_ETC: &str = "/.etc";
+/// An empty file without any permission.
+const NOTHING: &str = "/.etc/.nothing";
 const NONE: Option<&str> = None;
-/// Smallest share of the disk limit a file takes: its inode. Bounds how many files an episode can make.
-const BYTES_PER_INODE: u64 = 2048;
 
 /// The granted paths, opened while the process may still reach them.
 pub struct OpenGrants {
@@ -34,11 +35,13 @@ impl OpenGrants {
     /// To be called inside the new mount namespace, but with the runner's uid: a path below a directory that only
     /// the runner may enter can be granted too.
     pub fn open(grants: &Grants) -> Result<Self, Failure> {
-        let all = grants
-            .readable
-            .iter()
-            .map(|p| (p, false))
-            .chain(grants.writable.iter().map(|p| (p, true)));
+        let resolver = resolver_elsewhere(grants.network);
+        let readable = grants.readable.iter().map(|p| (p, false));
+        let writable = grants.writable.iter().map(|p| (p, true));
+        // Last, so that the numbers in messages are those of the granted paths.
+        let all = readable
+            .chain(writable)
+            .chain(resolver.iter().map(|p| (p, false)));
         let mut paths = Vec::new();
         for (i, (path, writable)) in all.enumerate() {
             let fd = open_plain(path, OFlag::O_PATH).map_err(|e| Failure {
@@ -60,10 +63,6 @@ pub fn tmpfs_options(disk_bytes: u64) -> String {
     )
 }
 
-fn inodes(disk_bytes: u64) -> u64 {
-    (disk_bytes / BYTES_PER_INODE).max(1024)
-}
-
 /// Sets the disk limit of the running slot.
 pub fn resize(disk_bytes: u64) -> Result<(), Failure> {
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
@@ -74,7 +73,7 @@ pub fn resize(disk_bytes: u64) -> Result<(), Failure> {
 
 /// Builds the root and moves this process, and every process of its mount namespace, into it. To be called as
 /// PID 1 of the slot, with the slot's uid and all capabilities in its user namespace.
-pub fn build(grants: OpenGrants) -> Result<(), Failure> {
+pub fn build(grants: OpenGrants, network: Network) -> Result<(), Failure> {
     private_root().map_err(|e| Failure::new(Stage::PrivateRoot, e))?;
     for (i, directory) in layout::SYSTEM_DIRECTORIES.iter().enumerate() {
         system_directory(directory).map_err(|e| Failure {
@@ -83,7 +82,7 @@ pub fn build(grants: OpenGrants) -> Result<(), Failure> {
             index: i as u16 + 1,
         })?;
     }
-    own_etc().map_err(|e| Failure {
+    own_etc(network).map_err(|e| Failure {
         stage: Stage::SystemDirectory,
         errno: e,
         index: 0,
@@ -91,6 +90,7 @@ pub fn build(grants: OpenGrants) -> Result<(), Failure> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE)
         .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
+    closed_proc().map_err(|e| Failure::new(Stage::Proc, e))?;
     devices().map_err(|e| Failure::new(Stage::Devices, e))?;
     for (i, (path, fd, writable)) in grants.paths.iter().enumerate() {
         granted(path, fd, *writable).map_err(|e| Failure {
@@ -153,20 +153,41 @@ fn system_directory(path: &str) -> Result<(), i32> {
 
 /// Lays the sandbox's own passwd, group, hosts and hostname over the host's. They are read-only under their
 /// own name too: Landlock does not keep their owner from changing their mode.
-fn own_etc() -> Result<(), i32> {
+fn own_etc(network: Network) -> Result<(), i32> {
     let attributes = MountAttributes {
         read_only: true,
         no_devices: true,
     };
     directory(Path::new(OWN_ETC), 0o755)?;
     for (name, text) in layout::own_etc() {
+        // Names that the host gives to its network.
+        if name == "hosts" && network == Network::Host {
+            continue;
+        }
         let (own, seen) = (Path::new(OWN_ETC).join(name), Path::new("/etc").join(name));
         if seen.exists() {
             fs::write(&own, text).map_err(io_errno)?;
             bind(&own, &seen, attributes)?;
         }
     }
+    fs::write(NOTHING, "").map_err(io_errno)?;
+    fs::set_permissions(NOTHING, Permissions::from_mode(0o000)).map_err(io_errno)?;
     bind(Path::new(OWN_ETC), Path::new(OWN_ETC), attributes)
+}
+
+/// Lays a file that nobody may open over those of /proc that tell of the host's user.
+fn closed_proc() -> Result<(), i32> {
+    let attributes = MountAttributes {
+        read_only: true,
+        no_devices: true,
+    };
+    for name in layout::PROC_CLOSED {
+        let path = Path::new("/proc").join(name);
+        if path.exists() {
+            bind(Path::new(NOTHING), &path, attributes)?;
+        }
+    }
+    Ok(())
 }
 
 fn devices() -> Result<(), i32> {
@@ -188,8 +209,9 @@ fn devices() -> Result<(), i32> {
         bind(
             &host,
             &own,
+            // Keeps times and modes of the host's nodes; a device is written to all the same.
             MountAttributes {
-                read_only: false,
+                read_only: true,
                 no_devices: false,
             },
         )?;

@@ -1,14 +1,17 @@
 //! The Landlock ruleset of a slot: prepared once, then enforced in each child with three system calls.
 //!
 //! In the namespaces tier it is the second wall behind read-only mounts and a private root; in the landlock tier
-//! it is the wall. TCP is handled without a rule, so there is none. Signals and abstract Unix sockets are scoped
-//! in the landlock tier only: elsewhere the PID and network namespaces do that, and a scope would keep the steps
-//! of one episode from signalling each other.
+//! it is the wall. TCP is handled without a rule, so there is none, unless the slot has a network. Signals and abstract
+//! Unix sockets are scoped in the landlock tier: elsewhere the PID and network namespaces do that, and a scope would
+//! keep the steps of one episode from signalling each other. With the host's network abstract sockets are scoped in
+//! both.
 
 use super::layout;
-use crate::spec::policy::{Grants, Tier};
+use super::network::RESOLVER;
+use crate::spec::policy::{Grants, Network, Tier};
 use crate::sys::plain::open_plain;
 use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::Setup;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus,
     PathBeneath, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
@@ -24,7 +27,7 @@ use std::path::{Path, PathBuf};
 const NEWEST: ABI = ABI::V10;
 /// What the landlock tier can't do without: below this, truncation (ABI 3), device ioctls (5) and signals to
 /// other processes of the same user (6) would go unchecked (landlock(7)).
-const LEAST_ALONE: ABI = ABI::V6;
+pub const LEAST_ALONE: ABI = ABI::V6;
 
 /// Host paths a ruleset is made of.
 pub struct Scene<'a> {
@@ -34,6 +37,18 @@ pub struct Scene<'a> {
     pub scratch: Option<&'a Path>,
     /// Further writable directories.
     pub extra: &'a [String],
+}
+
+impl<'a> Scene<'a> {
+    /// That of a slot, with further writable directories of one episode.
+    pub fn of(setup: &'a Setup, extra: &'a [String]) -> Self {
+        Scene {
+            tier: setup.tier,
+            grants: &setup.grants,
+            scratch: setup.scratch.as_deref(),
+            extra,
+        }
+    }
 }
 
 /// A ruleset ready to be enforced any number of times.
@@ -52,17 +67,28 @@ impl Ruleset {
         let read = AccessFs::ReadFile | AccessFs::ReadDir;
         let run = read | AccessFs::Execute;
         let mut ruleset = landlock::Ruleset::default();
+        let unsupported = |_| Failure::new(Stage::Landlock, Errno::EOPNOTSUPP as i32);
+        let network = scene.grants.network;
+        if let Some(scope) = scope(scene.tier, network) {
+            ruleset = ruleset
+                .set_compatibility(CompatLevel::HardRequirement)
+                .scope(scope)
+                .map_err(unsupported)?;
+        }
         if scene.tier == Tier::Landlock {
             ruleset = ruleset
                 .set_compatibility(CompatLevel::HardRequirement)
                 .handle_access(AccessFs::from_all(LEAST_ALONE))
-                .and_then(|r| r.scope(Scope::from_all(LEAST_ALONE)))
-                .map_err(|_| Failure::new(Stage::Landlock, Errno::EOPNOTSUPP as i32))?
-                .set_compatibility(CompatLevel::BestEffort);
+                .map_err(unsupported)?;
+        }
+        ruleset = ruleset.set_compatibility(CompatLevel::BestEffort);
+        if network == Network::None {
+            ruleset = ruleset
+                .handle_access(AccessNet::from_all(NEWEST))
+                .map_err(failed)?;
         }
         let mut created = ruleset
             .handle_access(everything)
-            .and_then(|r| r.handle_access(AccessNet::from_all(NEWEST)))
             .and_then(landlock::Ruleset::create)
             .map_err(failed)?;
         for (paths, access) in rules(scene, everything, read, run) {
@@ -70,9 +96,11 @@ impl Ruleset {
                 .add_rules(path_beneath_rules(paths, access))
                 .map_err(failed)?;
         }
+        // A server of the host may listen below a granted directory (ABI 9; sockets of the episode's own still work).
+        let granted_writable = everything & !AccessFs::ResolveUnix;
         for (paths, access) in [
             (&scene.grants.readable, run),
-            (&scene.grants.writable, everything),
+            (&scene.grants.writable, granted_writable),
         ] {
             for (i, path) in paths.iter().enumerate() {
                 let rule = granted(path, access).map_err(|errno| Failure {
@@ -84,6 +112,11 @@ impl Ruleset {
             }
         }
         Ok(Ruleset { created })
+    }
+
+    /// The ruleset's descriptor, for a process that enforces it by itself.
+    pub fn into_fd(self) -> Option<OwnedFd> {
+        self.created.into()
     }
 
     /// Restricts this process and all its descendants, for good. System calls only; needs `no_new_privs`.
@@ -102,6 +135,30 @@ impl Ruleset {
             _ => Err(Failure::new(Stage::Landlock, Errno::ENOSYS as i32)),
         }
     }
+}
+
+/// What is kept from reaching processes outside of the episode where no namespace does it.
+fn scope(tier: Tier, network: Network) -> Option<BitFlags<Scope>> {
+    match (tier, network) {
+        (Tier::Landlock, _) => Some(Scope::from_all(LEAST_ALONE)),
+        (Tier::Namespaces, Network::Host) => Some(Scope::AbstractUnixSocket.into()),
+        (Tier::Namespaces, _) => None,
+    }
+}
+
+/// Keeps this process and all its descendants from signalling any other, for good: then `kill(-1)` is these and no
+/// others. Moving files between directories has to be allowed expressly, because every domain denies it that does not
+/// (LANDLOCK_ACCESS_FS_REFER, landlock(7)). Landlock ABI 6; needs `no_new_privs`.
+pub fn contain_signals() -> Result<(), Failure> {
+    landlock::Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::Refer)
+        .and_then(|r| r.scope(Scope::Signal))
+        .and_then(landlock::Ruleset::create)
+        .and_then(|r| r.add_rules(path_beneath_rules(["/"], AccessFs::Refer)))
+        .and_then(|created| created.no_new_privs(false).restrict_self())
+        .map(drop)
+        .map_err(|_| Failure::new(Stage::Landlock, Errno::EOPNOTSUPP as i32))
 }
 
 /// A rule for a path that was checked when the episode was read.
@@ -138,6 +195,9 @@ fn rules(
         (etc, read),
         (scene.extra.iter().map(PathBuf::from).collect(), everything),
     ];
+    if scene.grants.network == Network::Host {
+        rules.push((paths(&[RESOLVER]), read));
+    }
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
     match (scene.tier, scene.scratch) {
         (Tier::Namespaces, _) => {

@@ -1,11 +1,12 @@
 //! Compiles the syscall policy to BPF and installs it. Done once per zygote; its children inherit the filter.
 //!
-//! Two filters are stacked, because a filter has one answer for all it denies. The first gives ENOSYS for the
-//! calls in [`syscalls::UNAVAILABLE`], so that programs and libraries fall back as they would on an older
-//! kernel. The second is the allow-list: whatever it does not name is EPERM; it lets the first one's calls pass,
-//! and the stricter answer of the two counts (seccomp(2)). It has to come last, because it denies seccomp.
+//! Filters are stacked, because a filter has one answer for all it denies. The first answers the calls in [`PRETENDED`]
+//! with success, without doing them. The second gives ENOSYS for those in [`syscalls::unavailable`], so that programs
+//! and libraries fall back as they would on an older kernel. The third is the allow-list: whatever it does not name is
+//! EPERM; it lets the others' calls pass, and the last of several errors counts (seccomp(2)). It has to come last,
+//! because it denies seccomp.
 
-use super::syscalls::{self, Allow, Argument, Check, Setting, UNAVAILABLE};
+use super::syscalls::{self, Allow, Argument, Check, PRETENDED, Setting};
 use crate::wire::failure::{Failure, Stage};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Length, SeccompCmpOp as Op, SeccompCondition,
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 pub struct Filters {
     allow: BpfProgram,
     unavailable: BpfProgram,
+    pretended: BpfProgram,
 }
 
 impl Filters {
@@ -27,24 +29,42 @@ impl Filters {
         for entry in syscalls::allowed().filter(|entry| entry.tiers.contains(setting)) {
             allowed.insert(entry.syscall, rules(&entry.allow)?);
         }
-        let unavailable: BTreeMap<_, _> = UNAVAILABLE
-            .iter()
-            .map(|&(call, _)| (call, vec![]))
+        let unavailable: BTreeMap<_, _> = syscalls::unavailable(setting)
+            .map(|call| (call, vec![]))
             .collect();
         allowed.extend(unavailable.clone());
+        let mut pretended: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+        for entry in PRETENDED {
+            pretended.insert(entry.syscall, rules(&entry.allow)?);
+        }
         let errno = |e: i32| SeccompAction::Errno(e as u32);
         let allow = SeccompFilter::new(allowed, errno(libc::EPERM), SeccompAction::Allow, arch)?;
         let unavailable =
             SeccompFilter::new(unavailable, SeccompAction::Allow, errno(libc::ENOSYS), arch)?;
+        let pretended = SeccompFilter::new(pretended, SeccompAction::Allow, errno(0), arch)?;
         Ok(Filters {
             allow: allow.try_into()?,
             unavailable: unavailable.try_into()?,
+            pretended: pretended.try_into()?,
         })
     }
 
-    /// Installs both on this thread, for good. Needs `no_new_privs`.
+    /// All in the order they are to be installed, as arrays of `struct sock_filter`: for a process that installs them
+    /// by itself.
+    pub fn to_bytes(&self) -> [Vec<u8>; 3] {
+        [&self.pretended, &self.unavailable, &self.allow].map(|program| {
+            let bytes = program.iter().map(|instruction| {
+                let [code0, code1] = instruction.code.to_ne_bytes();
+                let [k0, k1, k2, k3] = instruction.k.to_ne_bytes();
+                [code0, code1, instruction.jt, instruction.jf, k0, k1, k2, k3]
+            });
+            bytes.flatten().collect()
+        })
+    }
+
+    /// Installs them on this thread, for good. Needs `no_new_privs`.
     pub fn install(&self) -> Result<(), Failure> {
-        for program in [&self.unavailable, &self.allow] {
+        for program in [&self.pretended, &self.unavailable, &self.allow] {
             apply_filter(program).map_err(|error| {
                 let errno = match error {
                     seccompiler::Error::Prctl(e) | seccompiler::Error::Seccomp(e) => {
@@ -79,9 +99,12 @@ fn condition(argument: &Argument) -> Result<SeccompCondition, seccompiler::Error
         Check::Not(value) => (Op::Ne, value),
         Check::NoneOf(bits) => (Op::MaskedEq(bits as u64), 0),
         Check::Masked(bits, value) => (Op::MaskedEq(bits as u64), value),
-        Check::Null => {
-            return SeccompCondition::new(argument.index, Length::Qword, Op::Eq, 0)
-                .map_err(Into::into);
+        Check::Null | Check::NotNull => {
+            let op = match argument.check {
+                Check::Null => Op::Eq,
+                _ => Op::Ne,
+            };
+            return SeccompCondition::new(argument.index, Length::Qword, op, 0).map_err(Into::into);
         }
     };
     Ok(SeccompCondition::new(
@@ -95,12 +118,20 @@ fn condition(argument: &Argument) -> Result<SeccompCondition, seccompiler::Error
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::policy::Tier;
+    use crate::spec::policy::{Network, Tier};
 
     fn settings() -> impl Iterator<Item = Setting> {
         let tiers = [Tier::Namespaces, Tier::Landlock];
-        let both = |tier| [true, false].map(|own_uid| Setting { tier, own_uid });
-        tiers.into_iter().flat_map(both)
+        let networks = [Network::None, Network::Loopback, Network::Host];
+        tiers.into_iter().flat_map(move |tier| {
+            networks.into_iter().flat_map(move |network| {
+                [true, false].map(|own_uid| Setting {
+                    tier,
+                    own_uid,
+                    network,
+                })
+            })
+        })
     }
 
     #[test]
@@ -117,11 +148,11 @@ mod tests {
 
     #[test]
     fn no_call_is_both_unconditionally_allowed_and_unavailable() {
-        for (syscall, _) in UNAVAILABLE {
-            assert!(
-                syscalls::allowed().all(|entry| entry.syscall != *syscall),
-                "{syscall}"
-            );
+        for setting in settings() {
+            for syscall in syscalls::unavailable(setting) {
+                let mut here = syscalls::allowed().filter(|e| e.tiers.contains(setting));
+                assert!(here.all(|entry| entry.syscall != syscall), "{syscall}");
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 //! The system call policy, as data: what an episode may call, and why. It is an allow-list; a call that is not here
-//! is EPERM, or ENOSYS where it stands in [`UNAVAILABLE`].
+//! is EPERM, or ENOSYS where it stands in [`UNAVAILABLE`]. Those in [`PRETENDED`] succeed without having an effect.
 //!
 //! Not here, and why that matters: mount and its family, unshare, setns, chroot, pivot_root (leaving the sandbox);
 //! ptrace, process_vm_*, pidfd_getfd, kcmp (other processes); bpf, perf_event_open, userfaultfd, modules, kexec,
@@ -9,9 +9,10 @@
 mod conditional;
 mod table;
 
+pub use conditional::PRETENDED;
 pub use table::UNAVAILABLE;
 
-use crate::spec::policy::Tier;
+use crate::spec::policy::{Network, Tier};
 use libc::c_long;
 
 /// One allowed system call.
@@ -35,6 +36,14 @@ pub enum Tiers {
     /// The narrower form that is left where the host's files of the same user are within reach: Landlock covers
     /// neither mode nor owner, times or attributes of a file (landlock(7)).
     SharedFiles,
+    /// Where sockets of one kind or another can be made.
+    Sockets,
+    /// Where those are Unix sockets alone.
+    UnixSockets,
+    /// Where those are Unix sockets and those of the network.
+    AllSockets,
+    /// Where those are the sockets of the network alone.
+    NetworkSockets,
 }
 
 /// The circumstances that the policy depends on.
@@ -43,17 +52,26 @@ pub struct Setting {
     pub tier: Tier,
     /// Whether the slot has a uid of its own.
     pub own_uid: bool,
+    pub network: Network,
 }
 
 impl Tiers {
     pub fn contains(self, setting: Setting) -> bool {
         let own_files = setting.tier == Tier::Namespaces || setting.own_uid;
+        let (namespaces, network) = (
+            setting.tier == Tier::Namespaces,
+            setting.network != Network::None,
+        );
         match self {
             Tiers::Both => true,
             Tiers::NamespacesOnly => setting.tier == Tier::Namespaces,
             Tiers::LandlockOnly => setting.tier == Tier::Landlock,
             Tiers::OwnFiles => own_files,
             Tiers::SharedFiles => !own_files,
+            Tiers::Sockets => namespaces || network,
+            Tiers::UnixSockets => namespaces && !network,
+            Tiers::AllSockets => namespaces && network,
+            Tiers::NetworkSockets => !namespaces && network,
         }
     }
 }
@@ -80,6 +98,7 @@ pub enum Check {
     Masked(u32, u32),
     /// A null pointer.
     Null,
+    NotNull,
 }
 
 const fn always(syscall: c_long, reason: &'static str) -> Entry {
@@ -117,11 +136,21 @@ const fn arg(index: u8, check: Check) -> Argument {
     Argument { index, check }
 }
 
+/// The calls that answer ENOSYS.
+pub fn unavailable(setting: Setting) -> impl Iterator<Item = c_long> {
+    let withheld = table::ATTRIBUTES
+        .iter()
+        .filter(move |entry| !entry.tiers.contains(setting));
+    let always = UNAVAILABLE.iter().map(|(call, _)| *call);
+    always.chain(withheld.map(|entry| entry.syscall))
+}
+
 /// Every entry of the policy.
 pub fn allowed() -> impl Iterator<Item = &'static Entry> {
     [
         table::FILES,
         table::METADATA,
+        table::ATTRIBUTES,
         table::LEGACY_METADATA,
         table::MEMORY,
         table::PROCESSES,

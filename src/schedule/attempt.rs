@@ -21,6 +21,7 @@ pub async fn until_verdict(executor: &impl Executor, episode: &Episode, retries:
                 let (id, echo) = (episode.id.clone(), episode.echo.clone());
                 return Outcome::invalid(id, echo, error);
             }
+            Err(NotRun::Here(error)) => return Outcome::infra(episode, error, attempts),
             Err(NotRun::Infra(error)) if attempts > retries => {
                 return Outcome::infra(episode, error, attempts);
             }

@@ -10,6 +10,8 @@ use crate::wire::failure::Stage;
 pub enum NotRun {
     /// Our side failed; another attempt may succeed.
     Infra(String),
+    /// This machine can't run it, though another may.
+    Here(String),
     /// The episode asks for something that can't be done; another attempt would not help.
     Spec(String),
 }
@@ -30,6 +32,7 @@ impl Executor for Pool {
             {
                 NotRun::Spec(format!("{}: {failure}", episode.origin))
             }
+            RunError::NoLoopback => NotRun::Here(error.to_string()),
             other => NotRun::Infra(other.to_string()),
         })
     }

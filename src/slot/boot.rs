@@ -1,10 +1,12 @@
 //! Entry point of the slot side: from a fresh re-exec to init and zygote.
 
+use super::init::{self, Zygotes};
 use super::link::Link;
 use super::space::Space;
-use super::{init, signals, zygote};
+use super::{signals, warm, zygote};
 use crate::sandbox::root::OpenGrants;
-use crate::sandbox::{layout, namespaces};
+use crate::sandbox::ruleset::contain_signals;
+use crate::sandbox::{layout, namespaces, privileges};
 use crate::spec::policy::Tier;
 use crate::sys::remove::remove;
 use crate::sys::sched::{self, Slice};
@@ -35,7 +37,8 @@ pub fn main() -> ! {
 }
 
 fn run(mut runner: Link) -> i32 {
-    let Ok(setup) = runner.recv::<Setup>() else {
+    let mut pythons = Vec::new();
+    let Ok(setup) = runner.recv_with::<Setup>(&mut pythons) else {
         return 1;
     };
     if setup.version != VERSION {
@@ -44,10 +47,14 @@ fn run(mut runner: Link) -> i32 {
     if let Err(errno) = quiet_down() {
         return refuse(&runner, Failure::new(Stage::Fork, errno as i32));
     }
+    sched::permit_precedence();
+    if let Err(failure) = privileges::forbid_cores().and_then(|()| privileges::forbid_new()) {
+        return refuse(&runner, failure);
+    }
     let slice = sched::prefer_latency();
     let built = match setup.tier {
-        Tier::Namespaces => namespaces_tier(runner, setup, slice),
-        Tier::Landlock => landlock_tier(runner, setup, slice),
+        Tier::Namespaces => namespaces_tier(runner, setup, pythons, slice),
+        Tier::Landlock => landlock_tier(runner, setup, pythons, slice),
     };
     match built {
         Ok(code) => code,
@@ -62,7 +69,7 @@ fn refuse(runner: &Link, failure: Failure) -> i32 {
 }
 
 /// Leaves the runner's process group, terminal, signals and umask behind.
-fn quiet_down() -> Result<(), Errno> {
+pub fn quiet_down() -> Result<(), Errno> {
     setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
     terminal::leave();
     signals::reset()?;
@@ -76,16 +83,18 @@ fn quiet_down() -> Result<(), Errno> {
 type Built = Result<i32, (Link, Failure)>;
 
 /// This process becomes the zygote, and its child PID 1 of the slot.
-fn namespaces_tier(runner: Link, setup: Setup, slice: Slice) -> Built {
+fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, slice: Slice) -> Built {
     let prepared = (|| {
-        namespaces::enter(&setup.ids)?;
+        namespaces::enter(&setup.ids, setup.grants.network)?;
         let grants = OpenGrants::open(&setup.grants)?;
         if setup.ids.change {
             namespaces::change_ids(layout::INNER_UID, layout::INNER_GID)?;
         }
-        Ok((grants, control_pair()?))
+        let warm = warm::fork(&setup, slice)?;
+        namespaces::enter_processes()?;
+        Ok((grants, warm, control_pair()?))
     })();
-    let (grants, (for_init, for_zygote)) = match prepared {
+    let (grants, warm, (for_init, for_zygote)) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return Err((runner, failure)),
     };
@@ -96,14 +105,18 @@ fn namespaces_tier(runner: Link, setup: Setup, slice: Slice) -> Built {
             name(&setup, "init");
             Ok(init::main(
                 runner,
-                Link::new(for_init),
+                Link::short(for_init),
                 setup,
                 Some(grants),
-                None,
+                Zygotes {
+                    exec: None,
+                    warm,
+                    pythons,
+                },
             ))
         }
         Ok(Some(init)) => {
-            drop((runner, for_init, grants));
+            drop((runner, for_init, grants, warm, pythons));
             name(&setup, "zygote");
             zygote::main(Link::new(for_zygote), &setup, slice);
             // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
@@ -114,16 +127,19 @@ fn namespaces_tier(runner: Link, setup: Setup, slice: Slice) -> Built {
 }
 
 /// This process becomes init, the subreaper of its child, the zygote.
-fn landlock_tier(runner: Link, setup: Setup, slice: Slice) -> Built {
+fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, slice: Slice) -> Built {
     let prepared = (|| {
         let scratch = make_scratch(&setup)?;
         if setup.ids.change {
+            privileges::drop_bounding();
             namespaces::change_ids(setup.ids.uid, setup.ids.gid)?;
         }
         set_child_subreaper(true).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
-        Ok((scratch, control_pair()?))
+        contain_signals()?;
+        let warm = warm::fork(&setup, slice)?;
+        Ok((scratch, warm, control_pair()?))
     })();
-    let (scratch, (for_init, for_zygote)) = match prepared {
+    let (scratch, warm, (for_init, for_zygote)) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return Err((runner, failure)),
     };
@@ -133,7 +149,7 @@ fn landlock_tier(runner: Link, setup: Setup, slice: Slice) -> Built {
             Err((runner, Failure::new(Stage::Fork, errno as i32)))
         }
         Ok(None) => {
-            drop((runner, for_init));
+            drop((runner, for_init, warm, pythons));
             name(&setup, "zygote");
             zygote::main(Link::new(for_zygote), &setup, slice);
             Ok(0)
@@ -141,14 +157,24 @@ fn landlock_tier(runner: Link, setup: Setup, slice: Slice) -> Built {
         Ok(Some(zygote)) => {
             drop(for_zygote);
             name(&setup, "init");
-            let code = init::main(runner, Link::new(for_init), setup, None, Some(zygote));
+            let code = init::main(
+                runner,
+                Link::short(for_init),
+                setup,
+                None,
+                Zygotes {
+                    exec: Some(zygote),
+                    warm,
+                    pythons,
+                },
+            );
             let _ = remove(&scratch);
             Ok(code)
         }
     }
 }
 
-fn control_pair() -> Result<(OwnedFd, OwnedFd), Failure> {
+pub fn control_pair() -> Result<(OwnedFd, OwnedFd), Failure> {
     socket::pair().map_err(|e| Failure::new(Stage::Zygote, e as i32))
 }
 
@@ -168,7 +194,7 @@ fn make_scratch(setup: &Setup) -> Result<PathBuf, Failure> {
     Ok(scratch)
 }
 
-fn name(setup: &Setup, role: &str) {
+pub fn name(setup: &Setup, role: &str) {
     // 15 bytes at most (PR_SET_NAME); for people who look at `ps`, so a failure does not matter.
     if let Ok(name) = CString::new(format!("slot{} {role}", setup.slot)) {
         let _ = set_name(&name);

@@ -1,18 +1,33 @@
 //! Who lives in the slot, and what they use: the readings behind the limits.
 
-use crate::spec::policy::Tier;
-use crate::sys::sysv;
+use super::disk::Usage;
+use super::memory::{self, Process};
+use crate::sandbox::network;
+use crate::spec::policy::{Network, Tier};
+use crate::sys::{sock_diag, sysv};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::statfs::statfs;
-use nix::unistd::{Pid, SysconfVar, getpid, sysconf};
+use nix::unistd::{Pid, SysconfVar, getpgid, getpgrp, getpid, sysconf};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Fewer processes than this can be looked at while they run.
+const CROWD: usize = 8;
+/// How often a list of processes is taken again because some of it was gone, or new.
+const ROUNDS: usize = 4;
+
+/// Fewer sockets than this are not worth asking for their buffers, of some 200 KB each (net.core.wmem_default).
+const MANY_SOCKETS: u64 = 64;
 
 /// Finds the processes of the episode.
 pub struct Census {
     tier: Tier,
-    /// Landlock tier: our own child that is not part of any episode.
-    zygote: Option<Pid>,
+    /// Landlock tier: our own children that are not part of any episode.
+    zygotes: Vec<i32>,
+    /// Whether the network namespace is the slot's own, so that all sockets in it are the episode's.
+    own_sockets: bool,
     page_bytes: u64,
     ticks_per_second: u64,
 }
@@ -25,13 +40,21 @@ pub struct Reading {
 }
 
 impl Census {
-    pub fn new(tier: Tier, zygote: Option<Pid>) -> Self {
+    pub fn new(tier: Tier, network: Network, zygotes: Vec<Pid>) -> Self {
         let setting = |name, fallback| sysconf(name).ok().flatten().map_or(fallback, |v| v as u64);
         Census {
             tier,
-            zygote,
+            zygotes: zygotes.into_iter().map(Pid::as_raw).collect(),
+            own_sockets: tier == Tier::Namespaces && network != Network::Host,
             page_bytes: setting(SysconfVar::PAGE_SIZE, 4096),
             ticks_per_second: setting(SysconfVar::CLK_TCK, 100),
+        }
+    }
+
+    /// A zygote that came later; in the namespaces tier it is out of sight.
+    pub fn add_zygote(&mut self, pid: i32) {
+        if self.tier == Tier::Landlock {
+            self.zygotes.push(pid);
         }
     }
 
@@ -47,17 +70,20 @@ impl Census {
         }
     }
 
-    /// The program the zygote started last, and what can be told to belong to it: its process group and its
+    /// The program a zygote started last, and what can be told to belong to it: its process group and its
     /// descendants.
     pub fn program(&self) -> Vec<i32> {
-        // In the namespaces tier the zygote is outside, and a parent outside reads as 0.
-        let zygote = i64::from(self.zygote.map_or(0, Pid::as_raw));
+        let is_zygote = |parent: i64| match self.tier {
+            // A zygote is outside, and a parent outside reads as 0.
+            Tier::Namespaces => parent == 0,
+            Tier::Landlock => self.zygotes.iter().any(|z| i64::from(*z) == parent),
+        };
         let all = self.processes();
         let stats: Vec<_> = all
             .iter()
             .filter_map(|pid| Some((*pid, stat_fields(*pid)?)))
             .collect();
-        let from_zygote = stats.iter().filter(|(_, stat)| stat[PARENT] == zygote);
+        let from_zygote = stats.iter().filter(|(_, stat)| is_zygote(stat[PARENT]));
         let Some(leader) = from_zygote.map(|(pid, _)| *pid).max() else {
             return Vec::new();
         };
@@ -81,35 +107,92 @@ impl Census {
 
     /// A process that is dead but not yet waited for.
     pub fn is_zombie(&self, pid: i32) -> bool {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rfind(')')
-            .is_none_or(|end| stat[end + 1..].starts_with(" Z"))
+        is_in_state(pid, 'Z')
     }
 
-    /// Memory and CPU time of the whole tree now. `limit` spares the exact but slow count while even the
-    /// upper bound (every shared page counted in every process) is below it.
+    /// Memory and CPU time of the whole tree now. While even the upper bound of memory is below `limit`, that is
+    /// the reading. Otherwise the tree is stopped for the exact count, which takes long enough for a fast one to
+    /// grow by much, and may wait for locks of processes that wait for a core; it goes on unless it is over.
     pub fn read(&self, limit: u64, with_cpu: bool) -> Reading {
+        let mut stopped = self.is_crowd(limit / 2).then(|| self.stop());
+        let running = match stopped {
+            Some(_) => Vec::new(),
+            None => self.settled(),
+        };
+        let processes = stopped.as_ref().unwrap_or(&running);
+        let cpu_us = match with_cpu {
+            true => processes.iter().map(|p| self.cpu_us(p.pid)).sum(),
+            false => 0,
+        };
+        let mut memory_bytes = memory::bound(processes, limit) + self.outside_processes();
+        if memory_bytes >= limit {
+            let still = stopped.get_or_insert_with(|| self.stop());
+            memory_bytes = memory::exact(still) + self.outside_processes();
+        }
+        if memory_bytes <= limit {
+            resume(stopped.as_deref().unwrap_or_default());
+        }
+        Reading {
+            memory_bytes,
+            cpu_us,
+        }
+    }
+
+    /// Whether these are so many processes, with so much memory, that they have to be stopped to be looked at: a
+    /// look takes us longer than our share of the cores among them, and then we would wait for our next turn.
+    fn is_crowd(&self, much: u64) -> bool {
         let processes = self.processes();
-        let mut reading = Reading::default();
-        for pid in &processes {
-            reading.memory_bytes += statm_resident(*pid).unwrap_or(0) * self.page_bytes;
-            if with_cpu {
-                reading.cpu_us += self.cpu_us(*pid);
+        let resident = |pid: &i32| statm_resident(*pid).unwrap_or(0) * self.page_bytes;
+        processes.len() > CROWD && processes.iter().map(resident).sum::<u64>() >= much
+    }
+
+    /// The processes of one moment, as nearly as they can be had: a memory that is handed from parent to child
+    /// faster than we list them would be in none of those that are still there.
+    fn settled(&self) -> Vec<Process> {
+        let mut found: Vec<Process> = Vec::new();
+        for _ in 0..ROUNDS {
+            let listed = self.processes();
+            let fresh = listed
+                .iter()
+                .filter(|pid| found.iter().all(|p| p.pid != **pid));
+            let read: Vec<_> = fresh.map(|pid| Process::read(*pid)).collect();
+            let vanished = read.iter().any(Option::is_none);
+            found.extend(read.into_iter().flatten());
+            if !vanished {
+                break;
             }
         }
-        let files = self.files_in_memory();
-        reading.memory_bytes += files;
-        if reading.memory_bytes >= limit {
-            reading.memory_bytes = exact(&processes, files);
-        }
-        reading
+        found
     }
 
-    /// Bytes on disk of files that are open but no longer have a name, on the device of `root`.
-    pub fn unlinked_bytes(&self, root: &Path) -> u64 {
-        use std::os::unix::fs::MetadataExt;
+    /// Stops every process of the episode, and reads them; `stopped` is what they were before. A program may see
+    /// it: its parent gets a SIGCHLD.
+    fn stop(&self) -> Vec<Process> {
+        let mut told = BTreeSet::new();
+        let mut before: BTreeSet<i32> = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            let listed = self.processes();
+            let fresh: Vec<i32> = listed.into_iter().filter(|pid| told.insert(*pid)).collect();
+            if fresh.is_empty() {
+                break;
+            }
+            before.extend(fresh.iter().copied().filter(|pid| is_in_state(*pid, 'T')));
+            for pid in fresh {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
+            }
+        }
+        let mut now = self.settled();
+        for process in &mut now {
+            process.stopped = before.contains(&process.pid);
+        }
+        now
+    }
+
+    /// Files that are open but no longer have a name, on the device of `root`.
+    pub fn unlinked(&self, root: &Path) -> Usage {
+        let mut used = Usage::default();
         let Ok(device) = fs::metadata(root).map(|meta| meta.dev()) else {
-            return 0;
+            return used;
         };
         let mut files = BTreeMap::new();
         for pid in self.processes() {
@@ -121,12 +204,27 @@ impl Census {
                 .flatten()
                 .filter_map(|fd| fs::metadata(fd.path()).ok());
             let unlinked = opened.filter(|meta| meta.nlink() == 0 && meta.dev() == device);
-            files.extend(unlinked.map(|meta| (meta.ino(), meta.blocks() * 512)));
+            files.extend(unlinked.map(|meta| (meta.ino(), meta.blocks())));
         }
-        files.values().sum()
+        files.into_values().for_each(|blocks| used.add(blocks));
+        used
     }
 
-    /// Bytes held by files of the private root and System V segments; on the landlock tier files are on disk.
+    /// Bytes that no process has mapped.
+    fn outside_processes(&self) -> u64 {
+        self.files_in_memory() + self.socket_buffers()
+    }
+
+    /// Bytes in the buffers of Unix sockets, where those of the episode can be told from others.
+    fn socket_buffers(&self) -> u64 {
+        let has_many = || network::sockets().is_some_and(|sockets| sockets > MANY_SOCKETS);
+        if !self.own_sockets || !has_many() {
+            return 0;
+        }
+        sock_diag::unix_buffers().unwrap_or(0)
+    }
+
+    /// Bytes held by files of the private root and System V objects; on the landlock tier files are on disk.
     pub fn files_in_memory(&self) -> u64 {
         if self.tier == Tier::Landlock {
             return 0;
@@ -134,7 +232,8 @@ impl Census {
         let files = statfs("/").map_or(0, |s| {
             (s.blocks() - s.blocks_free()) * s.block_size() as u64
         });
-        files + sysv::usage().shared_pages * self.page_bytes
+        let held = sysv::usage();
+        files + held.shared_pages * self.page_bytes + held.kernel_bytes
     }
 
     fn cpu_us(&self, pid: i32) -> u64 {
@@ -143,14 +242,23 @@ impl Census {
         ticks as u64 * (1_000_000 / self.ticks_per_second)
     }
 
+    /// Landlock tier: process groups of the programs, and of the orphans that became ours; never our own.
+    pub fn groups(&self) -> BTreeSet<Pid> {
+        let parents = std::iter::once(getpid().as_raw()).chain(self.zygotes.iter().copied());
+        let below = parents.flat_map(children);
+        let groups = below.filter_map(|pid| getpgid(Some(Pid::from_raw(pid))).ok());
+        groups.filter(|group| *group != getpgrp()).collect()
+    }
+
     fn descendants(&self) -> Vec<i32> {
         let own = getpid().as_raw();
-        let zygote = self.zygote.map(Pid::as_raw);
         let mut found = BTreeSet::new();
-        let mut open: Vec<i32> = [Some(own), zygote].into_iter().flatten().collect();
+        let mut open: Vec<i32> = std::iter::once(own)
+            .chain(self.zygotes.iter().copied())
+            .collect();
         while let Some(parent) = open.pop() {
             for child in children(parent) {
-                if Some(child) != zygote && found.insert(child) {
+                if !self.zygotes.contains(&child) && found.insert(child) {
                     open.push(child);
                 }
             }
@@ -159,50 +267,11 @@ impl Census {
     }
 }
 
-/// Anonymous memory by proportional share, so that pages which fork shares count once, plus shared memory.
-fn exact(processes: &[i32], files: u64) -> u64 {
-    let (mut anonymous, mut shared) = (0, 0);
-    for pid in processes {
-        let Ok(text) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else {
-            continue;
-        };
-        anonymous += kilobytes(&text, "Pss_Anon:") * 1024;
-        // Files of the private root are counted as files already; shared anonymous mappings are in no file.
-        if kilobytes(&text, "Pss_Shmem:") > 0 {
-            shared += shared_anonymous(*pid);
-        }
+/// Lets go on what `stop` stopped, and nothing that had stopped before.
+fn resume(processes: &[Process]) {
+    for process in processes.iter().filter(|p| !p.stopped) {
+        let _ = kill(Pid::from_raw(process.pid), Signal::SIGCONT);
     }
-    anonymous + shared + files
-}
-
-/// Proportional share of `mmap(MAP_SHARED | MAP_ANONYMOUS)` memory, which the kernel names /dev/zero.
-fn shared_anonymous(pid: i32) -> u64 {
-    let Ok(text) = fs::read_to_string(format!("/proc/{pid}/smaps")) else {
-        return 0;
-    };
-    let mut bytes = 0;
-    let mut counts = false;
-    for line in text.lines() {
-        match line.split_once(':') {
-            Some(("Pss", value)) if counts => bytes += first_number(value) * 1024,
-            Some((name, _)) if !name.contains(' ') => {}
-            _ => counts = line.ends_with("/dev/zero (deleted)"),
-        }
-    }
-    bytes
-}
-
-fn kilobytes(text: &str, name: &str) -> u64 {
-    text.lines()
-        .find_map(|line| line.strip_prefix(name))
-        .map_or(0, first_number)
-}
-
-fn first_number(text: &str) -> u64 {
-    text.split_whitespace()
-        .next()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(0)
 }
 
 fn all_processes() -> Vec<i32> {
@@ -217,20 +286,28 @@ fn all_processes() -> Vec<i32> {
 
 /// Children of every thread of a process (CONFIG_PROC_CHILDREN), or a scan of all processes without it.
 fn children(pid: i32) -> Vec<i32> {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
-        return Vec::new();
+    let tasks = PathBuf::from(format!("/proc/{pid}/task"));
+    // A directory per thread, and the two that every directory has: most processes need no listing.
+    let threads: Vec<PathBuf> = match fs::metadata(&tasks) {
+        Ok(meta) if meta.nlink() <= 3 => vec![tasks.join(pid.to_string())],
+        Ok(_) => {
+            let listed = fs::read_dir(&tasks).into_iter().flatten().flatten();
+            listed.map(|thread| thread.path()).collect()
+        }
+        Err(_) => return Vec::new(),
     };
     let mut found = Vec::new();
-    for thread in threads.flatten() {
-        match fs::read_to_string(thread.path().join("children")) {
+    for thread in threads {
+        match fs::read_to_string(thread.join("children")) {
             Ok(list) => found.extend(
                 list.split_whitespace()
                     .filter_map(|p| p.parse::<i32>().ok()),
             ),
-            Err(_) => {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && thread.exists() => {
                 let is_child = |p: &i32| stat_field(*p, PARENT) == Some(pid as i64);
                 return all_processes().into_iter().filter(is_child).collect();
             }
+            Err(_) => {}
         }
     }
     found
@@ -238,7 +315,6 @@ fn children(pid: i32) -> Vec<i32> {
 
 /// Threads of all processes of a uid, which is what RLIMIT_NPROC counts.
 pub fn processes_of(uid: u32) -> u32 {
-    use std::os::unix::fs::MetadataExt;
     let threads = |pid: i32| {
         let directory = format!("/proc/{pid}/task");
         let owner = fs::metadata(&directory).ok()?.uid();
@@ -257,6 +333,13 @@ const PARENT: usize = 0;
 const GROUP: usize = 1;
 /// utime, stime, cutime and cstime, in clock ticks, follow each other.
 const UTIME: usize = 10;
+
+/// Whether a process is in this state (proc_pid_stat(5)), or gone.
+fn is_in_state(pid: i32, state: char) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rfind(')')
+        .is_none_or(|end| stat[end + 1..].trim_start().starts_with(state))
+}
 
 fn stat_field(pid: i32, index: usize) -> Option<i64> {
     stat_fields(pid)?.get(index).copied()
@@ -285,18 +368,6 @@ mod tests {
         assert_eq!(
             stat_field(own, PARENT),
             Some(nix::unistd::getppid().as_raw() as i64)
-        );
-        assert!(statm_resident(own).unwrap() > 100);
-    }
-
-    #[test]
-    fn the_exact_count_of_our_own_memory_is_below_the_upper_bound() {
-        let own = getpid().as_raw();
-        let upper = statm_resident(own).unwrap() * 4096;
-        let counted = exact(&[own], 0);
-        assert!(
-            counted > 0 && counted <= upper + (8 << 20),
-            "{counted} of {upper}"
         );
     }
 }

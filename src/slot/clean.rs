@@ -6,11 +6,15 @@
 
 use super::census::Census;
 use super::space::Space;
-use crate::spec::policy::Tier;
+use crate::sandbox::network;
+use crate::spec::policy::{Network, Tier};
 use crate::sys::{clock::monotonic_ns, remove::remove, sysv, wait, xattr};
 use crate::wire::failure::{Failure, Stage};
-use nix::sys::signal::{Signal, kill};
+use nix::fcntl::AT_FDCWD;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::statfs::statfs;
+use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -19,12 +23,15 @@ use std::path::{Path, PathBuf};
 
 /// How long killed processes may take to be gone.
 const PATIENCE_NS: u64 = 5_000_000_000;
+/// How long an episode is killed process by process in the landlock tier, where only a Landlock domain, which the
+/// zygotes share, tells its processes from the user's other ones.
+const CHASE_NS: u64 = 50_000_000;
 /// How long removed files may still be counted.
 const SETTLING_NS: u64 = 1_000_000_000;
 /// How many removed inodes may be counted before it is worth waiting for them.
 const MOST_PINNED: u64 = 256;
 
-/// One of our own directories as it was when it was last known to be clean.
+/// One of our own directories or links as it was when it was last known to be clean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mark {
     path: PathBuf,
@@ -46,6 +53,9 @@ pub struct Cleaner {
     /// Inodes that are removed and out of reach, but may still be counted: a Landlock rule holds the inode it
     /// names until the kernel has freed the last program's ruleset, some 50 ms after that program was reaped.
     pinned: u64,
+    network: Network,
+    /// Sockets in use where the slot has connections of its own: loopback.
+    sockets: Option<u64>,
 }
 
 fn failed(errno: i32) -> Failure {
@@ -54,7 +64,7 @@ fn failed(errno: i32) -> Failure {
 
 impl Cleaner {
     /// Takes the freshly built sandbox as the measure of clean.
-    pub fn new(space: &Space) -> Result<Self, Failure> {
+    pub fn new(space: &Space, network: Network) -> Result<Self, Failure> {
         let baseline =
             |e: std::io::Error| Failure::new(Stage::Baseline, e.raw_os_error().unwrap_or(0));
         let root = space.root_path().to_owned();
@@ -66,8 +76,11 @@ impl Cleaner {
             for entry in fs::read_dir(&directory).map_err(baseline)? {
                 let path = entry.map_err(baseline)?.path();
                 let meta = fs::symlink_metadata(&path).map_err(baseline)?;
-                if meta.is_dir() && meta.dev() == device {
+                // The owner of a link may change its times, and so leave a message in it.
+                if meta.dev() == device && (meta.is_dir() || meta.is_symlink()) {
                     marks.push(mark(&path).map_err(baseline)?);
+                }
+                if meta.dev() == device && meta.is_dir() {
                     open.push(path.clone());
                 }
                 own.insert(path);
@@ -81,6 +94,8 @@ impl Cleaner {
             inodes: 0,
             blocks: 0,
             pinned: 0,
+            network,
+            sockets: sockets(space.tier, network),
         };
         (cleaner.inodes, cleaner.blocks) = cleaner.in_use()?;
         Ok(cleaner)
@@ -116,7 +131,7 @@ impl Cleaner {
     /// Ends every process of the episode. Returns the CPU time of those that nobody had waited for, in
     /// microseconds.
     pub fn kill_all(&self, census: &Census) -> Result<u64, Failure> {
-        let deadline = monotonic_ns() + PATIENCE_NS;
+        let begin = monotonic_ns();
         let mut cpu_us = 0;
         loop {
             let found = self.signal_all(census);
@@ -126,7 +141,14 @@ impl Cleaner {
             if !found && (self.tier == Tier::Landlock || !waiting) {
                 return Ok(cpu_us);
             }
-            if monotonic_ns() > deadline {
+            let elapsed = monotonic_ns() - begin;
+            if self.tier == Tier::Landlock && elapsed > CHASE_NS {
+                // It forks faster than it can be listed. This ends everything below us at one instant, the zygotes
+                // too, and so the slot.
+                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+                return Err(failed(libc::EAGAIN));
+            }
+            if elapsed > PATIENCE_NS {
                 return Err(failed(libc::ETIMEDOUT));
             }
             if waiting {
@@ -144,6 +166,10 @@ impl Cleaner {
                 kill(Pid::from_raw(-1), Signal::SIGKILL) != Err(nix::errno::Errno::ESRCH)
             }
             Tier::Landlock => {
+                // A whole group in one call: a storm of forks that stays in its program's group ends at one instant.
+                for group in census.groups() {
+                    let _ = killpg(group, Signal::SIGKILL);
+                }
                 let found = census.processes();
                 for pid in &found {
                     let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
@@ -189,24 +215,30 @@ impl Cleaner {
         }
         let tolerated = self.inodes + self.pinned.min(MOST_PINNED);
         let in_place = (self.inodes..=tolerated).contains(&inodes) && blocks == self.blocks;
-        Ok(in_place && self.marks.iter().all(Mark::holds))
+        let connected = self.sockets.is_some() && sockets(self.tier, self.network) != self.sockets;
+        Ok(in_place && !connected && self.marks.iter().all(Mark::holds))
     }
 
-    /// Puts one of our directories back: its entries, its mode, no extended attributes.
+    /// Puts one of our directories back: its entries, its mode, no extended attributes, no time that was set. Of
+    /// a link only the times can be changed.
     fn restore(&mut self, at: usize) -> std::io::Result<()> {
         let path = self.marks[at].path.clone();
         let found = fs::symlink_metadata(&path)?;
         if found.ino() != self.marks[at].inode {
             return Err(std::io::Error::from_raw_os_error(libc::ESTALE));
         }
-        fs::set_permissions(&path, Permissions::from_mode(self.marks[at].mode))?;
-        xattr::remove_all(&path)?;
-        for entry in fs::read_dir(&path)? {
-            let entry = entry?.path();
-            if !self.own.contains(&entry) {
-                remove(&entry)?;
+        if found.is_dir() {
+            fs::set_permissions(&path, Permissions::from_mode(self.marks[at].mode))?;
+            xattr::remove_all(&path)?;
+            for entry in fs::read_dir(&path)? {
+                let entry = entry?.path();
+                if !self.own.contains(&entry) {
+                    remove(&entry)?;
+                }
             }
         }
+        let (now, link) = (TimeSpec::UTIME_NOW, UtimensatFlags::NoFollowSymlink);
+        utimensat(AT_FDCWD, &path, &now, &now, link)?;
         self.marks[at] = mark(&path)?;
         Ok(())
     }
@@ -233,6 +265,14 @@ fn reap_ended() -> (u64, bool) {
             Ok(None) => return (cpu_us, true),
             Err(_) => return (cpu_us, false),
         }
+    }
+}
+
+/// Only what goes through interfaces can outlive its process; without them there is nothing to count.
+fn sockets(tier: Tier, network: Network) -> Option<u64> {
+    match (tier, network) {
+        (Tier::Namespaces, Network::Loopback) => network::sockets(),
+        _ => None,
     }
 }
 

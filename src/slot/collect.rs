@@ -2,6 +2,7 @@
 
 use super::space::{Space, open_inside};
 use crate::spec::execution::Collected;
+use crate::wire::answer::{COLLECT_BYTES, COLLECT_FILES};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use nix::dir::{Dir, Type};
 use nix::fcntl::OFlag;
@@ -10,10 +11,6 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// All collected content together. A file that does not fit is named without its content.
-pub const CAP_BYTES: u64 = 16 << 20;
-/// Files returned at most; the others are counted.
-const MOST_FILES: usize = 10_000;
 /// What a returned file takes of the cap besides its content: its name, and the JSON around it.
 const OVERHEAD_BYTES: u64 = 64;
 /// Directory entries looked at per pattern root, so that a tree of a million files can't hold up the slot.
@@ -44,9 +41,9 @@ pub fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Vec<Collect
     }
     found.sort();
     found.dedup();
-    let beyond = found.len().saturating_sub(MOST_FILES);
-    found.truncate(MOST_FILES);
-    let mut left = CAP_BYTES;
+    let beyond = found.len().saturating_sub(COLLECT_FILES);
+    found.truncate(COLLECT_FILES);
+    let mut left = COLLECT_BYTES;
     let files = found.into_iter();
     let mut returned: Vec<Collected> = files
         .filter_map(|(name, path)| read(space, name, &path, &mut left))

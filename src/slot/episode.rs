@@ -8,6 +8,7 @@ use super::link::Link;
 use super::space::Space;
 use super::stage::{NotPlaced, Stage as Placing};
 use super::step::{self, Carried, Order, Surroundings};
+use super::warm::{Bash, Python};
 use crate::sandbox::{layout, root};
 use crate::spec::episode::{Capture as Mode, OnFailure};
 use crate::spec::execution::{End, Execution, Start, StepExecution};
@@ -18,13 +19,16 @@ use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{EpisodeRequest, Launch, Rlimit, StepRequest};
 use nix::sys::signalfd::SignalFd;
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 
 /// A built slot, as init sees it.
 pub struct Slot {
     pub enforced: Enforced,
     pub runner: Link,
     pub zygote: Link,
+    pub bash: Option<Bash>,
+    pub pythons: Vec<Python>,
     pub space: Space,
     pub census: Census,
     pub cleaner: Cleaner,
@@ -52,7 +56,7 @@ impl Slot {
         for (i, step) in request.steps.iter().enumerate() {
             let more = i + 1 < request.steps.len() && step.on_failure == OnFailure::Continue;
             let done = self.step(request, step, more, &mut carried)?;
-            carried.spent_cpu_us += done.cpu_us;
+            carried.spent_cpu_us = carried.spent_cpu_us.saturating_add(done.cpu_us);
             let stop = done.end != End::Exited(0) && step.on_failure == OnFailure::Stop;
             steps.push(done);
             if stop {
@@ -62,7 +66,8 @@ impl Slot {
         // What has run has its verdict, whatever becomes of the slot.
         let killed = self.cleaner.kill_all(&self.census);
         if let Some(last) = steps.last_mut() {
-            last.cpu_us += carried.orphans_cpu_us + killed.unwrap_or(0);
+            let others = carried.orphans_cpu_us + killed.unwrap_or(0);
+            last.cpu_us = last.cpu_us.saturating_add(others);
         }
         carried.background.clear();
         let collected = match request.collect.as_slice() {
@@ -99,6 +104,10 @@ impl Slot {
                 errno: errno as i32,
             }));
         }
+        for arrived in self.pythons.iter_mut().filter_map(Python::arrive) {
+            self.census.add_zygote(arrived);
+            self.own_processes += 1;
+        }
         let launch = Launch {
             argv: step.argv.clone(),
             env: self.environment(step),
@@ -110,8 +119,30 @@ impl Slot {
             rlimits: self.rlimits(&request.limits),
             writable: carried.extra.clone(),
         };
+        let bash = self
+            .bash
+            .as_mut()
+            .filter(|bash| bash.fits(step, &carried.extra));
+        let python = self
+            .pythons
+            .iter_mut()
+            .find(|python| python.fits(step, Path::new(&launch.workdir), &carried.extra));
+        let (start, launch, zygote, ruleset) = match (bash, python) {
+            (Some(bash), _) => {
+                let launch = bash.adapt(launch, step);
+                let ruleset = Some(bash.ruleset.as_raw_fd());
+                (Start::WarmBash, launch, &mut bash.link, ruleset)
+            }
+            (_, Some(python)) => {
+                let ruleset = Some(python.ruleset.as_raw_fd());
+                (Start::WarmPython, launch, &mut python.link, ruleset)
+            }
+            _ => (Start::Exec, launch, &mut self.zygote, None),
+        };
         let order = Order {
+            start,
             launch,
+            ruleset,
             limits: &request.limits,
             capture: Capture::new(request.capture, request.limits.output_bytes),
             split: request.capture == Mode::Split,
@@ -123,7 +154,7 @@ impl Slot {
         let mut around = Surroundings {
             tier: self.enforced.tier,
             runner: &self.runner,
-            zygote: &mut self.zygote,
+            zygote,
             census: &self.census,
             cleaner: &self.cleaner,
             children: &self.children,

@@ -7,8 +7,9 @@ use super::episode::{Slot, oom_kills};
 use super::link::{Broken, Link};
 use super::pipes::READ_BYTES;
 use super::signals;
-use crate::sandbox::privileges;
+use super::warm::{self, Bash, Python};
 use crate::sandbox::root::{self, OpenGrants};
+use crate::sandbox::{network, privileges};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use crate::wire::failure::{Failure, Stage};
@@ -18,17 +19,40 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::Pid;
+use std::os::fd::OwnedFd;
+
+/// The processes that fork programs, as init has to tell them from programs.
+pub struct Zygotes {
+    pub exec: Option<Pid>,
+    pub warm: Option<warm::Forked>,
+    /// Sockets to Pythons, which the runner starts; in the order of the set-up.
+    pub pythons: Vec<OwnedFd>,
+}
+
+impl Zygotes {
+    /// Those that are children of ours.
+    fn children(&self, tier: Tier) -> Vec<Pid> {
+        match tier {
+            Tier::Namespaces => Vec::new(),
+            Tier::Landlock => self
+                .exec
+                .into_iter()
+                .chain(self.warm.as_ref().map(|w| w.pid))
+                .collect(),
+        }
+    }
+}
 
 /// Serves the runner until it is gone; the exit code of this process. `grants` come with a root to build,
-/// `zygote` with the landlock tier, where it is our child.
+/// a pid of the exec zygote with the landlock tier, where it is our child.
 pub fn main(
     runner: Link,
     zygote: Link,
     setup: Setup,
     grants: Option<OpenGrants>,
-    zygote_pid: Option<Pid>,
+    zygotes: Zygotes,
 ) -> i32 {
-    match build(runner, zygote, &setup, grants, zygote_pid) {
+    match build(runner, zygote, &setup, grants, zygotes) {
         Err((runner, failure)) => {
             let _ = runner.send(&Reply::Refused(failure));
             1
@@ -49,13 +73,15 @@ fn build(
     mut zygote: Link,
     setup: &Setup,
     grants: Option<OpenGrants>,
-    zygote_pid: Option<Pid>,
+    zygotes: Zygotes,
 ) -> Result<Slot, (Link, Failure)> {
     let prepared = (|| {
         if let Some(grants) = grants {
-            root::build(grants)?;
+            root::build(grants, setup.grants.network)?;
+            network::bring_up(setup.grants.network)?;
         }
         let os = |stage: Stage| move |e: Errno| Failure::new(stage, e as i32);
+        privileges::drop_for_init(setup.tier)?;
         privileges::forbid_inspection()?;
         // A program may close its stdin before it has read all: that is EPIPE, and nothing to die of.
         crate::sys::signal::ignore(Signal::SIGPIPE).map_err(os(Stage::Fork))?;
@@ -67,20 +93,40 @@ fn build(
         )
         .map_err(os(Stage::Devices))?;
         let space = open_space(setup)?;
-        let cleaner = Cleaner::new(&space)?;
         let gone = |_: Broken| Failure::new(Stage::Zygote, 0);
         zygote.send(&()).map_err(gone)?;
         let landlock_abi = zygote.recv::<Result<u32, Failure>>().map_err(gone)??;
-        Ok((children, null, space, cleaner, landlock_abi))
+        let census = Census::new(
+            setup.tier,
+            setup.grants.network,
+            zygotes.children(setup.tier),
+        );
+        let bash = zygotes
+            .warm
+            .and_then(|forked| Bash::start(forked, setup, &space));
+        let pythons = Python::invite(zygotes.pythons, setup);
+        // What start-up files left running is no part of any episode.
+        let cleaner = Cleaner::new(&space, setup.grants.network)?;
+        cleaner.kill_all(&census)?;
+        Ok((
+            children,
+            null,
+            space,
+            census,
+            cleaner,
+            bash,
+            pythons,
+            landlock_abi,
+        ))
     })();
     match prepared {
         Err(failure) => Err((runner, failure)),
-        Ok((children, null, space, cleaner, landlock_abi)) => Ok(Slot {
+        Ok((children, null, space, census, cleaner, bash, pythons, landlock_abi)) => Ok(Slot {
             enforced: Enforced {
                 tier: setup.tier,
                 landlock_abi,
             },
-            census: Census::new(setup.tier, zygote_pid),
+            census,
             runner,
             zygote,
             space,
@@ -90,7 +136,9 @@ fn build(
             disk_bytes: Limits::default().disk_bytes,
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
             buffer: vec![0; READ_BYTES],
-            own_processes: own_processes(setup),
+            own_processes: own_processes(setup) + u32::from(bash.is_some()),
+            bash,
+            pythons,
             oom_kills: oom_kills(),
         }),
     }

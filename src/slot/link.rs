@@ -25,6 +25,13 @@ impl Link {
         }
     }
 
+    /// A link whose peer has short things to say: what is longer than a packet is refused.
+    pub fn short(socket: OwnedFd) -> Self {
+        let mut link = Link::new(socket);
+        link.assembler.limit(PACKET_BYTES);
+        link
+    }
+
     pub fn send<T: Serialize>(&self, message: &T) -> Result<(), Broken> {
         self.send_with(message, &[])
     }

@@ -6,22 +6,28 @@
 //! `kill(-1)` by init ends exactly the episode. In the landlock tier the zygote is a child of init, which is the
 //! subreaper of everything below.
 //!
-//! Neither outlives the runner: both end at EOF on their socket, which takes the PID namespace with it.
+//! Beside the zygote, which executes programs, there may be warm interpreters that fork them ([`warm`]).
+//!
+//! None of them outlives the runner: all end at EOF on their socket, which takes the PID namespace with it.
 
 mod boot;
 mod capture;
 mod census;
 mod clean;
 mod collect;
+mod disk;
 mod episode;
 mod init;
 mod link;
+mod memory;
 mod pipes;
 mod signals;
 mod space;
 mod stage;
 mod step;
+mod warm;
 mod watch;
 mod zygote;
 
 pub use boot::main;
+pub use warm::parent_main;

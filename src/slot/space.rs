@@ -1,14 +1,15 @@
 //! Where the contract's paths are: at their own place in a private root, or below the slot's scratch directory.
 
+use super::disk;
 use crate::sandbox::layout;
 use crate::spec::execution::DiskEvidence;
+use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::statfs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The part of the file tree an episode may write to.
@@ -96,37 +97,21 @@ pub fn open_inside(space: &Space, inside: &Path, flags: OFlag) -> Result<OwnedFd
 }
 
 /// What shows that the disk limit was reached, if it was.
-pub fn exhausted(tier: Tier, limit_bytes: u64, root: &Path) -> Option<DiskEvidence> {
+pub fn exhausted(tier: Tier, limits: &Limits, root: &Path) -> Option<DiskEvidence> {
     if tier == Tier::Landlock {
+        let used = disk::usage(root, limits.disk_bytes, limits.inodes());
         // One file may be as large as the limit; what EFBIG stopped stands at it.
-        let used = disk_usage(root);
-        return (used >= limit_bytes).then_some(DiskEvidence::Bytes(used));
+        let full = used.bytes >= limits.disk_bytes;
+        let crowded = used.inodes > limits.inodes();
+        return match (full, crowded) {
+            (true, _) => Some(DiskEvidence::Bytes(used.bytes)),
+            (false, true) => Some(DiskEvidence::Inodes(used.inodes)),
+            (false, false) => None,
+        };
     }
     let now = statfs(root).ok()?;
     if now.blocks_free() == 0 {
         return Some(DiskEvidence::Bytes(now.blocks() * now.block_size() as u64));
     }
     (now.files_free() == 0).then_some(DiskEvidence::Inodes(now.files()))
-}
-
-/// Bytes on disk of everything below a directory, links not followed. What is too deep to be reached by a path
-/// counts as more than any limit: nothing could bound it otherwise.
-pub fn disk_usage(root: &Path) -> u64 {
-    let mut open = vec![root.to_owned()];
-    let mut bytes = 0;
-    while let Some(directory) = open.pop() {
-        let entries = match std::fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => return u64::MAX,
-            Err(_) => continue,
-        };
-        for entry in entries.flatten() {
-            let Ok(meta) = entry.metadata() else { continue };
-            bytes += meta.blocks() * 512;
-            if meta.is_dir() {
-                open.push(entry.path());
-            }
-        }
-    }
-    bytes
 }

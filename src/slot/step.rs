@@ -5,17 +5,18 @@ use super::census::Census;
 use super::clean::Cleaner;
 use super::link::Link;
 use super::pipes::{Pipes, discard};
-use super::watch::{Reading, Watch};
+use super::watch::{DiskReading, Reading, Watch};
 use crate::spec::execution::{DiskEvidence, End, Finish, Start, StepExecution};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
-use crate::sys::{clock::monotonic_ns, wait};
+use crate::sys::{clock::monotonic_ns, sched, wait};
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{Exit, ExitKind, Launch};
+use crate::wire::message::{Exit, ExitKind, Launch, WarmExit};
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signalfd::SignalFd;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use nix::sys::time::TimeSpec;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -53,7 +54,11 @@ pub struct Carried {
 
 /// What to run.
 pub struct Order<'a> {
+    /// Which kind of zygote it is for.
+    pub start: Start,
     pub launch: Launch,
+    /// For one that can't prepare a ruleset by itself.
+    pub ruleset: Option<RawFd>,
     pub limits: &'a Limits,
     pub capture: Capture,
     pub split: bool,
@@ -74,6 +79,8 @@ struct Running<'a, 'b> {
     cause: Option<End>,
     /// Whether only this step's own processes are to end.
     alone: bool,
+    /// The nice value to go back to, once precedence was taken.
+    nice: Option<i32>,
 }
 
 /// Runs it to its end.
@@ -81,11 +88,12 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
     let (pipes, ends) =
         Pipes::open(order.stdin, order.split).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
     let now = monotonic_ns();
-    let theirs = [
+    let mut theirs = vec![
         ends.stdin.as_ref().unwrap_or(around.null).as_raw_fd(),
         ends.stdout.as_raw_fd(),
         ends.stderr.as_ref().unwrap_or(&ends.stdout).as_raw_fd(),
     ];
+    theirs.extend(order.ruleset);
     around
         .zygote
         .send_with(&order.launch, &theirs)
@@ -104,6 +112,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         pipes,
         cause: None,
         alone: false,
+        nice: None,
     };
     let exit = running.until_exit()?;
     running.finish(exit)
@@ -125,11 +134,14 @@ impl Running<'_, '_> {
                 self.reap_orphans();
             }
             if ready.exit {
-                return self
-                    .around
-                    .zygote
-                    .recv()
-                    .map_err(|_| Failure::new(Stage::Zygote, 0));
+                let zygote = &mut self.around.zygote;
+                let exit = match self.order.start {
+                    Start::Exec => zygote.recv(),
+                    Start::WarmBash | Start::WarmPython => {
+                        zygote.recv::<WarmExit>().map(Exit::from)
+                    }
+                };
+                return exit.map_err(|_| Failure::new(Stage::Zygote, 0));
             }
             self.enforce();
         }
@@ -158,12 +170,9 @@ impl Running<'_, '_> {
             Some(_) => monotonic_ns() + KILL_AGAIN_NS,
             None => self.deadline_ns.min(self.watch.next_ns()),
         };
-        let pause_ms = wake_ns
-            .saturating_sub(monotonic_ns())
-            .div_ceil(1_000_000)
-            .min(10_000);
-        let timeout = PollTimeout::try_from(pause_ms as i32).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, timeout) {
+        let pause = Duration::from_nanos(wake_ns.saturating_sub(monotonic_ns()));
+        // poll(2) would round up to whole milliseconds.
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(pause)), None) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(Failure::new(Stage::Fork, errno as i32)),
         }
@@ -202,10 +211,13 @@ impl Running<'_, '_> {
             return;
         }
         if now >= self.watch.next_ns() {
+            self.nice.get_or_insert_with(sched::take_precedence);
+            let slice = sched::prefer_finishing();
             let reading = self.read_usage();
             if let Some(end) = self.watch.take(&reading, monotonic_ns()) {
                 self.end(end, false);
             }
+            sched::set_slice(slice);
         }
     }
 
@@ -214,19 +226,27 @@ impl Running<'_, '_> {
             .around
             .census
             .read(self.order.limits.memory_bytes, self.watch.needs_cpu());
-        let disk_bytes = if self.watch.needs_disk() {
-            super::space::disk_usage(self.around.root)
-                .saturating_add(self.around.census.unlinked_bytes(self.around.root))
-        } else {
-            0
-        };
         Reading {
             memory_bytes: usage.memory_bytes,
             cpu_us: usage.cpu_us
                 + self.around.carried.orphans_cpu_us
                 + self.around.carried.spent_cpu_us,
-            disk_bytes,
+            disk: self.read_disk(),
         }
+    }
+
+    /// What the episode has on disk, if it is time to look.
+    fn read_disk(&self) -> Option<DiskReading> {
+        let begin = monotonic_ns();
+        if !self.watch.needs_disk(begin) {
+            return None;
+        }
+        let (root, limits) = (self.around.root, self.order.limits);
+        let named = super::disk::usage(root, limits.disk_bytes, limits.inodes());
+        Some(DiskReading {
+            used: named.plus(self.around.census.unlinked(root)),
+            took_ns: monotonic_ns() - begin,
+        })
     }
 
     fn end(&mut self, cause: End, alone: bool) {
@@ -260,10 +280,13 @@ impl Running<'_, '_> {
     }
 
     fn finish(mut self, exit: Exit) -> Result<StepExecution, Failure> {
+        if let Some(nice) = self.nice {
+            sched::set_nice(nice);
+        }
         let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain_rest(capture, ceiling, buffer);
-        let used_us = exit.cpu_us + self.around.carried.spent_cpu_us;
+        let used_us = exit.cpu_us.saturating_add(self.around.carried.spent_cpu_us);
         let end = match (self.cause.take(), exit.ended) {
             (_, ExitKind::Failed(failure)) => match failure.stage {
                 // The working directory is the one thing of these that the episode itself names.
@@ -294,7 +317,9 @@ impl Running<'_, '_> {
             0 => 0,
             _ => {
                 let in_files = self.around.census.files_in_memory();
-                self.watch.peak_bytes().max(exit.max_rss_bytes + in_files)
+                self.watch
+                    .peak_bytes()
+                    .max(exit.max_rss_bytes.saturating_add(in_files))
             }
         };
         let background = self.pipes.into_background();
@@ -302,7 +327,7 @@ impl Running<'_, '_> {
         let produced = self.order.capture.produced();
         let (output, streams, truncated) = self.order.capture.finish();
         Ok(StepExecution {
-            start: Start::Exec,
+            start: self.order.start,
             end,
             prepared_ns: self.order.prepared_ns,
             forked_ns: exit.forked_ns,
@@ -319,12 +344,8 @@ impl Running<'_, '_> {
 
     /// A failed program with no block or no inode left did not fail by itself.
     fn disk_evidence(&self, finish: Finish) -> Option<End> {
-        super::space::exhausted(
-            self.around.tier,
-            self.order.limits.disk_bytes,
-            self.around.root,
-        )
-        .map(|evidence| End::DiskLimit(evidence, finish))
+        super::space::exhausted(self.around.tier, self.order.limits, self.around.root)
+            .map(|evidence| End::DiskLimit(evidence, finish))
     }
 }
 

@@ -3,25 +3,33 @@
 //! A limit can't be crossed sooner than its headroom divided by how fast a program can possibly use it up, so a
 //! small program is hardly ever looked at: with the default limits first after 50 ms.
 
+use super::disk::Usage;
 use crate::spec::execution::{DiskEvidence, End, Finish};
 use crate::spec::limits::Limits;
 
-/// Faster than two cores fault in fresh pages.
-const MEMORY_BYTES_PER_MS: u64 = 10 << 20;
+/// Faster than a core faults in fresh pages. More cores than `MOST_CORES` wait for each other in the kernel.
+const MEMORY_BYTES_PER_MS: u64 = 5 << 20;
+const MOST_CORES: u64 = 8;
 /// Faster than a page cache takes writes.
 const DISK_BYTES_PER_MS: u64 = 4 << 20;
+/// Faster than files are made.
+const INODES_PER_MS: u64 = 500;
+/// Counting what is on disk takes as long as there are files: it is our work for one part in so many of the time.
+const DISK_SHARE: u64 = 5;
 const MS: u64 = 1_000_000;
-/// Never look more often than this; a look at a few processes takes some 50 µs.
-const SHORTEST_NS: u64 = 2 * MS;
+/// Never look more often than the lower one; a look at a few processes takes some 50 µs. The larger the memory
+/// limit, the longer it takes to overshoot by a twentieth of it, and a closer look than that is not needed.
+const SHORTEST_NS: (u64, u64) = (3 * MS / 10, 2 * MS);
+const TOLERATED: u64 = 20;
 /// Never look less often: estimates age.
 const LONGEST_NS: u64 = 1000 * MS;
 
 pub struct Watch {
     limits: Limits,
     cores: u64,
-    /// Whether the tree's disk use has to be watched, because no mount bounds it.
-    disk: bool,
     next_ns: u64,
+    /// Never where a mount bounds the tree's disk use.
+    disk_next_ns: u64,
     peak_bytes: u64,
 }
 
@@ -30,25 +38,37 @@ pub struct Watch {
 pub struct Reading {
     pub memory_bytes: u64,
     pub cpu_us: u64,
-    pub disk_bytes: u64,
+    /// `None` where it was not due.
+    pub disk: Option<DiskReading>,
+}
+
+/// What is on disk, and how long it took to count.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DiskReading {
+    pub used: Usage,
+    pub took_ns: u64,
 }
 
 impl Watch {
+    /// `disk` says whether disk use has to be watched.
     pub fn new(limits: &Limits, cores: u64, disk: bool, now_ns: u64) -> Self {
         let mut watch = Watch {
             limits: limits.clone(),
             cores,
-            disk,
             next_ns: 0,
+            disk_next_ns: u64::MAX,
             peak_bytes: 0,
         };
         watch.next_ns = now_ns + watch.pause(&Reading::default());
+        if disk {
+            watch.disk_next_ns = now_ns + watch.disk_pause(&DiskReading::default());
+        }
         watch
     }
 
     /// When the next reading is due, CLOCK_MONOTONIC.
     pub fn next_ns(&self) -> u64 {
-        self.next_ns
+        self.next_ns.min(self.disk_next_ns)
     }
 
     pub fn peak_bytes(&self) -> u64 {
@@ -66,8 +86,9 @@ impl Watch {
             .is_some_and(|limit| u128::from(used_us) > limit.as_micros())
     }
 
-    pub fn needs_disk(&self) -> bool {
-        self.disk
+    /// Whether it is time to look at the disk.
+    pub fn needs_disk(&self, now_ns: u64) -> bool {
+        now_ns >= self.disk_next_ns
     }
 
     /// Takes a reading; the limit that was crossed, if one was.
@@ -84,13 +105,14 @@ impl Watch {
                 used_us: reading.cpu_us,
             });
         }
-        if self.disk && reading.disk_bytes > self.limits.disk_bytes {
-            return Some(End::DiskLimit(
-                DiskEvidence::Bytes(reading.disk_bytes),
-                Finish::Signaled(libc::SIGKILL),
-            ));
-        }
-        None
+        let disk = reading.disk?;
+        self.disk_next_ns = now_ns + self.disk_pause(&disk);
+        let evidence = match disk.used {
+            Usage { bytes, .. } if bytes > self.limits.disk_bytes => DiskEvidence::Bytes(bytes),
+            Usage { inodes, .. } if inodes > self.limits.inodes() => DiskEvidence::Inodes(inodes),
+            _ => return None,
+        };
+        Some(End::DiskLimit(evidence, Finish::Signaled(libc::SIGKILL)))
     }
 
     fn pause(&self, reading: &Reading) -> u64 {
@@ -98,17 +120,26 @@ impl Watch {
             .limits
             .memory_bytes
             .saturating_sub(reading.memory_bytes);
-        let mut pause = (headroom / MEMORY_BYTES_PER_MS).saturating_mul(MS);
+        let speed = MEMORY_BYTES_PER_MS * self.cores.clamp(1, MOST_CORES);
+        let time_for = |bytes: u64| (u128::from(bytes) * u128::from(MS) / u128::from(speed)) as u64;
+        let mut pause = time_for(headroom);
         if let Some(limit) = self.limits.cpu_time {
             let left = (limit.as_micros() as u64).saturating_sub(reading.cpu_us);
             // Clock ticks are 10 ms: a closer look would see nothing new.
             pause = pause.min((left * 1000 / self.cores).max(10 * MS));
         }
-        if self.disk {
-            let headroom = self.limits.disk_bytes.saturating_sub(reading.disk_bytes);
-            pause = pause.min((headroom / DISK_BYTES_PER_MS).saturating_mul(MS));
-        }
-        pause.clamp(SHORTEST_NS, LONGEST_NS)
+        let (least, most) = SHORTEST_NS;
+        let shortest = time_for(self.limits.memory_bytes / TOLERATED).clamp(least, most);
+        pause.clamp(shortest, LONGEST_NS)
+    }
+
+    fn disk_pause(&self, reading: &DiskReading) -> u64 {
+        let bytes = self.limits.disk_bytes.saturating_sub(reading.used.bytes);
+        let inodes = self.limits.inodes().saturating_sub(reading.used.inodes);
+        let soonest_ms = (bytes / DISK_BYTES_PER_MS).min(inodes / INODES_PER_MS);
+        let rest_ns = reading.took_ns.saturating_mul(DISK_SHARE - 1);
+        let pause = soonest_ms.saturating_mul(MS).max(rest_ns);
+        pause.clamp(SHORTEST_NS.1, LONGEST_NS)
     }
 }
 
@@ -118,10 +149,17 @@ mod tests {
     use crate::spec::limits::MB;
     use std::time::Duration;
 
+    fn on_disk(bytes: u64, inodes: u64) -> DiskReading {
+        DiskReading {
+            used: Usage { bytes, inodes },
+            took_ns: 0,
+        }
+    }
+
     #[test]
     fn a_small_program_is_first_looked_at_after_the_time_it_would_take_to_fill_its_memory() {
         let watch = Watch::new(&Limits::default(), 2, false, 0);
-        assert_eq!(watch.next_ns(), 51 * MS);
+        assert_eq!(watch.next_ns() / MS, 51);
     }
 
     #[test]
@@ -137,7 +175,7 @@ mod tests {
             ),
             None
         );
-        assert_eq!(watch.next_ns(), SHORTEST_NS);
+        assert_eq!(watch.next_ns(), SHORTEST_NS.1);
         assert_eq!(watch.peak_bytes(), 500 * MB);
     }
 
@@ -167,7 +205,7 @@ mod tests {
             Some(End::CpuLimit { used_us: 1_000_001 })
         );
         let disk = Reading {
-            disk_bytes: 257 * MB,
+            disk: Some(on_disk(257 * MB, 1)),
             ..Reading::default()
         };
         assert_eq!(
@@ -177,6 +215,33 @@ mod tests {
                 Finish::Signaled(libc::SIGKILL)
             ))
         );
+        let files = Reading {
+            disk: Some(on_disk(MB, 131_073)),
+            ..Reading::default()
+        };
+        assert_eq!(
+            watch.take(&files, 0),
+            Some(End::DiskLimit(
+                DiskEvidence::Inodes(131_073),
+                Finish::Signaled(libc::SIGKILL)
+            ))
+        );
+    }
+
+    #[test]
+    fn the_longer_the_disk_takes_to_count_the_later_it_is_counted_again() {
+        let mut watch = Watch::new(&Limits::default(), 2, true, 0);
+        let disk = DiskReading {
+            took_ns: 100 * MS,
+            ..on_disk(255 * MB, 100_000)
+        };
+        let reading = Reading {
+            disk: Some(disk),
+            ..Reading::default()
+        };
+        assert_eq!(watch.take(&reading, 0), None);
+        assert!(!watch.needs_disk(399 * MS));
+        assert!(watch.needs_disk(400 * MS));
     }
 
     #[test]

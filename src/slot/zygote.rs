@@ -51,17 +51,9 @@ impl<'a> Zygote<'a> {
     /// Everything that episodes inherit: no capabilities, no new privileges, the filter. Returns the Landlock
     /// ABI as a rehearsal in a throw-away child found it enforced.
     fn prepare(setup: &'a Setup, slice: Slice) -> Result<(Self, u32), Failure> {
-        privileges::fixed_rlimits()?;
-        let ruleset = Ruleset::prepare(&scene(setup, &[]))?;
+        let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))?;
         let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
-        privileges::drop_all()?;
-        privileges::forbid_new()?;
-        privileges::forbid_inspection()?;
-        let filters = Filters::compile(Setting {
-            tier: setup.tier,
-            own_uid: setup.ids.change,
-        })
-        .map_err(|_| Failure::new(Stage::Seccomp, libc::EINVAL))?;
+        let filters = give_up(setup)?;
         let mut rehearsal = Err(Failure::new(Stage::Landlock, 0));
         let child = vfork(&mut stack, || {
             rehearsal = ruleset.enforce();
@@ -102,7 +94,7 @@ impl<'a> Zygote<'a> {
         let special;
         let ruleset = match launch.writable.as_slice() {
             [] => &self.ruleset,
-            extra => match Ruleset::prepare(&scene(self.setup, extra)) {
+            extra => match Ruleset::prepare(&Scene::of(self.setup, extra)) {
                 Ok(ruleset) => {
                     special = ruleset;
                     &special
@@ -110,7 +102,11 @@ impl<'a> Zygote<'a> {
                 Err(failure) => return failed(failure),
             },
         };
-        let image = Image::new(candidates(launch), &launch.argv, &launch.env);
+        let image = Image::new(
+            candidates(&launch.argv, &launch.env),
+            &launch.argv,
+            &launch.env,
+        );
         let (Ok(image), Ok(workdir)) = (image, CString::new(launch.workdir.as_str())) else {
             return nothing;
         };
@@ -151,6 +147,26 @@ impl<'a> Zygote<'a> {
     }
 }
 
+/// What zygotes of every kind give up, for themselves and all that they fork. The filters come back to be installed
+/// last: they deny part of this.
+pub fn give_up(setup: &Setup) -> Result<Filters, Failure> {
+    privileges::fixed_rlimits()?;
+    privileges::drop_all()?;
+    privileges::forbid_new()?;
+    privileges::forbid_inspection()?;
+    filters(setup)
+}
+
+/// The filters of a slot, to be installed last.
+pub fn filters(setup: &Setup) -> Result<Filters, Failure> {
+    let setting = Setting {
+        tier: setup.tier,
+        own_uid: setup.ids.change,
+        network: setup.grants.network,
+    };
+    Filters::compile(setting).map_err(|_| Failure::new(Stage::Seccomp, libc::EINVAL))
+}
+
 fn reap(child: Pid) -> Result<(ExitKind, u64, u64), Failure> {
     let reaped = wait(Some(child)).map_err(|e| Failure::new(Stage::Zygote, e as i32))?;
     let how = match reaped.how {
@@ -160,29 +176,21 @@ fn reap(child: Pid) -> Result<(ExitKind, u64, u64), Failure> {
     Ok((how, reaped.cpu_us, reaped.max_rss_bytes))
 }
 
-fn scene<'a>(setup: &'a Setup, extra: &'a [String]) -> Scene<'a> {
-    Scene {
-        tier: setup.tier,
-        grants: &setup.grants,
-        scratch: setup.scratch.as_deref(),
-        extra,
-    }
-}
-
 /// Where execvp(3) would look for the program.
-fn candidates(launch: &Launch) -> Vec<String> {
-    let program = &launch.argv[0];
+pub fn candidates(argv: &[String], env: &[String]) -> Vec<String> {
+    let Some(program) = argv.first() else {
+        return Vec::new();
+    };
     if program.contains('/') {
-        return vec![program.clone()];
+        return vec![program.to_owned()];
     }
-    let path = launch
-        .env
+    let path = env
         .iter()
         .find_map(|v| v.strip_prefix("PATH="))
         .unwrap_or("/usr/bin:/bin");
     let join = |dir: &str| {
         if dir.is_empty() {
-            program.clone()
+            program.to_owned()
         } else {
             format!("{dir}/{program}")
         }

@@ -49,7 +49,8 @@ impl<R: Read> Lines<R> {
         Lines::with_cap(reader, MAX_LINE)
     }
 
-    fn with_cap(reader: R, max_line: usize) -> Self {
+    /// With another cap than [`MAX_LINE`], in bytes.
+    pub fn with_cap(reader: R, max_line: usize) -> Self {
         Lines {
             reader,
             max_line,

@@ -19,7 +19,7 @@ mod shard;
 mod strict;
 
 pub use count::count_lines;
-pub use lines::MAX_LINE;
+pub use lines::{Block, Line, Lines, MAX_LINE};
 pub use open::{Jobs, OpenError, open_all};
 pub use pipeline::{BATCH, Batch, Item, SourceError};
 pub use shard::{BadShard, Shard};

@@ -1,7 +1,7 @@
 //! One validated episode: every default applied, every path checked, ready to run.
 
 use super::limits::Limits;
-use super::policy::{Grants, Network};
+use super::policy::Grants;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -25,7 +25,6 @@ pub struct Episode {
     pub limits: Limits,
     /// Shared by the many episodes that ask for the same.
     pub grants: Arc<Grants>,
-    pub network: Network,
     pub capture: Capture,
     /// Glob patterns of files to return; relative ones are under the episode's `workdir`.
     pub collect: Vec<String>,

@@ -12,6 +12,16 @@ pub const KB: u64 = 1 << 10;
 /// output is drained and discarded up to this many times the cap (1 GB at the default cap of 1 MB).
 pub const OUTPUT_DRAIN_FACTOR: u64 = 1024;
 
+/// Smallest share of the disk limit a file takes, for its inode: bounds how many files an episode can make.
+const BYTES_PER_INODE: u64 = 2048;
+/// What small disks have all the same.
+const FEWEST_INODES: u64 = 1024;
+
+/// Files, directories and links that a disk of this size may hold.
+pub fn inodes(disk_bytes: u64) -> u64 {
+    (disk_bytes / BYTES_PER_INODE).max(FEWEST_INODES)
+}
+
 /// Limits of one episode. All of them hold for the whole process tree unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -43,6 +53,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Files, directories and links that the episode may have.
+    pub fn inodes(&self) -> u64 {
+        inodes(self.disk_bytes)
+    }
+
     /// Bytes of output after which an execution is ended as `output_limit`.
     pub fn output_ceiling(&self) -> u64 {
         self.output_bytes

@@ -11,3 +11,4 @@ pub mod parse;
 pub mod paths;
 pub mod policy;
 pub mod verdict;
+pub mod warm;

@@ -128,7 +128,19 @@ pub fn parse(bytes: &[u8], line: u64, n: u64, file: &FileContext) -> Result<Epis
     raw::read(text)
         .map_err(|e| diagnose::explain(text, &e))
         .and_then(|raw| check::episode(raw, file, line, n))
-        .map_err(|Flaw(message)| salvage::invalid(text, message))
+        .map_err(|Flaw(message)| salvage::invalid(text, one_line(message)))
+}
+
+/// Paths may hold line ends; a message stays one line.
+fn one_line(message: String) -> String {
+    if !message.contains(char::is_control) {
+        return message;
+    }
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().collect::<String>(),
+        false => c.into(),
+    };
+    message.chars().map(escaped).collect()
 }
 
 /// `text` as JSON would quote it, cut short where a message would drown in it.

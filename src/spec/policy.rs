@@ -21,7 +21,7 @@ pub struct Enforced {
     pub landlock_abi: u32,
 }
 
-/// Host paths seen at the same path inside the sandbox, beyond the system directories.
+/// What the sandbox has beyond the system directories: host paths, seen at the same path inside, and a network.
 ///
 /// A slot is built for one `Grants`; episodes with other grants need another slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,14 +30,18 @@ pub struct Grants {
     pub readable: Vec<PathBuf>,
     /// Canonical absolute host paths, sorted, without duplicates.
     pub writable: Vec<PathBuf>,
+    pub network: Network,
 }
 
 /// The network an episode sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
+    /// Unix sockets within the sandbox, where the tier can keep them there.
     #[default]
     None,
+    /// The slot's own 127.0.0.1 and ::1. Only in the namespaces tier.
     Loopback,
+    /// TCP and UDP over the host's own interfaces.
     Host,
 }

@@ -9,7 +9,7 @@ use super::execution::{Collected, DiskEvidence, End, Execution, Finish, StepExec
 use super::limits::{Limits, MB};
 use super::outcome::{Outcome, Phases, ReturnedFile, Status, StepOutcome, Verdict};
 use super::policy::Tier;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Exit code of a timeout, as timeout(1) gives it.
 const TIMED_OUT: i32 = 124;
@@ -187,7 +187,7 @@ impl Context<'_> {
             },
             End::Signaled(signal) => Ruling {
                 status: Status::Signaled,
-                exit_code: Some(128 + signal),
+                exit_code: Some(by_signal(*signal)),
                 signal: Some(*signal),
                 error: None,
             },
@@ -217,7 +217,7 @@ impl Context<'_> {
                 status: Status::DiskLimit,
                 exit_code: Some(match finish {
                     Finish::Exited(code) => *code,
-                    Finish::Signaled(signal) => 128 + signal,
+                    Finish::Signaled(signal) => by_signal(*signal),
                 }),
                 signal: match finish {
                     Finish::Exited(_) => None,
@@ -317,6 +317,11 @@ impl Context<'_> {
     }
 }
 
+/// As shells give it.
+fn by_signal(signal: i32) -> i32 {
+    signal.saturating_add(128)
+}
+
 fn cpu_evidence(limits: &Limits, used_us: u64) -> String {
     let limit = limits.cpu_time.map_or(0.0, |limit| limit.as_secs_f64());
     format!(
@@ -361,14 +366,17 @@ fn returned(collected: Vec<Collected>) -> BTreeMap<String, ReturnedFile> {
         (file.path, returned)
     };
     let mut files = BTreeMap::new();
+    // How often a name was taken: counting on from there, ten thousand like names cost no more than others.
+    let mut used: HashMap<String, usize> = HashMap::new();
     for (path, returned) in collected.into_iter().map(file) {
         // Names that are not UTF-8 may look the same.
-        let taken = |name: &String| files.contains_key(name);
-        let numbered = (2..).map(|n| format!("{path} ({n})"));
-        let name = std::iter::once(path.clone())
-            .chain(numbered)
-            .find(|name| !taken(name));
-        files.insert(name.unwrap_or(path), returned);
+        let mut name = path.clone();
+        while files.contains_key(&name) {
+            let n = used.entry(path.clone()).or_insert(1);
+            *n += 1;
+            name = format!("{path} ({n})");
+        }
+        files.insert(name, returned);
     }
     files
 }
@@ -400,4 +408,23 @@ fn ms(ns: u64) -> f64 {
 /// Microseconds are enough for people and keep result lines short.
 fn round(ms: f64) -> f64 {
     (ms * 1e3).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_thousand_files_that_look_the_same_all_come_back() {
+        let file = |_| Collected {
+            path: "\u{FFFD}".into(),
+            content: None,
+            bytes: 1,
+        };
+        let mut files: Vec<Collected> = (0..10_000).map(file).collect();
+        files[0].path = "\u{FFFD} (2)".into();
+        let files = returned(files);
+        assert_eq!(files.len(), 10_000);
+        assert!(files.contains_key("\u{FFFD} (10000)"));
+    }
 }

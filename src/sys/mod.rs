@@ -4,11 +4,15 @@
 pub mod clock;
 pub mod exec;
 pub mod fork;
+pub mod kcmp;
+pub mod landlock;
 pub mod mount;
+pub mod network;
 pub mod plain;
 pub mod remove;
 pub mod sched;
 pub mod signal;
+pub mod sock_diag;
 pub mod socket;
 pub mod sysv;
 pub mod terminal;

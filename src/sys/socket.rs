@@ -10,7 +10,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Most file descriptors in one packet.
-pub const MAX_FDS: usize = 3;
+pub const MAX_FDS: usize = 8;
 
 /// A connected pair, close-on-exec.
 pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {

@@ -5,8 +5,10 @@
 pub struct SysV {
     /// Shared memory segments, semaphore sets and message queues.
     pub objects: u32,
-    /// Resident pages of all shared memory segments.
+    /// Pages of all shared memory segments, in memory and swapped out.
     pub shared_pages: u64,
+    /// What semaphores and unread messages take of the kernel's memory, in bytes.
+    pub kernel_bytes: u64,
 }
 
 /// `struct shm_info` of <sys/shm.h>, which libc lacks for this target.
@@ -25,6 +27,16 @@ struct ShmInfo {
 type Info = [libc::c_int; 16];
 /// Index of `semusz`: with SEM_INFO the number of sets in use (semctl(2)).
 const SEMUSZ: usize = 7;
+/// Index of `semaem`: with SEM_INFO the number of semaphores in all sets (semctl(2)).
+const SEMAEM: usize = 9;
+/// A cache line each (`struct sem` of ipc/sem.c).
+const SEMAPHORE_BYTES: u64 = 64;
+/// Index of `msgmap`: with MSG_INFO the number of messages in all queues (msgctl(2)).
+const MSGMAP: usize = 1;
+/// Index of `msgtql`: with MSG_INFO the bytes of all messages (msgctl(2)).
+const MSGTQL: usize = 6;
+/// The header of a message (`struct msg_msg` of linux/msg.h).
+const MESSAGE_BYTES: u64 = 48;
 /// Index of `msgpool`: with MSG_INFO the number of queues in use (msgctl(2)).
 const MSGPOOL: usize = 0;
 const SHM_INFO: libc::c_int = 14;
@@ -74,6 +86,9 @@ pub fn usage() -> SysV {
     }
     SysV {
         objects: (shm.used_ids + sem[SEMUSZ] + msg[MSGPOOL]) as u32,
-        shared_pages: shm.shm_rss,
+        shared_pages: shm.shm_rss + shm.shm_swp,
+        kernel_bytes: sem[SEMAEM] as u64 * SEMAPHORE_BYTES
+            + msg[MSGMAP] as u64 * MESSAGE_BYTES
+            + msg[MSGTQL] as u64,
     }
 }

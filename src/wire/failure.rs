@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 pub enum Stage {
     Version,
     Namespaces,
+    Loopback,
     MapIds,
     ChangeIds,
     PrivateRoot,
@@ -53,6 +54,7 @@ impl Failure {
         matches!(
             self.stage,
             Stage::Namespaces
+                | Stage::Loopback
                 | Stage::MapIds
                 | Stage::ChangeIds
                 | Stage::PrivateRoot
@@ -70,6 +72,7 @@ impl std::fmt::Display for Failure {
         let what = match self.stage {
             Stage::Version => "the slot runs another version of this program",
             Stage::Namespaces => "the kernel refused to create namespaces",
+            Stage::Loopback => "the slot's own loopback interface could not be brought up",
             Stage::MapIds => "the user namespace could not be given its uid and gid",
             Stage::ChangeIds => "the slot could not change to its own uid and gid",
             Stage::PrivateRoot => "the private root could not be mounted",

@@ -1,6 +1,6 @@
 //! The messages. The order in which they may come is in the parent module.
 
-use super::failure::Failure;
+use super::failure::{Failure, Stage};
 use crate::spec::episode::{Capture, OnFailure};
 use crate::spec::execution::Execution;
 use crate::spec::limits::Limits;
@@ -25,6 +25,63 @@ pub struct Setup {
     pub grants: Grants,
     /// Processes that other slots of the same uid may have at once, where RLIMIT_NPROC can't tell them apart.
     pub headroom: u32,
+    /// Whether a login bash is kept warm.
+    pub warm_bash: bool,
+    /// Pythons that are kept warm; the sockets to them travel with this message, in the same order.
+    pub warm_pythons: Vec<WarmPython>,
+}
+
+/// An interpreter whose preloaded parent the runner has started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmPython {
+    /// As a program would name it: absolute, links not followed.
+    pub path: String,
+    /// What it has imported.
+    pub modules: Vec<String>,
+}
+
+/// To a parent that is about to start; its answers are [`WarmNews`], and then each socket that comes, alone in an empty
+/// packet, is forked a zygote for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmParent {
+    pub version: u16,
+    pub python: WarmPython,
+}
+
+/// How a parent gets on. It does not know our enums: `kind` is 0 when all modules were found, 1 when this one was not,
+/// 2 when it is about to be imported, 3 when that failed, 4 when it leaves threads running, 5 when it prints, 6 when all
+/// is done, 7 when this interpreter can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmNews {
+    pub kind: u64,
+    pub module: String,
+    /// The exception, or what was printed.
+    pub detail: String,
+}
+
+/// From init to its Python zygote, before any episode; the slot's namespaces travel with it, the user namespace first.
+/// The zygote answers with a [`WarmGreeting`], and from then on serves as warm bashes do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmEnter {
+    pub slot: u32,
+    /// Whether to take on the uid and gid.
+    pub change: bool,
+    pub uid: u32,
+    pub gid: u32,
+    /// Whether it becomes the parent of what programs leave behind: the landlock tier, where init is not above it.
+    pub reaps: bool,
+    /// Programs for seccomp, in the order they are to be installed.
+    pub filters: Vec<serde_bytes::ByteBuf>,
+}
+
+/// Which interpreter a Python zygote is, by its pid and file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmGreeting {
+    pub pid: u64,
+    pub device: u64,
+    pub inode: u64,
+    /// Packages and modules that a new Python would not have loaded, without their submodules.
+    pub loaded: Vec<String>,
 }
 
 /// Who an episode is, on the host and inside.
@@ -122,4 +179,53 @@ pub enum ExitKind {
     NotExecutable(i32),
     /// Our own work before exec failed.
     Failed(Failure),
+}
+
+/// What a warm interpreter is to be started with; where its start-up output goes travels with it, and in the
+/// namespaces tier the slot's PID namespace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WarmStart {
+    pub argv: Vec<String>,
+    pub env: Vec<String>,
+    pub workdir: String,
+}
+
+/// The end of a [`Launch`] by a warm interpreter, which knows neither our enums nor serde
+/// (`sys/interpreter/launch.rs`): plain integers. For it, `Launch::env` is what goes beyond the base environment, and
+/// the ruleset's descriptor comes after the other three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarmExit {
+    /// 0 exited, 1 signaled; otherwise what failed: 2 fork, 3 the process group, 4 stdio, 5 the working directory,
+    /// 6 Landlock, 7 a resource limit.
+    pub kind: u64,
+    /// The exit code, the signal, or the errno.
+    pub value: u64,
+    pub forked_ns: u64,
+    pub running_ns: u64,
+    pub ended_ns: u64,
+    pub cpu_us: u64,
+    pub max_rss_bytes: u64,
+}
+
+impl From<WarmExit> for Exit {
+    fn from(exit: WarmExit) -> Exit {
+        let value = exit.value as i32;
+        let failed = |stage| ExitKind::Failed(Failure::new(stage, value));
+        Exit {
+            ended: match exit.kind {
+                0 => ExitKind::Exited(value),
+                1 => ExitKind::Signaled(value),
+                2..=4 => failed(Stage::Fork),
+                5 => failed(Stage::Scratch),
+                6 => failed(Stage::Landlock),
+                7 => failed(Stage::Rlimit),
+                _ => failed(Stage::Zygote),
+            },
+            forked_ns: exit.forked_ns,
+            running_ns: exit.running_ns,
+            ended_ns: exit.ended_ns,
+            cpu_us: exit.cpu_us,
+            max_rss_bytes: exit.max_rss_bytes,
+        }
+    }
 }

@@ -20,8 +20,10 @@
 //! Any error on a socket (EOF, reset, a message that does not decode) means that the peer is gone or can't be
 //! trusted any more. The runner then kills and replaces the slot, and retries the episode it was running; init
 //! and zygote then exit at once, which takes the slot's PID namespace with them. Nothing is ever re-sent on a
-//! socket that has failed.
+//! socket that has failed. An answer that decodes but that no honest slot would give counts as such an error
+//! too: see [`answer`].
 
+pub mod answer;
 pub mod failure;
 pub mod message;
 pub mod packet;

@@ -17,7 +17,7 @@ const LAST: u8 = 0;
 pub enum WireError {
     #[error("an empty or oversized packet")]
     Packet,
-    #[error("a message longer than {MESSAGE_BYTES} bytes")]
+    #[error("a message longer than expected")]
     TooLong,
     #[error("a message that does not decode")]
     Decode,
@@ -40,19 +40,34 @@ pub fn packets(encoded: &[u8]) -> impl Iterator<Item = ([u8; 1], &[u8])> {
 }
 
 /// Collects packets until a message is whole.
-#[derive(Default)]
 pub struct Assembler {
     body: Vec<u8>,
+    most: usize,
+}
+
+impl Default for Assembler {
+    /// Takes messages of up to [`MESSAGE_BYTES`].
+    fn default() -> Self {
+        Assembler {
+            body: Vec::new(),
+            most: MESSAGE_BYTES,
+        }
+    }
 }
 
 impl Assembler {
+    /// From now on a message of more than `bytes` is refused: what a peer that can't be trusted makes us hold.
+    pub fn limit(&mut self, bytes: usize) {
+        self.most = bytes.min(MESSAGE_BYTES);
+    }
+
     /// Takes one packet; returns the decoded message when it was the last of one.
     pub fn push<T: DeserializeOwned>(&mut self, packet: &[u8]) -> Result<Option<T>, WireError> {
         let (header, body) = match packet.split_first() {
             Some((header, body)) if packet.len() <= PACKET_BYTES => (*header, body),
             _ => return Err(WireError::Packet),
         };
-        if self.body.len() + body.len() > MESSAGE_BYTES {
+        if self.body.len() + body.len() > self.most {
             return Err(WireError::TooLong);
         }
         match header {
@@ -110,6 +125,15 @@ mod tests {
             let message: Vec<u8> = (0..length).map(|i| i as u8).collect();
             assert_eq!(through(&message), message, "length {length}");
         }
+    }
+
+    #[test]
+    fn a_message_over_the_limit_is_refused_before_it_is_held() {
+        let mut assembler = Assembler::default();
+        assembler.limit(PACKET_BYTES);
+        let packet = vec![MORE; PACKET_BYTES];
+        assert_eq!(assembler.push::<u32>(&packet), Ok(None));
+        assert_eq!(assembler.push::<u32>(&packet), Err(WireError::TooLong));
     }
 
     #[test]

@@ -310,3 +310,90 @@ fn a_length_that_no_memory_holds_is_refused_without_being_allocated() {
         Err(WireError::Decode)
     );
 }
+
+#[test]
+fn an_answer_that_no_honest_slot_gives_does_not_fit() {
+    use super::answer::{fits, most_bytes};
+    let request = EpisodeRequest {
+        handed_ns: 5,
+        limits: Limits {
+            output_bytes: 4,
+            ..Limits::default()
+        },
+        capture: Capture::Merged,
+        collect: vec![],
+        workdir: "/workspace".into(),
+        steps: vec![StepRequest {
+            argv: vec!["true".into()],
+            env: vec![],
+            workdir: "/workspace".into(),
+            stdin: vec![],
+            files: vec![],
+            timeout: Duration::from_secs(1),
+            on_failure: OnFailure::Stop,
+        }],
+    };
+    let step = StepExecution {
+        start: Start::Exec,
+        end: End::Exited(0),
+        prepared_ns: 0,
+        forked_ns: 0,
+        running_ns: 0,
+        ended_ns: 0,
+        cpu_us: u64::MAX,
+        peak_memory_bytes: u64::MAX,
+        output: b"1234".to_vec(),
+        streams: None,
+        output_bytes: 4,
+        truncated: false,
+    };
+    let honest = Execution {
+        enforced: Enforced {
+            tier: Tier::Namespaces,
+            landlock_abi: 7,
+        },
+        clean: true,
+        steps: vec![step.clone()],
+        collected: vec![],
+        handed_ns: 5,
+        received_ns: 0,
+        cleaned_ns: 0,
+    };
+    assert!(fits(&request, &honest));
+    assert!(encode(&Reply::Ended(Box::new(honest.clone()))).len() <= most_bytes(&request));
+    assert!(most_bytes(&request) < 1 << 20);
+
+    type Lie = (&'static str, fn(&mut Execution));
+    let lies: [Lie; 9] = [
+        ("no step", |e| e.steps.clear()),
+        ("one step too many", |e| e.steps.push(e.steps[0].clone())),
+        ("the answer to another request", |e| e.handed_ns = 6),
+        ("more output than is kept", |e| {
+            (e.steps[0].output, e.steps[0].output_bytes) = (b"12345".to_vec(), 5);
+        }),
+        ("more kept than was produced", |e| {
+            e.steps[0].output_bytes = 3
+        }),
+        ("streams nobody asked for", |e| {
+            e.steps[0].streams = Some(Streams::default())
+        }),
+        ("files nobody asked for", |e| {
+            e.collected = vec![Collected {
+                path: "a".into(),
+                content: None,
+                bytes: 0,
+            }]
+        }),
+        ("a signal that does not exist", |e| {
+            e.steps[0].end = End::Signaled(i32::MAX)
+        }),
+        ("a limit that ended a program well", |e| {
+            e.steps[0].end = End::DiskLimit(DiskEvidence::FileSize, Finish::Exited(0))
+        }),
+    ];
+    for (lie, tell) in lies {
+        let mut told = honest.clone();
+        tell(&mut told);
+        assert!(!fits(&request, &told), "{lie}");
+    }
+}

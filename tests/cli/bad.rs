@@ -203,15 +203,11 @@ pub const BAD: &[(&str, &[&str])] = &[
     ),
     // Networks.
     (
-        r#"{"command": "true", "network": "loopback"}"#,
-        &[
-            "`network` \"loopback\" is not available yet",
-            "use \"none\"",
-        ],
-    ),
-    (
         r#"{"command": "true", "network": "host"}"#,
-        &["`network` \"host\" is not available yet", "use \"none\""],
+        &[
+            "`network` asks for the host's network",
+            "--allow-host-network",
+        ],
     ),
     (
         r#"{"command": "true", "network": "lan"}"#,

@@ -4,6 +4,7 @@
 mod common;
 
 mod bad;
+mod doctor;
 mod files;
 mod lines;
 mod people;

@@ -109,8 +109,8 @@ fn a_flag_that_cannot_be_used_is_named_with_what_it_takes_and_nothing_runs() {
             &["\"half\" is not a shard", "such as 2/8"],
         ),
         (
-            &["--warm", "bash"],
-            &["--warm \"bash\" is not available yet", "--warm none"],
+            &["--warm", "bash,none"],
+            &["--warm", "\"none\" stands alone"],
         ),
         (
             &["--isolation", "docker"],

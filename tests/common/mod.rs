@@ -94,34 +94,46 @@ pub fn scratch() -> tempfile::TempDir {
     directory
 }
 
-/// The binary, where every user can execute it. The build directory may lie below a closed home; then it is a
-/// copy, which `scripts/test` removes.
+/// The runner's binary, where every user can execute it.
 pub fn binary() -> &'static Path {
-    static COPY: OnceLock<PathBuf> = OnceLock::new();
-    COPY.get_or_init(|| {
-        let built = Path::new(env!("CARGO_BIN_EXE_runner"));
-        let open =
-            |path: &Path| fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o1 != 0);
-        if built.ancestors().all(open) {
-            return built.to_owned();
-        }
-        let modified = fs::metadata(built)
-            .and_then(|m| m.modified())
-            .expect("the binary is built");
-        let age = modified
-            .duration_since(std::time::UNIX_EPOCH)
-            .expect("after 1970")
-            .as_nanos();
-        let copy = std::env::temp_dir().join(format!("runner-under-test-{age}"));
-        if !copy.exists() {
-            // Renamed into place, because several test processes may do this at once.
-            let partial = copy.with_extension(std::process::id().to_string());
-            fs::copy(built, &partial).expect("copy the binary");
-            fs::set_permissions(&partial, Permissions::from_mode(0o755)).expect("chmod");
-            fs::rename(&partial, &copy).expect("rename");
-        }
-        copy
-    })
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| for_everybody(Path::new(env!("CARGO_BIN_EXE_runner"))))
+}
+
+/// Another program of this build, where every user can execute it: `examples/probe`.
+pub fn built(name: &str) -> PathBuf {
+    let built = Path::new(env!("CARGO_BIN_EXE_runner")).with_file_name(name);
+    assert!(
+        built.exists(),
+        "{name} is not built; run `cargo build --examples` first, as scripts/test does"
+    );
+    for_everybody(&built)
+}
+
+/// A built program itself or, where the build directory lies below a closed home, a copy, which `scripts/test`
+/// removes.
+fn for_everybody(built: &Path) -> PathBuf {
+    let open = |path: &Path| fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o1 != 0);
+    if built.ancestors().all(open) {
+        return built.to_owned();
+    }
+    let modified = fs::metadata(built)
+        .and_then(|m| m.modified())
+        .expect("the program is built");
+    let age = modified
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_nanos();
+    let name = built.file_name().expect("a name").to_string_lossy();
+    let copy = std::env::temp_dir().join(format!("{name}-under-test-{age}"));
+    if !copy.exists() {
+        // Renamed into place, because several test processes may do this at once.
+        let partial = copy.with_extension(std::process::id().to_string());
+        fs::copy(built, &partial).expect("copy the program");
+        fs::set_permissions(&partial, Permissions::from_mode(0o755)).expect("chmod");
+        fs::rename(&partial, &copy).expect("rename");
+    }
+    copy
 }
 
 /// A command that runs the binary as root or as the ordinary user.

@@ -1,7 +1,7 @@
 //! Sudden deaths: of the runner, of an init, of a zygote.
 
 use crate::common::Way;
-use crate::left::start;
+use crate::left::{Sweep, start};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -62,17 +62,24 @@ fn a_runner_killed_while_everything_sleeps_leaves_nothing() {
 }
 
 /// Kills one process of a slot in the middle of an episode: that one is tried again, and nothing else happens.
-fn one_dies(role: &str) {
+fn one_dies(warm: &str, victims: impl Fn(&Sweep) -> Vec<i32>) {
     for way in Way::all() {
         let jobs: Vec<Value> = (0..4).map(|n| stubborn(n, 0.7)).collect();
         let mut sweep = start(
             way,
             &jobs,
-            &["--concurrency", "2", "--output", "out.jsonl"],
+            &[
+                "--concurrency",
+                "2",
+                "--output",
+                "out.jsonl",
+                "--warm",
+                warm,
+            ],
             Stdio::null(),
         );
         sweep.wait_running(6);
-        let victim = sweep.slot_processes(role)[0];
+        let victim = victims(&sweep)[0];
         kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
         assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
         let results = sweep.results("out.jsonl");
@@ -93,12 +100,17 @@ fn one_dies(role: &str) {
 
 #[test]
 fn an_init_that_dies_costs_a_retry_of_its_episode() {
-    one_dies("init");
+    one_dies("bash", |sweep| sweep.slot_processes("init"));
 }
 
 #[test]
 fn a_zygote_that_dies_costs_a_retry_of_its_episode() {
-    one_dies("zygote");
+    one_dies("none", |sweep| sweep.slot_processes("zygote"));
+}
+
+#[test]
+fn a_warm_interpreter_that_dies_costs_a_retry_of_its_episode() {
+    one_dies("bash", |sweep| sweep.warm_interpreters());
 }
 
 #[test]

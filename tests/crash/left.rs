@@ -11,7 +11,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// A run of the binary whose episodes carry a mark in their environment, by which they are found again.
+/// A run of the binary whose episodes carry a mark in their environment and directory, by which they are found again.
 pub struct Sweep {
     pub child: Child,
     pub directory: tempfile::TempDir,
@@ -36,6 +36,8 @@ pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
         .map(|job| {
             let mut job = job.clone();
             job["env"] = serde_json::json!({"MARK": mark});
+            // A warm interpreter's child has its parent's environment in /proc, but a directory of its own.
+            job["workdir"] = serde_json::json!(mark);
             job.to_string()
         })
         .collect();
@@ -106,6 +108,20 @@ impl Sweep {
         below(self.child.id() as i32)
             .into_keys()
             .filter(|pid| name(pid).trim().ends_with(role))
+            .collect()
+    }
+
+    /// Those that fork programs: a program's own bash has one of them for a parent, they have a slot's process.
+    pub fn warm_interpreters(&self) -> Vec<i32> {
+        let name = |pid: i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let parent = |pid: i32| {
+            stat(pid)
+                .and_then(|fields| fields[1].parse().ok())
+                .unwrap_or(0)
+        };
+        below(self.child.id() as i32)
+            .into_keys()
+            .filter(|pid| name(*pid).trim() == "bash" && name(parent(*pid)).starts_with("slot"))
             .collect()
     }
 
@@ -225,9 +241,9 @@ fn mounts() -> String {
 fn marked(mark: &str) -> Vec<i32> {
     let has = |pid: &i32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment
-            .windows(mark.len())
-            .any(|w| w == mark.as_bytes())
+        let directory = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        let mut parts = environment.windows(mark.len());
+        parts.any(|w| w == mark.as_bytes()) || directory.ends_with(mark)
     };
     names("/proc")
         .iter()

@@ -1,7 +1,7 @@
 //! Programs that try to break the slot, or to be given a verdict that is not theirs.
 
 use crate::common::Way;
-use crate::probe::{RAW_CALLS, python, run_in_turn, shell, with};
+use crate::episodes::{RAW_CALLS, python, run_in_turn, shell, with};
 use serde_json::{Value, json};
 
 /// Runs a hostile episode between two harmless ones in one slot: it gets a verdict of its own at once, and the
@@ -48,6 +48,15 @@ fn a_process_cloned_beside_its_parent_does_not_cost_the_verdict() {
 #[test]
 fn a_fork_storm_at_the_end_does_not_outrun_the_clean_up() {
     let code = "import os\nfor _ in range(6):\n if os.fork()==0:\n  while True:\n   try:\n    if os.fork()!=0: os._exit(0)\n   except OSError: pass\nprint('storm')";
+    for (way, result) in verdicts(python("", code)) {
+        assert_eq!(result["status"], "ok", "{way:?}: {result}");
+    }
+}
+
+/// posix_spawn waits in the kernel for the child's exec (vfork(2)), unkillable until then.
+#[test]
+fn a_vfork_storm_at_the_end_does_not_outrun_the_clean_up() {
+    let code = "import os\nfor _ in range(4):\n if os.fork()==0:\n  os.setsid()\n  while True:\n   try: os.posix_spawn('/bin/sleep',['sleep','9'],{})\n   except OSError: pass\nprint('storm')";
     for (way, result) in verdicts(python("", code)) {
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
     }
@@ -171,7 +180,7 @@ fn arguments_and_environments_beyond_what_exec_takes_are_not_our_failure() {
 
 #[test]
 fn limits_can_not_be_raised_from_inside() {
-    let code = "import resource as r\nfor w in (r.RLIMIT_NPROC,r.RLIMIT_NOFILE,r.RLIMIT_CORE,r.RLIMIT_MEMLOCK):\n s,h=r.getrlimit(w)\n for new in (h+1,r.RLIM_INFINITY):\n  try:\n   r.setrlimit(w,(s,new)); print('RAISED',w)\n  except (OSError,ValueError): pass";
+    let code = "import resource as r\nfor w in (r.RLIMIT_NPROC,r.RLIMIT_NOFILE,r.RLIMIT_CORE,r.RLIMIT_MEMLOCK):\n s,h=r.getrlimit(w)\n for new in (h+1,r.RLIM_INFINITY):\n  try:\n   r.setrlimit(w,(s,new))\n   if r.getrlimit(w)!=(s,h): print('RAISED',w)\n  except (OSError,ValueError): pass";
     for (way, result) in verdicts(python("", code)) {
         assert_eq!(result["output"], "", "{way:?}: {result}");
     }
@@ -201,7 +210,7 @@ for name in seen:
     for way in Way::all() {
         let victim = "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.25; echo x > file || exit 1; done";
         let episodes = [python("spy", spy), shell("victim", victim)];
-        let run = crate::probe::run_all(way, &episodes, &["--concurrency", "2"]);
+        let run = crate::episodes::run_all(way, &episodes, &["--concurrency", "2"]);
         assert!(
             !run.output("spy").contains("spoiled"),
             "{way:?}: {}",

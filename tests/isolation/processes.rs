@@ -1,7 +1,14 @@
 //! Processes: who an episode runs as, whom it sees, whom it can touch, what it starts with.
 
+#[path = "processes/descriptors.rs"]
+mod descriptors;
+#[path = "processes/init.rs"]
+mod init;
+#[path = "processes/victim.rs"]
+mod victim;
+
 use crate::common::{NOBODY, Way, binary, command, scratch};
-use crate::probe::{output_of, outside, python, run_all, run_in_turn, shell};
+use crate::episodes::{output_of, outside, python, run_all, shell};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -89,155 +96,6 @@ fn an_episode_sees_no_process_of_the_host() {
 }
 
 #[test]
-fn a_process_of_the_same_user_outside_can_not_be_signalled() {
-    let code = |pid: u32| {
-        format!(
-            "import os,signal\nfor p in ({pid},-1,{}):\n for s in (15,9):\n  try:\n   os.kill(p,s)\n  except OSError as e: print(e)",
-            std::process::id()
-        )
-    };
-    // kill(-1) reaches the program's own processes at most; the program itself is spared by the kernel.
-    for way in Way::all() {
-        let mut victim = victim();
-        let result = run_all(way, &[python("e", &code(victim.id()))], &[]);
-        assert_ne!(
-            result.status("e"),
-            "infra_error",
-            "{way:?}: {}",
-            result.get("e")
-        );
-        assert_eq!(result.get("e")["attempts"], 1, "{way:?}");
-        assert!(
-            victim.try_wait().unwrap().is_none(),
-            "{way:?}: the victim is dead"
-        );
-        let direct = format!("import os\nos.kill({},15)", victim.id());
-        outside(NOBODY, &["/usr/bin/python3", "-c", &direct]);
-        assert!(!victim.wait().unwrap().success(), "the control kills it");
-    }
-}
-
-fn victim() -> std::process::Child {
-    if nix::unistd::geteuid().is_root() {
-        let id = NOBODY.to_string();
-        Command::new("setpriv")
-            .args([
-                "--reuid",
-                &id,
-                "--regid",
-                &id,
-                "--clear-groups",
-                "--",
-                "sleep",
-                "60",
-            ])
-            .spawn()
-            .unwrap()
-    } else {
-        Command::new("sleep").arg("60").spawn().unwrap()
-    }
-}
-
-#[test]
-fn signals_to_its_own_group_and_to_everybody_leave_the_slot_alive() {
-    for way in Way::all() {
-        let episodes = [
-            shell("group", "kill -9 0"),
-            shell("after-group", "echo fine"),
-            python("all", "import os; os.kill(-1, 9)"),
-            shell("after-all", "echo fine"),
-            shell(
-                "parent",
-                "kill -9 $PPID 1; kill -STOP $PPID 1; kill -TERM 1; true",
-            ),
-            shell("after-parent", "echo fine"),
-            shell(
-                "stopped",
-                "(sleep 0.2; kill -CONT $$) & kill -STOP $$; wait",
-            ),
-            shell("after-stopped", "echo fine"),
-        ];
-        let run = run_in_turn(way, &episodes);
-        assert_eq!(
-            run.status("group"),
-            "signaled",
-            "{way:?}: {}",
-            run.get("group")
-        );
-        for id in [
-            "group",
-            "after-group",
-            "all",
-            "after-all",
-            "parent",
-            "after-parent",
-            "stopped",
-            "after-stopped",
-        ] {
-            assert_eq!(run.get(id)["attempts"], 1, "{way:?}: {}", run.get(id));
-        }
-        for id in ["after-group", "after-all", "after-parent", "after-stopped"] {
-            assert_eq!(run.output(id), "fine\n", "{way:?}: {id}");
-        }
-    }
-}
-
-#[test]
-fn exactly_the_three_standard_descriptors_are_open_at_the_start() {
-    let code =
-        "import os\nfor n in range(1024):\n try:\n  os.fstat(n); print(n)\n except OSError: pass";
-    for way in Way::all() {
-        assert_eq!(output_of(way, &python("e", code)), "0\n1\n2\n", "{way:?}");
-        if way.namespaces() {
-            // 3 is the directory that ls itself lists.
-            assert_eq!(
-                output_of(way, &shell("e", "ls /proc/self/fd | tr '\\n' ' '")),
-                "0 1 2 3 ",
-                "{way:?}"
-            );
-        }
-    }
-}
-
-#[test]
-fn descriptors_that_the_caller_left_open_do_not_reach_an_episode() {
-    let code = "import os\ntry: print('READ',os.read(9,5))\nexcept OSError: print('closed')";
-    for way in Way::all() {
-        let directory = scratch();
-        fs::write(directory.path().join("secret"), "secret").unwrap();
-        fs::write(
-            directory.path().join("jobs.jsonl"),
-            python("e", code).to_string(),
-        )
-        .unwrap();
-        let runner = command(way.root);
-        let argv = std::iter::once(runner.get_program()).chain(runner.get_args());
-        let open = "exec 9<secret; exec \"$@\"";
-        let output = Command::new("bash")
-            .args(["-c", open, "bash"])
-            .args(argv)
-            .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
-            .current_dir(directory.path())
-            .output()
-            .unwrap();
-        assert_eq!(
-            crate::common::parse(output).output("e"),
-            "closed\n",
-            "{way:?}"
-        );
-        let control = Command::new("bash")
-            .args(["-c", open, "bash", "/usr/bin/python3", "-c", code])
-            .current_dir(directory.path())
-            .output()
-            .unwrap();
-        assert_eq!(
-            control.stdout, b"READ b'secre'\n",
-            "the control inherits it"
-        );
-    }
-}
-
-#[test]
 fn nothing_of_the_callers_environment_reaches_an_episode() {
     for way in Way::all() {
         let directory = scratch();
@@ -262,7 +120,7 @@ fn nothing_of_the_callers_environment_reaches_an_episode() {
         );
         assert_eq!(
             run.output("set"),
-            "['HOME', 'LANG', 'PATH', 'TMPDIR', 'USER']\n",
+            "['HOME', 'LANG', 'LSAN_OPTIONS', 'PATH', 'TMPDIR', 'USER']\n",
             "{way:?}"
         );
     }

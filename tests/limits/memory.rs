@@ -165,3 +165,43 @@ fn what_an_episode_held_does_not_count_against_the_next_one_in_its_slot() {
         (0..4).for_each(|n| assert_ok(way, run, &n.to_string()))
     });
 }
+
+#[test]
+fn what_is_in_the_buffers_of_sockets_counts_and_idle_sockets_do_not() {
+    // Asking for larger buffers changes nothing.
+    let program = "import os, socket, time\nprint('kept', flush=True)\n\
+        for _ in range(8):\n    if os.fork() == 0:\n        pairs = [socket.socketpair() for _ in range(120)]\n        \
+        for a, b in pairs:\n            a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)\n            \
+        a.setblocking(False)\n            \
+        try:\n                while True: a.send(bytes(4096))\n            except BlockingIOError: pass\n            \
+        a.close()\n        \
+        time.sleep(3)\n        os._exit(0)\n\
+        for _ in range(8): os.wait()\nprint('done')";
+    let idle =
+        "import socket, time\npairs = [socket.socketpair() for _ in range(200)]\ntime.sleep(1.2)";
+    let [over, below] = pair(program, 96, 1024);
+    let idle =
+        json!({"id": "idle", "argv": ["python3", "-c", idle], "resources": {"memory_mb": 96}});
+    in_namespaces(&[over, below, idle], |way, run| {
+        assert_limit(way, run, "over", "memory_limit", "the limit is 96 MB");
+        assert_ok(way, run, "below");
+        assert!(
+            number(run, "below", "peak_memory_mb") > 150.0,
+            "{way:?}: {}",
+            run.get("below")
+        );
+        assert_ok(way, run, "idle");
+    });
+}
+
+#[test]
+fn buffers_of_sockets_can_not_be_made_larger() {
+    let program = "import socket\na, b = socket.socketpair()\nbefore = a.getsockopt(1, 7), a.getsockopt(1, 8)\n\
+        for name in (7, 8): a.setsockopt(1, name, 4096)\nprint((a.getsockopt(1, 7), a.getsockopt(1, 8)) == before)\n\
+        a.setsockopt(1, 16, 1)\nprint(a.getsockopt(1, 16))";
+    let episodes = [json!({"id": "asks", "argv": ["python3", "-c", program]})];
+    everywhere(&episodes, |way, run| {
+        assert_ok(way, run, "asks");
+        assert_eq!(run.output("asks"), "True\n1\n", "{way:?}");
+    });
+}

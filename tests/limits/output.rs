@@ -107,3 +107,21 @@ fn output_without_end_ends_in_output_limit() {
         assert_ok(way, run, "below");
     });
 }
+
+#[test]
+fn a_flood_on_stdout_on_stderr_and_on_both_at_once_is_drained() {
+    let flood = "head -c 50M /dev/zero";
+    let episode = |id: &str, command: String| json!({"id": id, "command": command, "timeout_s": 60, "capture": "split", "resources": {"output_kb": 200}});
+    let episodes = [
+        episode("stdout", flood.to_owned()),
+        episode("stderr", format!("{flood} >&2")),
+        episode("both", format!("{flood} & {flood} >&2; wait")),
+    ];
+    everywhere(&episodes, |way, run| {
+        for (id, megabytes) in [("stdout", 50), ("stderr", 50), ("both", 100)] {
+            assert_ok(way, run, id);
+            assert_eq!(run.get(id)["output_bytes"], megabytes << 20, "{way:?} {id}");
+            assert_eq!(run.get(id)["truncated"], true, "{way:?} {id}");
+        }
+    });
+}

@@ -137,3 +137,30 @@ fn a_program_has_no_open_files_of_whoever_started_the_runner() {
         );
     }
 }
+
+#[test]
+fn fork_bombs_in_c_bash_and_python_and_of_threads_end_by_their_timeout_and_spoil_nothing() {
+    let bomb = |id: &str, command: &str| json!({"id": id, "command": command, "timeout_s": 2});
+    let python = "python3 -c 'import os\nwhile True:\n try: os.fork()\n except OSError: pass'";
+    let threads = "python3 -c 'import threading, time\nwhile True:\n try: threading.Thread(target=time.sleep, args=(60,)).start()\n except RuntimeError: pass'";
+    let c = "echo '#include <unistd.h>\nint main(void) { for (;;) fork(); }' > bomb.c && cc bomb.c -o bomb && ./bomb";
+    let jobs = lines(&[
+        bomb("c", c),
+        bomb("bash", ":() { : | : & :; }; : 2>/dev/null; sleep 9"),
+        bomb("python", python),
+        bomb("threads", threads),
+        json!({"id": "after", "command": "echo fine | cat"}),
+    ]);
+    let _shared = SHARED_PROCESSES
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
+    for way in Way::all().into_iter().filter(|way| exact(*way)) {
+        let run = run(way, &jobs, &["--concurrency", "1", "--ordered"]);
+        for id in ["c", "bash", "python", "threads"] {
+            assert_eq!(run.status(id), "timeout", "{way:?}: {}", run.get(id));
+            assert_eq!(run.get(id)["attempts"], 1, "{way:?} {id}");
+        }
+        assert_eq!(run.output("after"), "fine\n", "{way:?}");
+        assert_eq!(run.get("after")["attempts"], 1, "{way:?}");
+    }
+}

@@ -18,7 +18,12 @@ const COMMON: [(&str, Kind); 11] = [
     ("wall_ms", Value::is_number),
     ("cpu_ms", Value::is_number),
     ("peak_memory_mb", Value::is_number),
-    ("start", |v| v.is_null() || v == "exec"),
+    ("start", |v| {
+        v.is_null()
+            || ["exec", "warm-bash", "warm-python"]
+                .iter()
+                .any(|start| v == start)
+    }),
 ];
 
 const OF_EPISODES: [(&str, Kind); 4] = [
@@ -79,7 +84,7 @@ fn every_result_has_every_field_with_its_type_and_begins_with_id_and_status() {
         );
         assert_eq!(
             (&ok["output"], &ok["output_bytes"], &ok["start"]),
-            (&json!("fine\n"), &json!(5), &json!("exec"))
+            (&json!("fine\n"), &json!(5), &json!("warm-bash"))
         );
         for field in ["startup_ms", "wall_ms", "cpu_ms", "peak_memory_mb"] {
             assert!(ok[field].as_f64() > Some(0.0), "{field}: {ok}");

@@ -70,12 +70,21 @@ fn the_environment_is_a_clean_base_and_what_the_episode_adds() {
         };
         assert_eq!(
             names("base"),
-            ["HOME", "LANG", "PATH", "TMPDIR", "USER"],
+            ["HOME", "LANG", "LSAN_OPTIONS", "PATH", "TMPDIR", "USER"],
             "{way:?}"
         );
         assert_eq!(
             names("added"),
-            ["A", "EMPTY", "HOME", "LANG", "PATH", "TMPDIR", "USER"],
+            [
+                "A",
+                "EMPTY",
+                "HOME",
+                "LANG",
+                "LSAN_OPTIONS",
+                "PATH",
+                "TMPDIR",
+                "USER"
+            ],
             "{way:?}"
         );
         for line in ["A=b c=d", "HOME=/tmp", "EMPTY="] {

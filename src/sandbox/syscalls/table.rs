@@ -48,7 +48,6 @@ pub const FILES: &[Entry] = &[
     always(libc::SYS_fdatasync, "durability calls"),
     always(libc::SYS_sync_file_range, "durability calls"),
     always(libc::SYS_syncfs, "durability calls"),
-    always(libc::SYS_fcntl, "descriptor flags and file locks"),
     always(libc::SYS_flock, "file locks"),
     always(libc::SYS_dup, "descriptors"),
     always(libc::SYS_dup3, "descriptors"),
@@ -56,7 +55,6 @@ pub const FILES: &[Entry] = &[
     always(libc::SYS_sendfile, "copy between descriptors"),
     always(libc::SYS_splice, "copy between descriptors"),
     always(libc::SYS_tee, "copy between pipes"),
-    always(libc::SYS_vmsplice, "write memory to a pipe"),
     always(libc::SYS_copy_file_range, "cp"),
     always(libc::SYS_fadvise64, "read-ahead hints"),
     always(libc::SYS_readahead, "read-ahead hints"),
@@ -80,16 +78,22 @@ pub const METADATA: &[Entry] = &[
     within(Tiers::OwnFiles, always(libc::SYS_fchown, "chown to oneself, as tar and install do")),
     within(Tiers::OwnFiles, always(libc::SYS_fchownat, "chown to oneself, as tar and install do")),
     within(Tiers::OwnFiles, always(libc::SYS_utimensat, "timestamps, as touch and tar set them")),
-    within(Tiers::OwnFiles, always(libc::SYS_setxattr, "cp -a sets attributes of own files")),
-    within(Tiers::OwnFiles, always(libc::SYS_lsetxattr, "cp -a sets attributes of own files")),
-    within(Tiers::OwnFiles, always(libc::SYS_fsetxattr, "cp -a sets attributes of own files")),
-    within(Tiers::OwnFiles, always(libc::SYS_removexattr, "attributes of own files")),
-    within(Tiers::OwnFiles, always(libc::SYS_lremovexattr, "attributes of own files")),
-    within(Tiers::OwnFiles, always(libc::SYS_fremovexattr, "attributes of own files")),
     within(Tiers::SharedFiles, when(libc::SYS_utimensat, &[&[arg(1, Check::Null)]], "times of an open file, as touch sets them")),
 ];
 
-/// The same, in calls that newer architectures no longer have.
+/// Extended attributes. In the landlock tier they are not available, rather than denied, so that `cp -a` does
+/// without: setting one takes the right to write to the file, but Landlock does not ask whether the sandbox has it.
+#[rustfmt::skip]
+pub const ATTRIBUTES: &[Entry] = &[
+    within(Tiers::NamespacesOnly, always(libc::SYS_setxattr, "cp -a sets attributes of own files")),
+    within(Tiers::NamespacesOnly, always(libc::SYS_lsetxattr, "cp -a sets attributes of own files")),
+    within(Tiers::NamespacesOnly, always(libc::SYS_fsetxattr, "cp -a sets attributes of own files")),
+    within(Tiers::NamespacesOnly, always(libc::SYS_removexattr, "attributes of own files")),
+    within(Tiers::NamespacesOnly, always(libc::SYS_lremovexattr, "attributes of own files")),
+    within(Tiers::NamespacesOnly, always(libc::SYS_fremovexattr, "attributes of own files")),
+];
+
+/// Metadata in calls that newer architectures no longer have.
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 pub const LEGACY_METADATA: &[Entry] = &[
@@ -334,6 +338,10 @@ pub const UNAVAILABLE: &[(c_long, &str)] = &[
     (
         libc::SYS_memfd_create,
         "memory that no process has mapped; programs fall back to temporary files",
+    ),
+    (
+        libc::SYS_vmsplice,
+        "a pipe keeps pages that are unmapped, all of a huge page for one byte: memory that no limit would see",
     ),
     (libc::SYS_memfd_secret, "memory that no limit would see"),
     (libc::SYS_mq_open, "POSIX message queues are not offered"),

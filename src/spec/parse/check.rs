@@ -1,12 +1,11 @@
 //! From a line's raw fields to a valid episode: defaults, ranges, which fields go together.
 
 use super::program::{env, files, no_nul, program, stdin};
-use super::raw::{Object, RawEpisode, RawResources, RawStep};
+use super::raw::{Few, Object, RawEpisode, RawResources, RawStep};
 use super::{FileContext, Flaw, default_id, host, quoted};
 use crate::spec::episode::{Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, Step};
 use crate::spec::limits::{KB, Limits, MB};
 use crate::spec::paths;
-use crate::spec::policy::Network;
 use globset::GlobBuilder;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -14,6 +13,14 @@ use std::time::Duration;
 
 /// The longest id, in bytes.
 const MAX_ID: usize = 512;
+/// The longest pattern of `collect`, in bytes: no path is longer.
+const MAX_PATTERN: usize = paths::MAX_PATH;
+/// The most `{` of a pattern: `{a,{b,c}}` nests, and globset compiles it with one call per level.
+const MAX_BRACES: usize = 64;
+/// What an `env` may come to when every step of the episode has its own copy, in bytes.
+const MAX_SHARED_ENV: usize = 64 << 20;
+/// What a variable takes beside its text.
+const ENV_OVERHEAD: usize = 64;
 /// The range of `timeout_s`: a millisecond to a week.
 const TIMEOUT_S: RangeInclusive<f64> = 0.001..=604_800.0;
 /// The range of `cpu_time_s`; the kernel accounts no finer.
@@ -65,9 +72,11 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
             ));
         }
         (None, Some(steps)) => {
+            let Few(steps) = steps;
             if steps.is_empty() {
                 return Err(Flaw::new("steps", "is empty; add at least one step"));
             }
+            shared_env(&variables, steps.len())?;
             let shared = Shared {
                 env: variables,
                 workdir: &workdir,
@@ -95,8 +104,12 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
         steps,
         multi_step,
         limits: limits(raw.resources, &file.defaults.limits)?,
-        grants: host::grants(raw.fs_readable, raw.fs_writable, file)?,
-        network: network(raw.network.as_deref())?,
+        grants: host::grants(
+            raw.fs_readable,
+            raw.fs_writable,
+            raw.network.as_deref(),
+            file,
+        )?,
         capture: capture(raw.capture.as_deref())?,
         collect: collect(raw.collect.unwrap_or_default())?,
         workdir,
@@ -105,6 +118,24 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
             meta: raw.meta,
         },
     })
+}
+
+/// Every step carries the episode's `env`: refuses one that many steps would multiply beyond reason.
+fn shared_env(env: &BTreeMap<String, String>, steps: usize) -> Result<(), Flaw> {
+    let bytes: usize = env
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + ENV_OVERHEAD)
+        .sum();
+    if bytes.saturating_mul(steps) <= MAX_SHARED_ENV {
+        return Ok(());
+    }
+    Err(Flaw::new(
+        "env",
+        format_args!(
+            "goes to each of {steps} steps, which is more than {} MB in all; put large values into `files`",
+            MAX_SHARED_ENV as u64 / MB
+        ),
+    ))
 }
 
 /// What the steps of one episode inherit.
@@ -229,21 +260,6 @@ fn in_range(field: &str, value: u64, range: RangeInclusive<u64>) -> Result<u64, 
     ))
 }
 
-fn network(value: Option<&str>) -> Result<Network, Flaw> {
-    match value {
-        None | Some("none") => Ok(Network::None),
-        Some(value @ ("loopback" | "host")) => Err(Flaw::new(
-            "network",
-            format_args!("\"{value}\" is not available yet; use \"none\" or leave it out"),
-        )),
-        Some(value) => Err(one_of(
-            "network",
-            "\"none\", \"loopback\" or \"host\"",
-            value,
-        )),
-    }
-}
-
 fn capture(value: Option<&str>) -> Result<Capture, Flaw> {
     match value {
         None | Some("merged") => Ok(Capture::Merged),
@@ -264,7 +280,7 @@ fn on_failure(at: &str, value: Option<&str>) -> Result<OnFailure, Flaw> {
     }
 }
 
-fn one_of(field: &str, choices: &str, value: &str) -> Flaw {
+pub(super) fn one_of(field: &str, choices: &str, value: &str) -> Flaw {
     Flaw::new(
         field,
         format_args!("must be {choices}, not {}", quoted(value)),
@@ -281,6 +297,21 @@ fn collect(patterns: Vec<String>) -> Result<Vec<String>, Flaw> {
             ));
         }
         no_nul(field, pattern)?;
+        if pattern.len() > MAX_PATTERN {
+            return Err(Flaw::new(
+                &field(),
+                format_args!(
+                    "is {} bytes long; no path is longer than {MAX_PATTERN}",
+                    pattern.len()
+                ),
+            ));
+        }
+        if pattern.bytes().filter(|byte| *byte == b'{').count() > MAX_BRACES {
+            return Err(Flaw::new(
+                &field(),
+                format_args!("holds more than {MAX_BRACES} `{{`; write it as several patterns"),
+            ));
+        }
         if pattern.split('/').any(|name| name == "..") {
             return Err(Flaw::new(
                 &field(),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::raw::Pairs;
+use super::raw::{MAX_STEPS, Pairs};
 use Shape::*;
 
 /// The type a field has to have.
@@ -19,6 +19,8 @@ enum Shape {
     /// Whatever is JSON.
     Any,
     List(&'static Shape),
+    /// A list of at most [`MAX_STEPS`].
+    Few(&'static Shape),
     /// An object with free keys.
     Map(&'static Shape),
     /// An object with these keys.
@@ -31,7 +33,7 @@ const EPISODE: Shape = Object(&[
     ("id", Text),
     ("command", Text),
     ("argv", List(&Text)),
-    ("steps", List(&Object(STEP))),
+    ("steps", Few(&Object(STEP))),
     ("stdin", TextOr(BASE64)),
     ("files", Map(&TextOr(FILE))),
     ("env", Map(&Text)),
@@ -163,17 +165,30 @@ fn find(path: &str, raw: &RawValue, shape: &Shape) -> Option<Flaw> {
             .into_iter()
             .enumerate()
             .find_map(|(i, raw)| find(&format!("{path}[{i}]"), raw, of)),
-        (Map(of), Some(b'{')) => children::<Pairs<&RawValue>>(json)?
-            .0
-            .into_iter()
-            .find_map(|(key, raw)| find(&format!("{path}[{}]", quoted(&key)), raw, of)),
+        (Few(of), Some(b'[')) => {
+            let list = children::<Vec<&RawValue>>(json)?;
+            // serde stops at the first of the two as well.
+            let mut found = list.iter().take(MAX_STEPS).enumerate();
+            found
+                .find_map(|(i, raw)| find(&format!("{path}[{i}]"), raw, of))
+                .or_else(|| (list.len() > MAX_STEPS).then(|| too_many(path, list.len())))
+        }
+        (Map(of), Some(b'{')) => match serde_json::from_str::<Pairs<&RawValue>>(json) {
+            Ok(Pairs(pairs)) => pairs
+                .into_iter()
+                .find_map(|(key, raw)| find(&format!("{path}[{}]", quoted(&key)), raw, of)),
+            Err(e) => Some(bad_name(path, &e)),
+        },
         (Object(fields) | TextOr(fields), Some(b'{')) => find_in_object(path, json, fields),
         _ => wrong(),
     }
 }
 
 fn find_in_object(path: &str, json: &str, fields: &[(&'static str, Shape)]) -> Option<Flaw> {
-    let pairs = children::<Pairs<&RawValue>>(json)?.0;
+    let pairs = match serde_json::from_str::<Pairs<&RawValue>>(json) {
+        Ok(Pairs(pairs)) => pairs,
+        Err(e) => return Some(bad_name(path, &e)),
+    };
     for (i, (key, raw)) in pairs.iter().enumerate() {
         let here = if path.is_empty() {
             key.clone()
@@ -204,6 +219,27 @@ fn find_in_object(path: &str, json: &str, fields: &[(&'static str, Shape)]) -> O
         ));
     }
     None
+}
+
+/// The JSON is whole, so what can't be read of an object is a name in it.
+fn bad_name(path: &str, error: &serde_json::Error) -> Flaw {
+    let place = match path {
+        "" => "the episode".to_owned(),
+        path => format!("`{path}`"),
+    };
+    Flaw(format!(
+        "a field name in {place} is not a valid string: {}; correct the escape",
+        reason(error)
+    ))
+}
+
+fn too_many(path: &str, count: usize) -> Flaw {
+    Flaw::new(
+        path,
+        format_args!(
+            "has {count} steps; use at most {MAX_STEPS}, and a loop inside a step for more"
+        ),
+    )
 }
 
 fn children<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
@@ -261,7 +297,7 @@ impl Shape {
             Whole => "a whole number of 0 or more",
             Any => "JSON",
             List(Text) => "an array of strings",
-            List(_) => "an array of objects",
+            List(_) | Few(_) => "an array of objects",
             Map(_) | Object(_) => "an object",
             TextOr(fields) if fields.len() == 1 => "a string or {\"base64\": …}",
             TextOr(_) => "a string, {\"base64\": …} or {\"host_path\": …}",

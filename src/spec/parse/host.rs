@@ -1,10 +1,13 @@
-//! Host paths that an episode names: they must exist, and lie where the user allows it.
+//! What an episode asks for of the host: paths must exist and lie where the user allows it, and the network takes
+//! a flag of its own.
 //!
 //! The one part of parsing that asks the host's file tree (it resolves links; it opens nothing).
 
+use super::check::one_of;
 use super::{FileContext, Flaw, quoted};
-use crate::spec::policy::Grants;
+use crate::spec::policy::{Grants, Network};
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
@@ -20,6 +23,10 @@ pub enum PathNotGranted {
         "names {path}, which is or leads to {place}: that would show the host's own system to an episode; name a narrower path"
     )]
     System { path: String, place: &'static str },
+    #[error(
+        "names {0}, which is a socket: whoever serves it would take orders from an episode; name files or directories"
+    )]
+    Socket(String),
 }
 
 /// The canonical form of a host path that is to be seen inside sandboxes, for `fs_readable` and
@@ -48,6 +55,12 @@ pub fn grantable(path: &Path) -> Result<PathBuf, PathNotGranted> {
             });
         }
     }
+    if canonical
+        .metadata()
+        .is_ok_and(|m| m.file_type().is_socket())
+    {
+        return Err(PathNotGranted::Socket(shown()));
+    }
     Ok(canonical)
 }
 
@@ -63,17 +76,37 @@ fn canonical(path: &Path) -> Result<PathBuf, String> {
 pub fn grants(
     readable: Option<Vec<String>>,
     writable: Option<Vec<String>>,
+    network: Option<&str>,
     file: &FileContext,
 ) -> Result<Arc<Grants>, Flaw> {
+    let network = self::network(network, file)?;
     let readable = readable.unwrap_or_default();
     let writable = writable.unwrap_or_default();
-    if readable.is_empty() && writable.is_empty() {
+    if readable.is_empty() && writable.is_empty() && network == file.defaults.grants.network {
         return Ok(Arc::clone(&file.defaults.grants));
     }
     let mut grants = Grants::clone(&file.defaults.grants);
     add("fs_readable", &readable, &mut grants.readable, file)?;
     add("fs_writable", &writable, &mut grants.writable, file)?;
+    grants.network = network;
     Ok(Arc::new(grants))
+}
+
+fn network(value: Option<&str>, file: &FileContext) -> Result<Network, Flaw> {
+    match value {
+        None | Some("none") => Ok(Network::None),
+        Some("loopback") => Ok(Network::Loopback),
+        Some("host") if file.defaults.allow_host_network => Ok(Network::Host),
+        Some("host") => Err(Flaw::new(
+            "network",
+            "asks for the host's network; start the runner with --allow-host-network if the episodes may have it",
+        )),
+        Some(value) => Err(one_of(
+            "network",
+            "\"none\", \"loopback\" or \"host\"",
+            value,
+        )),
+    }
 }
 
 fn add(

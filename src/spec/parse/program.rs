@@ -7,7 +7,7 @@ use crate::spec::episode::{Content, InputFile, Program};
 use crate::spec::paths::{self, PathFlaw};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest argument or `NAME=value` that execve takes, in bytes (MAX_ARG_STRLEN without its NUL).
 const MAX_ARGUMENT: usize = 131_071;
@@ -111,7 +111,8 @@ pub fn env(
     let Some(Pairs(pairs)) = env else {
         return Ok(());
     };
-    for (i, (name, value)) in pairs.iter().enumerate() {
+    let mut names = BTreeSet::new();
+    for (name, value) in &pairs {
         let field = || format!("{at}env[{}]", quoted(name));
         if name.is_empty() || name.contains('=') {
             return Err(Flaw::new(
@@ -129,7 +130,7 @@ pub fn env(
                 ),
             ));
         }
-        if pairs[..i].iter().any(|(earlier, _)| earlier == name) {
+        if !names.insert(name.as_str()) {
             return Err(Flaw::new(&field(), "is given twice; keep one of them"));
         }
     }

@@ -4,7 +4,7 @@
 //! comes twice, so that the checks can refuse it.
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -16,7 +16,7 @@ pub struct RawEpisode {
     pub id: Option<String>,
     pub command: Option<String>,
     pub argv: Option<Vec<String>>,
-    pub steps: Option<Vec<Object<RawStep>>>,
+    pub steps: Option<Few<Object<RawStep>>>,
     pub stdin: Option<TextOr<RawBase64>>,
     pub files: Option<Pairs<TextOr<RawFile>>>,
     pub env: Option<Pairs<String>>,
@@ -98,6 +98,35 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
             }
         }
         d.deserialize_map(V(PhantomData))
+    }
+}
+
+/// The most steps of one episode. A step takes many times what `{}` takes on the line.
+pub const MAX_STEPS: usize = 10_000;
+
+/// A list of at most [`MAX_STEPS`]; a longer one is refused without being held.
+pub struct Few<T>(pub Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for V<T> {
+            type Value = Few<T>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut few = Vec::new();
+                while let Some(one) = list.next_element()? {
+                    if few.len() == MAX_STEPS {
+                        return Err(A::Error::custom("too many steps"));
+                    }
+                    few.push(one);
+                }
+                Ok(Few(few))
+            }
+        }
+        d.deserialize_seq(V(PhantomData))
     }
 }
 

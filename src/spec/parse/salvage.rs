@@ -40,12 +40,13 @@ pub fn id_of(bytes: &[u8]) -> Option<String> {
     struct OnlyId {
         id: Option<String>,
     }
-    match serde_json::from_slice::<super::raw::Object<OnlyId>>(bytes) {
+    // serde does not look at strings it skips, but `parse` refuses the line for one that is not UTF-8.
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return invalid_utf8(bytes, String::new()).id;
+    };
+    match serde_json::from_str::<super::raw::Object<OnlyId>>(text) {
         Ok(object) => object.0.id.filter(|id| check_id(id).is_ok()),
-        Err(_) => match std::str::from_utf8(bytes) {
-            Ok(text) => invalid(text, String::new()).id,
-            Err(_) => invalid_utf8(bytes, String::new()).id,
-        },
+        Err(_) => invalid(text, String::new()).id,
     }
 }
 

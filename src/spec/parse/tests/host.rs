@@ -67,6 +67,7 @@ fn grants_are_checked_merged_and_shared() {
     let grants = Grants {
         readable: vec![global.clone()],
         writable: vec![],
+        ..Grants::default()
     };
     let defaults = Defaults {
         grants: Arc::new(grants),

@@ -178,3 +178,20 @@ fn a_field_given_twice_is_named() {
         assert_eq!(flaw(line), message);
     }
 }
+
+#[test]
+fn a_name_with_a_broken_escape_is_placed() {
+    for (line, message) in [
+        (
+            r#"{"id\ud83dU": "0"}"#,
+            "a field name in the episode is not",
+        ),
+        (
+            r#"{"env": {"\ud800": "0"}}"#,
+            "a field name in `env` is not",
+        ),
+    ] {
+        let found = flaw(line);
+        assert!(found.starts_with(message), "{found}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Values that are of the right type and still mean nothing.
 
+use super::super::id_of;
 use super::{flaw, flaw_with, ok, read};
 use serde_json::json;
 
@@ -148,11 +149,7 @@ fn values_that_mean_nothing_are_refused_with_what_would() {
         ),
         (
             json!({"network": "host"}),
-            "`network` \"host\" is not available yet",
-        ),
-        (
-            json!({"network": "loopback"}),
-            "`network` \"loopback\" is not available yet",
+            "`network` asks for the host's network; start the runner with --allow-host-network",
         ),
         (
             json!({"env": {"": "1"}}),
@@ -258,4 +255,39 @@ fn invalid_utf8_says_at_which_byte_and_keeps_the_id() {
     );
     assert_eq!(invalid.id.as_deref(), Some("x"));
     assert_eq!(invalid.echo.group, None);
+}
+
+#[test]
+fn a_line_that_would_grow_beyond_reason_is_refused() {
+    let braces = "{".repeat(100_000) + &"}".repeat(100_000);
+    let deep = "{".repeat(65) + &"}".repeat(65);
+    for (collect, message) in [
+        (braces, "`collect[0]` is 200000 bytes long;"),
+        (deep, "`collect[0]` holds more than 64 `{`;"),
+    ] {
+        let found = flaw_with(json!({"collect": [collect]}));
+        assert!(found.starts_with(message), "{found}");
+    }
+    let steps = vec![json!({"argv": ["a"]}); 10_001];
+    assert_eq!(ok(json!({"steps": steps[1..]})).steps.len(), 10_000);
+    let found = flaw(json!({"steps": steps}).to_string());
+    assert!(found.starts_with("`steps` has 10001 steps;"), "{found}");
+    let env = json!({"A": "a".repeat(100_000)});
+    let found = flaw(json!({"steps": steps[1..], "env": env}).to_string());
+    assert!(
+        found.starts_with("`env` goes to each of 10000 steps"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_message_is_one_line_whatever_it_quotes() {
+    let found = flaw_with(json!({"workdir": "/a\nb", "files": {"../x": ""}}));
+    assert!(found.contains("(/a\\nb)"), "{found}");
+}
+
+#[test]
+fn a_line_that_is_not_utf8_has_one_id_in_every_shard() {
+    let line = b"{\"id\": \"a\xEF\xBF\xBDb\", \"command\": \"\xFF\"}";
+    assert_eq!(read(line).unwrap_err().id, id_of(line));
 }

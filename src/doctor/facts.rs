@@ -1,0 +1,184 @@
+//! What the machine says about itself in /proc and /sys. What can't be read is `None`: either tree may be missing.
+
+use super::cgroup::{self, Cgroup};
+use crate::sys::landlock;
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
+use nix::unistd::geteuid;
+use std::env::var_os;
+use std::fs::read_to_string;
+use std::path::Path;
+
+/// Kinds of namespaces a slot has, as in /proc/sys/user/max_<kind>_namespaces (namespaces(7)).
+pub const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "ipc", "net", "uts", "cgroup"];
+
+/// What the machine says about itself.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// As in `uname -r`.
+    pub kernel: String,
+    pub uid: u32,
+    /// Whether this process runs in a container, as far as it can tell.
+    pub container: Option<Container>,
+    /// Whether /proc is mounted and shows this process.
+    pub proc: bool,
+    /// What covers parts of /proc and so keeps a fresh one from being mounted (mount_namespaces(7)).
+    pub proc_masks: Vec<String>,
+    /// Whether / is a mount point; it is not in a chroot, where user namespaces can't be made (unshare(2)).
+    pub root_is_mount: bool,
+    pub landlock: Result<u32, Errno>,
+    /// The active security modules, comma-separated (/sys/kernel/security/lsm).
+    pub modules: Option<String>,
+    /// The kinds whose maximum is 0.
+    pub none_allowed: Vec<&'static str>,
+    /// The kinds that this kernel has.
+    pub namespaces: Vec<&'static str>,
+    /// kernel.unprivileged_userns_clone is 0 (Debian and Ubuntu kernels).
+    pub no_unprivileged_clone: bool,
+    /// kernel.apparmor_restrict_unprivileged_userns is 1 (Ubuntu 23.10 and later).
+    pub apparmor_restricts: bool,
+    /// The AppArmor profile or SELinux context of this process.
+    pub confined_by: Option<String>,
+    /// `Seccomp` of /proc/self/status: 0 none, 2 a filter is on this process already.
+    pub seccomp: Option<u32>,
+    pub cgroup: Cgroup,
+    /// Soft and hard limits; `u64::MAX` is unlimited.
+    pub processes: (u64, u64),
+    pub open_files: (u64, u64),
+    pub stack: (u64, u64),
+    pub address_space: (u64, u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    Docker,
+    Podman,
+    Kubernetes,
+}
+
+impl Facts {
+    /// Reads them. Takes a millisecond, and changes nothing.
+    pub fn read() -> Facts {
+        let mounts = read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let status = read_to_string("/proc/self/status").ok();
+        Facts {
+            kernel: kernel(),
+            uid: geteuid().as_raw(),
+            container: container(&mounts),
+            proc: status.is_some(),
+            proc_masks: proc_masks(&mounts),
+            root_is_mount: mounts.is_empty() || mount_points(&mounts).any(|point| point == "/"),
+            landlock: landlock::abi(),
+            modules: line("/sys/kernel/security/lsm"),
+            none_allowed: NAMESPACES
+                .into_iter()
+                .filter(|kind| sysctl(&format!("user/max_{kind}_namespaces")) == Some(0))
+                .collect(),
+            namespaces: NAMESPACES
+                .into_iter()
+                .filter(|kind| Path::new("/proc/self/ns").join(kind).exists())
+                .collect(),
+            no_unprivileged_clone: sysctl("kernel/unprivileged_userns_clone") == Some(0),
+            apparmor_restricts: sysctl("kernel/apparmor_restrict_unprivileged_userns") == Some(1),
+            confined_by: line("/proc/self/attr/current")
+                .map(|label| label.trim_end_matches('\0').to_owned())
+                .filter(|label| !label.is_empty() && !label.starts_with("unconfined")),
+            seccomp: status.as_deref().and_then(seccomp_mode),
+            cgroup: cgroup::read(&mounts),
+            processes: limits(Resource::RLIMIT_NPROC),
+            open_files: limits(Resource::RLIMIT_NOFILE),
+            stack: limits(Resource::RLIMIT_STACK),
+            address_space: limits(Resource::RLIMIT_AS),
+        }
+    }
+}
+
+fn kernel() -> String {
+    let name = nix::sys::utsname::uname();
+    name.map_or_else(
+        |errno| format!("unknown ({errno})"),
+        |name| name.release().to_string_lossy().into_owned(),
+    )
+}
+
+fn container(mounts: &str) -> Option<Container> {
+    // The file alone says little: it is also in virtual machines that were made from an image.
+    let layered = root_filesystem(mounts).is_some_and(|kind| kind.contains("overlay"));
+    match () {
+        () if var_os("KUBERNETES_SERVICE_HOST").is_some() => Some(Container::Kubernetes),
+        () if layered && Path::new("/.dockerenv").exists() => Some(Container::Docker),
+        () if Path::new("/run/.containerenv").exists() => Some(Container::Podman),
+        () => None,
+    }
+}
+
+fn line(path: &str) -> Option<String> {
+    read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
+
+fn sysctl(name: &str) -> Option<i64> {
+    line(&format!("/proc/sys/{name}"))?.parse().ok()
+}
+
+fn limits(resource: Resource) -> (u64, u64) {
+    getrlimit(resource).unwrap_or((u64::MAX, u64::MAX))
+}
+
+fn seccomp_mode(status: &str) -> Option<u32> {
+    let line = status.lines().find_map(|l| l.strip_prefix("Seccomp:"))?;
+    line.trim().parse().ok()
+}
+
+fn root_filesystem(mounts: &str) -> Option<&str> {
+    let (_, root) = mounts
+        .lines()
+        .filter_map(|line| line.split_once(" - "))
+        .rfind(|(mount, _)| mount.split(' ').nth(4) == Some("/"))?;
+    root.split(' ').next()
+}
+
+/// The fifth field of each line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+fn mount_points(mounts: &str) -> impl Iterator<Item = &str> {
+    mounts.lines().filter_map(|line| line.split(' ').nth(4))
+}
+
+fn proc_masks(mounts: &str) -> Vec<String> {
+    // Covering a directory that is always empty hides nothing, and the kernel allows it.
+    let hides = |point: &&str| point.starts_with("/proc/") && *point != "/proc/sys/fs/binfmt_misc";
+    mount_points(mounts)
+        .filter(hides)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCKER: &str = "\
+        598 477 0:54 / / rw,relatime master:1 - overlay overlay rw\n\
+        599 598 0:57 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw\n\
+        479 599 0:57 /bus /proc/bus ro,relatime - proc proc rw\n\
+        500 599 0:61 / /proc/kcore rw,nosuid - tmpfs tmpfs rw\n\
+        501 599 0:35 / /proc/sys/fs/binfmt_misc rw - autofs systemd-1 rw\n";
+
+    #[test]
+    fn what_docker_lays_over_proc_is_a_mask_and_an_automount_on_an_empty_directory_is_not() {
+        assert_eq!(proc_masks(DOCKER), ["/proc/bus", "/proc/kcore"]);
+    }
+
+    #[test]
+    fn what_the_root_is_on_tells_a_container_from_a_machine_made_of_its_image() {
+        assert_eq!(root_filesystem(DOCKER), Some("overlay"));
+        assert_eq!(
+            root_filesystem("1 0 8:1 / / rw - ext4 /dev/vda rw\n"),
+            Some("ext4")
+        );
+    }
+
+    #[test]
+    fn the_mode_of_seccomp_is_not_mistaken_for_the_number_of_filters() {
+        assert_eq!(seccomp_mode("Seccomp_filters:\t3\nSeccomp:\t2\n"), Some(2));
+        assert_eq!(seccomp_mode("Name:\tx\n"), None);
+    }
+}

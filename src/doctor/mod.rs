@@ -1,0 +1,105 @@
+//! `runner doctor`: what this machine can enforce, found out by doing it.
+//!
+//! ```text
+//! facts (what /proc and /sys say) ─┐
+//! trial (a slot built, episodes run, in each tier) ─┴→ checks → report → text | json
+//!                                                        ↑
+//!                                            remedy: what failed → why → what to type
+//! ```
+//!
+//! A trial is the code of a run: its pool, its slots, its episodes. Facts only explain a trial that failed; no
+//! verdict rests on them. Exit status: 0 when a run with the same `--isolation` can be had, 3 when not.
+
+mod cgroup;
+mod checks;
+mod facts;
+mod json;
+mod remedy;
+mod report;
+mod rlimits;
+mod text;
+mod trial;
+
+use crate::config::DoctorConfig;
+use crate::pool::{self, BuildError};
+use crate::spec::policy::Tier;
+use checks::Findings;
+use facts::Facts;
+use report::Report;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use tokio::task::LocalSet;
+use trial::{Fault, Working};
+
+const CANT_ENFORCE: u8 = 3;
+
+/// Examines the machine and prints what was found on stdout.
+pub fn run(config: DoctorConfig) -> ExitCode {
+    let report = match examine(&config) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("runner: nothing can be tried on this machine: {error}");
+            return ExitCode::from(CANT_ENFORCE);
+        }
+    };
+    let shown = match config.json {
+        true => json::render(&report) + "\n",
+        false => text::render(&report),
+    };
+    // A reader that has gone (`| head`) still gets the status.
+    let _ = io::stdout().write_all(shown.as_bytes());
+    ExitCode::from(report.exit_status)
+}
+
+fn examine(config: &DoctorConfig) -> io::Result<Report> {
+    pool::adopt_orphans()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let facts = Facts::read();
+    let (namespaces, landlock) = LocalSet::new().block_on(&runtime, async {
+        let namespaces = trial::attempt(Tier::Namespaces).await;
+        (namespaces, trial::attempt(Tier::Landlock).await)
+    });
+    let tier = tier_of_a_run(config.tier, &namespaces, &landlock);
+    let findings = Findings {
+        facts: &facts,
+        namespaces: &namespaces,
+        landlock: &landlock,
+        tier,
+        slots: config.concurrency,
+    };
+    Ok(Report {
+        isolation: config.tier,
+        tier,
+        exit_status: tier.map_or(CANT_ENFORCE, |_| 0),
+        checks: findings.checks(),
+    })
+}
+
+/// What a run would do: `auto` goes on to the landlock tier where namespaces are refused, and only there.
+fn tier_of_a_run(
+    asked: Option<Tier>,
+    namespaces: &Result<Working, Fault>,
+    landlock: &Result<Working, Fault>,
+) -> Option<Tier> {
+    match (asked, namespaces, landlock) {
+        (None | Some(Tier::Namespaces), Ok(_), _) => Some(Tier::Namespaces),
+        (Some(Tier::Landlock), _, Ok(_)) => Some(Tier::Landlock),
+        (None, Err(fault), Ok(_)) if fault.is_refusal() => Some(Tier::Landlock),
+        _ => None,
+    }
+}
+
+/// What to do about a tier that a run was refused.
+pub fn remedy(tier: Tier, refused: BuildError) -> String {
+    remedy::explain(tier, &Fault::Build(refused), &Facts::read()).remedy
+}
+
+/// The tier's name in flags and results.
+pub fn tier_name(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Namespaces => "namespaces",
+        Tier::Landlock => "landlock",
+    }
+}

@@ -1,0 +1,224 @@
+//! What failed → why → what to type. The only place that knows remedies: refusals of a run come from here too.
+
+use super::facts::{Container, Facts};
+use super::trial::Fault;
+use crate::pool::BuildError;
+use crate::sandbox::ruleset::LEAST_ALONE;
+use crate::spec::policy::Tier;
+use crate::wire::failure::{Failure, Stage};
+use nix::errno::Errno;
+use std::io::ErrorKind;
+
+/// A cause on this machine, and the remedy: a command line where there is one. Both are one line that fits the
+/// screen when no path of the machine is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    pub cause: String,
+    pub remedy: String,
+}
+
+fn obstacle(cause: impl Into<String>, remedy: impl Into<String>) -> Obstacle {
+    Obstacle {
+        cause: cause.into(),
+        remedy: remedy.into(),
+    }
+}
+
+/// Explains why a tier does not work here.
+pub fn explain(tier: Tier, fault: &Fault, facts: &Facts) -> Obstacle {
+    match (fault.failure(), fault) {
+        (Some(failure), _) => of_stage(tier, failure, facts),
+        (None, _) if !facts.proc => no_proc(),
+        (None, Fault::Build(BuildError::Start(e))) if e.kind() == ErrorKind::WouldBlock => {
+            too_few_processes(facts)
+        }
+        (None, Fault::Build(BuildError::NoUid(_))) => obstacle(
+            "root of a user namespace without any other uid",
+            "start it as an ordinary user, or map more uids (newuidmap, /etc/subuid)",
+        ),
+        _ => other(tier, fault.to_string()),
+    }
+}
+
+fn of_stage(tier: Tier, failure: Failure, facts: &Facts) -> Obstacle {
+    match failure.stage {
+        _ if !facts.proc => no_proc(),
+        Stage::MapIds if failure.errno == libc::EPERM && facts.uid == 0 => powerless_root(),
+        Stage::Namespaces | Stage::MapIds => namespaces(failure, facts),
+        Stage::Proc => covered_proc(facts),
+        Stage::Landlock => landlock(facts).unwrap_or_else(|| other(tier, failure.to_string())),
+        Stage::Seccomp => obstacle(
+            "the kernel takes no seccomp filter",
+            "use a kernel with CONFIG_SECCOMP_FILTER=y",
+        ),
+        Stage::PrivateRoot | Stage::SystemDirectory | Stage::Devices => mounts(failure, facts),
+        Stage::ChangeIds | Stage::Capabilities => powerless_root(),
+        Stage::Scratch if failure.errno == libc::EPERM && facts.uid == 0 => powerless_root(),
+        Stage::Scratch => obstacle(
+            format!("{} can't be written to", std::env::temp_dir().display()),
+            "TMPDIR=/a/directory/you/may/write runner …",
+        ),
+        Stage::Fork => too_few_processes(facts),
+        _ => other(tier, failure.to_string()),
+    }
+}
+
+/// What forbids user namespaces, the most certain cause first.
+fn namespaces(failure: Failure, facts: &Facts) -> Obstacle {
+    let ordinary = facts.uid != 0;
+    if let Some(kind) = facts.none_allowed.first() {
+        let name = format!("user.max_{kind}_namespaces");
+        return obstacle(
+            format!("{name} = 0"),
+            format!("sudo sysctl -w {name}=15000"),
+        );
+    }
+    if ordinary && facts.no_unprivileged_clone {
+        let name = "kernel.unprivileged_userns_clone";
+        return obstacle(format!("{name} = 0"), format!("sudo sysctl -w {name}=1"));
+    }
+    if ordinary && facts.apparmor_restricts {
+        let name = "kernel.apparmor_restrict_unprivileged_userns";
+        return obstacle(format!("{name} = 1"), format!("sudo sysctl -w {name}=0"));
+    }
+    if !facts.namespaces.contains(&"user") {
+        return obstacle("the kernel has none", "use a kernel with CONFIG_USER_NS=y");
+    }
+    match failure.errno {
+        libc::ENOSPC => obstacle(
+            "too many exist, or they are nested 32 deep (ENOSPC)",
+            "sudo sysctl -w user.max_user_namespaces=100000, or start it less deeply nested",
+        ),
+        libc::EPERM if !facts.root_is_mount => obstacle(
+            "this process is in a chroot, where the kernel grants none",
+            "enter the tree with pivot_root or `unshare --root` from a mount point, not chroot",
+        ),
+        _ if facts.seccomp == Some(2) => obstacle(
+            "a seccomp profile forbids them, as Docker's default one does",
+            unconfine(facts),
+        ),
+        _ => mounts(failure, facts),
+    }
+}
+
+/// Namespaces were granted, or might have been, but not what a slot does in them.
+fn mounts(failure: Failure, facts: &Facts) -> Obstacle {
+    let ordinary = facts.uid != 0;
+    if ordinary && facts.apparmor_restricts {
+        let name = "kernel.apparmor_restrict_unprivileged_userns";
+        return obstacle(format!("{name} = 1"), format!("sudo sysctl -w {name}=0"));
+    }
+    if let Some(label) = &facts.confined_by {
+        let remedy = match facts.container {
+            Some(Container::Docker) => {
+                "docker run --security-opt apparmor=unconfined \
+                --security-opt systempaths=unconfined …"
+            }
+            Some(Container::Podman) => "podman run --security-opt label=disable …",
+            _ => "give it a profile that allows userns and mount (AppArmor, SELinux)",
+        };
+        return obstacle(format!("the security profile {label} forbids it"), remedy);
+    }
+    if facts.seccomp == Some(2) {
+        return obstacle("a seccomp profile forbids to mount", unconfine(facts));
+    }
+    other(Tier::Namespaces, failure.to_string())
+}
+
+fn unconfine(facts: &Facts) -> &'static str {
+    match facts.container {
+        Some(Container::Kubernetes) => {
+            "in the pod: hostUsers: false, seccompProfile: {type: Unconfined}, procMount: Unmasked"
+        }
+        Some(Container::Podman) => {
+            "podman run --security-opt seccomp=unconfined --security-opt unmask=ALL …"
+        }
+        Some(Container::Docker) => {
+            "docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined …"
+        }
+        None => "start it outside of what put the filter on it (a container, a service, a sandbox)",
+    }
+}
+
+/// Parts of /proc are covered, or a fresh one was refused.
+pub fn covered_proc(facts: &Facts) -> Obstacle {
+    let cause = match facts.proc_masks.as_slice() {
+        [] => "the kernel refuses to mount a fresh one".to_owned(),
+        [one] => format!("{one} is covered by a mount"),
+        [one, more @ ..] => format!("{one} and {} more are covered by mounts", more.len()),
+    };
+    let remedy = match facts.container {
+        Some(Container::Kubernetes) => "in the pod: hostUsers: false, procMount: Unmasked".into(),
+        Some(Container::Podman) => "podman run --security-opt unmask=ALL …".into(),
+        Some(Container::Docker) => "docker run --security-opt systempaths=unconfined …".into(),
+        None if facts.proc_masks.is_empty() => "--isolation landlock".into(),
+        None if facts.proc_masks.len() > 3 => {
+            "sudo umount what `grep ' /proc/' /proc/self/mountinfo` shows".into()
+        }
+        None => format!("sudo umount {}", facts.proc_masks.join(" ")),
+    };
+    obstacle(cause, remedy)
+}
+
+/// What is wrong with Landlock for the landlock tier, if anything is.
+pub fn landlock(facts: &Facts) -> Option<Obstacle> {
+    let least = LEAST_ALONE as u32;
+    match facts.landlock {
+        Ok(abi) if abi >= least => None,
+        Ok(abi) => Some(obstacle(
+            format!("ABI {abi}; the landlock tier needs {least}"),
+            "use Linux 6.12 or later, or the namespaces tier",
+        )),
+        Err(Errno::EOPNOTSUPP) => {
+            let modules = facts.modules.as_deref().filter(|list| !list.is_empty());
+            Some(obstacle(
+                format!(
+                    "switched off; security modules: {}",
+                    modules.unwrap_or("unknown")
+                ),
+                format!(
+                    "boot with lsm=landlock,{} on the kernel's command line",
+                    modules.unwrap_or("…")
+                ),
+            ))
+        }
+        Err(_) if facts.seccomp == Some(2) && modules_have_landlock(facts) => {
+            Some(obstacle("a seccomp profile forbids it", unconfine(facts)))
+        }
+        Err(errno) => Some(obstacle(
+            format!("the kernel has none ({errno})"),
+            "use Linux 6.12 or later with CONFIG_SECURITY_LANDLOCK=y and lsm=landlock,…",
+        )),
+    }
+}
+
+fn modules_have_landlock(facts: &Facts) -> bool {
+    let modules = facts.modules.as_deref().unwrap_or_default();
+    modules.split(',').any(|module| module == "landlock")
+}
+
+pub fn no_proc() -> Obstacle {
+    obstacle("/proc is not mounted", "sudo mount -t proc proc /proc")
+}
+
+fn powerless_root() -> Obstacle {
+    obstacle(
+        "root without CAP_SETUID, CAP_SETGID and CAP_CHOWN",
+        "start it as an ordinary user, or with these capabilities (docker run --cap-add)",
+    )
+}
+
+fn too_few_processes(facts: &Facts) -> Obstacle {
+    obstacle(
+        format!("no process can be started (limit {})", facts.processes.0),
+        "sudo prlimit --pid $$ --nproc=unlimited",
+    )
+}
+
+fn other(tier: Tier, cause: String) -> Obstacle {
+    let remedy = match tier {
+        Tier::Namespaces => "--isolation landlock, where that tier works",
+        Tier::Landlock => "--isolation namespaces, where that tier works",
+    };
+    obstacle(cause, remedy)
+}

@@ -1,0 +1,316 @@
+//! The runner's side of warm Pythons: one preloaded parent per interpreter, which forks a zygote for each slot.
+//!
+//! Nothing waits for a parent. A slot that is built gets one end of a socket; the other goes to the parent once that is
+//! ready, or is dropped when it never will be, and then the slot starts Pythons cold.
+
+use super::process::{self, Processes};
+use crate::sys::socket;
+use crate::wire::message::{VERSION, WarmNews, WarmParent, WarmPython};
+use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+use tokio::io::unix::AsyncFd;
+
+/// How long all modules of an interpreter may take to import.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `WarmNews::kind`.
+const FOUND: u64 = 0;
+const MISSING: u64 = 1;
+const IMPORTING: u64 = 2;
+const FAILED: u64 = 3;
+const THREADS: u64 = 4;
+const PRINTS: u64 = 5;
+const READY: u64 = 6;
+
+/// What can't be kept warm, and why; what people read.
+#[derive(Debug, thiserror::Error)]
+pub enum NotWarm {
+    #[error("{python} has no module {module:?}; install it there, or take it out of --warm")]
+    Missing { python: String, module: String },
+    #[error("{python} is not kept warm: {cause}; its programs start it anew")]
+    Parent { python: String, cause: String },
+}
+
+/// One interpreter that is to be warm.
+#[derive(Clone, Debug)]
+pub struct PythonSettings {
+    pub python: WarmPython,
+    /// Whether it was asked for; one that was not is silent about what it can't do.
+    pub named: bool,
+}
+
+/// The parent of one interpreter, and its successors.
+pub struct Parent {
+    settings: PythonSettings,
+    processes: Rc<Processes>,
+    /// Of the pool. Once each has been connected, those that follow are to have another parent: what programs have in
+    /// common does not last.
+    slots: usize,
+    current: RefCell<Process>,
+    /// The successor, while it is not ready.
+    next: RefCell<Option<Process>>,
+}
+
+/// A parent as a process of ours.
+struct Process {
+    pid: Pid,
+    processes: Rc<Processes>,
+    /// None when there is nothing to hope for.
+    socket: Option<Rc<AsyncFd<OwnedFd>>>,
+    ready: bool,
+    connected: usize,
+    /// Ends of sockets that came before it was ready.
+    waiting: Vec<OwnedFd>,
+}
+
+impl Parent {
+    /// Starts it. With modules that were asked for it waits until they are all found, some 30 ms.
+    pub async fn start(
+        settings: PythonSettings,
+        processes: Rc<Processes>,
+        slots: usize,
+    ) -> Result<Rc<Parent>, NotWarm> {
+        let (process, mut reader) =
+            Process::start(&settings.python, &processes).map_err(|e| NotWarm::Parent {
+                python: settings.python.path.clone(),
+                cause: e.to_string(),
+            })?;
+        let first = match settings.named {
+            true => Some(reader.next().await),
+            false => None,
+        };
+        if let Some(Ok(news)) = &first
+            && news.kind == MISSING
+        {
+            return Err(NotWarm::Missing {
+                python: settings.python.path.clone(),
+                module: news.module.clone(),
+            });
+        }
+        let parent = Rc::new(Parent {
+            settings,
+            processes,
+            slots,
+            current: RefCell::new(process),
+            next: RefCell::default(),
+        });
+        tokio::task::spawn_local(watch(Rc::downgrade(&parent), reader, first));
+        Ok(parent)
+    }
+
+    /// A socket for a slot, whose other end is or will be a zygote; None when there won't be one.
+    pub fn connect(self: &Rc<Self>) -> Option<OwnedFd> {
+        let mut current = self.current.borrow_mut();
+        let socket = current.socket.clone()?;
+        let (ours, theirs) = socket::pair().ok()?;
+        current.connected += 1;
+        match current.ready {
+            true => hand_over(&socket, &theirs).ok()?,
+            false => current.waiting.push(theirs),
+        }
+        let mut next = self.next.borrow_mut();
+        if current.ready
+            && current.connected > self.slots
+            && next.is_none()
+            && let Ok((process, reader)) = Process::start(&self.settings.python, &self.processes)
+        {
+            *next = Some(process);
+            tokio::task::spawn_local(watch(Rc::downgrade(self), reader, None));
+        }
+        Some(ours)
+    }
+
+    pub fn python(&self) -> &WarmPython {
+        &self.settings.python
+    }
+
+    fn become_ready(&self) {
+        let mut current = self.current.borrow_mut();
+        if let Some(next) = self.next.take() {
+            *current = next;
+        }
+        current.ready = true;
+        let waiting = std::mem::take(&mut current.waiting);
+        if let Some(socket) = &current.socket {
+            for theirs in waiting {
+                // A slot whose socket is lost sees its end.
+                let _ = hand_over(socket, &theirs);
+            }
+        }
+    }
+
+    fn fail(&self, cause: String) {
+        if self.settings.named {
+            let error = NotWarm::Parent {
+                python: self.settings.python.path.clone(),
+                cause,
+            };
+            eprintln!("runner: {error}");
+        }
+        // A successor that can't be had leaves its predecessor in place.
+        if self.next.take().is_none() {
+            let mut current = self.current.borrow_mut();
+            current.socket = None;
+            current.waiting.clear();
+            current.kill();
+        }
+    }
+}
+
+impl Process {
+    fn start(python: &WarmPython, processes: &Rc<Processes>) -> io::Result<(Process, Reader)> {
+        let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
+        fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
+        let pid = process::start_parent(theirs)?;
+        processes.parent_started(pid);
+        let order = WarmParent {
+            version: VERSION,
+            python: python.clone(),
+        };
+        let socket = Rc::new(socket::register(ours)?);
+        let reader = Reader::new(socket.clone());
+        let process = Process {
+            pid,
+            processes: processes.clone(),
+            socket: Some(socket),
+            ready: false,
+            connected: 0,
+            waiting: Vec::new(),
+        };
+        // A new socket has room for it.
+        for (header, body) in packets(&encode(&order)) {
+            socket::send(reader.socket.get_ref().as_fd(), &header, body, &[])
+                .map_err(io::Error::from)?;
+        }
+        Ok((process, reader))
+    }
+
+    fn kill(&self) {
+        // It may not lead its group yet.
+        let _ = kill(self.pid, Signal::SIGKILL);
+        let _ = killpg(self.pid, Signal::SIGKILL);
+    }
+}
+
+impl Drop for Process {
+    /// Ends it: at once while it has no children, else when the last slot with a zygote of it has ended.
+    fn drop(&mut self) {
+        if !self.ready {
+            self.kill();
+        }
+        self.processes.let_go(self.pid);
+    }
+}
+
+/// Gives one end of a socket to the parent. It takes them as fast as it can fork, some in a millisecond.
+fn hand_over(parent: &AsyncFd<OwnedFd>, theirs: &OwnedFd) -> Result<(), Errno> {
+    socket::send(parent.get_ref().as_fd(), &[0], &[], &[theirs.as_raw_fd()])
+}
+
+/// Follows a parent until it is ready, or never will be.
+async fn watch(parent: Weak<Parent>, mut reader: Reader, first: Option<Result<WarmNews, Lost>>) {
+    let followed = tokio::time::timeout(PATIENCE, reader.follow(first)).await;
+    let Some(parent) = parent.upgrade() else {
+        return;
+    };
+    match followed {
+        Ok(Ok(())) => parent.become_ready(),
+        Ok(Err(cause)) => parent.fail(cause),
+        Err(_) => parent.fail(format!(
+            "{} takes longer than {} s",
+            reader.at(),
+            PATIENCE.as_secs()
+        )),
+    }
+}
+
+/// The parent is gone, or says what no parent says.
+struct Lost;
+
+struct Reader {
+    socket: Rc<AsyncFd<OwnedFd>>,
+    assembler: Assembler,
+    /// What is being imported.
+    module: String,
+}
+
+impl Reader {
+    fn new(socket: Rc<AsyncFd<OwnedFd>>) -> Reader {
+        let mut assembler = Assembler::default();
+        assembler.limit(PACKET_BYTES);
+        Reader {
+            socket,
+            assembler,
+            module: String::new(),
+        }
+    }
+
+    async fn next(&mut self) -> Result<WarmNews, Lost> {
+        let mut buffer = vec![0; PACKET_BYTES];
+        loop {
+            let mut ready = self.socket.readable().await.map_err(|_| Lost)?;
+            match socket::recv(ready.get_inner().as_fd(), &mut buffer, &mut Vec::new()) {
+                Ok(0) => return Err(Lost),
+                Ok(length) => {
+                    if let Some(news) = self.assembler.push(&buffer[..length]).map_err(|_| Lost)? {
+                        return Ok(news);
+                    }
+                }
+                Err(Errno::EAGAIN) => ready.clear_ready(),
+                Err(_) => return Err(Lost),
+            }
+        }
+    }
+
+    /// Until it is ready, or the reason why it never will be.
+    async fn follow(&mut self, mut first: Option<Result<WarmNews, Lost>>) -> Result<(), String> {
+        loop {
+            let news = match first.take() {
+                Some(news) => news,
+                None => self.next().await,
+            };
+            let Ok(WarmNews {
+                kind,
+                module,
+                detail,
+            }) = news
+            else {
+                return Err(match self.module.is_empty() {
+                    true => {
+                        "it is no Python that this can be done with (CPython 3.9 to 3.13)".into()
+                    }
+                    false => format!("{} crashes it", self.at()),
+                });
+            };
+            match kind {
+                FOUND => {}
+                IMPORTING => self.module = module,
+                READY => return Ok(()),
+                MISSING => return Err(format!("there is no module {module:?}")),
+                FAILED => return Err(format!("importing {module:?} fails with {detail}")),
+                THREADS => return Err(format!("importing {module:?} starts threads")),
+                PRINTS => return Err(format!("importing {module:?} prints {detail:?}")),
+                _ => {
+                    return Err(
+                        "it is no Python that this can be done with (CPython 3.9 to 3.13)".into(),
+                    );
+                }
+            }
+        }
+    }
+
+    fn at(&self) -> String {
+        match self.module.as_str() {
+            "" => "its start".into(),
+            module => format!("importing {module:?}"),
+        }
+    }
+}

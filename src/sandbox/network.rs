@@ -1,0 +1,46 @@
+//! The network of a slot: what is brought up in its namespace, and what shows that an episode left nothing there.
+
+use crate::spec::policy::Network;
+use crate::sys::network::raise_loopback;
+use crate::wire::failure::{Failure, Stage};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where name servers are configured; read only by slots with the host's network.
+pub const RESOLVER: &str = "/etc/resolv.conf";
+
+/// Brings up what the slot's own namespace has. To be called as PID 1, with its own /proc mounted.
+pub fn bring_up(network: Network) -> Result<(), Failure> {
+    let failed = |errno: i32| Failure::new(Stage::Loopback, errno);
+    if network != Network::Loopback {
+        return Ok(());
+    }
+    // A closed connection would hold on to its port for a minute, and keep the next episode from binding it
+    // (tcp_max_tw_buckets, Documentation/networking/ip-sysctl).
+    fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0")
+        .map_err(|e| failed(e.raw_os_error().unwrap_or(libc::EIO)))?;
+    raise_loopback().map_err(|e| failed(e as i32))
+}
+
+/// Sockets of this network namespace, those in flight and those that no process holds any more included
+/// (proc_net(5), `sockstat`).
+pub fn sockets() -> Option<u64> {
+    let text = fs::read_to_string("/proc/net/sockstat").ok()?;
+    text.strip_prefix("sockets: used ")?
+        .lines()
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// The file that /etc/resolv.conf leads to, where that lies outside of what every slot sees of the host.
+pub fn resolver_elsewhere(network: Network) -> Option<PathBuf> {
+    if network != Network::Host {
+        return None;
+    }
+    let file = Path::new(RESOLVER).canonicalize().ok()?;
+    let seen = super::layout::SYSTEM_DIRECTORIES
+        .iter()
+        .any(|directory| file.starts_with(directory));
+    (!seen).then_some(file)
+}

@@ -1,0 +1,26 @@
+//! Interpreters that are kept warm: a bash that has done its login start-up and forks a child for each `command`.
+//!
+//! Like the exec zygote, the interpreter is outside of the slot's PID namespace (landlock tier: a child of init), and
+//! carries the filter, no capabilities and `no_new_privs` before it starts. What it loads
+//! (`sys::interpreter`) lets its children restrict themselves as an exec'd program is restricted. Whatever can't be
+//! served identically goes to the exec zygote.
+//!
+//! A Python with large modules is too dear to be started in each slot: the runner starts one *parent* per interpreter,
+//! outside of all slots, which is forked into each of them.
+//!
+//! ```text
+//! runner ── parent        imports once; trusts the runner, runs no episode; forks for each slot a
+//!            └ zygote     enters the slot's namespaces, gives up everything, and for each launch forks a
+//!               └ program restricts itself as every other
+//! ```
+
+mod bash;
+mod parent;
+mod process;
+mod python;
+mod startup;
+
+pub use bash::Bash;
+pub use parent::main as parent_main;
+pub use process::{Forked, fork};
+pub use python::Python;

@@ -1,0 +1,118 @@
+//! Init's side of the warm bash: how it is started, and what it may be given.
+
+use super::process::{Forked, PATIENCE_S, SOCKET};
+use super::startup::StartUp;
+use crate::sandbox::layout;
+use crate::sandbox::ruleset::{Ruleset, Scene};
+use crate::slot::link::Link;
+use crate::slot::space::Space;
+use crate::spec::policy::Tier;
+use crate::wire::message::{Launch, Setup, StepRequest, WarmStart};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use std::fs::{self, File};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
+
+/// What the interpreter loads.
+const INTERPRETER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/interpreter.so"));
+/// What a login bash reads first of its user's; the others only where this one is missing (bash(1), INVOCATION).
+const PROFILE: &str = ".bash_profile";
+const PROFILES: [&str; 3] = [PROFILE, ".bash_login", ".profile"];
+
+/// A login bash, parked at the end of its start-up files.
+pub struct Bash {
+    pub link: Link,
+    pub ruleset: OwnedFd,
+    home: PathBuf,
+    startup: StartUp,
+}
+
+impl Bash {
+    /// Starts it and waits until it is parked. None where that can't be had, or where its start-up has effects that a
+    /// fork would not repeat: then every command starts a bash of its own.
+    pub fn start(forked: Forked, setup: &Setup, space: &Space) -> Option<Bash> {
+        let home = space.real("/home/runner");
+        let (library, profile) = (home.join(".runner-interpreter.so"), home.join(PROFILE));
+        let hook = format!(
+            "runner_last=$_\nenable -f {library} runner && runner {SOCKET} {slice} {workdir} \"$runner_last\" || kill -9 $$\n",
+            library = library.display(),
+            slice = forked.slice.as_ns(),
+            workdir = space.real("/workspace").display(),
+        );
+        let placed = fs::write(&library, INTERPRETER).and_then(|()| fs::write(&profile, hook));
+        let link = placed.ok().and_then(|()| park(forked.link, setup, space));
+        let _ = fs::remove_file(&library);
+        let _ = fs::remove_file(&profile);
+        Some(Bash {
+            link: link?,
+            ruleset: Ruleset::prepare(&Scene::of(setup, &[])).ok()?.into_fd()?,
+            home,
+            startup: StartUp::read()?,
+        })
+    }
+
+    /// Whether it would do exactly what a new bash would.
+    pub fn fits(&self, step: &StepRequest, extra: &[String]) -> bool {
+        // What starts like an option is one, even after -c.
+        let is_command = matches!(step.argv.as_slice(), [bash, l, line] if bash == "bash" && l == "-lc" && !line.starts_with(['-', '+']));
+        let has_profile = || {
+            PROFILES
+                .iter()
+                .any(|name| fs::symlink_metadata(self.home.join(name)).is_ok())
+        };
+        is_command
+            && extra.is_empty()
+            && step
+                .env
+                .iter()
+                .all(|(name, value)| self.startup.ignores(name, value))
+            && !has_profile()
+    }
+
+    /// Makes a launch for the exec zygote one for this one.
+    pub fn adapt(&self, launch: Launch, step: &StepRequest) -> Launch {
+        let env = step
+            .env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        Launch {
+            env: env.collect(),
+            ..launch
+        }
+    }
+}
+
+/// Lets it run its start-up files, and waits for it to say that it is there.
+fn park(mut link: Link, setup: &Setup, space: &Space) -> Option<Link> {
+    let output = memfd_create("startup", MFdFlags::MFD_CLOEXEC).ok()?;
+    let processes = match setup.tier {
+        Tier::Namespaces => Some(File::open("/proc/self/ns/pid").ok()?),
+        Tier::Landlock => None,
+    };
+    let real = |path: &str| space.real(path).to_string_lossy().into_owned();
+    let env = layout::base_environment(setup.tier, real);
+    let start = WarmStart {
+        argv: ["bash", "-lc", ":"].map(String::from).to_vec(),
+        env: env
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect(),
+        workdir: real("/workspace"),
+    };
+    let fds: Vec<i32> = std::iter::once(output.as_raw_fd())
+        .chain(processes.iter().map(AsRawFd::as_raw_fd))
+        .collect();
+    link.send_with(&start, &fds).ok()?;
+    let mut answer = [PollFd::new(link.as_fd(), PollFlags::POLLIN)];
+    let patience = PollTimeout::try_from(PATIENCE_S * 1000 + 1000).ok()?;
+    if poll(&mut answer, patience) != Ok(1) {
+        return None;
+    }
+    link.recv::<()>().ok()?;
+    // What start-up files print belongs into the output of every command.
+    let silent = File::from(output)
+        .metadata()
+        .is_ok_and(|meta| meta.len() == 0);
+    silent.then_some(link)
+}

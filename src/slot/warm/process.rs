@@ -1,0 +1,77 @@
+//! The process that becomes an interpreter: from the fork to its exec.
+
+use crate::sandbox::namespaces;
+use crate::slot::boot::{control_pair, name};
+use crate::slot::link::Link;
+use crate::slot::zygote::{candidates, give_up};
+use crate::sys::exec::Image;
+use crate::sys::sched::Slice;
+use crate::sys::{fork, socket};
+use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::{Setup, WarmStart};
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::unistd::{Pid, alarm, chdir};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+/// Where the interpreter finds its socket: beyond the descriptors that shell scripts name.
+pub const SOCKET: i32 = 10;
+/// How long start-up files may take, in seconds. What takes longer would be paid for by every slot.
+pub const PATIENCE_S: u32 = 10;
+
+/// A process that waits to become an interpreter.
+pub struct Forked {
+    pub pid: Pid,
+    pub link: Link,
+    /// What its programs get instead of its own short one.
+    pub slice: Slice,
+}
+
+/// Forks it, where one is wanted. To be called with all namespaces but the one of processes entered.
+pub fn fork(setup: &Setup, slice: Slice) -> Result<Option<Forked>, Failure> {
+    if !setup.warm_bash {
+        return Ok(None);
+    }
+    let (ours, theirs) = control_pair()?;
+    match fork::fork().map_err(|e| Failure::new(Stage::Fork, e as i32))? {
+        Some(pid) => Ok(Some(Forked {
+            pid,
+            link: Link::short(ours),
+            slice,
+        })),
+        None => {
+            drop(ours);
+            name(setup, "warm");
+            // Init sees the end of the socket, and goes on without us.
+            let _ = become_interpreter(theirs, setup);
+            fork::exit_now(1)
+        }
+    }
+}
+
+fn become_interpreter(socket: OwnedFd, setup: &Setup) -> Result<(), Failure> {
+    let failed = |_| Failure::new(Stage::Zygote, 0);
+    let os = |e: nix::errno::Errno| Failure::new(Stage::Zygote, e as i32);
+    let (mut link, mut fds) = (Link::new(socket), Vec::new());
+    let start: WarmStart = link.recv_with(&mut fds).map_err(failed)?;
+    let [output, rest @ ..] = fds.as_slice() else {
+        return Err(failed(crate::slot::link::Broken));
+    };
+    if let [processes] = rest {
+        namespaces::join_processes(processes)?;
+    }
+    chdir(start.workdir.as_str()).map_err(os)?;
+    let image = Image::new(candidates(&start.argv, &start.env), &start.argv, &start.env)
+        .map_err(|_| Failure::new(Stage::Zygote, libc::EINVAL))?;
+    let null = std::fs::File::open("/dev/null").map_err(|_| Failure::new(Stage::Devices, 0))?;
+    let output = output.as_raw_fd();
+    socket::replace_stdio([null.as_raw_fd(), output, output]).map_err(os)?;
+    // Not close-on-exec: this one is for the interpreter.
+    if fcntl(link.as_fd(), FcntlArg::F_DUPFD(SOCKET)) != Ok(SOCKET) {
+        return Err(Failure::new(Stage::Zygote, libc::EMFILE));
+    }
+    let filters = give_up(setup)?;
+    filters.install()?;
+    // A start-up file that never ends is ended; what is loaded at the end of them takes this back.
+    alarm::set(PATIENCE_S);
+    Err(Failure::new(Stage::Zygote, image.exec() as i32))
+}

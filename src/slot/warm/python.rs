@@ -1,0 +1,222 @@
+//! Init's side of a warm Python: what its zygote enters, and what it may be given.
+
+use crate::sandbox::ruleset::{Ruleset, Scene};
+use crate::slot::link::Link;
+use crate::slot::zygote::{candidates, filters};
+use crate::spec::policy::{Network, Tier};
+use crate::wire::message::{Setup, StepRequest, WarmEnter, WarmGreeting, WarmPython};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Variables that Python, the C library or the loader read at their start (python(1), environ(7), ld.so(8)).
+const SPECIAL: [&str; 8] = [
+    "PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TZDIR", "LOCPATH", "NLSPATH",
+];
+/// Beginnings of such, and of what numerical libraries read when they are loaded.
+const SPECIAL_BEGINNINGS: [&str; 19] = [
+    "PYTHON",
+    "__PYVENV",
+    "LC_",
+    "LD_",
+    "MALLOC_",
+    "GLIBC_",
+    "OMP_",
+    "GOMP_",
+    "KMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "GOTO_",
+    "BLIS_",
+    "VECLIB_",
+    "NUMEXPR_",
+    "NPY_",
+    "CUDA_",
+    "TF_",
+    "ASAN_",
+];
+
+/// A Python that has imported its modules, or is about to.
+pub struct Python {
+    pub link: Link,
+    pub ruleset: OwnedFd,
+    path: PathBuf,
+    /// What variables of its modules begin with: `NUMPY_`.
+    beginnings: Vec<String>,
+    /// Where a user has modules of their own.
+    user_modules: PathBuf,
+    /// Packages and modules that programs find loaded.
+    loaded: BTreeSet<String>,
+    state: State,
+}
+
+#[derive(PartialEq, Eq)]
+enum State {
+    /// The parent is not ready, or the zygote on its way.
+    Expected,
+    /// The file of the interpreter, by device and inode.
+    Here(u64, u64),
+    Gone,
+}
+
+impl Python {
+    /// Tells those that the runner has sockets to what they are to enter. To be called before any episode: a zygote
+    /// believes the first message.
+    pub fn invite(sockets: Vec<OwnedFd>, setup: &Setup) -> Vec<Python> {
+        let mut invited = Vec::new();
+        for (socket, python) in sockets.into_iter().zip(&setup.warm_pythons) {
+            // One that can't be had is no loss but of time.
+            invited.extend(Python::invite_one(socket, python, setup));
+        }
+        invited
+    }
+
+    fn invite_one(socket: OwnedFd, python: &WarmPython, setup: &Setup) -> Option<Python> {
+        let namespaces = match setup.tier {
+            Tier::Namespaces => own_namespaces(setup.grants.network).ok()?,
+            Tier::Landlock => Vec::new(),
+        };
+        let (uid, gid) = match setup.tier {
+            Tier::Namespaces => (
+                crate::sandbox::layout::INNER_UID,
+                crate::sandbox::layout::INNER_GID,
+            ),
+            Tier::Landlock => (setup.ids.uid, setup.ids.gid),
+        };
+        let enter = WarmEnter {
+            slot: setup.slot,
+            change: setup.ids.change,
+            uid,
+            gid,
+            reaps: setup.tier == Tier::Landlock,
+            filters: filters(setup)
+                .ok()?
+                .to_bytes()
+                .map(serde_bytes::ByteBuf::from)
+                .to_vec(),
+        };
+        let link = Link::short(socket);
+        let fds: Vec<i32> = namespaces.iter().map(AsRawFd::as_raw_fd).collect();
+        link.send_with(&enter, &fds).ok()?;
+        let beginning = |module: &String| {
+            let top = module.split('.').next().unwrap_or_default();
+            format!("{}_", top.to_uppercase())
+        };
+        let home = match &setup.scratch {
+            Some(scratch) => scratch.join("home"),
+            None => PathBuf::from("/home/runner"),
+        };
+        Some(Python {
+            link,
+            ruleset: Ruleset::prepare(&Scene::of(setup, &[])).ok()?.into_fd()?,
+            path: PathBuf::from(&python.path),
+            beginnings: python.modules.iter().map(beginning).collect(),
+            user_modules: home.join(".local"),
+            loaded: BTreeSet::new(),
+            state: State::Expected,
+        })
+    }
+
+    /// Looks whether its zygote is there by now; the pid, the one time that it is.
+    pub fn arrive(&mut self) -> Option<i32> {
+        if self.state != State::Expected {
+            return None;
+        }
+        let mut answer = [PollFd::new(self.link.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut answer, PollTimeout::ZERO) != Ok(1) {
+            return None;
+        }
+        match self.link.recv::<WarmGreeting>() {
+            Ok(greeting) => {
+                self.loaded = greeting.loaded.into_iter().collect();
+                self.state = State::Here(greeting.device, greeting.inode);
+                Some(greeting.pid as i32)
+            }
+            Err(_) => {
+                self.state = State::Gone;
+                None
+            }
+        }
+    }
+
+    /// Whether it would do exactly what a new Python would.
+    pub fn fits(&self, step: &StepRequest, workdir: &Path, extra: &[String]) -> bool {
+        let State::Here(device, inode) = self.state else {
+            return false;
+        };
+        let is_it = |path: &Path| {
+            path.parent() == self.path.parent()
+                && fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (device, inode))
+        };
+        runs_a_program(&step.argv)
+            && extra.is_empty()
+            && step.env.iter().all(|(name, _)| self.ignores(name))
+            && found(&step.argv).is_some_and(|path| is_it(&path))
+            && fs::symlink_metadata(&self.user_modules).is_err()
+            && !self.is_shadowed(&step.argv, workdir)
+    }
+
+    /// Whether the program has a module of its own by a name that is loaded already.
+    fn is_shadowed(&self, argv: &[String], workdir: &Path) -> bool {
+        let first = match argv[1].as_str() {
+            "-c" | "-m" => Some(workdir.to_owned()),
+            // A directory or, missing, nothing to run.
+            file => match fs::canonicalize(workdir.join(file)) {
+                Ok(path) if path.is_dir() => Some(path),
+                Ok(path) => path.parent().map(Path::to_owned),
+                Err(_) => None,
+            },
+        };
+        let entries = first.into_iter().flat_map(fs::read_dir).flatten().flatten();
+        entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .any(|name| {
+                self.loaded
+                    .contains(name.split('.').next().unwrap_or_default())
+            })
+    }
+
+    /// Whether a variable can as well be set after the start.
+    fn ignores(&self, name: &str) -> bool {
+        let begins = |beginning: &str| name.starts_with(beginning);
+        !name.is_empty()
+            && !SPECIAL.contains(&name)
+            && !SPECIAL_BEGINNINGS.into_iter().any(begins)
+            && !self.beginnings.iter().any(|b| begins(b))
+    }
+}
+
+/// `-c CODE`, `-m MODULE` or a file, and no other option.
+fn runs_a_program(argv: &[String]) -> bool {
+    match argv {
+        [_, option, _, ..] if option == "-c" || option == "-m" => true,
+        [_, file, ..] => !file.is_empty() && !file.starts_with('-'),
+        _ => false,
+    }
+}
+
+/// Where execvp(3) finds the program; `PATH` is that of the base environment.
+fn found(argv: &[String]) -> Option<PathBuf> {
+    let base = crate::sandbox::layout::base_environment(Tier::Namespaces, str::to_owned);
+    let env: Vec<String> = base
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let mut places = candidates(argv, &env).into_iter().map(PathBuf::from);
+    let found = places.find(|path| fs::metadata(path).is_ok());
+    found.filter(|path| path.is_absolute())
+}
+
+/// This process's own, the user namespace first: the others belong to it.
+fn own_namespaces(network: Network) -> io::Result<Vec<File>> {
+    let mut names = vec!["user", "mnt", "ipc", "uts", "cgroup", "pid"];
+    if network != Network::Host {
+        names.push("net");
+    }
+    let open = |name| File::open(format!("/proc/self/ns/{name}"));
+    names.into_iter().map(open).collect()
+}

@@ -1,0 +1,196 @@
+//! What `--warm` means.
+
+use std::path::Path;
+
+/// Modules that programs commonly import, and whose import does nothing that could be seen.
+const COMMON: [&str; 40] = [
+    "abc",
+    "argparse",
+    "array",
+    "ast",
+    "bisect",
+    "cmath",
+    "collections",
+    "collections.abc",
+    "contextlib",
+    "copy",
+    "csv",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "functools",
+    "hashlib",
+    "heapq",
+    "inspect",
+    "io",
+    "itertools",
+    "json",
+    "math",
+    "numbers",
+    "operator",
+    "pathlib",
+    "random",
+    "re",
+    "shutil",
+    "statistics",
+    "string",
+    "struct",
+    "subprocess",
+    "tempfile",
+    "textwrap",
+    "threading",
+    "traceback",
+    "typing",
+    "unittest",
+];
+/// Where a program named without a directory is found, in slots as here.
+const PATH: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+
+/// Interpreters that are to be warm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Warm {
+    pub bash: bool,
+    pub pythons: Vec<WarmPython>,
+}
+
+/// One Python.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WarmPython {
+    /// Absolute.
+    pub path: String,
+    pub modules: Vec<String>,
+    /// Whether somebody asked for it.
+    pub named: bool,
+}
+
+impl WarmPython {
+    /// Whether it belongs to the ordinary user that we are. A warm one sees its own file on the host, through
+    /// /proc/self/exe, where a program of the same user could change its mode; a cold one sees the slot's read-only view.
+    pub fn is_own(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let own = nix::unistd::geteuid();
+        let owner = Path::new(&self.path)
+            .metadata()
+            .map_or(own.as_raw(), |meta| meta.uid());
+        !own.is_root() && owner == own.as_raw()
+    }
+}
+
+/// A list that can't be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WarmError {
+    #[error(
+        "{0:?} comes before any python; write python={path}:{0}",
+        path = "/usr/bin/python3"
+    )]
+    Stray(String),
+    #[error("{0:?} is no name of a module; write as in python=/usr/bin/python3:numpy,pandas")]
+    Module(String),
+    #[error("{0:?} is not there or can't be executed; name an interpreter by its full path")]
+    Missing(String),
+    #[error("there is no python3 in {}; name one by its full path", PATH.join(":"))]
+    NoPython,
+    #[error("{0:?} stands alone; write only --warm {0}")]
+    Alone(String),
+    #[error("{0} stands there twice")]
+    Twice(String),
+}
+
+impl Warm {
+    /// Reads the flag. Looks at the file system to find the interpreters.
+    pub fn parse(list: &str) -> Result<Warm, WarmError> {
+        let mut warm = Warm::default();
+        match list {
+            "none" => return Ok(warm),
+            "auto" => {
+                warm.bash = true;
+                warm.pythons.extend(default_python(false));
+                return Ok(warm);
+            }
+            _ => {}
+        }
+        for element in list.split(',').map(str::trim) {
+            match element.split_once('=') {
+                _ if element == "none" || element == "auto" => {
+                    return Err(WarmError::Alone(element.into()));
+                }
+                _ if element == "bash" => warm.bash = true,
+                _ if element == "python" => {
+                    warm.add(default_python(true).ok_or(WarmError::NoPython)?)?;
+                }
+                Some(("python", rest)) => {
+                    let (path, module) = match rest.split_once(':') {
+                        Some((path, module)) => (path, Some(module)),
+                        None => (rest, None),
+                    };
+                    warm.add(python(path)?)?;
+                    if let Some(module) = module {
+                        warm.add_module(module)?;
+                    }
+                }
+                _ => warm.add_module(element)?,
+            }
+        }
+        Ok(warm)
+    }
+
+    fn add(&mut self, python: WarmPython) -> Result<(), WarmError> {
+        if self.pythons.iter().any(|p| p.path == python.path) {
+            return Err(WarmError::Twice(python.path));
+        }
+        self.pythons.push(python);
+        Ok(())
+    }
+
+    fn add_module(&mut self, name: &str) -> Result<(), WarmError> {
+        let part = |p: &str| {
+            let mut chars = p.chars();
+            let first = |c: char| c.is_alphabetic() || c == '_';
+            chars.next().is_some_and(first) && chars.all(|c| c.is_alphanumeric() || c == '_')
+        };
+        if !name.split('.').all(part) {
+            return Err(WarmError::Module(name.into()));
+        }
+        let stray = || WarmError::Stray(name.into());
+        let modules = &mut self.pythons.last_mut().ok_or_else(stray)?.modules;
+        if !modules.iter().any(|m| m == name) {
+            modules.push(name.into());
+        }
+        Ok(())
+    }
+}
+
+fn python(path: &str) -> Result<WarmPython, WarmError> {
+    if !path.starts_with('/') || !is_program(path) {
+        return Err(WarmError::Missing(path.into()));
+    }
+    Ok(WarmPython {
+        path: path.into(),
+        modules: COMMON.map(String::from).to_vec(),
+        named: true,
+    })
+}
+
+fn default_python(named: bool) -> Option<WarmPython> {
+    let mut places = PATH.iter().map(|directory| format!("{directory}/python3"));
+    let path = places.find(|path| is_program(path))?;
+    Some(WarmPython {
+        named,
+        ..python(&path).ok()?
+    })
+}
+
+fn is_program(path: &str) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let meta = Path::new(path).metadata();
+    meta.is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}

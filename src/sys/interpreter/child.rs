@@ -1,0 +1,85 @@
+//! What a forked child does before the interpreter goes on: the same, in the same order, as `sandbox::child` does
+//! before exec.
+
+use crate::c;
+use crate::launch::Launch;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// Which part failed, as `WarmExit::kind`.
+pub const GROUP: u64 = 3;
+pub const STDIO: u64 = 4;
+pub const WORKDIR: u64 = 5;
+pub const RULESET: u64 = 6;
+pub const RLIMIT: u64 = 7;
+
+/// Restricts this process for good. `slice_ns` is the time slice of ordinary programs, 0 where it is not known.
+pub fn restrict(launch: &Launch, fds: &[OwnedFd], slice_ns: u64) -> Result<(), (u64, i32)> {
+    let done = |kind, result: i64| match result {
+        -1 => Err((kind, c::errno())),
+        _ => Ok(()),
+    };
+    // SAFETY: system calls on integers, and on strings and structs that live through them. The descriptors above 2
+    // are closed for good: nothing of ours is used in the child after this.
+    unsafe {
+        done(GROUP, c::setpgid(0, 0).into())?;
+        for (target, fd) in fds.iter().take(3).enumerate() {
+            done(STDIO, c::dup2(fd.as_raw_fd(), target as i32).into())?;
+        }
+        done(WORKDIR, c::chdir(launch.workdir.as_ptr()).into())?;
+        let ruleset = fds.get(3).map_or(-1, AsRawFd::as_raw_fd);
+        done(
+            RULESET,
+            c::syscall(c::SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0),
+        )?;
+        done(STDIO, c::close_range(3, u32::MAX, 0).into())?;
+        set_slice(slice_ns);
+        for (resource, value) in &launch.rlimits {
+            done(RLIMIT, set_rlimit(*resource, *value).into())?;
+        }
+        // The zygote itself can't be inspected; a program of its own may be, as after an exec.
+        c::prctl(c::PR_SET_DUMPABLE, 1);
+    }
+    Ok(())
+}
+
+fn set_slice(runtime: u64) {
+    if runtime == 0 {
+        return;
+    }
+    let attributes = c::SchedAttr {
+        size: size_of::<c::SchedAttr>() as u32,
+        policy: 0,
+        flags: 0,
+        nice: 0,
+        priority: 0,
+        runtime,
+        deadline: 0,
+        period: 0,
+    };
+    // SAFETY: the kernel reads `size` bytes of a live local. A failure costs latency, nothing else.
+    unsafe { c::syscall(c::SYS_SCHED_SETATTR, 0, &raw const attributes, 0) };
+}
+
+/// As `sandbox::child` does: one second of room where the soft limit is to be seen first, and no more than this
+/// machine lets its users have.
+fn set_rlimit(resource: u32, value: u64) -> i32 {
+    let hard = value + u64::from(resource == c::RLIMIT_CPU);
+    let limit = c::RLimit { soft: value, hard };
+    // SAFETY: pointers to live locals of the layout of struct rlimit.
+    unsafe {
+        let result = c::setrlimit(resource, &limit);
+        if result == 0 || c::errno() != c::EPERM {
+            return result;
+        }
+        let mut most = c::RLimit { soft: 0, hard: 0 };
+        c::getrlimit(resource, &mut most);
+        let least = most.hard.min(value);
+        c::setrlimit(
+            resource,
+            &c::RLimit {
+                soft: least,
+                hard: least,
+            },
+        )
+    }
+}

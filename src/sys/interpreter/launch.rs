@@ -1,0 +1,172 @@
+//! The messages, in postcard's encoding: `Launch`, `WarmExit` and those of warm Pythons of `wire::message`, whose tests
+//! hold both sides together.
+
+use std::ffi::CString;
+
+/// What to run.
+pub struct Launch {
+    pub argv: Vec<CString>,
+    /// `NAME=value`, beyond what the interpreter started with.
+    pub env: Vec<CString>,
+    pub workdir: CString,
+    /// `RLIMIT_…` and its value.
+    pub rlimits: Vec<(u32, u64)>,
+}
+
+impl Launch {
+    /// None for anything that init would not send.
+    pub fn decode(bytes: &[u8]) -> Option<Launch> {
+        let mut rest = bytes;
+        let launch = Launch {
+            argv: list(&mut rest, text)?,
+            env: list(&mut rest, text)?,
+            workdir: text(&mut rest)?,
+            rlimits: list(&mut rest, |r| Some((number(r)? as u32, number(r)?)))?,
+        };
+        Some(launch)
+    }
+}
+
+/// How a launch ended; `kind` and `value` as `wire::message::WarmExit` says.
+pub struct Exit {
+    pub kind: u64,
+    pub value: u64,
+    pub forked_ns: u64,
+    pub running_ns: u64,
+    pub ended_ns: u64,
+    pub cpu_us: u64,
+    pub max_rss_bytes: u64,
+}
+
+impl Exit {
+    pub fn encode(&self) -> Vec<u8> {
+        let fields = [
+            self.kind,
+            self.value,
+            self.forked_ns,
+            self.running_ns,
+            self.ended_ns,
+            self.cpu_us,
+            self.max_rss_bytes,
+        ];
+        let mut bytes = Vec::new();
+        fields.into_iter().for_each(|field| put(&mut bytes, field));
+        bytes
+    }
+}
+
+/// What a copy of a parent is to become.
+pub struct Enter {
+    pub slot: u32,
+    /// Whether to take on the uid and gid.
+    pub change: bool,
+    pub uid: u32,
+    pub gid: u32,
+    /// Whether it becomes the parent of what programs leave behind.
+    pub reaps: bool,
+    /// Programs for seccomp, in the order they are to be installed.
+    pub filters: Vec<Vec<u8>>,
+}
+
+impl Enter {
+    pub fn decode(bytes: &[u8]) -> Option<Enter> {
+        let mut rest = bytes;
+        Some(Enter {
+            slot: number(&mut rest)? as u32,
+            change: number(&mut rest)? != 0,
+            uid: number(&mut rest)? as u32,
+            gid: number(&mut rest)? as u32,
+            reaps: number(&mut rest)? != 0,
+            filters: list(&mut rest, |r| Some(raw(r)?.to_vec()))?,
+        })
+    }
+}
+
+/// What a Python zygote says first.
+pub struct Greeting {
+    pub pid: u64,
+    pub device: u64,
+    pub inode: u64,
+    /// Packages and modules that a new Python would not have loaded.
+    pub loaded: Vec<String>,
+}
+
+impl Greeting {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for field in [self.pid, self.device, self.inode] {
+            put(&mut bytes, field);
+        }
+        put(&mut bytes, self.loaded.len() as u64);
+        for name in &self.loaded {
+            put(&mut bytes, name.len() as u64);
+            bytes.extend(name.as_bytes());
+        }
+        bytes
+    }
+}
+
+/// How a parent gets on with its modules.
+pub struct News<'a> {
+    kind: u64,
+    module: &'a str,
+    detail: &'a str,
+}
+
+impl<'a> News<'a> {
+    pub fn new(kind: u64, module: &'a str, detail: &'a str) -> News<'a> {
+        News {
+            kind,
+            module,
+            detail,
+        }
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        put(&mut bytes, self.kind);
+        for text in [self.module, self.detail] {
+            put(&mut bytes, text.len() as u64);
+            bytes.extend(text.as_bytes());
+        }
+        bytes
+    }
+}
+
+fn put(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// An unsigned integer: seven bits a byte, the lowest first, the high bit set on all but the last.
+fn number(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (first, tail) = rest.split_first()?;
+        *rest = tail;
+        value |= u64::from(first & 0x7f) << shift;
+        if first & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn raw<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(number(rest)?).ok()?;
+    let (bytes, tail) = rest.split_at_checked(length)?;
+    *rest = tail;
+    Some(bytes)
+}
+
+fn text(rest: &mut &[u8]) -> Option<CString> {
+    CString::new(raw(rest)?).ok()
+}
+
+fn list<T>(rest: &mut &[u8], item: impl Fn(&mut &[u8]) -> Option<T>) -> Option<Vec<T>> {
+    let count = number(rest)?;
+    (0..count).map(|_| item(rest)).collect()
+}

@@ -1,0 +1,129 @@
+//! The socket to init: packets as `wire::packet` cuts them, descriptors with the first.
+
+use crate::c;
+use std::ffi::{c_int, c_void};
+use std::os::fd::{FromRawFd, OwnedFd};
+
+/// `wire::packet::PACKET_BYTES`.
+const PACKET_BYTES: usize = 64 * 1024;
+const LAST: u8 = 0;
+const MORE: u8 = 1;
+/// stdin, stdout, stderr and the ruleset, or the namespaces of a slot.
+const MOST_FDS: usize = 8;
+const CONTROL_BYTES: usize = size_of::<c::CmsgHdr>() + MOST_FDS * size_of::<c_int>();
+
+/// Init is gone, or what came from it is not from init.
+pub struct Broken;
+
+pub struct Link {
+    socket: c_int,
+    buffer: Vec<u8>,
+}
+
+impl Link {
+    /// `socket` stays open as long as the process lives.
+    pub fn new(socket: c_int) -> Link {
+        Link {
+            socket,
+            buffer: vec![0; PACKET_BYTES],
+        }
+    }
+
+    /// One message that fits into a packet.
+    pub fn send(&self, message: &[u8]) -> Result<(), Broken> {
+        let packet = [&[LAST], message].concat();
+        let mut part = c::IoVec {
+            base: packet.as_ptr() as *mut c_void,
+            length: packet.len(),
+        };
+        let header = c::MsgHdr {
+            name: std::ptr::null_mut(),
+            name_length: 0,
+            parts: &mut part,
+            part_count: 1,
+            control: std::ptr::null_mut(),
+            control_length: 0,
+            flags: 0,
+        };
+        loop {
+            // SAFETY: `header` points to one part, which points to `packet`; all outlive the call, which only reads.
+            match unsafe { c::sendmsg(self.socket, &header, c::MSG_NOSIGNAL) } {
+                sent if sent >= 0 => return Ok(()),
+                _ if c::errno() == c::EINTR => {}
+                _ => return Err(Broken),
+            }
+        }
+    }
+
+    /// One whole message and the descriptors that came with it.
+    pub fn recv(&mut self) -> Result<(Vec<u8>, Vec<OwnedFd>), Broken> {
+        let (mut message, mut fds) = (Vec::new(), Vec::new());
+        loop {
+            let length = self.packet(&mut fds)?;
+            let (header, body) = self.buffer[..length].split_first().ok_or(Broken)?;
+            message.extend_from_slice(body);
+            match *header {
+                LAST => return Ok((message, fds)),
+                MORE => {}
+                _ => return Err(Broken),
+            }
+        }
+    }
+
+    fn packet(&mut self, fds: &mut Vec<OwnedFd>) -> Result<usize, Broken> {
+        let mut part = c::IoVec {
+            base: self.buffer.as_mut_ptr().cast(),
+            length: self.buffer.len(),
+        };
+        // u64 for the alignment of the header.
+        let mut control = [0u64; CONTROL_BYTES.div_ceil(8)];
+        let length = loop {
+            let mut header = c::MsgHdr {
+                name: std::ptr::null_mut(),
+                name_length: 0,
+                parts: &mut part,
+                part_count: 1,
+                control: control.as_mut_ptr().cast(),
+                control_length: CONTROL_BYTES,
+                flags: 0,
+            };
+            // SAFETY: the header points to a buffer and a control area of the lengths it states, which outlive the call.
+            let length = unsafe { c::recvmsg(self.socket, &mut header, c::MSG_CMSG_CLOEXEC) };
+            match length {
+                1.. => {
+                    take_fds(&control, header.control_length, fds);
+                    break length as usize;
+                }
+                0 => return Err(Broken),
+                _ if c::errno() == c::EINTR => {}
+                _ => return Err(Broken),
+            }
+        };
+        Ok(length)
+    }
+}
+
+fn take_fds(control: &[u64], filled: usize, fds: &mut Vec<OwnedFd>) {
+    let header_bytes = size_of::<c::CmsgHdr>();
+    if filled < header_bytes {
+        return;
+    }
+    // SAFETY: the control area is aligned, longer than one header, and filled by the kernel.
+    let header = unsafe { &*control.as_ptr().cast::<c::CmsgHdr>() };
+    if header.level != c::SOL_SOCKET || header.kind != c::SCM_RIGHTS {
+        return;
+    }
+    let count = (header.length.min(filled) - header_bytes) / size_of::<c_int>();
+    for i in 0..count.min(MOST_FDS) {
+        // SAFETY: `count` integers follow the header; each is a descriptor the kernel has just installed for us, and
+        // nothing else knows it.
+        fds.push(unsafe {
+            let first = control
+                .as_ptr()
+                .cast::<u8>()
+                .add(header_bytes)
+                .cast::<c_int>();
+            OwnedFd::from_raw_fd(first.add(i).read())
+        });
+    }
+}

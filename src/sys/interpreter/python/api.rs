@@ -1,0 +1,234 @@
+//! The functions of Python's C interface that are used here (docs.python.org/3/c-api), found by name.
+
+use super::dlsym;
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+
+/// A `PyObject *`.
+pub type Object = *mut c_void;
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Status {
+    kind: c_int,
+    function: *const c_char,
+    message: *const c_char,
+    exit_code: c_int,
+}
+
+/// Evaluates a frame of a thread (PEP 523, as of 3.9).
+pub type Evaluate = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int) -> Object;
+pub type Destructor = Option<unsafe extern "C" fn(Object)>;
+
+macro_rules! api {
+    (data: [$($data:ident),*], $($name:ident: fn($($argument:ty),*) $(-> $result:ty)?,)*) => {
+        /// Functions callable with the interpreter's lock held, which our one thread always has, and addresses.
+        #[allow(non_snake_case)]
+        pub struct Api {
+            $(pub $data: *mut c_void,)*
+            $(pub $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
+        }
+
+        // SAFETY: addresses of what lives as long as the process and is used by whoever holds the interpreter's lock.
+        unsafe impl Send for Api {}
+        // SAFETY: as above.
+        unsafe impl Sync for Api {}
+
+        impl Api {
+            /// None where one of them is missing: not a Python, or not one from 3.9 on.
+            pub fn find() -> Option<Api> {
+                // SAFETY: each is a function of this type in every Python that has it; the null handle searches what
+                // is loaded (RTLD_DEFAULT).
+                unsafe {
+                    Some(Api {
+                    $($data: {
+                        let name = concat!(stringify!($data), "\0");
+                        let found = dlsym(std::ptr::null_mut(), name.as_ptr().cast());
+                        if found.is_null() { return None }
+                        found
+                    },)*
+                    $($name: {
+                        let name = concat!(stringify!($name), "\0");
+                        let found = dlsym(std::ptr::null_mut(), name.as_ptr().cast());
+                        if found.is_null() { return None }
+                        std::mem::transmute::<*mut c_void, unsafe extern "C" fn($($argument),*) $(-> $result)?>(found)
+                    },)* })
+                }
+            }
+        }
+    };
+}
+
+api! {
+    data: [_Py_NoneStruct, PyLong_Type, PyUnicode_Type, PyExc_SystemExit, PyExc_KeyboardInterrupt],
+    PyConfig_InitPythonConfig: fn(*mut c_void),
+    PyConfig_SetBytesArgv: fn(*mut c_void, isize, *const *const c_char) -> Status,
+    PyConfig_Read: fn(*mut c_void) -> Status,
+    PyStatus_Exception: fn(Status) -> c_int,
+    Py_InitializeFromConfig: fn(*const c_void) -> Status,
+    _Py_GetConfig: fn() -> *mut c_void,
+    Py_RunMain: fn() -> c_int,
+    Py_DecodeLocale: fn(*const c_char, *mut usize) -> *mut i32,
+    PyMem_RawMalloc: fn(usize) -> *mut c_void,
+    PyOS_BeforeFork: fn(),
+    PyOS_AfterFork_Parent: fn(),
+    PyOS_AfterFork_Child: fn(),
+    Py_CompileString: fn(*const c_char, *const c_char, c_int) -> Object,
+    PyEval_EvalCode: fn(Object, Object, Object) -> Object,
+    PyEval_GetBuiltins: fn() -> Object,
+    PyDict_New: fn() -> Object,
+    PyDict_SetItemString: fn(Object, *const c_char, Object) -> c_int,
+    PyDict_GetItemString: fn(Object, *const c_char) -> Object,
+    PyList_New: fn(isize) -> Object,
+    PyList_Append: fn(Object, Object) -> c_int,
+    PyTuple_New: fn(isize) -> Object,
+    PyTuple_SetItem: fn(Object, isize, Object) -> c_int,
+    PyObject_Call: fn(Object, Object, Object) -> Object,
+    PyObject_IsTrue: fn(Object) -> c_int,
+    PyBytes_FromStringAndSize: fn(*const c_char, isize) -> Object,
+    PyUnicode_FromString: fn(*const c_char) -> Object,
+    PyUnicode_AsUTF8AndSize: fn(Object, *mut isize) -> *const c_char,
+    PyBool_FromLong: fn(isize) -> Object,
+    PyObject_Type: fn(Object) -> Object,
+    PyObject_GetAttrString: fn(Object, *const c_char) -> Object,
+    PyTuple_GetItem: fn(Object, isize) -> Object,
+    PyLong_FromLong: fn(c_long) -> Object,
+    PyLong_AsLong: fn(Object) -> c_long,
+    PyCapsule_New: fn(*mut c_void, *const c_char, Destructor) -> Object,
+    PyImport_GetModuleDict: fn() -> Object,
+    PyModule_GetDict: fn(Object) -> Object,
+    PySys_GetObject: fn(*const c_char) -> Object,
+    PyInterpreterState_Get: fn() -> *mut c_void,
+    PyInterpreterState_GetDict: fn(*mut c_void) -> Object,
+    _PyInterpreterState_GetEvalFrameFunc: fn(*mut c_void) -> Evaluate,
+    _PyInterpreterState_SetEvalFrameFunc: fn(*mut c_void, Evaluate),
+    _PyEval_EvalFrameDefault: fn(*mut c_void, *mut c_void, c_int) -> Object,
+    PyErr_GivenExceptionMatches: fn(Object, Object) -> c_int,
+    PyErr_Fetch: fn(*mut Object, *mut Object, *mut Object),
+    PyErr_Restore: fn(Object, Object, Object),
+    PyErr_Clear: fn(),
+    PyErr_Print: fn(),
+    Py_IncRef: fn(Object),
+    Py_DecRef: fn(Object),
+}
+
+/// The names that `start.py` defines.
+pub struct Helper<'a> {
+    pub api: &'a Api,
+    globals: Object,
+}
+
+const SOURCE: &str = concat!(include_str!("start.py"), "\0");
+const FILE_INPUT: c_int = 257;
+
+impl<'a> Helper<'a> {
+    /// Runs `start.py`. None when it failed, which it has said on stderr then.
+    pub fn load(api: &'a Api) -> Option<Helper<'a>> {
+        // SAFETY: Python is initialised, its lock is ours, the strings are NUL-terminated, and null results are not
+        // passed on. What is created here lives as long as the process.
+        unsafe {
+            let code =
+                (api.Py_CompileString)(SOURCE.as_ptr().cast(), c"<start>".as_ptr(), FILE_INPUT);
+            let globals = (api.PyDict_New)();
+            if code.is_null() || globals.is_null() {
+                return None;
+            }
+            let builtins = (api.PyEval_GetBuiltins)();
+            (api.PyDict_SetItemString)(globals, c"__builtins__".as_ptr(), builtins);
+            if (api.PyEval_EvalCode)(code, globals, globals).is_null() {
+                (api.PyErr_Print)();
+                return None;
+            }
+            // What the callback at exit keeps alive has to outlive the callback.
+            (api.Py_IncRef)(globals);
+            (api.Py_IncRef)((api.PyDict_GetItemString)(globals, c"left_alone".as_ptr()));
+            Some(Helper { api, globals })
+        }
+    }
+
+    /// Lives as long as the process.
+    pub fn globals(&self) -> Object {
+        self.globals
+    }
+
+    /// Calls one of its functions, and takes the arguments over. None on an exception, which is dropped.
+    pub fn call(&self, name: &CStr, arguments: &[Object]) -> Option<Object> {
+        let api = self.api;
+        // SAFETY: as above; a tuple takes over the references put into it.
+        unsafe {
+            let function = (api.PyDict_GetItemString)(self.globals, name.as_ptr());
+            let tuple = (api.PyTuple_New)(arguments.len() as isize);
+            if function.is_null() || tuple.is_null() {
+                return None;
+            }
+            for (at, argument) in arguments.iter().enumerate() {
+                (api.PyTuple_SetItem)(tuple, at as isize, *argument);
+            }
+            let result = (api.PyObject_Call)(function, tuple, std::ptr::null_mut());
+            (api.Py_DecRef)(tuple);
+            if result.is_null() {
+                (api.PyErr_Clear)();
+                return None;
+            }
+            Some(result)
+        }
+    }
+
+    /// A list of byte strings.
+    pub fn bytes<'b>(&self, items: impl Iterator<Item = &'b [u8]>) -> Object {
+        // SAFETY: as above; the list takes references of its own.
+        unsafe {
+            let list = (self.api.PyList_New)(0);
+            for item in items {
+                let length = item.len() as isize;
+                let bytes = (self.api.PyBytes_FromStringAndSize)(item.as_ptr().cast(), length);
+                (self.api.PyList_Append)(list, bytes);
+                (self.api.Py_DecRef)(bytes);
+            }
+            list
+        }
+    }
+
+    pub fn text(&self, text: &CStr) -> Object {
+        // SAFETY: as above.
+        unsafe { (self.api.PyUnicode_FromString)(text.as_ptr()) }
+    }
+
+    pub fn boolean(&self, value: bool) -> Object {
+        // SAFETY: as above.
+        unsafe { (self.api.PyBool_FromLong)(value.into()) }
+    }
+
+    /// A list of strings.
+    pub fn texts(&self, items: &[std::ffi::CString]) -> Object {
+        // SAFETY: as above.
+        unsafe {
+            let list = (self.api.PyList_New)(0);
+            for item in items {
+                let text = self.text(item);
+                (self.api.PyList_Append)(list, text);
+                (self.api.Py_DecRef)(text);
+            }
+            list
+        }
+    }
+
+    pub fn is_true(&self, object: Object) -> bool {
+        // SAFETY: as above; `object` is one that a call has returned.
+        unsafe { (self.api.PyObject_IsTrue)(object) == 1 }
+    }
+
+    /// A string as it is in Rust; None for what is no string.
+    pub fn string(&self, object: Object) -> Option<String> {
+        let mut length = 0;
+        // SAFETY: as above; the result points to `length` bytes that live as long as the object, which is kept.
+        unsafe {
+            let found = (self.api.PyUnicode_AsUTF8AndSize)(object, &mut length);
+            if found.is_null() {
+                (self.api.PyErr_Clear)();
+                return None;
+            }
+            let bytes = std::slice::from_raw_parts(found.cast::<u8>(), length as usize);
+            Some(String::from_utf8_lossy(bytes).into_owned())
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The end of a program, without taking the interpreter apart.
+//!
+//! `Py_FinalizeEx` first does what programs can see: threads are waited for, callbacks at exit run, streams are flushed,
+//! modules are torn down. Then it frees all that is left, which in a forked process copies nearly every page. A capsule
+//! in the interpreter's own dictionary, which is cleared in between, ends the process instead.
+//!
+//! Its exit status has to be known by then. The interpreter's hook for frames (PEP 523) sees the program's first frame
+//! return, and is gone while the program runs. Where the status depends on anything else, nothing is cut short.
+
+use super::api::{Api, Helper, Object};
+use crate::c;
+use std::ffi::{CStr, c_int, c_void};
+use std::sync::OnceLock;
+
+/// How far into a frame its globals are looked for, in words; no version has them later, or has smaller frames.
+const FRAME_WORDS: usize = 8;
+
+/// `PyDictObject *`s, as in a frame, and what else has to be as it was; addresses.
+struct Watched {
+    api: &'static Api,
+    helper: usize,
+    /// Globals of `__main__`, and of runpy when that is loaded.
+    programs: [usize; 2],
+    excepthook: usize,
+    stderr: usize,
+}
+
+static WATCHED: OnceLock<Watched> = OnceLock::new();
+
+/// Makes this child end early. To be called when `__main__` is as the program will find it.
+pub fn cut_short(helper: &Helper<'static>) {
+    let api = helper.api;
+    // SAFETY: Python is initialised, its lock is ours, strings are NUL-terminated, null results are not passed on. The
+    // dictionaries of the helper and of the modules outlive the program's first frame.
+    unsafe {
+        let globals = |name: &CStr| {
+            let module = (api.PyDict_GetItemString)((api.PyImport_GetModuleDict)(), name.as_ptr());
+            match module.is_null() {
+                true => module,
+                false => (api.PyModule_GetDict)(module),
+            }
+        };
+        let interpreter = (api.PyInterpreterState_Get)();
+        let capsule = (api.PyCapsule_New)(interpreter, std::ptr::null(), Some(leave));
+        let of_interpreter = (api.PyInterpreterState_GetDict)(interpreter);
+        let default = api._PyEval_EvalFrameDefault as *const c_void;
+        if capsule.is_null()
+            || of_interpreter.is_null()
+            || (api._PyInterpreterState_GetEvalFrameFunc)(interpreter) as *const c_void != default
+        {
+            return (api.PyErr_Clear)();
+        }
+        let watched = Watched {
+            api,
+            helper: helper.globals() as usize,
+            programs: [globals(c"__main__") as usize, globals(c"runpy") as usize],
+            excepthook: (api.PySys_GetObject)(c"excepthook".as_ptr()) as usize,
+            stderr: (api.PySys_GetObject)(c"stderr".as_ptr()) as usize,
+        };
+        if (api.PyDict_SetItemString)(of_interpreter, c"runner".as_ptr(), capsule) == 0
+            && WATCHED.set(watched).is_ok()
+        {
+            (api._PyInterpreterState_SetEvalFrameFunc)(interpreter, evaluate);
+        }
+        (api.Py_DecRef)(capsule);
+    }
+}
+
+/// In place of the interpreter's own function, until the program's first frame.
+unsafe extern "C" fn evaluate(thread: *mut c_void, frame: *mut c_void, throw: c_int) -> Object {
+    let Some(watched) = WATCHED.get() else {
+        return std::ptr::null_mut();
+    };
+    let api = watched.api;
+    // SAFETY: called by the interpreter, with a frame of at least that many words; what is called takes what we got.
+    unsafe {
+        let words = std::slice::from_raw_parts(frame.cast::<usize>(), FRAME_WORDS);
+        let is_program = words.iter().any(|w| *w != 0 && watched.programs.contains(w));
+        if !is_program {
+            return (api._PyEval_EvalFrameDefault)(thread, frame, throw);
+        }
+        let interpreter = (api.PyInterpreterState_Get)();
+        (api._PyInterpreterState_SetEvalFrameFunc)(interpreter, api._PyEval_EvalFrameDefault);
+        let result = (api._PyEval_EvalFrameDefault)(thread, frame, throw);
+        let status = match result.is_null() {
+            false => Some(0),
+            true => watched.status_of_error(),
+        };
+        if let Some(status) = status {
+            watched.note(status);
+        }
+        result
+    }
+}
+
+impl Watched {
+    /// The exit status for the error that is set, as `Py_RunMain` will see it; None where it is not certain.
+    ///
+    /// # Safety
+    /// With the interpreter's lock, and an error set, which stays.
+    unsafe fn status_of_error(&self) -> Option<c_int> {
+        let api = self.api;
+        let (mut kind, mut value, mut traceback) = Default::default();
+        // SAFETY: the three are live, and given back as they came; the exceptions' addresses are pointers to objects.
+        unsafe {
+            (api.PyErr_Fetch)(&mut kind, &mut value, &mut traceback);
+            let status = if kind == *api.PyExc_SystemExit.cast::<Object>() {
+                self.status_of_exit(value)
+            } else {
+                let interrupt = *api.PyExc_KeyboardInterrupt.cast::<Object>();
+                let is_shown = |name: &CStr, as_it_was| {
+                    (api.PySys_GetObject)(name.as_ptr()) as usize == as_it_was
+                };
+                let is_plain = (api.PyErr_GivenExceptionMatches)(kind, interrupt) == 0
+                    && (api.PyErr_GivenExceptionMatches)(
+                        kind,
+                        *api.PyExc_SystemExit.cast::<Object>(),
+                    ) == 0
+                    && is_shown(c"excepthook", self.excepthook)
+                    && is_shown(c"stderr", self.stderr);
+                is_plain.then_some(1)
+            };
+            (api.PyErr_Restore)(kind, value, traceback);
+            status
+        }
+    }
+
+    /// `value` is a `SystemExit`, or, before 3.12, possibly only what it is to be made of.
+    ///
+    /// # Safety
+    /// With the interpreter's lock, and no error set.
+    unsafe fn status_of_exit(&self, value: Object) -> Option<c_int> {
+        let api = self.api;
+        // SAFETY: a live object, or null; types are compared, never looked into.
+        unsafe {
+            let is_a = |object: Object, wanted: *mut c_void| {
+                let kind = (api.PyObject_Type)(object);
+                (api.Py_DecRef)(kind);
+                kind == wanted
+            };
+            let plain = |code: Object| {
+                if code.is_null() || code == api._Py_NoneStruct {
+                    Some(0)
+                } else if is_a(code, api.PyLong_Type) {
+                    let number = (api.PyLong_AsLong)(code);
+                    (api.PyErr_Clear)();
+                    Some(number as c_int)
+                } else {
+                    is_a(code, api.PyUnicode_Type).then_some(1)
+                }
+            };
+            if value.is_null() || !is_a(value, *api.PyExc_SystemExit.cast::<Object>()) {
+                return plain(value);
+            }
+            let code = (api.PyObject_GetAttrString)(value, c"code".as_ptr());
+            if code.is_null() {
+                (api.PyErr_Clear)();
+                return None;
+            }
+            let status = plain(code);
+            (api.Py_DecRef)(code);
+            status
+        }
+    }
+
+    /// For `let_go` in `start.py`, and for `leave`.
+    ///
+    /// # Safety
+    /// With the interpreter's lock.
+    unsafe fn note(&self, status: c_int) {
+        let api = self.api;
+        let (mut kind, mut value, mut traceback) = Default::default();
+        // SAFETY: as above.
+        unsafe {
+            (api.PyErr_Fetch)(&mut kind, &mut value, &mut traceback);
+            let number = (api.PyLong_FromLong)(status.into());
+            if !number.is_null() {
+                let globals = self.helper as Object;
+                (api.PyDict_SetItemString)(globals, c"status".as_ptr(), number);
+                (api.Py_DecRef)(number);
+            }
+            (api.PyErr_Restore)(kind, value, traceback);
+        }
+    }
+}
+
+/// The capsule's end: the modules have been torn down, and what is left is memory.
+unsafe extern "C" fn leave(_capsule: Object) {
+    let Some(watched) = WATCHED.get() else {
+        return;
+    };
+    let (api, globals) = (watched.api, watched.helper as Object);
+    // SAFETY: the interpreter's lock is ours; the helper's dictionary is never freed; types still work.
+    unsafe {
+        let streams = (api.PyDict_GetItemString)(globals, c"last_streams".as_ptr());
+        let status = (api.PyDict_GetItemString)(globals, c"status".as_ptr());
+        if streams.is_null() || status.is_null() || streams == api._Py_NoneStruct {
+            return;
+        }
+        // What was printed after the flush, in `__del__`: their own end would have written it, and ignored errors.
+        for at in 0..2 {
+            let flush = (api.PyObject_GetAttrString)(
+                (api.PyTuple_GetItem)(streams, at),
+                c"flush".as_ptr(),
+            );
+            if !flush.is_null() {
+                (api.PyObject_Call)(flush, (api.PyTuple_New)(0), std::ptr::null_mut());
+            }
+            (api.PyErr_Clear)();
+        }
+        c::exit((api.PyLong_AsLong)(status) as c_int)
+    }
+}

@@ -1,0 +1,282 @@
+//! The parent: starts Python, imports, tells the runner how that went, and forks a zygote for every slot.
+
+use super::api::{Api, Helper};
+use super::arguments::{Config, Fields};
+use super::end::cut_short;
+use super::enter::enter;
+use crate::c;
+use crate::launch::{Enter, Greeting, Launch, News};
+use crate::link::{Broken, Link};
+use crate::zygote::{AroundFork, Zygote};
+use std::ffi::{CStr, CString, c_int};
+use std::os::fd::AsRawFd;
+
+/// How long a module may take to import, all together, in seconds. The runner has lost patience before.
+const PATIENCE_S: u32 = 75;
+
+/// How it goes, as `wire::message::WarmNews::kind`.
+const FOUND: u64 = 0;
+const MISSING: u64 = 1;
+const IMPORTING: u64 = 2;
+const FAILED: u64 = 3;
+const THREADS: u64 = 4;
+const PRINTS: u64 = 5;
+const READY: u64 = 6;
+const UNUSABLE: u64 = 7;
+
+/// Replaces `main`. Returns in the children alone, with a program's exit status.
+pub fn run(api: &'static Api, orders: &str) -> c_int {
+    // SAFETY: a plain system call; keeps others of the same user out of this process (ptrace, /proc/<pid>/mem).
+    unsafe { c::prctl(c::PR_SET_DUMPABLE, 0 as std::ffi::c_long) };
+    let mut words = orders.split(' ');
+    let mut number = || words.next()?.parse::<u64>().ok();
+    let (Some(socket), Some(slice)) = (number(), number()) else {
+        return 2;
+    };
+    let modules: Vec<CString> = words
+        .next()
+        .unwrap_or_default()
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .filter_map(|name| CString::new(name).ok())
+        .collect();
+    let socket = socket as c_int;
+    // SAFETY: takes numbers only. Import that never ends, in a process whose runner is gone, ends here.
+    unsafe { c::alarm(PATIENCE_S) };
+    let mut link = Link::new(socket);
+    let Some((helper, fields, printed)) = start(api) else {
+        let _ = link.send(&News::new(UNUSABLE, "", "").encode());
+        return 2;
+    };
+    let Ok(loaded) = import(&helper, &link, &modules, printed) else {
+        return 2;
+    };
+    // SAFETY: as above.
+    unsafe { c::alarm(0) };
+    match serve(&helper, &mut link, socket, slice, &loaded) {
+        Some(launch) => {
+            prepare(&helper, &fields, &launch);
+            // SAFETY: Python is initialised, and nothing of ours is used after it has ended.
+            unsafe { (api.Py_RunMain)() }
+        }
+        None => 0,
+    }
+}
+
+/// Python as it is before a program, with pipes for stdin, stdout and stderr; the last are read from the result.
+fn start(api: &'static Api) -> Option<(Helper<'static>, Fields, c_int)> {
+    let (mut input, mut output) = ([0; 2], [0; 2]);
+    // SAFETY: system calls on integers and on live arrays of two; the descriptors are ours alone.
+    unsafe {
+        if c::pipe2(input.as_mut_ptr(), c::O_CLOEXEC) == -1
+            || c::pipe2(output.as_mut_ptr(), c::O_CLOEXEC | c::O_NONBLOCK) == -1
+        {
+            return None;
+        }
+        for (from, to) in [(input[0], 0), (output[1], 1), (output[1], 2)] {
+            c::dup2(from, to);
+        }
+        for end in [input[0], input[1], output[1]] {
+            c::close(end);
+        }
+    }
+    let mut fields = Fields::find(api)?;
+    let name = CString::new(std::env::args_os().next()?.into_encoded_bytes()).ok()?;
+    let config = Config::of(api, &[&name, c"-c", c"pass"])?;
+    // SAFETY: a configuration that was made by the functions for it.
+    let status = unsafe { (api.Py_InitializeFromConfig)(config.0.as_ptr().cast()) };
+    // SAFETY: takes a struct of plain values.
+    if unsafe { (api.PyStatus_Exception)(status) } != 0 {
+        return None;
+    }
+    fields.find_program(api, &name);
+    Some((Helper::load(api)?, fields, output[0]))
+}
+
+fn import(
+    helper: &Helper<'_>,
+    link: &Link,
+    modules: &[CString],
+    printed: c_int,
+) -> Result<String, Broken> {
+    let say = |kind, module: &CStr, detail: &str| {
+        link.send(&News::new(kind, &module.to_string_lossy(), detail).encode())
+    };
+    for module in modules {
+        let found = helper.call(c"find", &[helper.text(module)]);
+        if !found.is_some_and(|found| helper.is_true(found)) {
+            say(MISSING, module, "")?;
+            return Err(Broken);
+        }
+    }
+    say(FOUND, c"", "")?;
+    for module in modules {
+        say(IMPORTING, module, "")?;
+        let before = threads();
+        let error = helper.call(c"load", &[helper.text(module)]);
+        if let Some(text) = error.and_then(|error| helper.string(error)) {
+            say(FAILED, module, &text)?;
+            return Err(Broken);
+        }
+        if threads() > before && threads_after_fork(helper.api) > before {
+            say(THREADS, module, "")?;
+            return Err(Broken);
+        }
+        let text = read_all(printed);
+        if !text.is_empty() {
+            say(PRINTS, module, &text)?;
+            return Err(Broken);
+        }
+    }
+    let named = helper.texts(modules);
+    let settled = helper.call(c"settle", &[named]);
+    let Some(loaded) = settled.and_then(|names| helper.string(names)) else {
+        say(UNUSABLE, c"", "")?;
+        return Err(Broken);
+    };
+    say(READY, c"", "")?;
+    Ok(loaded)
+}
+
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
+}
+
+/// Some libraries end their threads when the process forks, and start them again when needed.
+fn threads_after_fork(api: &Api) -> usize {
+    // SAFETY: the child only ends; wait4 takes null for what is not wanted.
+    unsafe {
+        (api.PyOS_BeforeFork)();
+        match c::fork() {
+            0 => c::_exit(0),
+            pid => {
+                (api.PyOS_AfterFork_Parent)();
+                c::wait4(pid, std::ptr::null_mut(), 0, std::ptr::null_mut());
+            }
+        }
+    }
+    threads()
+}
+
+fn read_all(fd: c_int) -> String {
+    let mut bytes = vec![0u8; 4096];
+    // SAFETY: the buffer is as long as stated; the descriptor does not block.
+    let length = unsafe { c::read(fd, bytes.as_mut_ptr().cast(), bytes.len()) };
+    bytes.truncate(length.max(0) as usize);
+    String::from_utf8_lossy(&bytes).trim().to_owned()
+}
+
+/// Forks a zygote for each socket that comes. Returns in the children of zygotes alone; None when the runner is gone
+/// and all zygotes have ended.
+fn serve(
+    helper: &Helper<'_>,
+    link: &mut Link,
+    socket: c_int,
+    slice: u64,
+    loaded: &str,
+) -> Option<Launch> {
+    let api = helper.api;
+    // SAFETY: takes numbers only. Zygotes that have ended leave nothing to be waited for.
+    unsafe { c::signal(c::SIGCHLD, c::SIG_IGN) };
+    while let Ok((_, fds)) = link.recv() {
+        let Some(theirs) = fds.first().map(AsRawFd::as_raw_fd) else {
+            break;
+        };
+        // SAFETY: this process is single-threaded, so the child may go on as a normal program; Python is told.
+        unsafe {
+            (api.PyOS_BeforeFork)();
+            match c::fork() {
+                0 => {
+                    (api.PyOS_AfterFork_Child)();
+                    c::signal(c::SIGCHLD, c::SIG_DFL);
+                    c::dup2(theirs, socket);
+                    c::close_range(3, socket as u32 - 1, 0);
+                    c::close_range(socket as u32 + 1, u32::MAX, 0);
+                    fds.into_iter().for_each(std::mem::forget);
+                    return Some(become_zygote(api, socket, slice, loaded));
+                }
+                _ => (api.PyOS_AfterFork_Parent)(),
+            }
+        }
+    }
+    // Zygotes end with their slots, and are to have a parent until then. With SIGCHLD ignored this waits for all.
+    // SAFETY: null for what is not wanted.
+    unsafe { c::wait4(-1, std::ptr::null_mut(), 0, std::ptr::null_mut()) };
+    None
+}
+
+fn become_zygote(api: &Api, socket: c_int, slice: u64, loaded: &str) -> Launch {
+    let greeting = greeting(loaded);
+    let mut link = Link::new(socket);
+    let entered = link.recv().ok().and_then(|(message, namespaces)| {
+        let order = Enter::decode(&message)?;
+        if let Ok(name) = CString::new(format!("slot{} python", order.slot)) {
+            // SAFETY: a NUL-terminated string that lives through the call.
+            unsafe { c::prctl(c::PR_SET_NAME, name.as_ptr()) };
+        }
+        enter(&order, &namespaces).ok()?;
+        Some(order.reaps)
+    });
+    let Some(reaps) = entered else {
+        // SAFETY: _exit(2) has no preconditions. Init sees the end of the socket and goes on without us.
+        unsafe { c::_exit(1) }
+    };
+    Zygote {
+        socket,
+        slice_ns: slice,
+        greeting,
+        around_fork: &Python(api),
+        reaps,
+    }
+    .serve()
+}
+
+/// Which interpreter this is; asked while /proc is the host's, where we are.
+fn greeting(loaded: &str) -> Vec<u8> {
+    use std::os::unix::fs::MetadataExt;
+    let program = std::fs::metadata("/proc/self/exe");
+    let (device, inode) = program.map_or((0, 0), |meta| (meta.dev(), meta.ino()));
+    Greeting {
+        pid: u64::from(std::process::id()),
+        device,
+        inode,
+        loaded: loaded.split(',').map(str::to_owned).collect(),
+    }
+    .encode()
+}
+
+struct Python<'a>(&'a Api);
+
+impl AroundFork for Python<'_> {
+    fn before(&self) {
+        // SAFETY: Python is initialised and its lock is ours.
+        unsafe { (self.0.PyOS_BeforeFork)() }
+    }
+    fn parent(&self) {
+        // SAFETY: as above.
+        unsafe { (self.0.PyOS_AfterFork_Parent)() }
+    }
+}
+
+/// The child, restricted: makes it the Python that the launch asks for.
+fn prepare(helper: &Helper<'static>, fields: &Fields, launch: &Launch) {
+    let api = helper.api;
+    // SAFETY: Python was forked after it was told; strings are NUL-terminated.
+    unsafe {
+        (api.PyOS_AfterFork_Child)();
+        c::prctl(c::PR_SET_NAME, c"python3".as_ptr());
+        c::clearenv();
+        for variable in &launch.env {
+            c::putenv(CString::into_raw(variable.clone()));
+        }
+    }
+    let argv = helper.bytes(launch.argv.iter().map(|a| a.as_bytes()));
+    let env = helper.bytes(launch.env.iter().map(|v| v.as_bytes()));
+    let device = helper.boolean(crate::c::is_device(0));
+    if helper.call(c"prepare", &[argv, env, device]).is_none() {
+        // SAFETY: _exit(2) has no preconditions. As a Python whose start fails.
+        unsafe { c::_exit(1) }
+    }
+    fields.set(api, &launch.argv);
+    cut_short(helper);
+}

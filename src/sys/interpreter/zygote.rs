@@ -1,0 +1,246 @@
+//! The zygote's loop: a launch comes in, a child is forked, its end goes out.
+
+use crate::c;
+use crate::child::restrict;
+use crate::launch::{Exit, Launch};
+use crate::link::{Broken, Link};
+use std::os::fd::OwnedFd;
+
+const EXITED: u64 = 0;
+const SIGNALED: u64 = 1;
+const NOT_FORKED: u64 = 2;
+
+/// What a child tells its parent, in memory they share.
+#[repr(C)]
+#[derive(Default)]
+struct Report {
+    /// When the interpreter took over; 0 as long as it has not.
+    running_ns: u64,
+    /// What failed before that, or 0.
+    failed: u64,
+    errno: i32,
+}
+
+/// What an interpreter does around a fork, in the parent.
+pub trait AroundFork {
+    fn before(&self) {}
+    fn parent(&self) {}
+}
+
+/// An interpreter that wants nothing.
+impl AroundFork for () {}
+
+/// Serves launches of an interpreter that needs nothing special.
+pub fn serve(socket: i32, slice_ns: u64) -> Launch {
+    Zygote {
+        socket,
+        slice_ns,
+        greeting: Vec::new(),
+        around_fork: &(),
+        reaps: false,
+    }
+    .serve()
+}
+
+pub struct Zygote<'a> {
+    pub socket: i32,
+    /// The time slice of ordinary programs, 0 where it is not known.
+    pub slice_ns: u64,
+    /// The first message to init.
+    pub greeting: Vec<u8>,
+    pub around_fork: &'a dyn AroundFork,
+    /// Whether what programs leave behind becomes a child of this process.
+    pub reaps: bool,
+}
+
+impl Zygote<'_> {
+    /// Serves launches. Returns in the children alone, each time with what to run; the zygote itself ends with init.
+    pub fn serve(&self) -> Launch {
+        let report = shared_report();
+        // SAFETY: plain system calls: one keeps others of the same user out of this process (ptrace, /proc/<pid>/mem),
+        // one takes back the end that start-up files had been threatened with.
+        unsafe {
+            c::prctl(c::PR_SET_DUMPABLE, 0);
+            c::alarm(0);
+        }
+        // The interpreter would reap our children if it heard of them.
+        let mask = block_child_signals();
+        match self.until_forked(report, &mask) {
+            Ok(launch) => launch,
+            // SAFETY: _exit(2) has no preconditions.
+            Err(Broken) => unsafe { c::_exit(0) },
+        }
+    }
+
+    fn until_forked(&self, report: *mut Report, mask: &c::SigSet) -> Result<Launch, Broken> {
+        let mut link = Link::new(self.socket);
+        let ended = self.reaps.then(child_events);
+        link.send(&self.greeting)?;
+        loop {
+            if let Some(ended) = ended {
+                reap_orphans_until_asked(self.socket, ended);
+            }
+            let (message, fds) = link.recv()?;
+            let launch = Launch::decode(&message).ok_or(Broken)?;
+            // SAFETY: `report` is a shared mapping that nothing unmaps, and no child is alive to write to it.
+            unsafe { report.write(Report::default()) };
+            let forked_ns = c::monotonic_ns();
+            self.around_fork.before();
+            // SAFETY: this process is single-threaded, so the child may go on as a normal program.
+            let pid = unsafe { c::fork() };
+            if pid != 0 {
+                self.around_fork.parent();
+            }
+            match pid {
+                0 => {
+                    become_program(&launch, &fds, report, mask, self.slice_ns);
+                    // The numbers are closed already.
+                    fds.into_iter().for_each(std::mem::forget);
+                    return Ok(launch);
+                }
+                -1 => link.send(&not_forked(c::errno(), forked_ns).encode())?,
+                pid => {
+                    // Held open here, the pipes would not reach end of file when the episode's last process closes them.
+                    drop(fds);
+                    let mut exit = reap(pid);
+                    // SAFETY: as above; the child has ended.
+                    let told = unsafe { report.read() };
+                    exit.forked_ns = forked_ns;
+                    exit.running_ns = told.running_ns;
+                    if told.failed != 0 {
+                        (exit.kind, exit.value) = (told.failed, told.errno as u64);
+                    }
+                    link.send(&exit.encode())?;
+                }
+            }
+        }
+    }
+}
+
+/// A descriptor that is readable when a child has ended; -1 where there is none to be had.
+fn child_events() -> i32 {
+    let mut mask = [0; 16];
+    // SAFETY: pointers to a live local of the size of sigset_t.
+    unsafe {
+        c::sigemptyset(&mut mask);
+        c::sigaddset(&mut mask, c::SIGCHLD);
+        c::signalfd(-1, &mask, c::O_CLOEXEC | c::O_NONBLOCK)
+    }
+}
+
+/// Waits for init's next message; meanwhile what programs have left behind is seen off, or init would wait for it.
+fn reap_orphans_until_asked(socket: i32, ended: i32) {
+    loop {
+        let wanted = |fd| c::PollFd {
+            fd,
+            events: c::POLLIN,
+            got: 0,
+        };
+        let mut fds = [wanted(socket), wanted(ended)];
+        let mut news = [0u8; 128];
+        // SAFETY: pointers to live locals of the lengths stated; null for what is not wanted.
+        unsafe {
+            let (none, no_usage) = (std::ptr::null_mut(), std::ptr::null_mut());
+            while c::wait4(-1, none, c::WNOHANG, no_usage) > 0 {}
+            c::poll(fds.as_mut_ptr(), 2, -1);
+            c::read(ended, news.as_mut_ptr().cast(), news.len());
+        }
+        if fds[0].got != 0 {
+            return;
+        }
+    }
+}
+
+/// In the child: restricts it, or ends it.
+fn become_program(
+    launch: &Launch,
+    fds: &[OwnedFd],
+    report: *mut Report,
+    mask: &c::SigSet,
+    slice_ns: u64,
+) {
+    let restricted = restrict(launch, fds, slice_ns);
+    // SAFETY: `report` is a shared mapping that the parent reads only after we have ended; the mask is the one the
+    // interpreter had.
+    unsafe {
+        match restricted {
+            Ok(()) => {
+                c::sigprocmask(c::SIG_SETMASK, mask, std::ptr::null_mut());
+                (*report).running_ns = c::monotonic_ns();
+                // A program must not find it, and could do nothing but spoil its own report with it.
+                c::munmap(report.cast(), size_of::<Report>());
+            }
+            Err((failed, errno)) => {
+                (*report).failed = failed;
+                (*report).errno = errno;
+                c::_exit(127)
+            }
+        }
+    }
+}
+
+fn not_forked(errno: i32, now: u64) -> Exit {
+    Exit {
+        kind: NOT_FORKED,
+        value: errno as u64,
+        forked_ns: now,
+        running_ns: 0,
+        ended_ns: now,
+        cpu_us: 0,
+        max_rss_bytes: 0,
+    }
+}
+
+fn reap(pid: i32) -> Exit {
+    let mut status = 0;
+    let mut usage = c::RUsage::default();
+    // SAFETY: pointers to live locals of the layout the call fills.
+    while unsafe { c::wait4(pid, &mut status, 0, &mut usage) } == -1 && c::errno() == c::EINTR {}
+    let micros = |t: c::TimePair| (t.seconds * 1_000_000 + t.fraction) as u64;
+    let signal = status & 0x7f;
+    Exit {
+        kind: if signal == 0 { EXITED } else { SIGNALED },
+        value: if signal == 0 {
+            status >> 8 & 0xff
+        } else {
+            signal
+        } as u64,
+        forked_ns: 0,
+        running_ns: 0,
+        ended_ns: c::monotonic_ns(),
+        cpu_us: micros(usage.user) + micros(usage.system),
+        max_rss_bytes: usage.max_rss as u64 * 1024,
+    }
+}
+
+fn block_child_signals() -> c::SigSet {
+    let (mut block, mut before) = ([0; 16], [0; 16]);
+    // SAFETY: pointers to live locals of the size of sigset_t.
+    unsafe {
+        c::sigemptyset(&mut block);
+        c::sigaddset(&mut block, c::SIGCHLD);
+        c::sigprocmask(c::SIG_BLOCK, &block, &mut before);
+    }
+    before
+}
+
+fn shared_report() -> *mut Report {
+    let protection = c::PROT_READ | c::PROT_WRITE;
+    let flags = c::MAP_SHARED | c::MAP_ANONYMOUS;
+    // SAFETY: an anonymous mapping at an address of the kernel's choice aliases nothing.
+    let page = unsafe {
+        c::mmap(
+            std::ptr::null_mut(),
+            size_of::<Report>(),
+            protection,
+            flags,
+            -1,
+            0,
+        )
+    };
+    if page as isize == -1 {
+        // SAFETY: _exit(2) has no preconditions. Init sees the end of the socket and goes on without us.
+        unsafe { c::_exit(1) };
+    }
+    page.cast()
+}

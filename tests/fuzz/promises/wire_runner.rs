@@ -1,0 +1,138 @@
+//! Any packets from a slot that was taken over: a lost slot, or facts that become one result line of the contract.
+
+use runner::sink::{Ending, Report, Statistics};
+use runner::spec::episode::{Episode, Program};
+use runner::spec::execution::Execution;
+use runner::spec::outcome::Outcome;
+use runner::spec::parse::{Defaults, FileContext, parse};
+use runner::wire::answer;
+use runner::wire::message::{EpisodeRequest, Reply, StepRequest};
+use runner::wire::packet::{Assembler, encode};
+use serde_json::Value;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// One of each shape of result.
+const EPISODES: [&str; 4] = [
+    r#"{"id":"one","command":"true","meta":{"a":[1]},"group":"g"}"#,
+    r#"{"id":"split","argv":["/bin/true"],"capture":"split","resources":{"output_kb":1,"cpu_time_s":1}}"#,
+    r#"{"id":"steps","steps":[{"name":"a","argv":["x"]},{"command":"y","timeout_s":1}],"timeout_s":2}"#,
+    r#"{"id":"collect","argv":["a/b"],"collect":["*"],"files":{"a/b":"x"}}"#,
+];
+
+/// What every request of these was sent at; an honest slot returns it.
+const HANDED_NS: u64 = 1_000;
+
+static CASES: LazyLock<Vec<(Episode, EpisodeRequest)>> = LazyLock::new(|| {
+    let file = FileContext::new(
+        "a.jsonl".into(),
+        Path::new("."),
+        Arc::new(Defaults::default()),
+    );
+    let case = |line: &&str| {
+        let episode = parse(line.as_bytes(), 1, 1, &file).expect("a valid line");
+        let request = request(&episode);
+        (episode, request)
+    };
+    EPISODES.iter().map(case).collect()
+});
+
+/// The first byte chooses the episode; what follows is packets, each after its length in two bytes.
+pub fn check(data: &[u8]) {
+    let Some((&which, mut stream)) = data.split_first() else {
+        return;
+    };
+    let (episode, request) = &CASES[usize::from(which) % EPISODES.len()];
+    let mut assembler = Assembler::default();
+    assembler.limit(answer::most_bytes(request));
+    while let Some((length, rest)) = stream.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
+        let (packet, rest) = rest.split_at(length);
+        stream = rest;
+        match assembler.push::<Reply>(packet) {
+            Ok(None) => {}
+            Ok(Some(Reply::Ended(facts))) if answer::fits(request, &facts) => {
+                return becomes_a_line(episode, request, *facts);
+            }
+            Ok(Some(Reply::Refused(failure))) => {
+                assert!(!failure.to_string().contains('\n'));
+                return;
+            }
+            // A slot that is lost: nothing more is read from it.
+            Ok(Some(_)) | Err(_) => return,
+        }
+    }
+}
+
+fn becomes_a_line(episode: &Episode, request: &EpisodeRequest, facts: Execution) {
+    let encoded = encode(&Reply::Ended(Box::new(facts.clone()))).len();
+    assert!(encoded <= answer::most_bytes(request));
+    let outcome = Outcome::of(episode, facts, 1, u64::MAX);
+    let line = serde_json::to_string(&outcome).expect("a result is JSON");
+    assert!(!line.contains('\n'));
+    let json: Value = serde_json::from_str(&line).expect("and is read as JSON");
+    assert_eq!(json["id"], episode.id.as_str());
+    check_verdict(&json);
+    for step in json["steps"].as_array().into_iter().flatten() {
+        check_verdict(step);
+    }
+    assert_eq!(json["steps"].is_array(), episode.multi_step);
+    assert_eq!(json["files"].is_object(), !episode.collect.is_empty());
+    let mut statistics = Statistics::new(Duration::from_millis(5));
+    statistics.record(&outcome);
+    let report = Report::new(&statistics, &Ending::default());
+    assert!(!report.to_string().is_empty());
+}
+
+/// Status, fault and exit code as the contract pairs them; times and sizes finite and not negative.
+fn check_verdict(json: &Value) {
+    let fault = match json["status"].as_str().expect("a status") {
+        "ok" => Value::Null,
+        "failed" | "signaled" => "program".into(),
+        "timeout" | "cpu_limit" | "memory_limit" | "disk_limit" | "output_limit" => "limit".into(),
+        "invalid" => "spec".into(),
+        other => panic!("{other}"),
+    };
+    assert_eq!(json["fault"], fault);
+    match json["status"].as_str() {
+        Some("ok") => assert_eq!(json["exit_code"], 0),
+        Some("invalid") => assert!(json["error"].is_string()),
+        _ => assert!(
+            json["exit_code"]
+                .as_i64()
+                .is_none_or(|code| (1..=255).contains(&code))
+        ),
+    }
+    assert!(json["output"].is_string());
+    for field in ["wall_ms", "cpu_ms", "peak_memory_mb"] {
+        assert!(
+            json[field].as_f64().is_some_and(|n| n >= 0.0),
+            "{field}: {}",
+            json[field]
+        );
+    }
+}
+
+fn request(episode: &Episode) -> EpisodeRequest {
+    let steps = episode.steps.iter().map(|step| StepRequest {
+        argv: match &step.program {
+            Program::Command(line) => vec!["bash".into(), "-lc".into(), line.clone()],
+            Program::Argv(argv) => argv.clone(),
+        },
+        env: Vec::new(),
+        workdir: step.workdir.clone(),
+        stdin: Vec::new(),
+        files: Vec::new(),
+        timeout: step.timeout,
+        on_failure: step.on_failure,
+    });
+    EpisodeRequest {
+        handed_ns: HANDED_NS,
+        limits: episode.limits.clone(),
+        capture: episode.capture,
+        collect: episode.collect.clone(),
+        workdir: episode.workdir.clone(),
+        steps: steps.collect(),
+    }
+}

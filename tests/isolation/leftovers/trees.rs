@@ -1,0 +1,153 @@
+//! Files of every kind, in trees of every shape.
+
+use super::{LIST, Shows, leaves_nothing};
+use crate::common::Way;
+use crate::episodes::{python, run_in_turn, shell, with};
+use serde_json::json;
+
+#[test]
+fn files() {
+    leaves_nothing(
+        Shows::Everywhere,
+        shell(
+            "",
+            "for d in . $TMPDIR $HOME /dev/shm /var/tmp /run; do echo x > $d/left; mkdir -p $d/a/b/c; echo x > $d/a/b/c/.hidden; done; true",
+        ),
+        shell("", LIST),
+    );
+}
+
+#[test]
+fn directories_that_nobody_may_enter() {
+    leaves_nothing(
+        Shows::Everywhere,
+        shell(
+            "",
+            "mkdir -p a/b/c; touch a/b/c/f; chmod 000 a/b/c a/b a; mkdir $HOME/d; chmod 000 $HOME/d; true",
+        ),
+        shell("", LIST),
+    );
+}
+
+#[test]
+fn odd_names() {
+    leaves_nothing(
+        Shows::Everywhere,
+        python(
+            "",
+            "import os\nfor n in (b'a\\nb', b'\\xff\\xfe', b'-rf', b' ', b'n'*255, b'*', b'$HOME', b'\\x01'):\n open(n,'w').close()\n os.mkdir(b'd'+n[:200])",
+        ),
+        shell("", LIST),
+    );
+}
+
+#[test]
+fn a_tree_deeper_than_a_path_is_long() {
+    leaves_nothing(
+        Shows::Everywhere,
+        python(
+            "",
+            "import os\nfor i in range(600):\n os.mkdir('d'*20); os.chdir('d'*20)\nopen('f','w').write('x')",
+        ),
+        shell("", LIST),
+    );
+}
+
+#[test]
+fn fifos_sockets_and_links() {
+    leaves_nothing(
+        Shows::Everywhere,
+        python(
+            "",
+            "import os,socket\nos.mkfifo('fifo')\nos.symlink('/etc/passwd','link')\nos.symlink('/','root')\nopen('f','w').close()\nos.link('f','hard')\ntry: socket.socket(socket.AF_UNIX).bind('s')\nexcept OSError: pass",
+        ),
+        shell("", LIST),
+    );
+}
+
+#[test]
+fn files_of_the_spec_do_not_reach_the_sandboxes_own_files() {
+    for way in Way::of_tier("namespaces") {
+        let look = shell("look", "cat /etc/passwd /etc/hosts");
+        let fresh = run_in_turn(way, std::slice::from_ref(&look));
+        for path in ["/.etc/passwd", "/.etc/hosts", "/workspace/../.etc/hosts"] {
+            let run = run_in_turn(
+                way,
+                &[
+                    with(
+                        shell("untidy", "true"),
+                        json!({"files": {path: "planted\n"}}),
+                    ),
+                    look.clone(),
+                ],
+            );
+            assert_eq!(run.output("look"), fresh.output("look"), "{way:?}: {path}");
+        }
+        let linked = json!({"id": "untidy", "steps": [{"command": "ln -s /.etc own"}, {"command": "true", "files": {"own/hosts": "planted"}}]});
+        assert_eq!(
+            run_in_turn(way, &[linked, look.clone()]).output("look"),
+            fresh.output("look"),
+            "{way:?}"
+        );
+    }
+}
+
+#[test]
+fn directories_that_may_not_be_written_to() {
+    leaves_nothing(
+        Shows::Everywhere,
+        shell(
+            "",
+            "mkdir -p a/b/c $HOME/sticky/d; touch a/b/c/f; chmod 0555 a/b/c a/b a; chmod 1555 $HOME/sticky/d $HOME/sticky; true",
+        ),
+        shell("", LIST),
+    );
+}
+
+/// Needs no limit of its own in the landlock tier, where the number of files is not limited.
+#[test]
+fn a_hundred_thousand_small_files() {
+    let make = "import os
+for d in range(100):
+ os.mkdir(f'd{d}')
+ for f in range(1000): os.close(os.open(f'd{d}/f{f}', os.O_CREAT))
+print('made')";
+    let look = shell("look", LIST);
+    for way in Way::all() {
+        let many = json!({"timeout_s": 300, "resources": {"disk_mb": 512}});
+        let run = run_in_turn(way, &[with(python("many", make), many), look.clone()]);
+        assert_eq!(run.output("many"), "made\n", "{way:?}: {}", run.get("many"));
+        let fresh = run_in_turn(way, std::slice::from_ref(&look));
+        assert_eq!(run.output("look"), fresh.output("look"), "{way:?}");
+        assert_eq!(run.get("look")["attempts"], 1, "{way:?}");
+    }
+}
+
+/// Files that a background process holds open or mapped after their names are gone.
+#[test]
+fn files_without_a_name() {
+    let hold = "import mmap,os,time
+f=open('held','w+b'); f.write(b'x'*(20<<20)); f.flush(); os.unlink('held')
+g=open('mapped','w+b'); g.truncate(1<<20); m=mmap.mmap(g.fileno(),1<<20); m[:]=b'y'*(1<<20); g.close(); os.unlink('mapped')
+if os.fork()==0:
+ os.setsid(); os.close(1); os.close(2); time.sleep(60)";
+    leaves_nothing(
+        // Elsewhere the disk is the host's, and others write to it too.
+        Shows::Where(Way::namespaces),
+        python("", hold),
+        python(
+            "",
+            "import os; s=os.statvfs('.'); print((s.f_blocks-s.f_bfree)>>8 if os.getcwd()=='/workspace' else 0)",
+        ),
+    );
+}
+
+#[test]
+fn the_size_that_another_episodes_disk_had() {
+    let size = "import os; s=os.statvfs('.'); print((s.f_blocks,s.f_files) if os.getcwd()=='/workspace' else 0)";
+    leaves_nothing(
+        Shows::Nowhere("it is that of the whole episode"),
+        with(python("", size), json!({"resources": {"disk_mb": 100}})),
+        python("", size),
+    );
+}

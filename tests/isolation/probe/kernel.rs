@@ -1,0 +1,29 @@
+//! Calls that lead out of the sandbox or deep into the kernel.
+
+#[cfg(target_arch = "x86_64")]
+mod abi;
+mod devices;
+mod facilities;
+mod ids;
+mod machine;
+mod memory;
+mod mounts;
+mod namespaces;
+mod prctls;
+mod sweep;
+
+use crate::Probe;
+
+pub const PROBES: &[&[Probe]] = &[
+    #[cfg(target_arch = "x86_64")]
+    abi::PROBES,
+    devices::PROBES,
+    facilities::PROBES,
+    ids::PROBES,
+    machine::PROBES,
+    memory::PROBES,
+    mounts::PROBES,
+    namespaces::PROBES,
+    prctls::PROBES,
+    sweep::PROBES,
+];

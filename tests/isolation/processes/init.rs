@@ -1,0 +1,155 @@
+//! The slot's own processes: an episode can't harm them, starve them or talk to them.
+
+use crate::case::inside;
+use crate::common::Way;
+use crate::episodes::{output_of, python, run_in_turn, shell, with};
+use serde_json::json;
+
+#[test]
+fn signals_to_its_own_group_and_to_everybody_leave_the_slot_alive() {
+    for way in Way::all() {
+        let episodes = [
+            shell("group", "kill -9 0"),
+            shell("after-group", "echo fine"),
+            python("all", "import os; os.kill(-1, 9)"),
+            shell("after-all", "echo fine"),
+            shell(
+                "parent",
+                "kill -9 $PPID 1; kill -STOP $PPID 1; kill -TERM 1; true",
+            ),
+            shell("after-parent", "echo fine"),
+            shell(
+                "stopped",
+                "(sleep 0.2; kill -CONT $$) & kill -STOP $$; wait",
+            ),
+            shell("after-stopped", "echo fine"),
+        ];
+        let run = run_in_turn(way, &episodes);
+        assert_eq!(
+            run.status("group"),
+            "signaled",
+            "{way:?}: {}",
+            run.get("group")
+        );
+        for id in [
+            "group",
+            "after-group",
+            "all",
+            "after-all",
+            "parent",
+            "after-parent",
+            "stopped",
+            "after-stopped",
+        ] {
+            assert_eq!(run.get(id)["attempts"], 1, "{way:?}: {}", run.get(id));
+        }
+        for id in ["after-group", "after-all", "after-parent", "after-stopped"] {
+            assert_eq!(run.output(id), "fine\n", "{way:?}: {id}");
+        }
+    }
+}
+
+/// In the namespaces tier init is process 1, and has the uid of the episode; in the landlock tier process 1 is the
+/// host's, and the zygote is the parent. The control of each is in the module of the victim.
+macro_rules! spared {
+    ($($name:ident: [$attack:expr $(, $more:expr)*];)+) => {$(
+        #[test]
+        fn $name() {
+            for way in Way::all() {
+                let mut targets = vec!["1"];
+                // A parent outside of the namespace is 0, which means oneself.
+                if !way.namespaces() {
+                    targets.push("parent");
+                }
+                for target in targets {
+                    let answer = inside(way, &[$attack, target $(, $more)*]);
+                    assert!(answer.starts_with("denied "), "{way:?} {target}: {answer}");
+                }
+            }
+        }
+    )+};
+}
+
+spared! {
+    its_time_slices_are_not_shortened_by_nice: ["priority"];
+    it_is_not_bound_to_one_core: ["affinity"];
+    it_is_not_made_idle: ["scheduler"];
+    its_scheduling_parameters_are_not_changed: ["scheduler-parameters"];
+    its_scheduling_attributes_are_not_changed: ["scheduler-attributes"];
+    its_disk_priority_is_not_changed: ["io-priority"];
+    its_limits_are_not_changed: ["limits"];
+    it_is_not_traced: ["trace-attach"];
+    it_is_not_seized: ["trace-seize"];
+    its_memory_is_not_read_by_call: ["vm-read", "0x400000"];
+    its_memory_is_not_written_by_call: ["vm-write", "0x400000"];
+    its_memory_is_not_opened: ["proc-memory", "0x400000"];
+    its_descriptors_are_not_taken: ["take-descriptor"];
+    it_is_not_compared_with: ["compare"];
+    its_process_group_is_not_joined: ["join-group"];
+}
+
+#[test]
+fn everything_of_the_user_at_once_leaves_init_alone() {
+    for way in Way::all() {
+        for attack in ["priority-of-user", "io-priority-of-user"] {
+            let answer = inside(way, &[attack]);
+            assert!(answer.starts_with("denied "), "{way:?} {attack}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn its_secrets_in_proc_are_closed() {
+    for way in Way::all() {
+        for file in [
+            "environ", "maps", "mem", "auxv", "syscall", "stack", "io", "exe",
+        ] {
+            let answer = inside(way, &["read", &format!("/proc/1/{file}")]);
+            assert!(answer.starts_with("denied "), "{way:?} {file}: {answer}");
+        }
+        for directory in ["fd", "fdinfo", "cwd", "root", "map_files"] {
+            let answer = inside(way, &["list", &format!("/proc/1/{directory}")]);
+            assert!(
+                answer.starts_with("denied "),
+                "{way:?} {directory}: {answer}"
+            );
+        }
+    }
+    // The same names of a process of one's own are open.
+    let own = inside(Way::of_tier("namespaces")[0], &["list", "/proc/self/fd"]);
+    assert!(own.starts_with("reached "), "{own}");
+}
+
+/// A socket without a name can only be had as a descriptor; the only other way in would be a name.
+#[test]
+fn there_is_no_socket_of_the_slot_to_talk_to() {
+    let code = "import os,socket\nfor n in range(4096):\n try: s=socket.socket(fileno=n); print('SOCKET',n); s.detach()\n except OSError: pass\ntry: print([l for l in open('/proc/net/unix') if len(l.split())>7][1:])\nexcept OSError: print([])";
+    for way in Way::all() {
+        assert_eq!(output_of(way, &python("e", code)), "[]\n", "{way:?}");
+    }
+}
+
+/// Busy processes on every core, each with init pushed down as far as it goes: the deadline is init's to keep.
+#[test]
+fn a_program_that_starves_its_supervisor_still_ends_at_its_timeout() {
+    let code = "import os
+for do in (lambda: os.setpriority(os.PRIO_PROCESS,1,19), lambda: os.setpriority(os.PRIO_USER,os.getuid(),19), lambda: os.sched_setscheduler(1,os.SCHED_IDLE,os.sched_param(0)), lambda: os.sched_setaffinity(1,[0])):
+ try: do()
+ except OSError: pass
+for _ in range(20):
+ if os.fork()==0: break
+while True: pass";
+    for way in Way::all() {
+        let busy = with(python("busy", code), json!({"timeout_s": 0.5}));
+        let run = run_in_turn(way, &[busy, shell("after", "echo fine")]);
+        assert_eq!(
+            run.status("busy"),
+            "timeout",
+            "{way:?}: {}",
+            run.get("busy")
+        );
+        let wall = run.get("busy")["wall_ms"].as_f64().unwrap();
+        assert!(wall < 10_000.0, "{way:?}: {wall} ms");
+        assert_eq!(run.output("after"), "fine\n", "{way:?}");
+    }
+}

@@ -1,0 +1,15 @@
+//! Promise: a program can't tell a warm interpreter from a new one, except by the time it takes.
+//!
+//! The cases of `warm/*.jsonl` are episodes without ids. Each runs cold and warm through the built binary; what it
+//! printed, how it ended and what it left have to be the same.
+
+mod common;
+
+#[path = "warm/bash.rs"]
+mod bash;
+#[path = "warm/equivalence.rs"]
+mod equivalence;
+#[path = "warm/python.rs"]
+mod python;
+#[path = "warm/startup.rs"]
+mod startup;

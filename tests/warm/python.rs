@@ -1,0 +1,317 @@
+//! Python: every case of `python.jsonl` comes out the same from a warm interpreter as from a new one.
+
+use crate::common::{Run, Way, run, scratch};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const PYTHON: &str = "/usr/bin/python3";
+
+/// Keeps the slots busy until the interpreter is warm.
+fn after_a_while(jobs: &str) -> String {
+    let wait = |i| json!({"id": format!("wait {i}"), "argv": ["sleep", "4"]}).to_string() + "\n";
+    wait(0) + &wait(1) + jobs
+}
+
+fn one(id: &str, code: &str) -> String {
+    json!({"id": id, "argv": ["python3", "-c", code]}).to_string() + "\n"
+}
+
+fn run_warm(way: Way, jobs: &str, args: &[&str]) -> Run {
+    let all = [&["--concurrency", "2", "--warm", "python"], args].concat();
+    run(way, &after_a_while(jobs), &all)
+}
+
+/// What differs from run to run: addresses, directories of slots, uids, and times.
+fn normalised(text: &str) -> String {
+    let mut out = String::new();
+    let mut word = String::new();
+    for c in text.chars().chain(['\0']) {
+        if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+            word.push(c);
+            continue;
+        }
+        let long_number = word.len() >= 9 && word.bytes().all(|b| b.is_ascii_digit());
+        let varies = long_number
+            || word.starts_with("0x") && word.len() > 8
+            || word.starts_with("runner-") && word.len() > 12
+            || word.starts_with("tmp") && word.len() > 8;
+        out.push_str(if varies { "#" } else { &word });
+        word.clear();
+        out.push(c);
+    }
+    out
+}
+
+fn seen(result: &Value) -> Vec<String> {
+    let fields = [
+        "status",
+        "exit_code",
+        "signal",
+        "output",
+        "stdout",
+        "stderr",
+        "error",
+        "files",
+    ];
+    let is_split = !result["stdout"].is_null();
+    let shown = fields
+        .iter()
+        .filter(|name| !(is_split && **name == "output"));
+    shown
+        .map(|name| normalised(&result[name].to_string()))
+        .collect()
+}
+
+#[test]
+fn a_program_does_the_same_warm_and_cold() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/warm/python.jsonl");
+    let jobs = fs::read_to_string(cases).expect("the cases");
+    let args = ["--memory-mb", "1500"];
+    for way in Way::of_tier("namespaces") {
+        let cold = run(way, &jobs, &[&["--warm", "none"], &args[..]].concat());
+        let warm = run_warm(way, &jobs, &args);
+        let mut served = 0;
+        for (id, expected) in &cold.results {
+            let found = warm.get(id);
+            assert_eq!(seen(found), seen(expected), "{way:?}: {id}");
+            served += u32::from(found["start"] == "warm-python");
+        }
+        assert!(
+            served > 150,
+            "{way:?}: only {served} were warm\n{}",
+            warm.stderr
+        );
+    }
+}
+
+#[test]
+fn what_needs_a_start_of_its_own_gets_one() {
+    let mut jobs = one("plain", "1");
+    for (id, argv, env) in [
+        ("option", json!(["python3", "-u", "-c", "1"]), json!({})),
+        (
+            "variable",
+            json!(["python3", "-c", "1"]),
+            json!({"PYTHONPATH": "/tmp"}),
+        ),
+        (
+            "locale",
+            json!(["python3", "-c", "1"]),
+            json!({"LC_ALL": "C"}),
+        ),
+        ("stdin", json!(["python3", "-"]), json!({})),
+    ] {
+        jobs += &(json!({"id": id, "argv": argv, "env": env}).to_string() + "\n");
+    }
+    let run = run_warm(Way::of_tier("namespaces")[0], &jobs, &[]);
+    assert_eq!(run.get("plain")["start"], "warm-python", "{}", run.stderr);
+    for id in ["option", "variable", "locale", "stdin"] {
+        assert_eq!(run.get(id)["start"], "exec", "{id}");
+    }
+}
+
+#[test]
+fn random_numbers_differ_from_episode_to_episode() {
+    let code = "import random,uuid,secrets,tempfile\n\
+        print(random.random(),uuid.uuid4(),secrets.token_hex(),next(tempfile._get_candidate_names()))\n\
+        try:\n  import numpy; print(numpy.random.random())\nexcept ImportError: print(random.random())";
+    let jobs: String = (0..20).map(|i| one(&format!("n{i}"), code)).collect();
+    let modules: &[&str] = match has("numpy") {
+        true => &["--warm", "python,numpy"],
+        false => &["--warm", "python"],
+    };
+    let all = [&["--concurrency", "2"], modules].concat();
+    let run = run(Way::of_tier("namespaces")[0], &after_a_while(&jobs), &all);
+    let mut words = std::collections::BTreeSet::new();
+    for i in 0..20 {
+        let result = run.get(&format!("n{i}"));
+        assert_eq!(result["start"], "warm-python", "{}", run.stderr);
+        for word in result["output"].as_str().unwrap().split_whitespace() {
+            assert!(words.insert(word.to_owned()), "{word} came twice");
+        }
+    }
+    assert_eq!(words.len(), 100);
+}
+
+fn has(module: &str) -> bool {
+    let import = Command::new(PYTHON)
+        .args(["-c", &format!("import {module}")])
+        .output();
+    import.is_ok_and(|o| o.status.success())
+}
+
+#[test]
+fn an_episode_cant_reach_the_zygote() {
+    let attack = "import os,signal\n\
+        parent=os.getppid()\n\
+        for p in (parent,-1):\n\
+        \x20 signal.signal(signal.SIGTERM,signal.SIG_IGN)\n\
+        \x20 try:\n\
+        \x20   if p>0 or p==-1: os.kill(p,signal.SIGTERM)\n\
+        \x20 except OSError as e: pass\n\
+        for name in ('mem','environ','maps','fd'):\n\
+        \x20 try: os.listdir(f'/proc/{parent}/{name}') if name=='fd' else open(f'/proc/{parent}/{name}','rb').read(1); print('reached',name)\n\
+        \x20 except OSError: pass\n\
+        for fd in range(3,200):\n\
+        \x20 try: os.fstat(fd); print('inherited',fd)\n\
+        \x20 except OSError: pass\n\
+        import resource\n\
+        print('attacked')";
+    let change = "import json,builtins,sys;json.x=1;builtins.y=1;sys.modules['re']=None;sys.setrecursionlimit(50)";
+    let check = "import json,builtins,sys,re\nprint(hasattr(json,'x'),hasattr(builtins,'y'),sys.getrecursionlimit())";
+    let fork = "import os\ntry:\n  while True:\n    if os.fork()==0: os.setsid(); import time; time.sleep(60)\nexcept OSError: print('enough')";
+    for way in Way::of_tier("namespaces") {
+        let rounds = ["a", "b", "c"].map(|round| {
+            let ids = ["attack", "change", "fork", "check"].map(|id| format!("{id} {round}"));
+            one(&ids[0], attack)
+                + &one(&ids[1], change)
+                + &one(&ids[2], fork)
+                + &one(&ids[3], check)
+        });
+        let run = run_warm(way, &rounds.concat(), &["--ordered", "--processes", "20"]);
+        for round in ["a", "b", "c"] {
+            let id = |name: &str| format!("{name} {round}");
+            assert_eq!(run.output(&id("attack")), "attacked\n", "{way:?}");
+            assert_eq!(run.output(&id("check")), "False False 1000\n", "{way:?}");
+            for name in ["attack", "change", "fork", "check"] {
+                assert_eq!(
+                    run.get(&id(name))["start"],
+                    "warm-python",
+                    "{way:?} {}",
+                    id(name)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slot_is_replaced_after_its_episodes_and_the_next_is_warm_too() {
+    let code = "import os;print(hash('x'),flush=True)";
+    let jobs: String = (0..120).map(|i| one(&format!("n{i}"), code)).collect();
+    let run = run_warm(
+        Way::of_tier("namespaces")[0],
+        &jobs,
+        &["--warm-episodes", "20"],
+    );
+    let warm = run.results.values().filter(|r| r["start"] == "warm-python");
+    let seeds: std::collections::BTreeSet<String> = warm.map(|r| r["output"].to_string()).collect();
+    assert!(
+        seeds.len() > 1,
+        "all episodes had the same seed\n{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_list_that_cant_be_had_is_one_error_before_anything_runs() {
+    for (list, named) in [
+        ("python=/nonexistent/python3", "/nonexistent/python3"),
+        ("python,nonesuch_module", "nonesuch_module"),
+        ("numpy", "numpy"),
+        ("bash,none", "none"),
+        ("python,a-b", "a-b"),
+        ("python,python", "twice"),
+    ] {
+        let run = run(
+            Way::of_tier("namespaces")[0],
+            &one("never", "1"),
+            &["--warm", list],
+        );
+        assert_eq!(run.code, Some(2), "{list}: {}", run.stderr);
+        assert!(run.lines.is_empty(), "{list}");
+        assert!(run.stderr.contains(named), "{list}: {}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1, "{list}: {}", run.stderr);
+    }
+}
+
+/// A virtual environment with modules that can't be kept warm.
+fn bad_modules(directory: &Path) -> PathBuf {
+    let venv = directory.join("venv");
+    let made = Command::new(PYTHON)
+        .args(["-m", "venv", "--without-pip"])
+        .arg(&venv)
+        .status();
+    assert!(
+        made.is_ok_and(|status| status.success()),
+        "a virtual environment"
+    );
+    let mut libraries = fs::read_dir(venv.join("lib")).expect("lib");
+    let packages = libraries
+        .next()
+        .unwrap()
+        .unwrap()
+        .path()
+        .join("site-packages");
+    for (name, code) in [
+        ("crashes", "import os; os.abort()"),
+        (
+            "threads",
+            "import threading,time; threading.Thread(target=time.sleep,args=(99,),daemon=True).start()",
+        ),
+        ("prints", "print('hello')"),
+        ("fails", "1/0"),
+        ("leaves", "raise SystemExit(0)"),
+    ] {
+        fs::write(packages.join(format!("bad_{name}.py")), code).expect("a module");
+    }
+    venv.join("bin/python3")
+}
+
+#[test]
+fn a_module_that_cant_be_kept_is_named_and_the_run_goes_on_cold() {
+    let directory = scratch();
+    let python = bad_modules(directory.path());
+    for name in ["crashes", "threads", "prints", "fails", "leaves"] {
+        let module = format!("bad_{name}");
+        let list = format!("python={}:{module}", python.display());
+        let readable = directory.path().to_str().unwrap();
+        let job = json!({"id": "run", "argv": [python, "-c", "print(1)"]}).to_string() + "\n";
+        let args = [
+            "--warm",
+            &list,
+            "--concurrency",
+            "2",
+            "--fs-readable",
+            readable,
+        ];
+        let run = run(Way::of_tier("namespaces")[0], &after_a_while(&job), &args);
+        assert!(run.stderr.contains(&module), "{name}: {}", run.stderr);
+        assert_eq!(run.output("run"), "1\n", "{name}");
+        assert_eq!(run.get("run")["start"], "exec", "{name}");
+    }
+}
+
+#[test]
+fn a_virtual_environment_is_warm_with_its_own_modules() {
+    let directory = scratch();
+    let python = bad_modules(directory.path());
+    let job = |id: &str| {
+        let code = "import sys;print(sys.prefix,sys.executable,any('venv' in p for p in sys.path))";
+        json!({"id": id, "argv": [python, "-c", code]}).to_string() + "\n"
+    };
+    let list = format!("python={}", python.display());
+    let readable = directory.path().to_str().unwrap();
+    let args = [
+        "--warm",
+        &list,
+        "--concurrency",
+        "2",
+        "--fs-readable",
+        readable,
+    ];
+    let warm = run(
+        Way::of_tier("namespaces")[0],
+        &after_a_while(&job("v")),
+        &args,
+    );
+    let cold = run(
+        Way::of_tier("namespaces")[0],
+        &job("v"),
+        &["--warm", "none", "--fs-readable", readable],
+    );
+    assert_eq!(warm.get("v")["start"], "warm-python", "{}", warm.stderr);
+    assert_eq!(warm.output("v"), cold.output("v"));
+}
