@@ -51,6 +51,10 @@ impl Slot {
             root::resize(request.limits.disk_bytes)?;
             self.disk_bytes = request.limits.disk_bytes;
         }
+        for arrived in self.pythons.iter_mut().filter_map(Python::arrive) {
+            self.census.add_zygote(arrived);
+            self.own_processes += 1;
+        }
         let mut steps = Vec::with_capacity(request.steps.len());
         let mut carried = Carried::default();
         for (i, step) in request.steps.iter().enumerate() {
@@ -103,10 +107,6 @@ impl Slot {
                 path,
                 errno: errno as i32,
             }));
-        }
-        for arrived in self.pythons.iter_mut().filter_map(Python::arrive) {
-            self.census.add_zygote(arrived);
-            self.own_processes += 1;
         }
         let launch = Launch {
             argv: step.argv.clone(),

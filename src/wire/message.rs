@@ -59,8 +59,8 @@ pub struct WarmNews {
     pub detail: String,
 }
 
-/// From init to its Python zygote, before any episode; the slot's namespaces travel with it, the user namespace first.
-/// The zygote answers with a [`WarmGreeting`], and from then on serves as warm bashes do.
+/// From init to a Python zygote that has sent its [`WarmGreeting`]; the slot's namespaces travel with it, the user
+/// namespace first. The zygote answers with an empty message, and from then on serves as warm bashes do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WarmEnter {
     pub slot: u32,

@@ -1,7 +1,7 @@
 //! Init's side of a warm Python: what its zygote enters, and what it may be given.
 
 use crate::sandbox::ruleset::{Ruleset, Scene};
-use crate::slot::link::Link;
+use crate::slot::link::{Broken, Link};
 use crate::slot::zygote::{candidates, filters};
 use crate::spec::policy::{Network, Tier};
 use crate::wire::message::{Setup, StepRequest, WarmEnter, WarmGreeting, WarmPython};
@@ -54,18 +54,19 @@ pub struct Python {
     state: State,
 }
 
-#[derive(PartialEq, Eq)]
 enum State {
     /// The parent is not ready, or the zygote on its way.
-    Expected,
+    Expected(Invitation),
     /// The file of the interpreter, by device and inode.
     Here(u64, u64),
     Gone,
 }
 
+/// What a zygote is to enter: the order, and the slot's namespaces.
+struct Invitation(WarmEnter, Vec<File>);
+
 impl Python {
-    /// Tells those that the runner has sockets to what they are to enter. To be called before any episode: a zygote
-    /// believes the first message.
+    /// Prepares for those that the runner has sockets to.
     pub fn invite(sockets: Vec<OwnedFd>, setup: &Setup) -> Vec<Python> {
         let mut invited = Vec::new();
         for (socket, python) in sockets.into_iter().zip(&setup.warm_pythons) {
@@ -99,9 +100,6 @@ impl Python {
                 .map(serde_bytes::ByteBuf::from)
                 .to_vec(),
         };
-        let link = Link::short(socket);
-        let fds: Vec<i32> = namespaces.iter().map(AsRawFd::as_raw_fd).collect();
-        link.send_with(&enter, &fds).ok()?;
         let beginning = |module: &String| {
             let top = module.split('.').next().unwrap_or_default();
             format!("{}_", top.to_uppercase())
@@ -111,36 +109,32 @@ impl Python {
             None => PathBuf::from("/home/runner"),
         };
         Some(Python {
-            link,
+            link: Link::short(socket),
             ruleset: Ruleset::prepare(&Scene::of(setup, &[])).ok()?.into_fd()?,
             path: PathBuf::from(&python.path),
             beginnings: python.modules.iter().map(beginning).collect(),
             user_modules: home.join(".local"),
             loaded: BTreeSet::new(),
-            state: State::Expected,
+            state: State::Expected(Invitation(enter, namespaces)),
         })
     }
 
-    /// Looks whether its zygote is there by now; the pid, the one time that it is.
+    /// Lets its zygote in if it has come by now; the pid, the one time that it does. To be called between episodes: a
+    /// process more would count against the limit of one that runs.
     pub fn arrive(&mut self) -> Option<i32> {
-        if self.state != State::Expected {
+        let State::Expected(invitation) = &self.state else {
             return None;
-        }
+        };
         let mut answer = [PollFd::new(self.link.as_fd(), PollFlags::POLLIN)];
         if poll(&mut answer, PollTimeout::ZERO) != Ok(1) {
             return None;
         }
-        match self.link.recv::<WarmGreeting>() {
-            Ok(greeting) => {
-                self.loaded = greeting.loaded.into_iter().collect();
-                self.state = State::Here(greeting.device, greeting.inode);
-                Some(greeting.pid as i32)
-            }
-            Err(_) => {
-                self.state = State::Gone;
-                None
-            }
-        }
+        let entered = admit(&mut self.link, invitation);
+        self.state = State::Gone;
+        let greeting = entered.ok()?;
+        self.loaded = greeting.loaded.into_iter().collect();
+        self.state = State::Here(greeting.device, greeting.inode);
+        Some(greeting.pid as i32)
     }
 
     /// Whether it would do exactly what a new Python would.
@@ -188,6 +182,18 @@ impl Python {
             && !SPECIAL_BEGINNINGS.into_iter().any(begins)
             && !self.beginnings.iter().any(|b| begins(b))
     }
+}
+
+/// Waits until it has entered, about a millisecond.
+fn admit(
+    link: &mut Link,
+    Invitation(enter, namespaces): &Invitation,
+) -> Result<WarmGreeting, Broken> {
+    let greeting = link.recv()?;
+    let fds: Vec<i32> = namespaces.iter().map(AsRawFd::as_raw_fd).collect();
+    link.send_with(enter, &fds)?;
+    link.recv::<()>()?;
+    Ok(greeting)
 }
 
 /// `-c CODE`, `-m MODULE` or a file, and no other option.

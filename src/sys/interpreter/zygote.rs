@@ -35,7 +35,6 @@ pub fn serve(socket: i32, slice_ns: u64) -> Launch {
     Zygote {
         socket,
         slice_ns,
-        greeting: Vec::new(),
         around_fork: &(),
         reaps: false,
     }
@@ -46,8 +45,6 @@ pub struct Zygote<'a> {
     pub socket: i32,
     /// The time slice of ordinary programs, 0 where it is not known.
     pub slice_ns: u64,
-    /// The first message to init.
-    pub greeting: Vec<u8>,
     pub around_fork: &'a dyn AroundFork,
     /// Whether what programs leave behind becomes a child of this process.
     pub reaps: bool,
@@ -75,7 +72,8 @@ impl Zygote<'_> {
     fn until_forked(&self, report: *mut Report, mask: &c::SigSet) -> Result<Launch, Broken> {
         let mut link = Link::new(self.socket);
         let ended = self.reaps.then(child_events);
-        link.send(&self.greeting)?;
+        // It is ready.
+        link.send(&[])?;
         loop {
             if let Some(ended) = ended {
                 reap_orphans_until_asked(self.socket, ended);

@@ -1,7 +1,7 @@
 //! How a copy of the parent becomes part of a slot: its namespaces, its user, and the end of all privileges.
 //!
 //! The order is that of `slot::boot` and `slot::zygote::give_up`. What to enter comes from init, as its first message,
-//! before any episode has run in the slot.
+//! while no episode runs in the slot.
 
 use crate::c;
 use crate::launch::Enter;

@@ -206,9 +206,9 @@ fn serve(
 }
 
 fn become_zygote(api: &Api, socket: c_int, slice: u64, loaded: &str) -> Launch {
-    let greeting = greeting(loaded);
     let mut link = Link::new(socket);
-    let entered = link.recv().ok().and_then(|(message, namespaces)| {
+    let asked = link.send(&greeting(loaded)).and_then(|()| link.recv());
+    let entered = asked.ok().and_then(|(message, namespaces)| {
         let order = Enter::decode(&message)?;
         if let Ok(name) = CString::new(format!("slot{} python", order.slot)) {
             // SAFETY: a NUL-terminated string that lives through the call.
@@ -224,7 +224,6 @@ fn become_zygote(api: &Api, socket: c_int, slice: u64, loaded: &str) -> Launch {
     Zygote {
         socket,
         slice_ns: slice,
-        greeting,
         around_fork: &Python(api),
         reaps,
     }
