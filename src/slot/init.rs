@@ -104,7 +104,7 @@ fn build(
         let bash = zygotes
             .warm
             .and_then(|forked| Bash::start(forked, setup, &space));
-        let pythons = Python::invite(zygotes.pythons, setup);
+        let pythons = Python::invite(zygotes.pythons, setup, &space);
         // What start-up files left running is no part of any episode.
         let cleaner = Cleaner::new(&space, setup.grants.network)?;
         cleaner.kill_all(&census)?;

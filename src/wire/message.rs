@@ -72,6 +72,8 @@ pub struct WarmEnter {
     pub reaps: bool,
     /// Programs for seccomp, in the order they are to be installed.
     pub filters: Vec<serde_bytes::ByteBuf>,
+    /// `NAME=value`: the environment of programs that ask for no variables.
+    pub env: Vec<String>,
 }
 
 /// Which interpreter a Python zygote is, by its pid and file.

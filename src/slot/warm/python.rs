@@ -1,12 +1,14 @@
 //! Init's side of a warm Python: what its zygote enters, and what it may be given.
 
+use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::slot::link::{Broken, Link};
+use crate::slot::space::Space;
 use crate::slot::zygote::{candidates, filters};
 use crate::spec::policy::{Network, Tier};
 use crate::wire::message::{Setup, StepRequest, WarmEnter, WarmGreeting, WarmPython};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -67,25 +69,27 @@ struct Invitation(WarmEnter, Vec<File>);
 
 impl Python {
     /// Prepares for those that the runner has sockets to.
-    pub fn invite(sockets: Vec<OwnedFd>, setup: &Setup) -> Vec<Python> {
+    pub fn invite(sockets: Vec<OwnedFd>, setup: &Setup, space: &Space) -> Vec<Python> {
         let mut invited = Vec::new();
         for (socket, python) in sockets.into_iter().zip(&setup.warm_pythons) {
             // One that can't be had is no loss but of time.
-            invited.extend(Python::invite_one(socket, python, setup));
+            invited.extend(Python::invite_one(socket, python, setup, space));
         }
         invited
     }
 
-    fn invite_one(socket: OwnedFd, python: &WarmPython, setup: &Setup) -> Option<Python> {
+    fn invite_one(
+        socket: OwnedFd,
+        python: &WarmPython,
+        setup: &Setup,
+        space: &Space,
+    ) -> Option<Python> {
         let namespaces = match setup.tier {
             Tier::Namespaces => own_namespaces(setup.grants.network).ok()?,
             Tier::Landlock => Vec::new(),
         };
         let (uid, gid) = match setup.tier {
-            Tier::Namespaces => (
-                crate::sandbox::layout::INNER_UID,
-                crate::sandbox::layout::INNER_GID,
-            ),
+            Tier::Namespaces => (layout::INNER_UID, layout::INNER_GID),
             Tier::Landlock => (setup.ids.uid, setup.ids.gid),
         };
         let enter = WarmEnter {
@@ -99,6 +103,7 @@ impl Python {
                 .to_bytes()
                 .map(serde_bytes::ByteBuf::from)
                 .to_vec(),
+            env: variables(space, setup.tier),
         };
         let beginning = |module: &String| {
             let top = module.split('.').next().unwrap_or_default();
@@ -207,7 +212,7 @@ fn runs_a_program(argv: &[String]) -> bool {
 
 /// Where execvp(3) finds the program; `PATH` is that of the base environment.
 fn found(argv: &[String]) -> Option<PathBuf> {
-    let base = crate::sandbox::layout::base_environment(Tier::Namespaces, str::to_owned);
+    let base = layout::base_environment(Tier::Namespaces, str::to_owned);
     let env: Vec<String> = base
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
@@ -215,6 +220,15 @@ fn found(argv: &[String]) -> Option<PathBuf> {
     let mut places = candidates(argv, &env).into_iter().map(PathBuf::from);
     let found = places.find(|path| fs::metadata(path).is_ok());
     found.filter(|path| path.is_absolute())
+}
+
+/// The base environment.
+fn variables(space: &Space, tier: Tier) -> Vec<String> {
+    let real = |path: &str| space.real(path).to_string_lossy().into_owned();
+    let base: BTreeMap<String, String> = layout::base_environment(tier, real).into_iter().collect();
+    base.into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect()
 }
 
 /// This process's own, the user namespace first: the others belong to it.

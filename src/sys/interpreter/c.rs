@@ -111,6 +111,18 @@ pub struct PollFd {
     pub got: i16,
 }
 
+/// `struct dl_phdr_info` (dl_iterate_phdr(3)).
+#[repr(C)]
+pub struct LoadInfo {
+    pub address: usize,
+    pub name: *const c_char,
+    pub headers: *const c_void,
+    pub header_count: u16,
+    /// Libraries that the process has loaded so far.
+    pub loaded: u64,
+    pub unloaded: u64,
+}
+
 /// glibc's 1,024 bits.
 pub type SigSet = [u64; 16];
 
@@ -120,6 +132,12 @@ unsafe extern "C" {
     pub fn fork() -> c_int;
     pub fn _exit(code: c_int) -> !;
     pub fn exit(code: c_int) -> !;
+    pub fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    pub fn fflush(stream: *mut c_void) -> c_int;
+    pub fn dl_iterate_phdr(
+        callback: extern "C" fn(*const LoadInfo, usize, *mut c_void) -> c_int,
+        data: *mut c_void,
+    ) -> c_int;
     pub fn wait4(pid: c_int, status: *mut c_int, options: c_int, usage: *mut RUsage) -> c_int;
     pub fn alarm(seconds: c_uint) -> c_uint;
     pub fn getpid() -> c_int;

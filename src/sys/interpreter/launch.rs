@@ -66,6 +66,8 @@ pub struct Enter {
     pub reaps: bool,
     /// Programs for seccomp, in the order they are to be installed.
     pub filters: Vec<Vec<u8>>,
+    /// `NAME=value`: what programs of the slot have, if not more.
+    pub env: Vec<CString>,
 }
 
 impl Enter {
@@ -78,6 +80,7 @@ impl Enter {
             gid: number(&mut rest)? as u32,
             reaps: number(&mut rest)? != 0,
             filters: list(&mut rest, |r| Some(raw(r)?.to_vec()))?,
+            env: list(&mut rest, text)?,
         })
     }
 }

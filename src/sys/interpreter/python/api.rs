@@ -198,6 +198,12 @@ impl<'a> Helper<'a> {
         unsafe { (self.api.PyBool_FromLong)(value.into()) }
     }
 
+    pub fn none(&self) -> Object {
+        // SAFETY: as above; the caller gets a reference of its own.
+        unsafe { (self.api.Py_IncRef)(self.api._Py_NoneStruct) };
+        self.api._Py_NoneStruct
+    }
+
     /// A list of strings.
     pub fn texts(&self, items: &[std::ffi::CString]) -> Object {
         // SAFETY: as above.

@@ -4,6 +4,8 @@
 //! modules are torn down. Then it frees all that is left, which in a forked process copies nearly every page. A capsule
 //! in the interpreter's own dictionary, which is cleared in between, ends the process instead.
 //!
+//! Where nothing that the program has made could notice, modules are not torn down either (`let_go` in `start.py`).
+//!
 //! Its exit status has to be known by then. The interpreter's hook for frames (PEP 523) sees the program's first frame
 //! return, and is gone while the program runs. Where the status depends on anything else, nothing is cut short.
 
@@ -63,7 +65,47 @@ pub fn cut_short(helper: &Helper<'static>) {
             (api._PyInterpreterState_SetEvalFrameFunc)(interpreter, evaluate);
         }
         (api.Py_DecRef)(capsule);
+        // A second one, for `let_go` to drop.
+        let capsule = (api.PyCapsule_New)(interpreter, std::ptr::null(), Some(leave));
+        if !capsule.is_null() {
+            (api.PyDict_SetItemString)(helper.globals(), c"last".as_ptr(), capsule);
+            (api.Py_DecRef)(capsule);
+        }
+        (api.PyErr_Clear)();
+        bar_destructors();
     }
+}
+
+/// Lets this process end without the callbacks at exit, and the destructors, of what was loaded before it was forked:
+/// they free memory, page by page. Callbacks run in the reverse order, so this one comes after the program's own.
+fn bar_destructors() {
+    // SAFETY: the function lives as long as this library, which is never unloaded.
+    unsafe { c::on_exit(end_now, libraries_loaded() as *mut c_void) };
+}
+
+extern "C" fn end_now(status: c_int, loaded: *mut c_void) {
+    // What the program has loaded itself may have destructors that do more.
+    if libraries_loaded() != loaded as u64 {
+        return;
+    }
+    // SAFETY: flushes what C code has printed, and ends; null means all streams.
+    unsafe {
+        c::fflush(std::ptr::null_mut());
+        c::_exit(status)
+    }
+}
+
+/// How often this process has loaded one.
+fn libraries_loaded() -> u64 {
+    extern "C" fn count(info: *const c::LoadInfo, _size: usize, count: *mut c_void) -> c_int {
+        // SAFETY: glibc passes a whole struct (since 2.4), and what `libraries_loaded` has passed on.
+        unsafe { *count.cast::<u64>() = (*info).loaded };
+        1
+    }
+    let mut loaded = 0u64;
+    // SAFETY: the callback is called before this returns, with a pointer to the local.
+    unsafe { c::dl_iterate_phdr(count, (&raw mut loaded).cast()) };
+    loaded
 }
 
 /// In place of the interpreter's own function, until the program's first frame.

@@ -54,8 +54,8 @@ pub fn run(api: &'static Api, orders: &str) -> c_int {
     // SAFETY: as above.
     unsafe { c::alarm(0) };
     match serve(&helper, &mut link, socket, slice, &loaded) {
-        Some(launch) => {
-            prepare(&helper, &fields, &launch);
+        Some((launch, env)) => {
+            prepare(&helper, &fields, &launch, &env);
             // SAFETY: Python is initialised, and nothing of ours is used after it has ended.
             unsafe { (api.Py_RunMain)() }
         }
@@ -174,7 +174,7 @@ fn serve(
     socket: c_int,
     slice: u64,
     loaded: &str,
-) -> Option<Launch> {
+) -> Option<(Launch, Vec<CString>)> {
     let api = helper.api;
     // SAFETY: takes numbers only. Zygotes that have ended leave nothing to be waited for.
     unsafe { c::signal(c::SIGCHLD, c::SIG_IGN) };
@@ -193,7 +193,7 @@ fn serve(
                     c::close_range(3, socket as u32 - 1, 0);
                     c::close_range(socket as u32 + 1, u32::MAX, 0);
                     fds.into_iter().for_each(std::mem::forget);
-                    return Some(become_zygote(api, socket, slice, loaded));
+                    return Some(become_zygote(helper, socket, slice, loaded));
                 }
                 _ => (api.PyOS_AfterFork_Parent)(),
             }
@@ -205,7 +205,13 @@ fn serve(
     None
 }
 
-fn become_zygote(api: &Api, socket: c_int, slice: u64, loaded: &str) -> Launch {
+/// What to run, and the environment that the slot has.
+fn become_zygote(
+    helper: &Helper<'_>,
+    socket: c_int,
+    slice: u64,
+    loaded: &str,
+) -> (Launch, Vec<CString>) {
     let mut link = Link::new(socket);
     let asked = link.send(&greeting(loaded)).and_then(|()| link.recv());
     let entered = asked.ok().and_then(|(message, namespaces)| {
@@ -215,19 +221,37 @@ fn become_zygote(api: &Api, socket: c_int, slice: u64, loaded: &str) -> Launch {
             unsafe { c::prctl(c::PR_SET_NAME, name.as_ptr()) };
         }
         enter(&order, &namespaces).ok()?;
-        Some(order.reaps)
+        set_environment(&order.env);
+        // What stdin is to most programs.
+        let null = std::fs::File::open("/dev/null").ok()?;
+        // SAFETY: a system call on descriptors that are ours.
+        unsafe { c::dup2(null.as_raw_fd(), 0) };
+        let env = helper.bytes(order.env.iter().map(|v| v.as_bytes()));
+        helper.call(c"adopt", &[env])?;
+        Some((order.reaps, order.env))
     });
-    let Some(reaps) = entered else {
+    let Some((reaps, env)) = entered else {
         // SAFETY: _exit(2) has no preconditions. Init sees the end of the socket and goes on without us.
         unsafe { c::_exit(1) }
     };
-    Zygote {
+    let launch = Zygote {
         socket,
         slice_ns: slice,
-        around_fork: &Python(api),
+        around_fork: &Python(helper),
         reaps,
     }
-    .serve()
+    .serve();
+    (launch, env)
+}
+
+fn set_environment(env: &[CString]) {
+    // SAFETY: the process is single-threaded, and the strings are never freed.
+    unsafe {
+        c::clearenv();
+        for variable in env {
+            c::putenv(CString::into_raw(variable.clone()));
+        }
+    }
 }
 
 /// Which interpreter this is; asked while /proc is the host's, where we are.
@@ -244,35 +268,41 @@ fn greeting(loaded: &str) -> Vec<u8> {
     .encode()
 }
 
-struct Python<'a>(&'a Api);
+struct Python<'a>(&'a Helper<'a>);
 
 impl AroundFork for Python<'_> {
     fn before(&self) {
+        self.0.call(c"refresh", &[]);
         // SAFETY: Python is initialised and its lock is ours.
-        unsafe { (self.0.PyOS_BeforeFork)() }
+        unsafe { (self.0.api.PyOS_BeforeFork)() }
     }
     fn parent(&self) {
         // SAFETY: as above.
-        unsafe { (self.0.PyOS_AfterFork_Parent)() }
+        unsafe { (self.0.api.PyOS_AfterFork_Parent)() }
     }
 }
 
-/// The child, restricted: makes it the Python that the launch asks for.
-fn prepare(helper: &Helper<'static>, fields: &Fields, launch: &Launch) {
+/// The child, restricted: makes it the Python that the launch asks for. `env` is what it has.
+fn prepare(helper: &Helper<'static>, fields: &Fields, launch: &Launch, env: &[CString]) {
     let api = helper.api;
-    // SAFETY: Python was forked after it was told; strings are NUL-terminated.
+    // SAFETY: Python was forked after it was told; the string is NUL-terminated.
     unsafe {
         (api.PyOS_AfterFork_Child)();
         c::prctl(c::PR_SET_NAME, c"python3".as_ptr());
-        c::clearenv();
-        for variable in &launch.env {
-            c::putenv(CString::into_raw(variable.clone()));
-        }
     }
-    let argv = helper.bytes(launch.argv.iter().map(|a| a.as_bytes()));
-    let env = helper.bytes(launch.env.iter().map(|v| v.as_bytes()));
-    let device = helper.boolean(crate::c::is_device(0));
-    if helper.call(c"prepare", &[argv, env, device]).is_none() {
+    let bytes = |list: &[CString]| helper.bytes(list.iter().map(|a| a.as_bytes()));
+    let changed = match launch.env == env {
+        true => helper.none(),
+        false => {
+            set_environment(&launch.env);
+            bytes(&launch.env)
+        }
+    };
+    let device = helper.boolean(c::is_device(0));
+    if helper
+        .call(c"prepare", &[bytes(&launch.argv), changed, device])
+        .is_none()
+    {
         // SAFETY: _exit(2) has no preconditions. As a Python whose start fails.
         unsafe { c::_exit(1) }
     }

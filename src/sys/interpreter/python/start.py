@@ -2,20 +2,41 @@
 
 None of these frames is on the stack while a program runs, and none of these names is in a module it could import.
 """
-import atexit
-import gc
-import posix
 import sys
-from _io import FileIO, BufferedReader, TextIOWrapper
-from os import environ
 
 started_with = set(sys.modules)
+
+import atexit
+import gc
+import os
+import posix
+from _io import FileIO, BufferedReader, TextIOWrapper
+from _thread import RLock, allocate_lock
+from abc import ABCMeta
+from os import environ
+from types import MappingProxyType as mappingproxy
+from weakref import ref
+
 preloaded = []
 left_alone = []
 unnatural = set()
 streams = id(sys.stdout), id(sys.stderr)
+# Modules that programs find, and whether all of them come with Python.
+known_modules, only_standard = set(), False
+own_stdin = set()
 # What the program exits with, once that is certain; then what is flushed once more when modules are gone.
 status = last_streams = None
+
+
+# How modules ask to be told of forks, and what they asked while they were imported.
+real_register, registering, registered = os.register_at_fork, True, []
+IDLE_HOOKS = {
+    ("threading", "_after_fork"),
+    ("logging", "_after_at_fork_child_reinit_locks"),
+    ("asyncio.events", "on_fork"),
+}
+# Whether forks are no business of any program.
+quiet = False
 
 
 class Watch:
@@ -29,6 +50,47 @@ class Watch:
         if parent is not None and not getattr(spec, "_initializing", False):
             unnatural.add(name)
         return None
+
+
+def register_at_fork(**hooks):
+    """In place of the real one while modules are imported."""
+    if registering:
+        registered.append(hooks)
+    else:
+        real_register(**hooks)
+
+
+def settle_hooks():
+    """Makes one set of hooks of those that modules have registered. Where a child takes over from the zygote only those
+    run that have something to do in a process of a single thread that holds no lock."""
+    global registering
+    registering = False
+    posix.register_at_fork = os.register_at_fork = real_register
+    needed = [hooks for hooks in registered if not is_idle(hooks.get("after_in_child"))]
+
+    def run(when, everything, some):
+        def hook():
+            for hooks in some if quiet else everything:
+                if when in hooks:
+                    hooks[when]()
+        return hook
+
+    if registered:
+        real_register(
+            before=run("before", registered[::-1], needed[::-1]),
+            after_in_child=run("after_in_child", registered, needed),
+            after_in_parent=run("after_in_parent", registered, needed),
+        )
+
+
+def is_idle(hook):
+    module, name = getattr(hook, "__module__", None), getattr(hook, "__qualname__", None)
+    return (
+        (module, name) in IDLE_HOOKS
+        or name == "lock._at_fork_reinit"
+        # `refresh` does that.
+        or "random" in sys.modules and hook == sys.modules["random"]._inst.seed
+    )
 
 
 def find(name):
@@ -62,6 +124,18 @@ def is_standard(module):
     )
 
 
+def is_extension(module):
+    return type(getattr(module, "__loader__", None)).__name__ == "ExtensionFileLoader"
+
+
+def is_foreign(module):
+    """Whether C made it that does not come with Python."""
+    library = sys.modules["os"].__file__.rpartition("/")[0]
+    return is_extension(module) and (
+        not module.__file__.startswith(library) or "-packages/" in module.__file__[len(library):]
+    )
+
+
 def is_used_through(package):
     """Whether a module that is loaded may reach for the package's submodules as its attributes."""
     found = sys.modules.get(package)
@@ -90,6 +164,13 @@ def settle(named):
         for name, module in sys.modules.items()
         if name not in ("sys", "builtins", "__main__")
     )
+    global only_standard
+    tempfile = sys.modules.get("tempfile")
+    if tempfile is not None:
+        tempfile.tempdir = None
+    settle_hooks()
+    known_modules.update(sys.modules)
+    only_standard = not any(map(is_foreign, sys.modules.values()))
     gc.collect()
     gc.freeze()
     return ",".join(sorted({name.partition(".")[0] for name in preloaded}))
@@ -99,9 +180,69 @@ def names_in(module):
     return len(getattr(module, "__dict__", ()))
 
 
+# Types whose objects do nothing when they are freed but free others.
+PLAIN = {
+    dict, list, tuple, set, frozenset, property, staticmethod, classmethod, super, slice, range, zip, map, filter,
+    enumerate, reversed, mappingproxy, type(lambda: 0), type([].append), type("".join), type(sys),
+    type((lambda self: 0).__get__(0)), type((lambda: sys).__code__), type(dict.__dict__["get"]),
+    type(object.__init__), type("".__str__), type(type.__dict__["__doc__"]), type(type.__dict__["__flags__"]),
+    type(RLock()), type(allocate_lock()), type({}.keys()), type({}.values()), type({}.items()), type(iter([])), type(iter(())), type(iter({})),
+}
+ROOTS = {object, dict, list, tuple, set, frozenset, int, float, complex, str, bytes, type}
+HEAP, IMMUTABLE = 1 << 9, 1 << 8
+# A program that leaves more behind than this takes as long to look through as to take apart.
+MOST = 20_000
+
+
+def is_harmless(kind):
+    """Whether freeing an object of this type, other than the plain ones, can't be noticed: it was made by a class
+    statement, of plain bases, and has no `__del__`."""
+    if type(kind) is not type and type(kind) is not ABCMeta or hasattr(kind, "__del__"):
+        return False
+    while kind.__flags__ & HEAP:
+        if kind.__flags__ & IMMUTABLE:
+            return False
+        kind = kind.__base__
+    return kind in ROOTS or issubclass(kind, BaseException)
+
+
+def ends_silently():
+    """Whether nothing that the program made would notice its end. What there was before the program is frozen, so that
+    the collector knows its objects alone; those it does not know of have no way to notice."""
+    if sys.version_info < (3, 10) or not only_standard:
+        return False
+    # What C made may have reasons of its own.
+    if any(is_extension(sys.modules[name]) for name in sys.modules.keys() - known_modules):
+        return False
+    made = gc.get_objects()
+    if len(made) > MOST:
+        return False
+    harmless = PLAIN.copy()
+    for thing in made:
+        kind = type(thing)
+        if kind not in harmless and id(thing) not in own_stdin:
+            if kind is type or kind is ABCMeta:
+                # Its instances may be unknown to the collector.
+                if "__del__" in vars(thing):
+                    return False
+            elif kind is ref:
+                if thing.__callback__ is not None:
+                    return False
+            elif is_harmless(kind):
+                harmless.add(kind)
+            else:
+                return False
+    return True
+
+
 def let_go():
     """The last callback at exit: modules that the program had no part in are left to the kernel, not taken apart."""
     modules = sys.modules
+    if status is not None and ends_silently():
+        keep_streams(sys.stdout, sys.stderr)
+        if last_streams is not None:
+            # Its end is that of this process.
+            globals().pop("last", None)
     for name, module, names in left_alone:
         # One that was given something takes that along, as it would have.
         if modules.get(name) is module and names_in(module) == names:
@@ -127,15 +268,42 @@ def keep_streams(*found):
 
 
 atexit.register(let_go)
+posix.register_at_fork = os.register_at_fork = register_at_fork
+
+
+def adopt(env):
+    """In the zygote: what all programs of its slot have in common. It is not to learn more of one than is in `refresh`,
+    or the next could find out."""
+    global quiet
+    set_environment(env)
+    open_stdin()
+    # As those of a program that has not begun, these belong to nobody.
+    gc.freeze()
+    # A module of the program's own: one from before the freeze would never be collected.
+    old, new = sys.modules["__main__"], type(sys)("__main__")
+    vars(new).update(vars(old), __annotations__={})
+    sys.modules["__main__"] = new
+    quiet = True
+
+
+def refresh():
+    """In the zygote, before each fork: what no two programs are to have in common."""
+    for name, attribute in ("random", "_inst"), ("numpy.random", None):
+        module = sys.modules.get(name)
+        if module is not None:
+            (getattr(module, attribute) if attribute else module).seed()
+    logging = sys.modules.get("logging")
+    if logging is not None:
+        time = sys.modules["time"]
+        exact = isinstance(logging._startTime, int)
+        logging._startTime = time.time_ns() if exact else time.time()
 
 
 def prepare(argv, env, stdin_is_device):
-    """Makes this process's own what Python settled at its start for the parent."""
-    variables = [entry.partition(b"=")[::2] for entry in env]
-    environ._data.clear()
-    environ._data.update(variables)
-    posix.environ.clear()
-    posix.environ.update(variables)
+    """In each child: makes this process's own what Python settled at its start for the parent. `env` is None where that
+    is the slot's."""
+    global quiet
+    quiet = False
     text = [entry.decode("utf-8", "surrogateescape") for entry in argv]
     if hasattr(sys, "orig_argv"):
         sys.orig_argv[:] = text
@@ -146,31 +314,33 @@ def prepare(argv, env, stdin_is_device):
         sys.executable = f"{directory}/{called}"
         if getattr(sys, "_base_executable", None) == f"{directory}/{name}":
             sys._base_executable = sys.executable
-    modules = sys.modules
-    # A module of its own: one from before the freeze would never be collected.
-    old, new = modules["__main__"], type(sys)("__main__")
-    vars(new).update(vars(old), __annotations__={})
-    modules["__main__"] = new
-    site = modules.get("site")
+    if env is not None:
+        set_environment(env)
+    if not stdin_is_device:
+        open_stdin()
+    threading = sys.modules.get("threading")
+    if threading is not None and hasattr(threading, "_main_thread"):
+        threading._main_thread._native_id = posix.getpid()
+
+
+def set_environment(env):
+    variables = [entry.partition(b"=")[::2] for entry in env]
+    environ._data.clear()
+    environ._data.update(variables)
+    posix.environ.clear()
+    posix.environ.update(variables)
+    site = sys.modules.get("site")
     if site is not None and site.USER_BASE is not None:
         site.USER_BASE = site.USER_SITE = None
         site.getusersitepackages()
-    if stdin_is_device:
-        # Only pipes behave like the pipe that the parent has.
-        old = sys.stdin
-        raw = FileIO(0, "rb", closefd=False)
-        raw.name = "<stdin>"
-        new = TextIOWrapper(BufferedReader(raw), old.encoding, old.errors, "\n", False)
-        new.mode = "r"
-        sys.stdin = sys.__stdin__ = new
-    tempfile = modules.get("tempfile")
-    if tempfile is not None:
-        tempfile.tempdir = None
-    logging = modules.get("logging")
-    if logging is not None:
-        time = modules["time"]
-        exact = isinstance(logging._startTime, int)
-        logging._startTime = time.time_ns() if exact else time.time()
-    numpy_random = modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
+
+
+def open_stdin():
+    """As Python does at its start; how depends on what it is."""
+    old = sys.stdin
+    raw = FileIO(0, "rb", closefd=False)
+    raw.name = "<stdin>"
+    new = TextIOWrapper(BufferedReader(raw), old.encoding, old.errors, "\n", False)
+    new.mode = "r"
+    own_stdin.update(map(id, (raw, new.buffer, new)))
+    sys.stdin = sys.__stdin__ = new
