@@ -206,21 +206,29 @@ def is_harmless(kind):
     return kind in ROOTS or issubclass(kind, BaseException)
 
 
+def modules_of_program():
+    """Those that were loaded last: the others are not even looked at, which would copy the pages they are in."""
+    for name in reversed(sys.modules):
+        if name in known_modules:
+            return
+        yield sys.modules[name]
+
+
 def ends_silently():
     """Whether nothing that the program made would notice its end. What there was before the program is frozen, so that
     the collector knows its objects alone; those it does not know of have no way to notice."""
     if sys.version_info < (3, 10) or not only_standard:
         return False
     # What C made may have reasons of its own.
-    if any(is_extension(sys.modules[name]) for name in sys.modules.keys() - known_modules):
+    if any(map(is_extension, modules_of_program())):
         return False
     made = gc.get_objects()
     if len(made) > MOST:
         return False
-    harmless = PLAIN.copy()
+    harmless = set()
     for thing in made:
         kind = type(thing)
-        if kind not in harmless and id(thing) not in own_stdin:
+        if kind not in PLAIN and kind not in harmless and id(thing) not in own_stdin:
             if kind is type or kind is ABCMeta:
                 # Its instances may be unknown to the collector.
                 if "__del__" in vars(thing):
