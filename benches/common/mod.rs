@@ -1,6 +1,9 @@
 //! The two sides of every comparison, and what they share.
 #![allow(dead_code)] // each benchmark uses its own part of this
 
+pub mod humaneval;
+pub mod works;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A home without start-up files, as an episode's is.
-const ENVIRONMENT: [(&str, &str); 4] = [
+pub const ENVIRONMENT: [(&str, &str); 4] = [
     (
         "PATH",
         "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -30,6 +33,8 @@ pub struct Ours {
     pub startup_p99_ms: f64,
     pub cpu_us: f64,
     pub peak_mb: f64,
+    /// Of all episodes those that a warm interpreter started, from 0 to 1.
+    pub warm_share: f64,
 }
 
 /// The bare loop: threads that each take the next number and run the program with `Command::output`, in the environment
@@ -71,6 +76,11 @@ pub fn bare(argv: &[&str], episodes: usize, concurrency: usize) -> Bare {
 
 /// The runner, with everything on.
 pub fn ours(jobs: &Path, scratch: &Path, concurrency: usize) -> Ours {
+    ours_with(&[], jobs, scratch, concurrency)
+}
+
+/// The runner with further options. Every episode must be `ok`: a rate of wrong results is none.
+pub fn ours_with(options: &[String], jobs: &Path, scratch: &Path, concurrency: usize) -> Ours {
     let stats = scratch.join("stats.json");
     let _ = fs::remove_file(&stats);
     let status = Command::new(env!("CARGO_BIN_EXE_runner"))
@@ -84,6 +94,7 @@ pub fn ours(jobs: &Path, scratch: &Path, concurrency: usize) -> Ours {
             "--stats",
         ])
         .arg(&stats)
+        .args(options)
         .stderr(Stdio::null())
         .status()
         .expect("runner starts");
@@ -96,7 +107,14 @@ pub fn ours(jobs: &Path, scratch: &Path, concurrency: usize) -> Ours {
             .and_then(|v| v.as_f64())
             .unwrap_or_else(|| panic!("{pointer} in {text}"))
     };
+    assert_eq!(number("/status/ok"), number("/episodes"), "{text}");
+    let started = |how: &str| {
+        let pointer = format!("/by_start/{how}/startup_ms/count");
+        report.pointer(&pointer).and_then(|v| v.as_f64())
+    };
+    let warm = ["warm-bash", "warm-python"].into_iter().filter_map(started);
     Ours {
+        warm_share: warm.sum::<f64>() / number("/episodes"),
         rate: number("/episodes_per_s"),
         startup_p50_ms: number("/startup_ms/p50"),
         startup_p99_ms: number("/startup_ms/p99"),
@@ -108,6 +126,12 @@ pub fn ours(jobs: &Path, scratch: &Path, concurrency: usize) -> Ours {
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// Whether something is to be measured: it is when its name contains what `--only` names.
+pub fn is_wanted(name: &str) -> bool {
+    let mut args = std::env::args().skip_while(|arg| arg != "--only");
+    args.nth(1).is_none_or(|part| name.contains(&part))
 }
 
 /// A number given on the command line.
