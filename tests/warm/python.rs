@@ -315,3 +315,29 @@ fn a_virtual_environment_is_warm_with_its_own_modules() {
     assert_eq!(warm.get("v")["start"], "warm-python", "{}", warm.stderr);
     assert_eq!(warm.output("v"), cold.output("v"));
 }
+
+#[test]
+fn a_program_is_not_in_the_memory_of_the_next_one() {
+    // A pattern that does not match itself.
+    let search = "import re\nfound=0\n\
+        for line in open('/proc/self/maps'):\n\
+        \x20 at=re.match(r'(\\w+)-(\\w+) rw',line)\n\
+        \x20 if not at: continue\n\
+        \x20 start,end=(int(x,16) for x in at.groups())\n\
+        \x20 with open('/proc/self/mem','rb',0) as memory:\n\
+        \x20   memory.seek(start)\n\
+        \x20   found+=len(re.findall(rb'secret-[o]f-before',memory.read(end-start)))\n\
+        print(found)";
+    let own = format!("own='secret-of-before'\n{search}");
+    for way in Way::of_tier("namespaces") {
+        let secret = json!({"id": "before", "argv": ["python3", "-c", "import os", "secret-of-before"],
+                            "env": {"WORD": "secret-of-before"}, "workdir": "/workspace/secret-of-before"});
+        let jobs = format!("{secret}\n{}{}", one("after", search), one("control", &own));
+        let run = run_warm(way, &jobs, &["--ordered"]);
+        for id in ["before", "after", "control"] {
+            assert_eq!(run.get(id)["start"], "warm-python", "{way:?} {id}");
+        }
+        assert_ne!(run.output("control"), "0\n", "{way:?}");
+        assert_eq!(run.output("after"), "0\n", "{way:?}");
+    }
+}

@@ -138,6 +138,7 @@ unsafe extern "C" {
         callback: extern "C" fn(*const LoadInfo, usize, *mut c_void) -> c_int,
         data: *mut c_void,
     ) -> c_int;
+    pub fn explicit_bzero(bytes: *mut c_void, length: usize);
     pub fn wait4(pid: c_int, status: *mut c_int, options: c_int, usage: *mut RUsage) -> c_int;
     pub fn alarm(seconds: c_uint) -> c_uint;
     pub fn getpid() -> c_int;

@@ -1,6 +1,7 @@
 //! The messages, in postcard's encoding: `Launch`, `WarmExit` and those of warm Pythons of `wire::message`, whose tests
 //! hold both sides together.
 
+use crate::link::wipe;
 use std::ffi::CString;
 
 /// What to run.
@@ -24,6 +25,12 @@ impl Launch {
             rlimits: list(&mut rest, |r| Some((number(r)? as u32, number(r)?)))?,
         };
         Some(launch)
+    }
+
+    /// Leaves nothing of it in memory.
+    pub fn wipe(self) {
+        let strings = self.argv.into_iter().chain(self.env).chain([self.workdir]);
+        strings.for_each(|text| wipe(text.into_bytes()));
     }
 }
 

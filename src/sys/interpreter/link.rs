@@ -18,6 +18,8 @@ pub struct Broken;
 pub struct Link {
     socket: c_int,
     buffer: Vec<u8>,
+    /// How much of the buffer packets have filled since it was wiped, in bytes.
+    used: usize,
 }
 
 impl Link {
@@ -26,6 +28,7 @@ impl Link {
         Link {
             socket,
             buffer: vec![0; PACKET_BYTES],
+            used: 0,
         }
     }
 
@@ -60,14 +63,21 @@ impl Link {
         let (mut message, mut fds) = (Vec::new(), Vec::new());
         loop {
             let length = self.packet(&mut fds)?;
+            self.used = self.used.max(length);
             let (header, body) = self.buffer[..length].split_first().ok_or(Broken)?;
-            message.extend_from_slice(body);
+            append(&mut message, body);
             match *header {
                 LAST => return Ok((message, fds)),
                 MORE => {}
                 _ => return Err(Broken),
             }
         }
+    }
+
+    /// Leaves nothing of past packets in memory.
+    pub fn wipe(&mut self) {
+        wipe_slice(&mut self.buffer[..self.used]);
+        self.used = 0;
     }
 
     fn packet(&mut self, fds: &mut Vec<OwnedFd>) -> Result<usize, Broken> {
@@ -101,6 +111,27 @@ impl Link {
         };
         Ok(length)
     }
+}
+
+/// Without leaving a copy behind where the memory has to grow.
+fn append(message: &mut Vec<u8>, body: &[u8]) {
+    let length = message.len() + body.len();
+    if length > message.capacity() {
+        let mut larger = Vec::with_capacity(2 * length);
+        larger.extend_from_slice(message);
+        wipe(std::mem::replace(message, larger));
+    }
+    message.extend_from_slice(body);
+}
+
+/// Frees memory without leaving in it what it held.
+pub fn wipe(mut bytes: Vec<u8>) {
+    wipe_slice(&mut bytes);
+}
+
+fn wipe_slice(bytes: &mut [u8]) {
+    // SAFETY: writes zeros to a live slice, also where nothing reads them again.
+    unsafe { c::explicit_bzero(bytes.as_mut_ptr().cast(), bytes.len()) };
 }
 
 fn take_fds(control: &[u64], filled: usize, fds: &mut Vec<OwnedFd>) {

@@ -3,7 +3,7 @@
 use crate::c;
 use crate::child::restrict;
 use crate::launch::{Exit, Launch};
-use crate::link::{Broken, Link};
+use crate::link::{Broken, Link, wipe};
 use std::os::fd::OwnedFd;
 
 const EXITED: u64 = 0;
@@ -21,10 +21,12 @@ struct Report {
     errno: i32,
 }
 
-/// What an interpreter does around a fork, in the parent.
+/// What an interpreter does around a fork.
 pub trait AroundFork {
     fn before(&self) {}
     fn parent(&self) {}
+    /// In the child, restricted.
+    fn child(&self, _launch: &Launch) {}
 }
 
 /// An interpreter that wants nothing.
@@ -91,7 +93,7 @@ impl Zygote<'_> {
             }
             match pid {
                 0 => {
-                    become_program(&launch, &fds, report, mask, self.slice_ns);
+                    self.become_program(&launch, &fds, report, mask);
                     // The numbers are closed already.
                     fds.into_iter().for_each(std::mem::forget);
                     return Ok(launch);
@@ -111,6 +113,35 @@ impl Zygote<'_> {
                     link.send(&exit.encode())?;
                 }
             }
+            // The next child is not to find out what this one was.
+            wipe(message);
+            launch.wipe();
+            link.wipe();
+        }
+    }
+
+    /// In the child: restricts it, or ends it.
+    fn become_program(
+        &self,
+        launch: &Launch,
+        fds: &[OwnedFd],
+        report: *mut Report,
+        mask: &c::SigSet,
+    ) {
+        let restricted = restrict(launch, fds, self.slice_ns);
+        // SAFETY: `report` is a shared mapping that the parent reads only after we have ended; the mask is the one the
+        // interpreter had.
+        unsafe {
+            if let Err((failed, errno)) = restricted {
+                (*report).failed = failed;
+                (*report).errno = errno;
+                c::_exit(127)
+            }
+            c::sigprocmask(c::SIG_SETMASK, mask, std::ptr::null_mut());
+            self.around_fork.child(launch);
+            (*report).running_ns = c::monotonic_ns();
+            // A program must not find it, and could do nothing but spoil its own report with it.
+            c::munmap(report.cast(), size_of::<Report>());
         }
     }
 }
@@ -145,34 +176,6 @@ fn reap_orphans_until_asked(socket: i32, ended: i32) {
         }
         if fds[0].got != 0 {
             return;
-        }
-    }
-}
-
-/// In the child: restricts it, or ends it.
-fn become_program(
-    launch: &Launch,
-    fds: &[OwnedFd],
-    report: *mut Report,
-    mask: &c::SigSet,
-    slice_ns: u64,
-) {
-    let restricted = restrict(launch, fds, slice_ns);
-    // SAFETY: `report` is a shared mapping that the parent reads only after we have ended; the mask is the one the
-    // interpreter had.
-    unsafe {
-        match restricted {
-            Ok(()) => {
-                c::sigprocmask(c::SIG_SETMASK, mask, std::ptr::null_mut());
-                (*report).running_ns = c::monotonic_ns();
-                // A program must not find it, and could do nothing but spoil its own report with it.
-                c::munmap(report.cast(), size_of::<Report>());
-            }
-            Err((failed, errno)) => {
-                (*report).failed = failed;
-                (*report).errno = errno;
-                c::_exit(127)
-            }
         }
     }
 }

@@ -53,9 +53,8 @@ pub fn run(api: &'static Api, orders: &str) -> c_int {
     };
     // SAFETY: as above.
     unsafe { c::alarm(0) };
-    match serve(&helper, &mut link, socket, slice, &loaded) {
-        Some((launch, env)) => {
-            prepare(&helper, &fields, &launch, &env);
+    match serve(&helper, &fields, &mut link, socket, slice, &loaded) {
+        Some(_) => {
             // SAFETY: Python is initialised, and nothing of ours is used after it has ended.
             unsafe { (api.Py_RunMain)() }
         }
@@ -169,12 +168,13 @@ fn read_all(fd: c_int) -> String {
 /// Forks a zygote for each socket that comes. Returns in the children of zygotes alone; None when the runner is gone
 /// and all zygotes have ended.
 fn serve(
-    helper: &Helper<'_>,
+    helper: &Helper<'static>,
+    fields: &Fields,
     link: &mut Link,
     socket: c_int,
     slice: u64,
     loaded: &str,
-) -> Option<(Launch, Vec<CString>)> {
+) -> Option<Launch> {
     let api = helper.api;
     // SAFETY: takes numbers only. Zygotes that have ended leave nothing to be waited for.
     unsafe { c::signal(c::SIGCHLD, c::SIG_IGN) };
@@ -193,7 +193,7 @@ fn serve(
                     c::close_range(3, socket as u32 - 1, 0);
                     c::close_range(socket as u32 + 1, u32::MAX, 0);
                     fds.into_iter().for_each(std::mem::forget);
-                    return Some(become_zygote(helper, socket, slice, loaded));
+                    return Some(become_zygote(helper, fields, socket, slice, loaded));
                 }
                 _ => (api.PyOS_AfterFork_Parent)(),
             }
@@ -205,13 +205,13 @@ fn serve(
     None
 }
 
-/// What to run, and the environment that the slot has.
 fn become_zygote(
-    helper: &Helper<'_>,
+    helper: &Helper<'static>,
+    fields: &Fields,
     socket: c_int,
     slice: u64,
     loaded: &str,
-) -> (Launch, Vec<CString>) {
+) -> Launch {
     let mut link = Link::new(socket);
     let asked = link.send(&greeting(loaded)).and_then(|()| link.recv());
     let entered = asked.ok().and_then(|(message, namespaces)| {
@@ -234,14 +234,17 @@ fn become_zygote(
         // SAFETY: _exit(2) has no preconditions. Init sees the end of the socket and goes on without us.
         unsafe { c::_exit(1) }
     };
-    let launch = Zygote {
+    Zygote {
         socket,
         slice_ns: slice,
-        around_fork: &Python(helper),
+        around_fork: &Python {
+            helper,
+            fields,
+            env,
+        },
         reaps,
     }
-    .serve();
-    (launch, env)
+    .serve()
 }
 
 fn set_environment(env: &[CString]) {
@@ -268,44 +271,49 @@ fn greeting(loaded: &str) -> Vec<u8> {
     .encode()
 }
 
-struct Python<'a>(&'a Helper<'a>);
+struct Python<'a> {
+    helper: &'a Helper<'static>,
+    fields: &'a Fields,
+    /// What programs of the slot have, if not more.
+    env: Vec<CString>,
+}
 
 impl AroundFork for Python<'_> {
     fn before(&self) {
-        self.0.call(c"refresh", &[]);
+        self.helper.call(c"refresh", &[]);
         // SAFETY: Python is initialised and its lock is ours.
-        unsafe { (self.0.api.PyOS_BeforeFork)() }
+        unsafe { (self.helper.api.PyOS_BeforeFork)() }
     }
     fn parent(&self) {
         // SAFETY: as above.
-        unsafe { (self.0.api.PyOS_AfterFork_Parent)() }
+        unsafe { (self.helper.api.PyOS_AfterFork_Parent)() }
     }
-}
 
-/// The child, restricted: makes it the Python that the launch asks for. `env` is what it has.
-fn prepare(helper: &Helper<'static>, fields: &Fields, launch: &Launch, env: &[CString]) {
-    let api = helper.api;
-    // SAFETY: Python was forked after it was told; the string is NUL-terminated.
-    unsafe {
-        (api.PyOS_AfterFork_Child)();
-        c::prctl(c::PR_SET_NAME, c"python3".as_ptr());
-    }
-    let bytes = |list: &[CString]| helper.bytes(list.iter().map(|a| a.as_bytes()));
-    let changed = match launch.env == env {
-        true => helper.none(),
-        false => {
-            set_environment(&launch.env);
-            bytes(&launch.env)
+    /// Makes it the Python that the launch asks for.
+    fn child(&self, launch: &Launch) {
+        let (helper, api) = (self.helper, self.helper.api);
+        // SAFETY: Python was forked after it was told; the string is NUL-terminated.
+        unsafe {
+            (api.PyOS_AfterFork_Child)();
+            c::prctl(c::PR_SET_NAME, c"python3".as_ptr());
         }
-    };
-    let device = helper.boolean(c::is_device(0));
-    if helper
-        .call(c"prepare", &[bytes(&launch.argv), changed, device])
-        .is_none()
-    {
-        // SAFETY: _exit(2) has no preconditions. As a Python whose start fails.
-        unsafe { c::_exit(1) }
+        let bytes = |list: &[CString]| helper.bytes(list.iter().map(|a| a.as_bytes()));
+        let changed = match launch.env == self.env {
+            true => helper.none(),
+            false => {
+                set_environment(&launch.env);
+                bytes(&launch.env)
+            }
+        };
+        let device = helper.boolean(c::is_device(0));
+        if helper
+            .call(c"prepare", &[bytes(&launch.argv), changed, device])
+            .is_none()
+        {
+            // SAFETY: _exit(2) has no preconditions. As a Python whose start fails.
+            unsafe { c::_exit(1) }
+        }
+        self.fields.set(api, &launch.argv);
+        cut_short(helper);
     }
-    fields.set(api, &launch.argv);
-    cut_short(helper);
 }

@@ -128,11 +128,17 @@ def is_extension(module):
     return type(getattr(module, "__loader__", None)).__name__ == "ExtensionFileLoader"
 
 
+# Packages whose objects, those that C made, have nothing to free but memory.
+SILENT = {"numpy", "pandas"}
+
+
 def is_foreign(module):
-    """Whether C made it that does not come with Python."""
+    """Whether C made it that does not come with Python, and may make objects that do anything when they are freed."""
     library = sys.modules["os"].__file__.rpartition("/")[0]
-    return is_extension(module) and (
-        not module.__file__.startswith(library) or "-packages/" in module.__file__[len(library):]
+    return (
+        is_extension(module)
+        and module.__name__.partition(".")[0] not in SILENT
+        and (not module.__file__.startswith(library) or "-packages/" in module.__file__[len(library):])
     )
 
 
