@@ -11,5 +11,7 @@ mod bash;
 mod equivalence;
 #[path = "warm/python.rs"]
 mod python;
+#[path = "warm/shared.rs"]
+mod shared;
 #[path = "warm/startup.rs"]
 mod startup;
