@@ -33,7 +33,10 @@ fn normalised(text: &str) -> String {
             continue;
         }
         let long_number = word.len() >= 9 && word.bytes().all(|b| b.is_ascii_digit());
+        // The fraction of a second that unittest and others took.
+        let duration = word.len() == 4 && word.ends_with('s') && word[..3].parse::<u32>().is_ok();
         let varies = long_number
+            || duration
             || word.starts_with("0x") && word.len() > 8
             || word.starts_with("runner-") && word.len() > 12
             || word.starts_with("tmp") && word.len() > 8;
