@@ -21,11 +21,11 @@ pub fn write_jobs(repeat: usize, path: &Path) -> Result<(), String> {
     fs::write(path, jobs).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-/// Programs per second of one of the ways of `contestants.py`.
+/// Programs per second of one of the ways of `humaneval.py`.
 pub fn contestant(python: &Path, way: &str, jobs: &Path, concurrency: usize) -> f64 {
     let mut command = Command::new(python);
     command
-        .arg(here("benches/common/contestants.py"))
+        .arg(here("benches/common/humaneval.py"))
         .arg(way)
         .arg(jobs)
         .arg(concurrency.to_string())

@@ -58,7 +58,7 @@ fn packages(name: &'static str, scratch: &Path, concurrency: usize) -> Result<Wo
     Ok(work)
 }
 
-/// HumanEval against one of the ways of `contestants.py`, which runs a `share`-th of the repetitions.
+/// HumanEval against one of the ways of `humaneval.py`, which runs a `share`-th of the repetitions.
 fn programs(
     name: &'static str,
     way: &'static str,

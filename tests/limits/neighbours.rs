@@ -113,7 +113,10 @@ fn a_fork_bomb_a_memory_bomb_and_a_disk_bomb_change_no_verdict_beside_them() {
         }
         for (id, result) in &bombed.results {
             assert_ne!(result["status"], "infra_error", "{way:?} {id}: {result}");
-            assert_eq!(result["attempts"], 1, "{way:?} {id}: {result}");
+            // With a count of its own nobody's bomb costs anybody an attempt.
+            if way.namespaces() || way.root {
+                assert_eq!(result["attempts"], 1, "{way:?} {id}: {result}");
+            }
         }
         let bombs = bombed
             .results

