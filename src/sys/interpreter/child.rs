@@ -12,8 +12,8 @@ pub const WORKDIR: u64 = 5;
 pub const RULESET: u64 = 6;
 pub const RLIMIT: u64 = 7;
 
-/// Restricts this process for good. `slice_ns` is the time slice of ordinary programs, 0 where it is not known.
-pub fn restrict(launch: &Launch, fds: &[OwnedFd], slice_ns: u64) -> Result<(), (u64, i32)> {
+/// Restricts this process for good.
+pub fn restrict(launch: &Launch, fds: &[OwnedFd]) -> Result<(), (u64, i32)> {
     let done = |kind, result: i64| match result {
         -1 => Err((kind, c::errno())),
         _ => Ok(()),
@@ -32,7 +32,6 @@ pub fn restrict(launch: &Launch, fds: &[OwnedFd], slice_ns: u64) -> Result<(), (
             c::syscall(c::SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0),
         )?;
         done(STDIO, c::close_range(3, u32::MAX, 0).into())?;
-        set_slice(slice_ns);
         for (resource, value) in &launch.rlimits {
             done(RLIMIT, set_rlimit(*resource, *value).into())?;
         }
@@ -42,7 +41,9 @@ pub fn restrict(launch: &Launch, fds: &[OwnedFd], slice_ns: u64) -> Result<(), (
     Ok(())
 }
 
-fn set_slice(runtime: u64) {
+/// Gives up the zygote's short time slice, with which it is soon on a core; to be called when the program begins.
+/// `runtime` is the slice of ordinary programs in nanoseconds, 0 where it is not known.
+pub fn set_slice(runtime: u64) {
     if runtime == 0 {
         return;
     }

@@ -1,7 +1,7 @@
 //! The zygote's loop: a launch comes in, a child is forked, its end goes out.
 
 use crate::c;
-use crate::child::restrict;
+use crate::child::{restrict, set_slice};
 use crate::launch::{Exit, Launch};
 use crate::link::{Broken, Link, wipe};
 use std::os::fd::OwnedFd;
@@ -128,7 +128,7 @@ impl Zygote<'_> {
         report: *mut Report,
         mask: &c::SigSet,
     ) {
-        let restricted = restrict(launch, fds, self.slice_ns);
+        let restricted = restrict(launch, fds);
         // SAFETY: `report` is a shared mapping that the parent reads only after we have ended; the mask is the one the
         // interpreter had.
         unsafe {
@@ -139,6 +139,7 @@ impl Zygote<'_> {
             }
             c::sigprocmask(c::SIG_SETMASK, mask, std::ptr::null_mut());
             self.around_fork.child(launch);
+            set_slice(self.slice_ns);
             (*report).running_ns = c::monotonic_ns();
             // A program must not find it, and could do nothing but spoil its own report with it.
             c::munmap(report.cast(), size_of::<Report>());
