@@ -21,3 +21,5 @@ mod leftovers;
 mod network;
 #[path = "isolation/processes.rs"]
 mod processes;
+#[path = "isolation/warm.rs"]
+mod warm;

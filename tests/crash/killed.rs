@@ -5,6 +5,7 @@ use crate::left::{Sweep, start};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use std::ops::RangeInclusive;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -65,37 +66,50 @@ fn a_runner_killed_while_everything_sleeps_leaves_nothing() {
 fn one_dies(warm: &str, victims: impl Fn(&Sweep) -> Vec<i32>) {
     for way in Way::all() {
         let jobs: Vec<Value> = (0..4).map(|n| stubborn(n, 0.7)).collect();
-        let mut sweep = start(
-            way,
-            &jobs,
-            &[
-                "--concurrency",
-                "2",
-                "--output",
-                "out.jsonl",
-                "--warm",
-                warm,
-            ],
-            Stdio::null(),
-        );
-        sweep.wait_running(6);
-        let victim = victims(&sweep)[0];
-        kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
-        assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
-        let results = sweep.results("out.jsonl");
-        let attempts: Vec<u64> = results
-            .values()
-            .map(|r| r["attempts"].as_u64().unwrap())
-            .collect();
-        assert_eq!(attempts.iter().sum::<u64>(), 5, "{way:?}: {attempts:?}");
-        assert!(
-            results
-                .values()
-                .all(|r| r["status"] == "ok" && r["output"] == "done\n"),
-            "{way:?}: {results:?}"
-        );
-        sweep.assert_nothing_left();
+        one_of_these_dies(way, &jobs, 6, warm, 1..=1, &victims);
     }
+}
+
+/// As `one_dies`, once `running` processes of the jobs are there; the death costs so many attempts.
+fn one_of_these_dies(
+    way: Way,
+    jobs: &[Value],
+    running: usize,
+    warm: &str,
+    attempts_lost: RangeInclusive<u64>,
+    victims: &impl Fn(&Sweep) -> Vec<i32>,
+) {
+    let mut sweep = start(
+        way,
+        jobs,
+        &[
+            "--concurrency",
+            "2",
+            "--output",
+            "out.jsonl",
+            "--warm",
+            warm,
+        ],
+        Stdio::null(),
+    );
+    sweep.wait_running(running);
+    let victim = victims(&sweep)[0];
+    kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
+    assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
+    let results = sweep.results("out.jsonl");
+    let attempts: Vec<u64> = results
+        .values()
+        .map(|r| r["attempts"].as_u64().unwrap())
+        .collect();
+    let lost = attempts.iter().sum::<u64>() - jobs.len() as u64;
+    assert!(attempts_lost.contains(&lost), "{way:?}: {attempts:?}");
+    assert!(
+        results
+            .values()
+            .all(|r| r["status"] == "ok" && r["output"] == "done\n"),
+        "{way:?}: {results:?}"
+    );
+    sweep.assert_nothing_left();
 }
 
 #[test]
@@ -111,6 +125,37 @@ fn a_zygote_that_dies_costs_a_retry_of_its_episode() {
 #[test]
 fn a_warm_interpreter_that_dies_costs_a_retry_of_its_episode() {
     one_dies("bash", |sweep| sweep.warm_interpreters());
+}
+
+/// Programs of a Python that had the time to become warm before them; two run at a time.
+fn of_warm_python() -> Vec<Value> {
+    let python = |n| {
+        let code = "import time; time.sleep(0.7); print('done')";
+        json!({"id": format!("p{n}"), "argv": ["python3", "-c", code]})
+    };
+    let before = (0..2).map(|n| json!({"id": format!("b{n}"), "command": "sleep 1; echo done"}));
+    before.chain((0..4).map(python)).collect()
+}
+
+#[test]
+fn a_warm_python_that_dies_costs_a_retry_of_its_episode() {
+    for way in Way::of_tier("namespaces") {
+        one_of_these_dies(way, &of_warm_python(), 2, "auto", 1..=1, &|sweep| {
+            std::thread::sleep(Duration::from_millis(1400));
+            sweep.slot_processes("python")
+        });
+    }
+}
+
+/// Its zygotes go with it: two episodes run in them.
+#[test]
+fn the_death_of_the_parent_of_warm_pythons_costs_a_retry_of_each_episode_at_most() {
+    for way in Way::of_tier("namespaces") {
+        one_of_these_dies(way, &of_warm_python(), 2, "auto", 0..=2, &|sweep| {
+            std::thread::sleep(Duration::from_millis(1400));
+            sweep.warm_parents()
+        });
+    }
 }
 
 #[test]

@@ -125,6 +125,19 @@ impl Sweep {
             .collect()
     }
 
+    /// Of warm Pythons: children of the runner itself.
+    pub fn warm_parents(&self) -> Vec<i32> {
+        let runner = self.child.id().to_string();
+        let is_parent = |pid: &i32| {
+            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            name.starts_with("python") && stat(*pid).is_some_and(|fields| fields[1] == runner)
+        };
+        below(self.child.id() as i32)
+            .into_keys()
+            .filter(is_parent)
+            .collect()
+    }
+
     pub fn wait(&mut self) -> Option<i32> {
         self.wait_at_most(Duration::from_secs(60))
     }

@@ -89,28 +89,49 @@ pub fn inside(way: Way, probe: &[&str]) -> String {
     inside_with(way, probe, &json!({}), &[])
 }
 
-/// The same, in an episode with further fields, and with further paths that it may name.
+/// The same, in an episode with further fields, and with further paths that it may name. The probe runs twice: by itself,
+/// and in the place of a fork of the warm bash, which has restricted itself; the answer has to be the same.
 #[track_caller]
 pub fn inside_with(way: Way, probe: &[&str], fields: &Value, allowed: &[&str]) -> String {
     let argv: Vec<&str> = std::iter::once("./probe")
         .chain(probe.iter().copied())
         .collect();
+    let quoted = argv.iter().map(|word| format!("'{word}'"));
+    let command = format!("exec {}", quoted.collect::<Vec<_>>().join(" "));
     let program = built("examples/probe");
-    let episode = json!({
-        "id": "e",
-        "argv": argv,
-        "files": {"probe": {"host_path": program, "mode": "0755"}},
-    });
+    let files = json!({"probe": {"host_path": program, "mode": "0755"}});
+    let cold = json!({"id": "cold", "argv": argv, "files": files});
+    let warm = json!({"id": "warm", "command": command, "files": files});
     let directory = program.parent().expect("a directory");
     let directory = directory.to_str().expect("UTF-8");
     let mut arguments = vec!["--allow-path", directory];
     for path in allowed {
         arguments.extend(["--allow-path", path]);
     }
-    let run = run_all(way, &[with(episode, fields.clone())], &arguments);
-    let result = run.get("e");
-    assert_eq!(result["status"], "ok", "{way:?}: {result}");
-    run.output("e").trim_end().to_owned()
+    // One after the other: some attacks are on what both would share.
+    arguments.extend(["--concurrency", "1"]);
+    let both = [cold, warm].map(|episode| with(episode, fields.clone()));
+    let run = run_all(way, &both, &arguments);
+    for id in ["cold", "warm"] {
+        let result = run.get(id);
+        assert_eq!(result["status"], "ok", "{way:?}: {result}");
+    }
+    // A grant for writing is what a warm interpreter's ruleset can't have.
+    let expected = match fields["fs_writable"].is_null() {
+        true => "warm-bash",
+        false => "exec",
+    };
+    assert_eq!(run.get("warm")["start"], expected, "{way:?}: {probe:?}");
+    let [cold, warm] = ["cold", "warm"].map(|id| run.output(id).trim_end());
+    // What a probe reached it may describe, and that may differ.
+    assert!(
+        cold == warm
+            || [cold, warm]
+                .iter()
+                .all(|answer| answer.starts_with("reached ")),
+        "{way:?}: {probe:?} {cold:?}, but warm {warm:?}"
+    );
+    cold.to_owned()
 }
 
 /// Names tests for probes that need no more than their arguments.

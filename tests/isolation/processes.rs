@@ -4,6 +4,8 @@
 mod descriptors;
 #[path = "processes/init.rs"]
 mod init;
+#[path = "processes/neighbour.rs"]
+mod neighbour;
 #[path = "processes/victim.rs"]
 mod victim;
 
@@ -13,8 +15,13 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The uid on the host of the process whose command line holds this text.
+/// The uid on the host of the process that has this argument.
 fn host_uid(text: &str) -> Option<u32> {
+    host_process(text).map(|(_, uid)| uid)
+}
+
+/// The pid and the uid on the host of the process that has this argument.
+pub fn host_process(text: &str) -> Option<(u32, u32)> {
     for entry in fs::read_dir("/proc").unwrap().flatten() {
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         // Not the shell or runner that has it as part of a longer argument.
@@ -24,7 +31,8 @@ fn host_uid(text: &str) -> Option<u32> {
         {
             let status = fs::read_to_string(entry.path().join("status")).ok()?;
             let uids = status.lines().find_map(|l| l.strip_prefix("Uid:"))?;
-            return uids.split_whitespace().next()?.parse().ok();
+            let uid = uids.split_whitespace().next()?.parse().ok()?;
+            return Some((entry.file_name().to_str()?.parse().ok()?, uid));
         }
     }
     None
@@ -179,4 +187,49 @@ fn the_result_says_what_was_enforced() {
             "{way:?}: {sandbox}"
         );
     }
+}
+
+/// A daemon of its own session, with its signals ignored and its parents gone, ends with the episode: when the program ends
+/// and when its time is up. (When the runner is killed: `tests/crash`.)
+#[test]
+fn a_daemon_is_gone_after_the_end_and_after_a_timeout() {
+    for way in Way::all() {
+        let unique = format!("4{}", std::process::id());
+        let daemon = format!(
+            "(setsid bash -c 'trap \"\" TERM HUP INT; (sleep {unique} &) ; exec sleep {unique}' > /dev/null 2>&1 &)"
+        );
+        let mut late = shell("timeout", &format!("{daemon}; sleep 30"));
+        late["timeout_s"] = serde_json::json!(0.5);
+        let look = "sleep 0.1; ls /proc 2>/dev/null | grep -c '^[0-9]'; true";
+        let episodes = [
+            shell("end", &format!("{daemon}; sleep 0.2")),
+            shell("after-end", look),
+            late,
+            shell("after-timeout", look),
+        ];
+        let run = run_all(way, &episodes, &["--concurrency", "1", "--ordered"]);
+        assert_eq!(run.status("timeout"), "timeout", "{way:?}");
+        assert_eq!(
+            run.output("after-end"),
+            run.output("after-timeout"),
+            "{way:?}"
+        );
+        assert_eq!(host_process(&unique), None, "{way:?}");
+        assert!(
+            run.results.values().all(|r| r["attempts"] == 1),
+            "{way:?}: {:?}",
+            run.results
+        );
+    }
+    // For control: without a sandbox it outlives the shell.
+    let unique = format!("1.5{}", std::process::id());
+    outside(
+        NOBODY,
+        &[
+            "bash",
+            "-c",
+            &format!("(setsid sleep {unique} > /dev/null 2>&1 &)"),
+        ],
+    );
+    assert!(host_process(&unique).is_some());
 }

@@ -17,6 +17,9 @@ fn a_program_that_outlasts_its_timeout_is_ended_and_what_it_printed_is_returned(
     let stubborn = "import signal, time\n\
         for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(s, signal.SIG_IGN)\n\
         print('kept', flush=True)\ntime.sleep(0.9)\nprint('done')";
+    // Ends by itself only where it has the time: a loop of some seconds.
+    let busy =
+        "trap '' TERM INT HUP; echo kept; while :; do [ $SECONDS -lt 2 ] || break; done; echo done";
     // Its child is in another session and holds the output open.
     let detached = "setsid sleep 0.9 & echo kept; wait; echo done";
     let mut episodes = Vec::new();
@@ -28,9 +31,10 @@ fn a_program_that_outlasts_its_timeout_is_ended_and_what_it_printed_is_returned(
         episodes.push(
             json!({"id": format!("{id}-detached"), "command": detached, "timeout_s": timeout_s}),
         );
+        episodes.push(json!({"id": format!("{id}-busy"), "command": busy, "timeout_s": timeout_s}));
     }
     everywhere(&episodes, |way, run| {
-        for kind in ["shell", "stubborn", "detached"] {
+        for kind in ["shell", "stubborn", "detached", "busy"] {
             let id = format!("short-{kind}");
             let result = run.get(&id);
             assert_eq!(result["status"], "timeout", "{way:?}: {result}");

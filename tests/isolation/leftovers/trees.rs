@@ -151,3 +151,61 @@ fn the_size_that_another_episodes_disk_had() {
         python("", size),
     );
 }
+
+/// What can't be removed costs the slot, and neither the verdict of its episode nor the next one. A program has no way to
+/// make such a file; root of the host makes one in the slot's own root.
+#[test]
+fn what_can_not_be_removed_is_thrown_away_with_the_slot() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let way = Way {
+        root: true,
+        tier: "namespaces",
+    };
+    let unique = format!("1.{}7", std::process::id());
+    let unique = unique.as_str();
+    let freeze = std::thread::spawn({
+        let unique = unique.to_owned();
+        move || {
+            for _ in 0..1000 {
+                if let Some((pid, _)) = crate::processes::host_process(&unique) {
+                    let file = format!("/proc/{pid}/cwd/kept");
+                    let chattr = std::process::Command::new("chattr")
+                        .args(["+i", &file])
+                        .status();
+                    return chattr.is_ok_and(|status| status.success());
+                }
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            false
+        }
+    });
+    let episodes = [
+        shell(
+            "untidy",
+            &format!("echo kept > kept; sleep {unique}; rm -f kept; cat kept"),
+        ),
+        shell("next", "ls; rm -f kept; echo new > kept; cat kept"),
+    ];
+    let run = run_in_turn(way, &episodes);
+    if !freeze.join().expect("no panic") {
+        eprintln!("no control: this kernel's tmpfs has no immutable files");
+        return;
+    }
+    assert_eq!(
+        run.output("untidy").lines().last(),
+        Some("kept"),
+        "{}",
+        run.get("untidy")
+    );
+    assert_eq!(run.output("next"), "new\n", "{}", run.get("next"));
+    for id in ["untidy", "next"] {
+        let result = run.get(id);
+        assert_eq!(
+            (&result["status"], &result["attempts"]),
+            (&json!("ok"), &json!(1)),
+            "{result}"
+        );
+    }
+}
