@@ -2,7 +2,7 @@
 //! borrows the zygote's memory (see `sys::fork::vfork`).
 
 use super::ruleset::Ruleset;
-use crate::sys::sched::{Slice, set_slice};
+use crate::sys::sched::{Ordinary, give_up_precedence, lend_precedence};
 use crate::sys::{exec::Image, socket::replace_stdio};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{ExitKind, Rlimit};
@@ -19,7 +19,9 @@ pub struct Plan<'a> {
     pub stdio: [RawFd; 3],
     pub rlimits: &'a [Rlimit],
     pub ruleset: &'a Ruleset,
-    pub slice: Slice,
+    pub ordinary: Ordinary,
+    /// Whether the zygote ends its precedence when it has execed.
+    pub lends_precedence: bool,
 }
 
 /// Restricts this process and execs. Returns only when that failed.
@@ -37,7 +39,10 @@ fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
     replace_stdio(plan.stdio).map_err(failed)?;
     chdir(plan.workdir.as_c_str()).map_err(|e| Failure::new(Stage::Scratch, e as i32))?;
     plan.ruleset.enforce()?;
-    set_slice(plan.slice);
+    match plan.lends_precedence {
+        true => lend_precedence(plan.ordinary),
+        false => give_up_precedence(plan.ordinary),
+    }
     for limit in plan.rlimits {
         set_rlimit(limit).map_err(|e| Failure::new(Stage::Rlimit, e as i32))?;
     }

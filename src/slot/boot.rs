@@ -9,7 +9,7 @@ use crate::sandbox::ruleset::contain_signals;
 use crate::sandbox::{layout, namespaces, privileges};
 use crate::spec::policy::Tier;
 use crate::sys::remove::remove;
-use crate::sys::sched::{self, Slice};
+use crate::sys::sched::{self, Ordinary};
 use crate::sys::{fork, socket, terminal};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Reply, Setup, VERSION};
@@ -47,14 +47,13 @@ fn run(mut runner: Link) -> i32 {
     if let Err(errno) = quiet_down() {
         return refuse(&runner, Failure::new(Stage::Fork, errno as i32));
     }
-    sched::permit_precedence();
     if let Err(failure) = privileges::forbid_cores().and_then(|()| privileges::forbid_new()) {
         return refuse(&runner, failure);
     }
-    let slice = sched::prefer_latency();
+    let ordinary = sched::take_precedence();
     let built = match setup.tier {
-        Tier::Namespaces => namespaces_tier(runner, setup, pythons, slice),
-        Tier::Landlock => landlock_tier(runner, setup, pythons, slice),
+        Tier::Namespaces => namespaces_tier(runner, setup, pythons, ordinary),
+        Tier::Landlock => landlock_tier(runner, setup, pythons, ordinary),
     };
     match built {
         Ok(code) => code,
@@ -83,14 +82,14 @@ pub fn quiet_down() -> Result<(), Errno> {
 type Built = Result<i32, (Link, Failure)>;
 
 /// This process becomes the zygote, and its child PID 1 of the slot.
-fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, slice: Slice) -> Built {
+fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Ordinary) -> Built {
     let prepared = (|| {
         namespaces::enter(&setup.ids, setup.grants.network)?;
         let grants = OpenGrants::open(&setup.grants)?;
         if setup.ids.change {
             namespaces::change_ids(layout::INNER_UID, layout::INNER_GID)?;
         }
-        let warm = warm::fork(&setup, slice)?;
+        let warm = warm::fork(&setup, ordinary)?;
         namespaces::enter_processes()?;
         Ok((grants, warm, control_pair()?))
     })();
@@ -118,7 +117,7 @@ fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, slice: Sli
         Ok(Some(init)) => {
             drop((runner, for_init, grants, warm, pythons));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup, slice);
+            zygote::main(Link::new(for_zygote), &setup, ordinary);
             // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
             let _ = crate::sys::wait::wait(Some(init));
             Ok(0)
@@ -127,7 +126,7 @@ fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, slice: Sli
 }
 
 /// This process becomes init, the subreaper of its child, the zygote.
-fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, slice: Slice) -> Built {
+fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Ordinary) -> Built {
     let prepared = (|| {
         let scratch = make_scratch(&setup)?;
         if setup.ids.change {
@@ -136,7 +135,7 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, slice: Slice
         }
         set_child_subreaper(true).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
         contain_signals()?;
-        let warm = warm::fork(&setup, slice)?;
+        let warm = warm::fork(&setup, ordinary)?;
         Ok((scratch, warm, control_pair()?))
     })();
     let (scratch, warm, (for_init, for_zygote)) = match prepared {
@@ -151,7 +150,7 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, slice: Slice
         Ok(None) => {
             drop((runner, for_init, warm, pythons));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup, slice);
+            zygote::main(Link::new(for_zygote), &setup, ordinary);
             Ok(0)
         }
         Ok(Some(zygote)) => {

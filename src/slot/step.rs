@@ -79,8 +79,6 @@ struct Running<'a, 'b> {
     cause: Option<End>,
     /// Whether only this step's own processes are to end.
     alone: bool,
-    /// The nice value to go back to, once precedence was taken.
-    nice: Option<i32>,
 }
 
 /// Runs it to its end.
@@ -112,7 +110,6 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         pipes,
         cause: None,
         alone: false,
-        nice: None,
     };
     let exit = running.until_exit()?;
     running.finish(exit)
@@ -211,7 +208,6 @@ impl Running<'_, '_> {
             return;
         }
         if now >= self.watch.next_ns() {
-            self.nice.get_or_insert_with(sched::take_precedence);
             let slice = sched::prefer_finishing();
             let reading = self.read_usage();
             if let Some(end) = self.watch.take(&reading, monotonic_ns()) {
@@ -280,9 +276,6 @@ impl Running<'_, '_> {
     }
 
     fn finish(mut self, exit: Exit) -> Result<StepExecution, Failure> {
-        if let Some(nice) = self.nice {
-            sched::set_nice(nice);
-        }
         let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain_rest(capture, ceiling, buffer);

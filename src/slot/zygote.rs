@@ -9,10 +9,11 @@ use crate::sandbox::privileges;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::seccomp::Filters;
 use crate::sandbox::syscalls::Setting;
+use crate::spec::policy::Tier;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::exec::Image;
 use crate::sys::fork::{Stack, vfork};
-use crate::sys::sched::Slice;
+use crate::sys::sched::{self, Ordinary};
 use crate::sys::wait::{How, wait};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind, Launch, Setup};
@@ -24,18 +25,18 @@ struct Zygote<'a> {
     setup: &'a Setup,
     ruleset: Ruleset,
     stack: Stack,
-    /// What programs get instead of the zygote's own short one.
-    slice: Slice,
+    /// How programs are scheduled.
+    ordinary: Ordinary,
 }
 
 /// Waits until init has built the root, restricts itself, and serves launches until init is gone.
-pub fn main(mut init: Link, setup: &Setup, slice: Slice) {
-    let _ = serve(&mut init, setup, slice);
+pub fn main(mut init: Link, setup: &Setup, ordinary: Ordinary) {
+    let _ = serve(&mut init, setup, ordinary);
 }
 
-fn serve(init: &mut Link, setup: &Setup, slice: Slice) -> Result<(), Broken> {
+fn serve(init: &mut Link, setup: &Setup, ordinary: Ordinary) -> Result<(), Broken> {
     init.recv::<()>()?;
-    let (mut zygote, abi) = match Zygote::prepare(setup, slice) {
+    let (mut zygote, abi) = match Zygote::prepare(setup, ordinary) {
         Ok(ready) => ready,
         Err(failure) => return init.send(&Err::<u32, _>(failure)),
     };
@@ -50,7 +51,7 @@ fn serve(init: &mut Link, setup: &Setup, slice: Slice) -> Result<(), Broken> {
 impl<'a> Zygote<'a> {
     /// Everything that episodes inherit: no capabilities, no new privileges, the filter. Returns the Landlock
     /// ABI as a rehearsal in a throw-away child found it enforced.
-    fn prepare(setup: &'a Setup, slice: Slice) -> Result<(Self, u32), Failure> {
+    fn prepare(setup: &'a Setup, ordinary: Ordinary) -> Result<(Self, u32), Failure> {
         let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))?;
         let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
         let filters = give_up(setup)?;
@@ -69,7 +70,7 @@ impl<'a> Zygote<'a> {
                 setup,
                 ruleset,
                 stack,
-                slice,
+                ordinary,
             },
             abi,
         ))
@@ -117,7 +118,9 @@ impl<'a> Zygote<'a> {
             stdio,
             rlimits: &launch.rlimits,
             ruleset,
-            slice: self.slice,
+            ordinary: self.ordinary,
+            // Only there may a process set the priority of another.
+            lends_precedence: self.setup.tier == Tier::Namespaces,
         };
 
         let mut refused = None;
@@ -131,6 +134,7 @@ impl<'a> Zygote<'a> {
         };
         // The child shares our memory until it execs: `refused` is set exactly when it did not get that far.
         let running_ns = if refused.is_none() { monotonic_ns() } else { 0 };
+        sched::end_precedence(child, self.ordinary);
         // Held open here, the pipes would not reach end of file when the episode's last process closes them.
         drop(fds);
         match reap(child) {

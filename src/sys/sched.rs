@@ -3,7 +3,7 @@
 //! Every start of an episode is a chain of short wake-ups on cores that other episodes keep busy. With the
 //! default time slice of some 3 ms each link may wait that long. A process that asks for a shorter slice
 //! preempts one with a longer slice when it wakes (EEVDF, `sched_attr::sched_runtime`, Linux 6.12); it gets no
-//! more time in all. Needs no privilege; older kernels ignore it.
+//! more time in all. Needs no privilege; older kernels ignore it. Root's slots have precedence besides (nice).
 
 /// The shortest slice the kernel takes, in nanoseconds.
 const SHORTEST_SLICE_NS: u64 = 100_000;
@@ -22,36 +22,70 @@ impl Slice {
     }
 }
 
-/// For a process that does little and that others wait for. Returns the slice it had.
-pub fn prefer_latency() -> Slice {
-    set_slice(Slice(SHORTEST_SLICE_NS))
+/// The highest precedence among ordinary processes.
+const FIRST: i32 = -20;
+
+/// How programs are scheduled, in contrast to the processes of their slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ordinary {
+    pub slice: Slice,
+    /// That of whoever started the runner.
+    pub nice: i32,
 }
 
-/// Lets this process take precedence later, when it has given up the privilege to (RLIMIT_NICE, getrlimit(2)). Only
-/// root may; without it taking precedence has no effect.
-pub fn permit_precedence() {
-    let limit = libc::rlimit {
-        rlim_cur: 40,
-        rlim_max: 40,
+/// For a process that does little and that others wait for. Its children inherit what it gets here. Returns how it was
+/// scheduled before.
+///
+/// Where programs of other slots keep all cores busy, a share that is merely fair makes a start of half a millisecond
+/// take as many times as long as there are programs on the core, and lets a tree of 64 busy processes grow for tens of
+/// milliseconds between two looks at it. Lowering the nice value needs CAP_SYS_NICE; without it the short slice has to do.
+pub fn take_precedence() -> Ordinary {
+    let ordinary = prefer_latency();
+    set_nice(0, FIRST);
+    ordinary
+}
+
+/// Takes the short slice alone, for what computes at length before it serves.
+pub fn prefer_latency() -> Ordinary {
+    Ordinary {
+        slice: set_slice(Slice(SHORTEST_SLICE_NS)),
+        nice: nice(),
+    }
+}
+
+/// Makes this process as its programs are to be. Two system calls or three, fit for a forked child.
+pub fn give_up_precedence(ordinary: Ordinary) {
+    set_slice(ordinary.slice);
+    if ordinary.nice != nice() {
+        set_nice(0, ordinary.nice);
+    }
+}
+
+/// For a forked child that keeps its precedence until it has execed, when its parent takes it away with
+/// `end_precedence`. What the program may fork until then has none (SCHED_RESET_ON_FORK, sched(7)).
+pub fn lend_precedence(ordinary: Ordinary) {
+    match ordinary.nice == nice() {
+        true => set_slice(ordinary.slice),
+        false => set_attributes(ordinary.slice, libc::SCHED_FLAG_RESET_ON_FORK as u64),
     };
-    // SAFETY: the kernel reads a live local.
-    unsafe { libc::setrlimit(libc::RLIMIT_NICE, &limit) };
 }
 
-/// For a process that watches others which have run for a while: without it, it is one of many that wait for a core,
-/// and a tree of 64 busy processes grows for tens of milliseconds between two looks. Not for all the time: it would
-/// hold up the start of the neighbours' programs. Returns the nice value to go [back](set_nice) to.
-pub fn take_precedence() -> i32 {
+/// Takes away from a child what it was lent.
+pub fn end_precedence(child: nix::unistd::Pid, ordinary: Ordinary) {
+    if ordinary.nice != nice() {
+        set_nice(child.as_raw(), ordinary.nice);
+    }
+}
+
+fn nice() -> i32 {
     // SAFETY: getpriority takes numbers only; 0 is this process.
-    let before = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
-    set_nice(-20);
-    before
+    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }
 }
 
-/// Sets the nice value of this process. Lowering it takes a privilege; a failure leaves things as they are.
-pub fn set_nice(nice: i32) {
-    // SAFETY: setpriority takes numbers only; 0 is this process.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
+/// A failure leaves things as they are.
+fn set_nice(pid: i32, nice: i32) {
+    // SAFETY: setpriority takes numbers only.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, pid as libc::id_t, nice) };
 }
 
 /// For work of some milliseconds that had better not be interrupted. Returns the slice this process had.
@@ -62,6 +96,10 @@ pub fn prefer_finishing() -> Slice {
 /// Sets the slice of this process, and returns the one it had. Two system calls, fit for a forked child.
 /// A failure leaves things as they are: it costs latency, nothing else.
 pub fn set_slice(slice: Slice) -> Slice {
+    set_attributes(slice, 0)
+}
+
+fn set_attributes(slice: Slice, flags: u64) -> Slice {
     let size = size_of::<libc::sched_attr>();
     // SAFETY: all-zero is a valid `sched_attr`, a struct of integers.
     let mut attr: libc::sched_attr = unsafe { std::mem::zeroed() };
@@ -69,7 +107,7 @@ pub fn set_slice(slice: Slice) -> Slice {
     let got = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attr, size, 0) };
     let before = Slice(attr.sched_runtime);
     if got == 0 && slice.0 != 0 {
-        attr.sched_flags = 0;
+        attr.sched_flags = flags;
         attr.sched_runtime = slice.0;
         // SAFETY: `attr` lives through the call, and its `size` field was filled in by the kernel.
         unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attr, 0) };

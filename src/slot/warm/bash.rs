@@ -35,9 +35,10 @@ impl Bash {
         let home = space.real("/home/runner");
         let (library, profile) = (home.join(".runner-interpreter.so"), home.join(PROFILE));
         let hook = format!(
-            "runner_last=$_\nenable -f {library} runner && runner {SOCKET} {slice} {workdir} \"$runner_last\" || kill -9 $$\n",
+            "runner_last=$_\nenable -f {library} runner && runner {SOCKET} {slice} {nice} {workdir} \"$runner_last\" || kill -9 $$\n",
             library = library.display(),
-            slice = forked.slice.as_ns(),
+            slice = forked.ordinary.slice.as_ns(),
+            nice = forked.ordinary.nice,
             workdir = space.real("/workspace").display(),
         );
         let placed = fs::write(&library, INTERPRETER).and_then(|()| fs::write(&profile, hook));

@@ -8,7 +8,8 @@ use crate::sandbox::privileges;
 use crate::slot::boot::quiet_down;
 use crate::slot::link::Link;
 use crate::sys::exec::Image;
-use crate::sys::{fork, sched, socket};
+use crate::sys::sched::{self, Ordinary};
+use crate::sys::{fork, socket};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{VERSION, WarmParent};
 use nix::errno::Errno;
@@ -46,7 +47,7 @@ fn become_parent(mut runner: Link) -> Result<(), Failure> {
     privileges::fixed_rlimits()?;
     privileges::forbid_new()?;
     chdir("/").map_err(failed)?;
-    let slice = sched::prefer_latency();
+    let ordinary = sched::prefer_latency();
     let library = memfd_create("interpreter", MFdFlags::empty()).map_err(failed)?;
     if write(&library, INTERPRETER) != Ok(INTERPRETER.len()) {
         return Err(Failure::new(Stage::Zygote, libc::ENOSPC));
@@ -56,7 +57,7 @@ fn become_parent(mut runner: Link) -> Result<(), Failure> {
         return Err(Failure::new(Stage::Zygote, libc::EMFILE));
     }
     fcntl(&library, FcntlArg::F_SETFD(FdFlag::empty())).map_err(failed)?;
-    let env = environment(&order, slice.as_ns(), library.as_raw_fd());
+    let env = environment(&order, ordinary, library.as_raw_fd());
     let argv = [order.python.path.clone()];
     let image = Image::new(argv.to_vec(), &argv, &env)
         .map_err(|_| Failure::new(Stage::Zygote, libc::EINVAL))?;
@@ -64,7 +65,7 @@ fn become_parent(mut runner: Link) -> Result<(), Failure> {
 }
 
 /// What Python and the C library read at their start, as it is in a slot, and our own orders.
-fn environment(order: &WarmParent, slice_ns: u64, library: i32) -> Vec<String> {
+fn environment(order: &WarmParent, ordinary: Ordinary, library: i32) -> Vec<String> {
     let base = crate::sandbox::layout::base_environment(
         crate::spec::policy::Tier::Namespaces,
         str::to_owned,
@@ -77,7 +78,10 @@ fn environment(order: &WarmParent, slice_ns: u64, library: i32) -> Vec<String> {
         })
         .collect();
     let modules = order.python.modules.join(",");
-    env.push(format!("RUNNER_WARM_PYTHON={SOCKET} {slice_ns} {modules}"));
+    let (slice, nice) = (ordinary.slice.as_ns(), ordinary.nice);
+    env.push(format!(
+        "RUNNER_WARM_PYTHON={SOCKET} {slice} {nice} {modules}"
+    ));
     env.push(format!("LD_PRELOAD=/proc/self/fd/{library}"));
     env
 }

@@ -5,7 +5,7 @@ use crate::slot::boot::{control_pair, name};
 use crate::slot::link::Link;
 use crate::slot::zygote::{candidates, give_up};
 use crate::sys::exec::Image;
-use crate::sys::sched::Slice;
+use crate::sys::sched::Ordinary;
 use crate::sys::{fork, socket};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Setup, WarmStart};
@@ -22,12 +22,12 @@ pub const PATIENCE_S: u32 = 10;
 pub struct Forked {
     pub pid: Pid,
     pub link: Link,
-    /// What its programs get instead of its own short one.
-    pub slice: Slice,
+    /// How its programs are scheduled.
+    pub ordinary: Ordinary,
 }
 
 /// Forks it, where one is wanted. To be called with all namespaces but the one of processes entered.
-pub fn fork(setup: &Setup, slice: Slice) -> Result<Option<Forked>, Failure> {
+pub fn fork(setup: &Setup, ordinary: Ordinary) -> Result<Option<Forked>, Failure> {
     if !setup.warm_bash {
         return Ok(None);
     }
@@ -36,7 +36,7 @@ pub fn fork(setup: &Setup, slice: Slice) -> Result<Option<Forked>, Failure> {
         Some(pid) => Ok(Some(Forked {
             pid,
             link: Link::short(ours),
-            slice,
+            ordinary,
         })),
         None => {
             drop(ours);

@@ -1,11 +1,12 @@
 //! The loadable builtin of bash, and what a bash that was forked must forget of its parent.
 //!
-//! `slot::warm` lets a login bash run `runner SOCKET SLICE DIRECTORY LAST` at the end of its start-up files; DIRECTORY
+//! `slot::warm` lets a login bash run `runner SOCKET SLICE NICE DIRECTORY LAST` at the end of its start-up files; DIRECTORY
 //! is where it started. In a child the builtin returns, the start-up file ends, and bash goes on by itself to its `-c`
 //! string, which we have replaced: from there on nothing is ours. Names and layouts are those of bash 4.4 to 5.3
 //! (`shell.h`, `builtins.h`, `command.h`).
 
 use crate::c;
+use crate::child::Ordinary;
 use crate::launch::Launch;
 use crate::zygote::serve;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
@@ -48,7 +49,7 @@ pub static mut runner_struct: Builtin = Builtin {
     function: builtin,
     flags: ENABLED,
     long_doc: LONG_DOC.0.as_ptr(),
-    short_doc: c"runner SOCKET SLICE DIRECTORY LAST".as_ptr(),
+    short_doc: c"runner SOCKET SLICE NICE DIRECTORY LAST".as_ptr(),
     handle: std::ptr::null_mut(),
 };
 
@@ -74,19 +75,26 @@ unsafe extern "C" {
 }
 
 extern "C" fn builtin(arguments: *const WordList) -> c_int {
-    let (Some(socket), Some(slice)) = (argument(arguments, 0), argument(arguments, 1)) else {
+    let numbers = [0, 1, 2].map(|index| argument(arguments, index));
+    let [Some(socket), Some(slice), Some(nice)] = numbers else {
         return 2;
     };
     // A fork would be in another directory, and would not have what start-up files left running.
-    if word(arguments, 2) != current_directory().as_deref() || has_children() {
+    if word(arguments, 3) != current_directory().as_deref() || has_children() {
         return 2;
     }
-    let launch = serve(socket as i32, slice);
+    let launch = serve(
+        socket as i32,
+        Ordinary {
+            slice_ns: slice as u64,
+            nice: nice as i32,
+        },
+    );
     start_afresh(&launch);
     0
 }
 
-fn argument(list: *const WordList, index: usize) -> Option<u64> {
+fn argument(list: *const WordList, index: usize) -> Option<i64> {
     word(list, index)?.to_str().ok()?.parse().ok()
 }
 

@@ -104,6 +104,8 @@ pub struct SchedAttr {
     pub period: u64,
 }
 
+pub const PRIO_PROCESS: c_int = 0;
+
 #[repr(C)]
 pub struct PollFd {
     pub fd: c_int,
@@ -141,6 +143,7 @@ unsafe extern "C" {
     pub fn explicit_bzero(bytes: *mut c_void, length: usize);
     pub fn wait4(pid: c_int, status: *mut c_int, options: c_int, usage: *mut RUsage) -> c_int;
     pub fn alarm(seconds: c_uint) -> c_uint;
+    pub fn setpriority(which: c_int, who: c_uint, nice: c_int) -> c_int;
     pub fn getpid() -> c_int;
     pub fn setpgid(pid: c_int, group: c_int) -> c_int;
     pub fn dup2(from: c_int, to: c_int) -> c_int;

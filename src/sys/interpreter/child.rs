@@ -41,24 +41,30 @@ pub fn restrict(launch: &Launch, fds: &[OwnedFd]) -> Result<(), (u64, i32)> {
     Ok(())
 }
 
-/// Gives up the zygote's short time slice, with which it is soon on a core; to be called when the program begins.
-/// `runtime` is the slice of ordinary programs in nanoseconds, 0 where it is not known.
-pub fn set_slice(runtime: u64) {
-    if runtime == 0 {
-        return;
+/// How programs are scheduled, in contrast to the processes of their slot (`sys::sched`).
+#[derive(Clone, Copy)]
+pub struct Ordinary {
+    /// The time slice in nanoseconds, 0 where it is not known.
+    pub slice_ns: u64,
+    pub nice: i32,
+}
+
+impl Ordinary {
+    /// To be called when the program begins: until then the child has the precedence of its zygote.
+    pub fn begin(self) {
+        let attributes = c::SchedAttr {
+            size: size_of::<c::SchedAttr>() as u32,
+            policy: 0,
+            flags: 0,
+            nice: self.nice,
+            priority: 0,
+            runtime: self.slice_ns,
+            deadline: 0,
+            period: 0,
+        };
+        // SAFETY: the kernel reads `size` bytes of a live local. A failure costs latency, nothing else.
+        unsafe { c::syscall(c::SYS_SCHED_SETATTR, 0, &raw const attributes, 0) };
     }
-    let attributes = c::SchedAttr {
-        size: size_of::<c::SchedAttr>() as u32,
-        policy: 0,
-        flags: 0,
-        nice: 0,
-        priority: 0,
-        runtime,
-        deadline: 0,
-        period: 0,
-    };
-    // SAFETY: the kernel reads `size` bytes of a live local. A failure costs latency, nothing else.
-    unsafe { c::syscall(c::SYS_SCHED_SETATTR, 0, &raw const attributes, 0) };
 }
 
 /// As `sandbox::child` does: one second of room where the soft limit is to be seen first, and no more than this

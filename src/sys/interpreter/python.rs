@@ -19,7 +19,7 @@ mod parent;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
-/// `SOCKET SLICE MODULE,MODULE…`
+/// `SOCKET SLICE NICE MODULE,MODULE…`
 const VARIABLE: &CStr = c"RUNNER_WARM_PYTHON";
 const RTLD_NEXT: *mut c_void = -1isize as *mut c_void;
 

@@ -1,7 +1,7 @@
 //! The zygote's loop: a launch comes in, a child is forked, its end goes out.
 
 use crate::c;
-use crate::child::{restrict, set_slice};
+use crate::child::{Ordinary, restrict};
 use crate::launch::{Exit, Launch};
 use crate::link::{Broken, Link, wipe};
 use std::os::fd::OwnedFd;
@@ -33,10 +33,10 @@ pub trait AroundFork {
 impl AroundFork for () {}
 
 /// Serves launches of an interpreter that needs nothing special.
-pub fn serve(socket: i32, slice_ns: u64) -> Launch {
+pub fn serve(socket: i32, ordinary: Ordinary) -> Launch {
     Zygote {
         socket,
-        slice_ns,
+        ordinary,
         around_fork: &(),
         reaps: false,
     }
@@ -45,8 +45,7 @@ pub fn serve(socket: i32, slice_ns: u64) -> Launch {
 
 pub struct Zygote<'a> {
     pub socket: i32,
-    /// The time slice of ordinary programs, 0 where it is not known.
-    pub slice_ns: u64,
+    pub ordinary: Ordinary,
     pub around_fork: &'a dyn AroundFork,
     /// Whether what programs leave behind becomes a child of this process.
     pub reaps: bool,
@@ -139,7 +138,7 @@ impl Zygote<'_> {
             }
             c::sigprocmask(c::SIG_SETMASK, mask, std::ptr::null_mut());
             self.around_fork.child(launch);
-            set_slice(self.slice_ns);
+            self.ordinary.begin();
             (*report).running_ns = c::monotonic_ns();
             // A program must not find it, and could do nothing but spoil its own report with it.
             c::munmap(report.cast(), size_of::<Report>());

@@ -22,6 +22,8 @@ fn done(result: c_int) -> Result<(), Refused> {
 pub fn enter(enter: &Enter, namespaces: &[OwnedFd]) -> Result<(), Refused> {
     // SAFETY: system calls on integers and on structs that live through them.
     unsafe {
+        // While we have the privilege, where we have it: as `sys::sched` does for the slot's other processes.
+        c::setpriority(c::PRIO_PROCESS, 0, -20);
         for namespace in namespaces {
             done(c::setns(namespace.as_raw_fd(), 0))?;
         }

@@ -5,6 +5,7 @@ use super::arguments::{Config, Fields};
 use super::end::cut_short;
 use super::enter::enter;
 use crate::c;
+use crate::child::Ordinary;
 use crate::launch::{Enter, Greeting, Launch, News};
 use crate::link::{Broken, Link};
 use crate::zygote::{AroundFork, Zygote};
@@ -29,9 +30,13 @@ pub fn run(api: &'static Api, orders: &str) -> c_int {
     // SAFETY: a plain system call; keeps others of the same user out of this process (ptrace, /proc/<pid>/mem).
     unsafe { c::prctl(c::PR_SET_DUMPABLE, 0 as std::ffi::c_long) };
     let mut words = orders.split(' ');
-    let mut number = || words.next()?.parse::<u64>().ok();
-    let (Some(socket), Some(slice)) = (number(), number()) else {
+    let mut number = || words.next()?.parse::<i64>().ok();
+    let (Some(socket), Some(slice), Some(nice)) = (number(), number(), number()) else {
         return 2;
+    };
+    let ordinary = Ordinary {
+        slice_ns: slice as u64,
+        nice: nice as i32,
     };
     let modules: Vec<CString> = words
         .next()
@@ -53,7 +58,7 @@ pub fn run(api: &'static Api, orders: &str) -> c_int {
     };
     // SAFETY: as above.
     unsafe { c::alarm(0) };
-    match serve(&helper, &fields, &mut link, socket, slice, &loaded) {
+    match serve(&helper, &fields, &mut link, socket, ordinary, &loaded) {
         Some(_) => {
             // SAFETY: Python is initialised, and nothing of ours is used after it has ended.
             unsafe { (api.Py_RunMain)() }
@@ -172,7 +177,7 @@ fn serve(
     fields: &Fields,
     link: &mut Link,
     socket: c_int,
-    slice: u64,
+    ordinary: Ordinary,
     loaded: &str,
 ) -> Option<Launch> {
     let api = helper.api;
@@ -193,7 +198,7 @@ fn serve(
                     c::close_range(3, socket as u32 - 1, 0);
                     c::close_range(socket as u32 + 1, u32::MAX, 0);
                     fds.into_iter().for_each(std::mem::forget);
-                    return Some(become_zygote(helper, fields, socket, slice, loaded));
+                    return Some(become_zygote(helper, fields, socket, ordinary, loaded));
                 }
                 _ => (api.PyOS_AfterFork_Parent)(),
             }
@@ -209,7 +214,7 @@ fn become_zygote(
     helper: &Helper<'static>,
     fields: &Fields,
     socket: c_int,
-    slice: u64,
+    ordinary: Ordinary,
     loaded: &str,
 ) -> Launch {
     let mut link = Link::new(socket);
@@ -236,7 +241,7 @@ fn become_zygote(
     };
     Zygote {
         socket,
-        slice_ns: slice,
+        ordinary,
         around_fork: &Python {
             helper,
             fields,
