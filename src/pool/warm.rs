@@ -112,20 +112,24 @@ impl Parent {
         let socket = current.socket.clone()?;
         let (ours, theirs) = socket::pair().ok()?;
         current.connected += 1;
-        match current.ready {
-            true => hand_over(&socket, &theirs).ok()?,
-            false => current.waiting.push(theirs),
-        }
+        let handed = match current.ready {
+            true => hand_over(&socket, &theirs).is_ok(),
+            false => {
+                current.waiting.push(theirs);
+                true
+            }
+        };
         let mut next = self.next.borrow_mut();
+        // One that has died is followed by another like one that has served its time.
         if current.ready
-            && current.connected > self.slots
+            && (!handed || current.connected > self.slots)
             && next.is_none()
             && let Ok((process, reader)) = Process::start(&self.settings.python, &self.processes)
         {
             *next = Some(process);
             tokio::task::spawn_local(watch(Rc::downgrade(self), reader, None));
         }
-        Some(ours)
+        handed.then_some(ours)
     }
 
     pub fn python(&self) -> &WarmPython {

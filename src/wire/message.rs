@@ -84,6 +84,8 @@ pub struct WarmGreeting {
     pub inode: u64,
     /// Packages and modules that a new Python would not have loaded, without their submodules.
     pub loaded: Vec<String>,
+    /// Variables that were looked up while they were loaded; `*` stands for all.
+    pub looked_up: Vec<String>,
 }
 
 /// Who an episode is, on the host and inside.

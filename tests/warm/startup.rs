@@ -152,3 +152,60 @@ fn one_that_never_ends_costs_the_warmth_and_no_result() {
         assert_eq!(warm.get("a")["start"], "exec");
     }
 }
+
+#[test]
+fn what_they_write_is_made_anew_for_every_command() {
+    let script = "[ -e ~/seen ] || echo clean__ > ~/seen\n";
+    let episodes = [
+        command("a", "cat ~/seen; printf 'STOLEN_\\n' > ~/seen"),
+        command("b", "cat ~/seen"),
+    ];
+    if let Some(warm) = same(script, &episodes) {
+        assert_eq!(warm.output("b"), "clean__\n");
+    }
+}
+
+#[test]
+fn descriptors_that_they_open_are_open() {
+    if let Some(warm) = same("exec 3>&1\n", &[command("a", "echo third >&3")]) {
+        assert_eq!(warm.get("a")["start"], "exec");
+    }
+}
+
+#[test]
+fn the_status_that_they_end_with_is_there() {
+    let line = "echo $?; echo ${runner_status-unset} ${runner_last-unset}";
+    same("false\n", &[command("a", line)]);
+    same("(exit 3)\n", &[command("a", line), command("b", line)]);
+}
+
+#[test]
+fn what_they_make_of_the_place_is_that_of_the_command() {
+    let elsewhere = json!({"id": "elsewhere", "command": "echo $AT", "workdir": "/tmp/there"});
+    if let Some(warm) = same("AT=$PWD\n", &[command("here", "echo $AT"), elsewhere]) {
+        assert_eq!(warm.get("here")["start"], "warm-bash");
+    }
+    let script = "[ -d ~/bin ] && PATH=~/bin:$PATH\ntrue\n";
+    let tool = json!({"/home/runner/bin/tool": {"base64": "IyEvYmluL3NoCmVjaG8gdG9vbAo=", "mode": "0755"}});
+    let own = json!({"id": "own", "command": "tool", "files": tool});
+    same(script, &[own, command("none", "type tool 2>&1 | wc -l")]);
+}
+
+/// Which those are is not known, so that they might read any variable.
+#[test]
+fn files_that_they_read_in_turn_are_theirs() {
+    let fast = json!({"id": "a", "command": "echo $SPEED", "env": {"MODE": "fast"}});
+    let script = "for f in /usr/share/none/*; do [ -r $f ] && source \"$f\"; done\ntrue\n";
+    if let Some(warm) = same(script, &[fast]) {
+        assert_eq!(warm.get("a")["start"], "exec");
+    }
+}
+
+#[test]
+fn a_variable_that_bash_itself_obeys_is_obeyed() {
+    let deep =
+        json!({"id": "a", "command": "f() { f; }; f 2>&1 | head -1", "env": {"FUNCNEST": "2"}});
+    if let Some(warm) = same("true\n", &[deep]) {
+        assert_eq!(warm.get("a")["start"], "exec");
+    }
+}

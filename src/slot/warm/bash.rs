@@ -1,24 +1,28 @@
 //! Init's side of the warm bash: how it is started, and what it may be given.
 
 use super::process::{Forked, PATIENCE_S, SOCKET};
-use super::startup::StartUp;
+use super::startup::{PARKED_IN, StartUp};
 use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::slot::link::Link;
 use crate::slot::space::Space;
 use crate::spec::policy::Tier;
+use crate::sys::remove::remove;
 use crate::wire::message::{Launch, Setup, StepRequest, WarmStart};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the interpreter loads.
 const INTERPRETER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/interpreter.so"));
 /// What a login bash reads first of its user's; the others only where this one is missing (bash(1), INVOCATION).
 const PROFILE: &str = ".bash_profile";
 const PROFILES: [&str; 3] = [PROFILE, ".bash_login", ".profile"];
+
+/// Where start-up files could leave something.
+const WRITABLE: [&str; 3] = [PARKED_IN, "/tmp", "/home/runner"];
 
 /// A login bash, parked at the end of its start-up files.
 pub struct Bash {
@@ -35,16 +39,25 @@ impl Bash {
         let home = space.real("/home/runner");
         let (library, profile) = (home.join(".runner-interpreter.so"), home.join(PROFILE));
         let hook = format!(
-            "runner_last=$_\nenable -f {library} runner && runner {SOCKET} {slice} {nice} {workdir} \"$runner_last\" || kill -9 $$\n",
+            "runner_status=$? runner_last=$_\nenable -f {library} runner || kill -9 $$\n\
+             runner {SOCKET} {slice} {nice} {workdir} $runner_status \"$runner_last\"\n",
             library = library.display(),
             slice = forked.ordinary.slice.as_ns(),
             nice = forked.ordinary.nice,
-            workdir = space.real("/workspace").display(),
+            workdir = space.real(PARKED_IN).display(),
         );
         let placed = fs::write(&library, INTERPRETER).and_then(|()| fs::write(&profile, hook));
         let link = placed.ok().and_then(|()| park(forked.link, setup, space));
         let _ = fs::remove_file(&library);
         let _ = fs::remove_file(&profile);
+        // Every command would find them made anew.
+        let left = WRITABLE.map(|place| leftovers(&space.real(place)));
+        if left.iter().any(|place| !place.is_empty()) {
+            for path in left.iter().flatten() {
+                let _ = remove(path);
+            }
+            return None;
+        }
         Some(Bash {
             link: link?,
             ruleset: Ruleset::prepare(&Scene::of(setup, &[])).ok()?.into_fd()?,
@@ -64,6 +77,7 @@ impl Bash {
         };
         is_command
             && extra.is_empty()
+            && self.startup.ignores_place(&step.workdir, &self.home)
             && step
                 .env
                 .iter()
@@ -84,6 +98,12 @@ impl Bash {
     }
 }
 
+/// What start-up files have left in a directory.
+fn leftovers(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
 /// Lets it run its start-up files, and waits for it to say that it is there.
 fn park(mut link: Link, setup: &Setup, space: &Space) -> Option<Link> {
     let output = memfd_create("startup", MFdFlags::MFD_CLOEXEC).ok()?;
@@ -99,7 +119,7 @@ fn park(mut link: Link, setup: &Setup, space: &Space) -> Option<Link> {
             .into_iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect(),
-        workdir: real("/workspace"),
+        workdir: real(PARKED_IN),
     };
     let fds: Vec<i32> = std::iter::once(output.as_raw_fd())
         .chain(processes.iter().map(AsRawFd::as_raw_fd))

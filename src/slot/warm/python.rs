@@ -10,9 +10,9 @@ use crate::wire::message::{Setup, StepRequest, WarmEnter, WarmGreeting, WarmPyth
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Variables that Python, the C library or the loader read at their start (python(1), environ(7), ld.so(8)).
@@ -42,6 +42,9 @@ const SPECIAL_BEGINNINGS: [&str; 19] = [
     "ASAN_",
 ];
 
+/// A program with more files than this is not looked through, but starts a Python of its own.
+const MOST_ENTRIES: usize = 500;
+
 /// A Python that has imported its modules, or is about to.
 pub struct Python {
     pub link: Link,
@@ -53,6 +56,8 @@ pub struct Python {
     user_modules: PathBuf,
     /// Packages and modules that programs find loaded.
     loaded: BTreeSet<String>,
+    /// Variables that those have seen as they were in the parent; `*` stands for all.
+    looked_up: BTreeSet<String>,
     state: State,
 }
 
@@ -120,6 +125,7 @@ impl Python {
             beginnings: python.modules.iter().map(beginning).collect(),
             user_modules: home.join(".local"),
             loaded: BTreeSet::new(),
+            looked_up: BTreeSet::new(),
             state: State::Expected(Invitation(enter, namespaces)),
         })
     }
@@ -138,6 +144,7 @@ impl Python {
         self.state = State::Gone;
         let greeting = entered.ok()?;
         self.loaded = greeting.loaded.into_iter().collect();
+        self.looked_up = greeting.looked_up.into_iter().collect();
         self.state = State::Here(greeting.device, greeting.inode);
         Some(greeting.pid as i32)
     }
@@ -159,24 +166,34 @@ impl Python {
             && !self.is_shadowed(&step.argv, workdir)
     }
 
-    /// Whether the program has a module of its own by a name that is loaded already.
+    /// Whether the program has a module of its own by a name that is loaded already, or may have: where it begins, or
+    /// further down, where it may add a directory to its path.
     fn is_shadowed(&self, argv: &[String], workdir: &Path) -> bool {
-        let first = match argv[1].as_str() {
-            "-c" | "-m" => Some(workdir.to_owned()),
-            // A directory or, missing, nothing to run.
-            file => match fs::canonicalize(workdir.join(file)) {
-                Ok(path) if path.is_dir() => Some(path),
-                Ok(path) => path.parent().map(Path::to_owned),
-                Err(_) => None,
-            },
-        };
-        let entries = first.into_iter().flat_map(fs::read_dir).flatten().flatten();
-        entries
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .any(|name| {
-                self.loaded
-                    .contains(name.split('.').next().unwrap_or_default())
-            })
+        let mut places = vec![workdir.to_owned()];
+        if !matches!(argv[1].as_str(), "-c" | "-m") {
+            match fs::canonicalize(workdir.join(&argv[1])) {
+                // One that holds a whole program, as an archive does.
+                Ok(path) if path.is_dir() || is_archive(&path) => return true,
+                Ok(path) => places.extend(path.parent().map(Path::to_owned)),
+                // Nothing to run.
+                Err(_) => {}
+            }
+        }
+        let mut left = MOST_ENTRIES;
+        while let Some(place) = places.pop() {
+            for entry in fs::read_dir(&place).into_iter().flatten().flatten() {
+                left -= 1;
+                let name = entry.file_name();
+                let stem = name.to_str().and_then(|name| name.split('.').next());
+                if left == 0 || stem.is_some_and(|stem| self.loaded.contains(stem)) {
+                    return true;
+                }
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    places.push(entry.path());
+                }
+            }
+        }
+        false
     }
 
     /// Whether a variable can as well be set after the start.
@@ -186,7 +203,33 @@ impl Python {
             && !SPECIAL.contains(&name)
             && !SPECIAL_BEGINNINGS.into_iter().any(begins)
             && !self.beginnings.iter().any(|b| begins(b))
+            && ![name, "*"].iter().any(|n| self.looked_up.contains(*n))
     }
+}
+
+/// Whether Python would find modules in it (zipimport), which it looks for near the end of a file. What can't be read
+/// without waiting may be one too.
+fn is_archive(file: &Path) -> bool {
+    const RECORD: &[u8] = b"PK\x05\x06";
+    /// The record and the longest comment that may follow it.
+    const MOST_BYTES: u64 = 22 + 0xffff;
+    let last = || {
+        let mut file = File::options()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(file)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        file.seek(SeekFrom::Start(meta.len().saturating_sub(MOST_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+        Ok::<_, io::Error>(bytes)
+    };
+    last().map_or(true, |bytes| {
+        bytes.windows(RECORD.len()).any(|window| window == RECORD)
+    })
 }
 
 /// Waits until it has entered, about a millisecond.

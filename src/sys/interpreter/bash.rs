@@ -1,6 +1,6 @@
 //! The loadable builtin of bash, and what a bash that was forked must forget of its parent.
 //!
-//! `slot::warm` lets a login bash run `runner SOCKET SLICE NICE DIRECTORY LAST` at the end of its start-up files; DIRECTORY
+//! `slot::warm` lets a login bash run `runner SOCKET SLICE NICE DIRECTORY STATUS LAST` at the end of its start-up files; DIRECTORY
 //! is where it started. In a child the builtin returns, the start-up file ends, and bash goes on by itself to its `-c`
 //! string, which we have replaced: from there on nothing is ours. Names and layouts are those of bash 4.4 to 5.3
 //! (`shell.h`, `builtins.h`, `command.h`).
@@ -49,7 +49,7 @@ pub static mut runner_struct: Builtin = Builtin {
     function: builtin,
     flags: ENABLED,
     long_doc: LONG_DOC.0.as_ptr(),
-    short_doc: c"runner SOCKET SLICE NICE DIRECTORY LAST".as_ptr(),
+    short_doc: c"runner SOCKET SLICE NICE DIRECTORY STATUS LAST".as_ptr(),
     handle: std::ptr::null_mut(),
 };
 
@@ -75,13 +75,14 @@ unsafe extern "C" {
 }
 
 extern "C" fn builtin(arguments: *const WordList) -> c_int {
-    let numbers = [0, 1, 2].map(|index| argument(arguments, index));
-    let [Some(socket), Some(slice), Some(nice)] = numbers else {
-        return 2;
+    let numbers = [0, 1, 2, 4].map(|index| argument(arguments, index));
+    let [Some(socket), Some(slice), Some(nice), Some(status)] = numbers else {
+        leave();
     };
-    // A fork would be in another directory, and would not have what start-up files left running.
-    if word(arguments, 3) != current_directory().as_deref() || has_children() {
-        return 2;
+    // A fork would be in another directory, and would not have what start-up files left running or open.
+    let elsewhere = word(arguments, 3) != current_directory().as_deref();
+    if elsewhere || has_children() || has_descriptors(socket as c_int) {
+        leave();
     }
     let launch = serve(
         socket as i32,
@@ -91,7 +92,14 @@ extern "C" fn builtin(arguments: *const WordList) -> c_int {
         },
     );
     start_afresh(&launch);
-    0
+    // As whatever came last in the start-up files.
+    status as c_int
+}
+
+/// Ends a bash that can't be a zygote. Init sees the end of the socket, and goes on without it.
+fn leave() -> ! {
+    // SAFETY: _exit(2) has no preconditions.
+    unsafe { c::_exit(1) }
 }
 
 fn argument(list: *const WordList, index: usize) -> Option<i64> {
@@ -121,6 +129,16 @@ fn has_children() -> bool {
     // SAFETY: null pointers say that neither status nor use is asked for.
     let result = unsafe { c::wait4(ANY, std::ptr::null_mut(), c::WNOHANG, std::ptr::null_mut()) };
     result != -1
+}
+
+/// Whether start-up files left a descriptor open, of those that have a number in scripts.
+fn has_descriptors(own: c_int) -> bool {
+    const IN_SCRIPTS: std::ops::Range<c_int> = 3..255;
+    let is_open = |fd| {
+        // SAFETY: asks for flags of a number.
+        unsafe { c::fcntl(fd, c::F_GETFD) != -1 }
+    };
+    IN_SCRIPTS.into_iter().any(|fd| fd != own && is_open(fd))
 }
 
 /// Sets what bash settled at its start for the parent and not for this process.
@@ -157,6 +175,7 @@ fn start_afresh(launch: &Launch) {
             bind_variable(c"BASH_EXECUTION_STRING".as_ptr(), command.as_ptr(), 0);
         }
         unbind_variable(c"runner_last".as_ptr());
+        unbind_variable(c"runner_status".as_ptr());
         forget_builtin();
     }
 }

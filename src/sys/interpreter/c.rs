@@ -105,6 +105,7 @@ pub struct SchedAttr {
 }
 
 pub const PRIO_PROCESS: c_int = 0;
+pub const F_GETFD: c_int = 1;
 
 #[repr(C)]
 pub struct PollFd {
@@ -143,6 +144,7 @@ unsafe extern "C" {
     pub fn explicit_bzero(bytes: *mut c_void, length: usize);
     pub fn wait4(pid: c_int, status: *mut c_int, options: c_int, usage: *mut RUsage) -> c_int;
     pub fn alarm(seconds: c_uint) -> c_uint;
+    pub fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
     pub fn setpriority(which: c_int, who: c_uint, nice: c_int) -> c_int;
     pub fn getpid() -> c_int;
     pub fn setpgid(pid: c_int, group: c_int) -> c_int;

@@ -99,6 +99,8 @@ pub struct Greeting {
     pub inode: u64,
     /// Packages and modules that a new Python would not have loaded.
     pub loaded: Vec<String>,
+    /// Variables that were looked up while they were loaded; `*` stands for all.
+    pub looked_up: Vec<String>,
 }
 
 impl Greeting {
@@ -107,10 +109,12 @@ impl Greeting {
         for field in [self.pid, self.device, self.inode] {
             put(&mut bytes, field);
         }
-        put(&mut bytes, self.loaded.len() as u64);
-        for name in &self.loaded {
-            put(&mut bytes, name.len() as u64);
-            bytes.extend(name.as_bytes());
+        for names in [&self.loaded, &self.looked_up] {
+            put(&mut bytes, names.len() as u64);
+            for name in names {
+                put(&mut bytes, name.len() as u64);
+                bytes.extend(name.as_bytes());
+            }
         }
         bytes
     }

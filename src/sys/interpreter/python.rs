@@ -14,8 +14,10 @@ mod api;
 mod arguments;
 mod end;
 mod enter;
+mod lookups;
 mod parent;
 
+use lookups::getenv;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
@@ -36,7 +38,6 @@ type Start = unsafe extern "C" fn(
 
 unsafe extern "C" {
     fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
-    fn getenv(name: *const c_char) -> *mut c_char;
     fn unsetenv(name: *const c_char) -> c_int;
 }
 

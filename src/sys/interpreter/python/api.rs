@@ -17,6 +17,8 @@ pub struct Status {
 
 /// Evaluates a frame of a thread (PEP 523, as of 3.9).
 pub type Evaluate = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int) -> Object;
+/// Is told of an event by name and arguments (PEP 578).
+pub type AuditHook = unsafe extern "C" fn(*const c_char, Object, *mut c_void) -> c_int;
 pub type Destructor = Option<unsafe extern "C" fn(Object)>;
 
 macro_rules! api {
@@ -76,6 +78,7 @@ api! {
     PyEval_EvalCode: fn(Object, Object, Object) -> Object,
     PyEval_GetBuiltins: fn() -> Object,
     PyDict_New: fn() -> Object,
+    PyDict_Copy: fn(Object) -> Object,
     PyDict_SetItemString: fn(Object, *const c_char, Object) -> c_int,
     PyDict_GetItemString: fn(Object, *const c_char) -> Object,
     PyList_New: fn(isize) -> Object,
@@ -106,6 +109,7 @@ api! {
     PyErr_Fetch: fn(*mut Object, *mut Object, *mut Object),
     PyErr_Restore: fn(Object, Object, Object),
     PyErr_Clear: fn(),
+    PySys_AddAuditHook: fn(AuditHook, *mut c_void) -> c_int,
     PyErr_Print: fn(),
     Py_IncRef: fn(Object),
     Py_DecRef: fn(Object),
@@ -132,15 +136,15 @@ impl<'a> Helper<'a> {
             if code.is_null() || globals.is_null() {
                 return None;
             }
-            let builtins = (api.PyEval_GetBuiltins)();
+            // A copy: programs may change the originals.
+            let builtins = (api.PyDict_Copy)((api.PyEval_GetBuiltins)());
             (api.PyDict_SetItemString)(globals, c"__builtins__".as_ptr(), builtins);
             if (api.PyEval_EvalCode)(code, globals, globals).is_null() {
                 (api.PyErr_Print)();
                 return None;
             }
-            // What the callback at exit keeps alive has to outlive the callback.
+            // What the callback at exit uses has to outlive the callback.
             (api.Py_IncRef)(globals);
-            (api.Py_IncRef)((api.PyDict_GetItemString)(globals, c"left_alone".as_ptr()));
             Some(Helper { api, globals })
         }
     }

@@ -11,7 +11,7 @@
 
 use super::api::{Api, Helper, Object};
 use crate::c;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 
 /// How far into a frame its globals are looked for, in words; no version has them later, or has smaller frames.
@@ -59,6 +59,8 @@ pub fn cut_short(helper: &Helper<'static>) {
             excepthook: (api.PySys_GetObject)(c"excepthook".as_ptr()) as usize,
             stderr: (api.PySys_GetObject)(c"stderr".as_ptr()) as usize,
         };
+        // A program that hears of events would hear of ours.
+        (api.PySys_AddAuditHook)(audit, std::ptr::null_mut());
         if (api.PyDict_SetItemString)(of_interpreter, c"runner".as_ptr(), capsule) == 0
             && WATCHED.set(watched).is_ok()
         {
@@ -74,6 +76,24 @@ pub fn cut_short(helper: &Helper<'static>) {
         (api.PyErr_Clear)();
         bar_destructors();
     }
+}
+
+/// Notes for `ends_silently` in `start.py` that the program adds a hook of its own.
+unsafe extern "C" fn audit(event: *const c_char, _arguments: Object, _data: *mut c_void) -> c_int {
+    // SAFETY: called by the interpreter with its lock held and a NUL-terminated name; the helper is never freed.
+    unsafe {
+        if let Some(watched) = WATCHED.get()
+            && CStr::from_ptr(event) == c"sys.addaudithook"
+        {
+            let api = watched.api;
+            (api.PyDict_SetItemString)(
+                watched.helper as Object,
+                c"is_audited".as_ptr(),
+                (api.PyBool_FromLong)(1),
+            );
+        }
+    }
+    0
 }
 
 /// Lets this process end without the callbacks at exit, and the destructors, of what was loaded before it was forked:

@@ -4,6 +4,7 @@ use super::api::{Api, Helper};
 use super::arguments::{Config, Fields};
 use super::end::cut_short;
 use super::enter::enter;
+use super::lookups;
 use crate::c;
 use crate::child::Ordinary;
 use crate::launch::{Enter, Greeting, Launch, News};
@@ -24,6 +25,12 @@ const THREADS: u64 = 4;
 const PRINTS: u64 = 5;
 const READY: u64 = 6;
 const UNUSABLE: u64 = 7;
+
+/// What init has to know of an interpreter that has imported its modules.
+struct Known {
+    loaded: Vec<String>,
+    looked_up: Vec<String>,
+}
 
 /// Replaces `main`. Returns in the children alone, with a program's exit status.
 pub fn run(api: &'static Api, orders: &str) -> c_int {
@@ -53,12 +60,12 @@ pub fn run(api: &'static Api, orders: &str) -> c_int {
         let _ = link.send(&News::new(UNUSABLE, "", "").encode());
         return 2;
     };
-    let Ok(loaded) = import(&helper, &link, &modules, printed) else {
+    let Ok(known) = import(&helper, &link, &modules, printed) else {
         return 2;
     };
     // SAFETY: as above.
     unsafe { c::alarm(0) };
-    match serve(&helper, &fields, &mut link, socket, ordinary, &loaded) {
+    match serve(&helper, &fields, &mut link, socket, ordinary, &known) {
         Some(_) => {
             // SAFETY: Python is initialised, and nothing of ours is used after it has ended.
             unsafe { (api.Py_RunMain)() }
@@ -102,7 +109,7 @@ fn import(
     link: &Link,
     modules: &[CString],
     printed: c_int,
-) -> Result<String, Broken> {
+) -> Result<Known, Broken> {
     let say = |kind, module: &CStr, detail: &str| {
         link.send(&News::new(kind, &module.to_string_lossy(), detail).encode())
     };
@@ -138,8 +145,16 @@ fn import(
         say(UNUSABLE, c"", "")?;
         return Err(Broken);
     };
+    let names = |list: &str| list.split(',').map(str::to_owned).collect::<Vec<_>>();
+    let variables = helper.call(c"variables", &[]);
+    let variables = variables.and_then(|names| helper.string(names));
+    let mut looked_up = names(&variables.unwrap_or_default());
+    looked_up.extend(lookups::end());
     say(READY, c"", "")?;
-    Ok(loaded)
+    Ok(Known {
+        loaded: names(&loaded),
+        looked_up,
+    })
 }
 
 fn threads() -> usize {
@@ -178,7 +193,7 @@ fn serve(
     link: &mut Link,
     socket: c_int,
     ordinary: Ordinary,
-    loaded: &str,
+    known: &Known,
 ) -> Option<Launch> {
     let api = helper.api;
     // SAFETY: takes numbers only. Zygotes that have ended leave nothing to be waited for.
@@ -198,7 +213,7 @@ fn serve(
                     c::close_range(3, socket as u32 - 1, 0);
                     c::close_range(socket as u32 + 1, u32::MAX, 0);
                     fds.into_iter().for_each(std::mem::forget);
-                    return Some(become_zygote(helper, fields, socket, ordinary, loaded));
+                    return Some(become_zygote(helper, fields, socket, ordinary, known));
                 }
                 _ => (api.PyOS_AfterFork_Parent)(),
             }
@@ -215,10 +230,10 @@ fn become_zygote(
     fields: &Fields,
     socket: c_int,
     ordinary: Ordinary,
-    loaded: &str,
+    known: &Known,
 ) -> Launch {
     let mut link = Link::new(socket);
-    let asked = link.send(&greeting(loaded)).and_then(|()| link.recv());
+    let asked = link.send(&greeting(known)).and_then(|()| link.recv());
     let entered = asked.ok().and_then(|(message, namespaces)| {
         let order = Enter::decode(&message)?;
         if let Ok(name) = CString::new(format!("slot{} python", order.slot)) {
@@ -263,7 +278,7 @@ fn set_environment(env: &[CString]) {
 }
 
 /// Which interpreter this is; asked while /proc is the host's, where we are.
-fn greeting(loaded: &str) -> Vec<u8> {
+fn greeting(known: &Known) -> Vec<u8> {
     use std::os::unix::fs::MetadataExt;
     let program = std::fs::metadata("/proc/self/exe");
     let (device, inode) = program.map_or((0, 0), |meta| (meta.dev(), meta.ino()));
@@ -271,7 +286,8 @@ fn greeting(loaded: &str) -> Vec<u8> {
         pid: u64::from(std::process::id()),
         device,
         inode,
-        loaded: loaded.split(',').map(str::to_owned).collect(),
+        loaded: known.loaded.clone(),
+        looked_up: known.looked_up.clone(),
     }
     .encode()
 }

@@ -18,12 +18,18 @@ from types import MappingProxyType as mappingproxy
 from weakref import ref
 
 preloaded = []
-left_alone = []
 unnatural = set()
+# Names of variables that were looked up while modules were imported; all of them where somebody went through the list.
+looked_up = set()
+EVERY = "*"
 streams = id(sys.stdout), id(sys.stderr)
 # Modules that programs find, and whether all of them come with Python.
 known_modules, only_standard = set(), False
 own_stdin = set()
+# Whether the program has an audit hook.
+is_audited = False
+# What the collector tells of as long as nobody freezes it.
+unfrozen = None
 # What the program exits with, once that is certain; then what is flushed once more when modules are gone.
 status = last_streams = None
 
@@ -91,6 +97,49 @@ def is_idle(hook):
         # `refresh` does that.
         or "random" in sys.modules and hook == sys.modules["random"]._inst.seed
     )
+
+
+class Lookups(dict):
+    """The variables, while modules are imported: notes which of them matter."""
+
+    def __getitem__(self, name):
+        note(name)
+        return dict.__getitem__(self, name)
+
+    def get(self, name, default=None):
+        note(name)
+        return dict.get(self, name, default)
+
+    def __contains__(self, name):
+        note(name)
+        return dict.__contains__(self, name)
+
+    def __iter__(self):
+        looked_up.add(EVERY)
+        return dict.__iter__(self)
+
+    def keys(self):
+        looked_up.add(EVERY)
+        return dict.keys(self)
+
+    def items(self):
+        looked_up.add(EVERY)
+        return dict.items(self)
+
+    def copy(self):
+        looked_up.add(EVERY)
+        return dict.copy(self)
+
+
+def note(name):
+    if isinstance(name, bytes):
+        looked_up.add(name.decode("utf-8", "surrogateescape"))
+
+
+def watch_variables(watched):
+    """Whether lookups are noted from here on."""
+    kind = Lookups if watched else dict
+    environ._data = os.environb._data = kind(dict.items(environ._data))
 
 
 def find(name):
@@ -165,11 +214,7 @@ def settle(named):
         if getattr(sys.modules.get(parent), last, None) is module:
             delattr(sys.modules[parent], last)
     preloaded.extend(name for name in sys.modules if name not in started_with)
-    left_alone.extend(
-        (name, module, names_in(module))
-        for name, module in sys.modules.items()
-        if name not in ("sys", "builtins", "__main__")
-    )
+    watch_variables(False)
     global only_standard
     tempfile = sys.modules.get("tempfile")
     if tempfile is not None:
@@ -182,8 +227,9 @@ def settle(named):
     return ",".join(sorted({name.partition(".")[0] for name in preloaded}))
 
 
-def names_in(module):
-    return len(getattr(module, "__dict__", ()))
+def variables():
+    """Those that mattered, for `settle`'s caller."""
+    return ",".join(sorted(name for name in looked_up if "," not in name))
 
 
 # Types whose objects do nothing when they are freed but free others.
@@ -226,13 +272,14 @@ def modules_of_program():
 def ends_silently():
     """Whether nothing that the program made would notice its end. What there was before the program is frozen, so that
     the collector knows its objects alone; those it does not know of have no way to notice."""
-    if sys.version_info < (3, 10) or not only_standard:
+    if sys.version_info < (3, 10) or not only_standard or is_audited or sys.getprofile() or sys.gettrace():
         return False
     # What C made may have reasons of its own.
     if any(map(is_extension, modules_of_program())):
         return False
     made = gc.get_objects()
-    if len(made) > MOST:
+    # Of what is frozen the collector no longer tells: then it has been frozen by the program, this one with the rest.
+    if len(made) > MOST or not any(thing is unfrozen for thing in made):
         return False
     harmless = set()
     for thing in made:
@@ -253,20 +300,18 @@ def ends_silently():
 
 
 def let_go():
-    """The last callback at exit: modules that the program had no part in are left to the kernel, not taken apart."""
-    modules = sys.modules
-    if status is not None and ends_silently():
+    """The last callback at exit: what nobody would notice is left to the kernel, not taken apart."""
+    if status is None:
+        return
+    if ends_silently():
         keep_streams(sys.stdout, sys.stderr)
         if last_streams is not None:
             # Its end is that of this process.
             globals().pop("last", None)
-    for name, module, names in left_alone:
-        # One that was given something takes that along, as it would have.
-        if modules.get(name) is module and names_in(module) == names:
-            # As the interpreter itself does a moment later.
-            modules[name] = None
-    if status is not None:
-        keep_streams(sys.stdout, sys.stderr)
+    # Otherwise the interpreter ends as always. What the program has put into older objects is collected with them, and
+    # nothing here keeps those.
+    gc.unfreeze()
+    registered.clear()
 
 
 def keep_streams(*found):
@@ -286,6 +331,7 @@ def keep_streams(*found):
 
 atexit.register(let_go)
 posix.register_at_fork = os.register_at_fork = register_at_fork
+watch_variables(True)
 
 
 def adopt(env):
@@ -319,8 +365,9 @@ def refresh():
 def prepare(argv, env, stdin_is_device):
     """In each child: makes this process's own what Python settled at its start for the parent. `env` is None where that
     is the slot's."""
-    global quiet
+    global quiet, unfrozen
     quiet = False
+    unfrozen = []
     text = [entry.decode("utf-8", "surrogateescape") for entry in argv]
     if hasattr(sys, "orig_argv"):
         sys.orig_argv[:] = text
