@@ -1,7 +1,8 @@
 //! bash: `command` episodes and steps.
 
-use crate::common::Way;
+use crate::common::{Way, run};
 use crate::equivalence::{assert_same, cases};
+use serde_json::json;
 
 #[test]
 fn a_command_runs_warm_as_it_runs_cold() {
@@ -13,5 +14,22 @@ fn a_command_runs_warm_as_it_runs_cold() {
             "{way:?}: only {warm} of {} ran warm",
             cases.len()
         );
+    }
+}
+
+#[test]
+fn random_numbers_differ_from_command_to_command() {
+    let command = |n| json!({"id": format!("n{n}"), "command": "echo $RANDOM$RANDOM $SRANDOM"});
+    let jobs: Vec<String> = (0..40).map(|n| command(n).to_string()).collect();
+    for way in Way::all() {
+        let run = run(way, &jobs.join("\n"), &["--concurrency", "2"]);
+        let warm = run.results.values().filter(|r| r["start"] == "warm-bash");
+        assert_eq!(warm.count(), 40, "{way:?}");
+        let words = run
+            .results
+            .values()
+            .flat_map(|r| r["output"].as_str().unwrap().split_whitespace());
+        let distinct: std::collections::BTreeSet<&str> = words.collect();
+        assert!(distinct.len() >= 79, "{way:?}: {distinct:?}");
     }
 }
