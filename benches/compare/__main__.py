@@ -27,6 +27,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="short turns and few of them, in under two minutes")
     parser.add_argument("--rounds", type=int, help="turns that everybody takes (5; quick: 2)")
+    parser.add_argument("--seconds", type=float, help="length of a turn (3; quick: 0.4)")
     parser.add_argument("--concurrency", type=int, default=2 * os.cpu_count(), help="programs at a time (2 x cores)")
     parser.add_argument("--only", default="", metavar="PART", help="only works whose key contains this; see bench.json")
     parser.add_argument("--docker-image", default="debian:stable-slim", help="an image that is there (%(default)s)")
@@ -67,7 +68,7 @@ def main():
 
 def measure(asked, setting, contestants):
     rounds = asked.rounds or (2 if asked.quick else 5)
-    seconds = 0.5 if asked.quick else 3.0
+    seconds = asked.seconds or (0.4 if asked.quick else 3.0)
     report = {
         "machine": machine.facts(setting),
         "method": {"rounds": rounds, "seconds_per_turn": seconds, "concurrency": asked.concurrency, "quick": asked.quick},

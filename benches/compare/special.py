@@ -31,9 +31,9 @@ def one_by_one(contestant, work, quick):
     if isinstance(contestant, Runner):
         report = contestant.talk(work, 100 if quick else 1000)
     else:
-        few = contestant.measure(work, 8, 1)
+        few = contestant.measure(work, 3, 1)
         slow = few["latency"]["p50_ms"] > SLOW_MS
-        count = (10 if slow else 100) if quick else (40 if slow else 1000 if few["latency"]["p50_ms"] < 8 else 300)
+        count = (5 if slow else 50) if quick else (40 if slow else 1000 if few["latency"]["p50_ms"] < 8 else 300)
         report = contestant.measure(work, count, 1)
     return {"startup": report["startup"], "round_trip": report["latency"]}
 
@@ -43,7 +43,7 @@ def saturated(contestants, setting, guest, asked, _report, say):
     work = works.saturation(setting.scratch, guest)
     concurrency = 32 * os.cpu_count()
     # On one core a program takes some 0.2 s.
-    count = max(int((6 if asked.quick else 30) * os.cpu_count() / 0.2), concurrency)
+    count = max(int((0 if asked.quick else 30) * os.cpu_count() / 0.2), concurrency)
     cells = {"title": work.title, "concurrency": concurrency, "programs": count}
     for contestant in contestants:
         if contestant.key not in ("bare", "cold"):
@@ -65,7 +65,7 @@ def offered(contestants, setting, _guest, asked, _report, say):
     work = works.simple("offered", "", ["bash", "-lc", "true"], setting.scratch)
     bare = next(c for c in contestants if c.key == "bare")
     rate = round(0.5 * bare.measure(work, 400, asked.concurrency)["rate"])
-    count = rate * (3 if asked.quick else 15)
+    count = rate * (1 if asked.quick else 15)
     cells = {"title": "`bash -lc true`", "offered_per_s": rate, "programs": count}
     for contestant in contestants:
         if contestant.key == "bare":

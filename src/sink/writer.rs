@@ -2,7 +2,7 @@
 //!
 //! A lone result is written at once. In a steady stream the thread gathers for a millisecond before
 //! it writes, so that thousands of results per second cost hundreds of wake-ups and writes, and none
-//! waits longer than about two milliseconds.
+//! waits longer than about a millisecond and a half.
 //!
 //! After a failed write nothing more is written: outcomes are still taken, so that no sender hangs,
 //! but only counted. The scheduler learns of it through [`Sink::failed`] and starts no new episodes.
@@ -24,8 +24,9 @@ const CHANNEL: usize = 256;
 const CHANNEL_KB: u32 = 16 * 1024;
 /// A batch is written when it has grown beyond this many bytes.
 const BATCH_BYTES: usize = 1 << 20;
-/// Results that come within this time of the last write are a steady stream.
-const STEADY: Duration = Duration::from_millis(2);
+/// Results that come within this time of the last write are a steady stream; not those of somebody who waits for each
+/// result before the next episode.
+const STEADY: Duration = Duration::from_micros(500);
 /// How long a steady stream is gathered.
 const GATHER: Duration = Duration::from_millis(1);
 

@@ -11,9 +11,10 @@ use crate::sys::remove::remove;
 use crate::wire::message::{Launch, Setup, StepRequest, WarmStart};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What the interpreter loads.
 const INTERPRETER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/interpreter.so"));
@@ -46,15 +47,16 @@ impl Bash {
             nice = forked.ordinary.nice,
             workdir = space.real(PARKED_IN).display(),
         );
+        let before = entries(space);
         let placed = fs::write(&library, INTERPRETER).and_then(|()| fs::write(&profile, hook));
         let link = placed.ok().and_then(|()| park(forked.link, setup, space));
         let _ = fs::remove_file(&library);
         let _ = fs::remove_file(&profile);
         // Every command would find them made anew.
-        let left = WRITABLE.map(|place| leftovers(&space.real(place)));
-        if left.iter().any(|place| !place.is_empty()) {
-            for path in left.iter().flatten() {
-                let _ = remove(path);
+        let left: Vec<PathBuf> = entries(space).difference(&before).cloned().collect();
+        if !left.is_empty() {
+            for path in left {
+                let _ = remove(&path);
             }
             return None;
         }
@@ -98,9 +100,10 @@ impl Bash {
     }
 }
 
-/// What start-up files have left in a directory.
-fn leftovers(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+/// What is in the places where start-up files could leave something. Grants are mounted in some, and stay.
+fn entries(space: &Space) -> BTreeSet<PathBuf> {
+    let places = WRITABLE.map(|place| fs::read_dir(space.real(place)));
+    let entries = places.into_iter().flatten().flatten().flatten();
     entries.map(|entry| entry.path()).collect()
 }
 
