@@ -197,7 +197,7 @@ class Pooled(Contestant):
         return None
 
     def words(self, work):
-        return [sys.executable, "benches/compare/pool_loop.py", self.way]
+        return ["python3", "benches/compare/pool_loop.py", self.way]
 
     def command(self, work, count, concurrency):
         programs = work.list_of("programs", count)
@@ -242,7 +242,7 @@ class HumanEval(Contestant):
         return None if work.key == "humaneval" else "it runs HumanEval alone"
 
     def words(self, work):
-        return [sys.executable, "benches/common/humaneval.py", "check_correctness"]
+        return ["python3", "benches/common/humaneval.py", "check_correctness"]
 
     def command(self, work, count, concurrency):
         script = self.setting.repository / "benches/common/humaneval.py"

@@ -41,7 +41,8 @@ def descendants(pid):
         try:
             with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as stat:
                 parent = int(stat.read().rpartition(")")[2].split()[1])
-        except OSError:
+        except (OSError, IndexError):
+            # It has ended meanwhile.
             continue
         children.setdefault(parent, []).append(int(entry))
     found, todo = [], [pid]
@@ -92,7 +93,8 @@ class Cell:
             self.skipped = str(error)
         finally:
             watch.end()
-        self.processes, self.memory_mb = watch.processes, round(watch.memory_mb, 1)
+        # Too short to be seen is not none.
+        self.processes, self.memory_mb = watch.processes or None, round(watch.memory_mb, 1) or None
 
     @staticmethod
     def _fitting(rate, seconds, concurrency):

@@ -146,8 +146,8 @@ def machinery(report):
                 shown = " ".join(str(word) for word in cell["command"]).replace("|", "\\|")
                 rows.append([
                     report["contestants"][key]["name"], report["contestants"][key].get("version", ""),
-                    f"{cell['processes_made_per_program']:.1f}", str(cell["processes_peak"]),
-                    f"{cell['memory_peak_mb']:.0f}", f"`{shown}`" if shown else "",
+                    f"{cell['processes_made_per_program']:.1f}", str(cell["processes_peak"] or "–"),
+                    f"{cell['memory_peak_mb']:.0f}" if cell["memory_peak_mb"] else "–", f"`{shown}`" if shown else "",
                 ])
         return (
             f"**At {work['title']}**: processes and threads made per program, processes and memory below the contestant "
