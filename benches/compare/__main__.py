@@ -59,7 +59,7 @@ def main():
             for contestant in contestants:
                 contestant.end()
     asked.output.mkdir(parents=True, exist_ok=True)
-    (asked.output / "bench.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (asked.output / "bench.json").write_text(json.dumps(report, separators=(",", ":")) + "\n", encoding="utf-8")
     markdown = table.markdown(report)
     (asked.output / "bench.md").write_text(markdown, encoding="utf-8")
     picture.draw(report, asked.output / "bench.svg")

@@ -67,6 +67,20 @@ class Contestant:
     def command(self, work, count, concurrency):
         raise NotImplementedError
 
+    def words(self, work):
+        """The command, without what changes from run to run."""
+        raise NotImplementedError
+
+    def shown(self, work):
+        """The same, with names for directories of this machine."""
+        names = {str(self.setting.scratch): "SCRATCH", str(Path(sys.executable).parent.parent): "VENV"}
+        words = []
+        for word in map(str, self.words(work)):
+            for directory, name in names.items():
+                word = word.replace(directory, name)
+            words.append(word)
+        return words
+
     def measure(self, work, count, concurrency, watch=None):
         """Runs it; a dictionary with at least `rate`."""
         return json.loads(output_of(self.command(work, count, concurrency), watch=watch))
@@ -158,7 +172,7 @@ class Docker(Spawned):
             changed.write_text(path.read_text().replace(f'"{PYTHON}"', f'"{os.path.realpath(PYTHON)}"'))
         return str(changed)
 
-    def shown(self):
+    def volume(self):
         scratch = str(self.setting.scratch)
         return ["--network", "none", "--volume", f"{scratch}:{scratch}:ro"]
 
@@ -167,7 +181,7 @@ class DockerRun(Docker):
     key, name = "docker-run", "`docker run`"
 
     def before(self, work):
-        return [shutil.which("docker"), "run", "--rm", *self.shown(), self.setting.image]
+        return [shutil.which("docker"), "run", "--rm", *self.volume(), self.setting.image]
 
 
 class DockerExec(Docker):
@@ -176,7 +190,7 @@ class DockerExec(Docker):
 
     def before(self, work):
         if self.container is None:
-            self.container = self.docker("run", "--detach", *self.shown(), self.setting.image, "sleep", "infinity")
+            self.container = self.docker("run", "--detach", *self.volume(), self.setting.image, "sleep", "infinity")
         return [shutil.which("docker"), "exec", self.container]
 
     def words(self, work):

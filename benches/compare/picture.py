@@ -63,4 +63,4 @@ def bars(axes, report):
     axes.set_xlabel("programs per second, times the bare loop (logarithmic)")
     axes.set_title(f"Throughput, {report['method']['concurrency']} at a time")
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(loc="lower right", ncols=2)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=5)

@@ -117,7 +117,7 @@ class Cell:
             return {"skipped": self.skipped}
         ratios = [ours / theirs for ours, theirs in zip(self.rates, bare.rates)]
         return {
-            "command": self.contestant.words(self.work),
+            "command": self.contestant.shown(self.work),
             "programs_per_turn": self.count,
             "per_s": self.rates,
             "per_s_median": statistics.median(self.rates),
