@@ -93,7 +93,12 @@ pub fn works(scratch: &Path, concurrency: usize) -> Vec<Result<Work, Skipped>> {
             1000,
             1000,
         ),
-        ("python3 -c 'print(1)'", ["python3", "-c", "print(1)"], 4000, 400),
+        (
+            "python3 -c 'print(1)'",
+            ["python3", "-c", "print(1)"],
+            4000,
+            400,
+        ),
         (
             "python3 -c 'import json, re, typing'",
             ["python3", "-c", typing],
