@@ -101,7 +101,6 @@ api! {
     PyModule_GetDict: fn(Object) -> Object,
     PySys_GetObject: fn(*const c_char) -> Object,
     PyInterpreterState_Get: fn() -> *mut c_void,
-    PyInterpreterState_GetDict: fn(*mut c_void) -> Object,
     _PyInterpreterState_GetEvalFrameFunc: fn(*mut c_void) -> Evaluate,
     _PyInterpreterState_SetEvalFrameFunc: fn(*mut c_void, Evaluate),
     _PyEval_EvalFrameDefault: fn(*mut c_void, *mut c_void, c_int) -> Object,

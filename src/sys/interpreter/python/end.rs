@@ -1,10 +1,9 @@
 //! The end of a program, without taking the interpreter apart.
 //!
 //! `Py_FinalizeEx` first does what programs can see: threads are waited for, callbacks at exit run, streams are flushed,
-//! modules are torn down. Then it frees all that is left, which in a forked process copies nearly every page. A capsule
-//! in the interpreter's own dictionary, which is cleared in between, ends the process instead.
-//!
-//! Where nothing that the program has made could notice, modules are not torn down either (`let_go` in `start.py`).
+//! modules are torn down. Then it frees all that is left, which in a forked process copies nearly every page. Where nothing
+//! that the program has made could notice, the process ends before that: the last callback at exit (`let_go` in `start.py`)
+//! drops a capsule, whose end is that of the process. Otherwise nothing is cut short.
 //!
 //! Its exit status has to be known by then. The interpreter's hook for frames (PEP 523) sees the program's first frame
 //! return, and is gone while the program runs. Where the status depends on anything else, nothing is cut short.
@@ -43,13 +42,8 @@ pub fn cut_short(helper: &Helper<'static>) {
             }
         };
         let interpreter = (api.PyInterpreterState_Get)();
-        let capsule = (api.PyCapsule_New)(interpreter, std::ptr::null(), Some(leave));
-        let of_interpreter = (api.PyInterpreterState_GetDict)(interpreter);
         let default = api._PyEval_EvalFrameDefault as *const c_void;
-        if capsule.is_null()
-            || of_interpreter.is_null()
-            || (api._PyInterpreterState_GetEvalFrameFunc)(interpreter) as *const c_void != default
-        {
+        if (api._PyInterpreterState_GetEvalFrameFunc)(interpreter) as *const c_void != default {
             return (api.PyErr_Clear)();
         }
         let watched = Watched {
@@ -61,13 +55,10 @@ pub fn cut_short(helper: &Helper<'static>) {
         };
         // A program that hears of events would hear of ours.
         (api.PySys_AddAuditHook)(audit, std::ptr::null_mut());
-        if (api.PyDict_SetItemString)(of_interpreter, c"runner".as_ptr(), capsule) == 0
-            && WATCHED.set(watched).is_ok()
-        {
+        if WATCHED.set(watched).is_ok() {
             (api._PyInterpreterState_SetEvalFrameFunc)(interpreter, evaluate);
         }
-        (api.Py_DecRef)(capsule);
-        // A second one, for `let_go` to drop.
+        // For `let_go` to drop.
         let capsule = (api.PyCapsule_New)(interpreter, std::ptr::null(), Some(leave));
         if !capsule.is_null() {
             (api.PyDict_SetItemString)(helper.globals(), c"last".as_ptr(), capsule);
@@ -246,7 +237,7 @@ impl Watched {
     }
 }
 
-/// The capsule's end: the modules have been torn down, and what is left is memory.
+/// The capsule's end: what is left is memory.
 unsafe extern "C" fn leave(_capsule: Object) {
     let Some(watched) = WATCHED.get() else {
         return;
