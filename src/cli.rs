@@ -50,14 +50,8 @@ pub struct Cli {
     #[arg(long)]
     pub strict: bool,
 
-    /// How episodes are isolated; auto: namespaces where the kernel grants them, else landlock
-    #[arg(long, value_enum, default_value_t = Isolation::Auto)]
-    pub isolation: Isolation,
-
-    /// Interpreters kept warm: none, auto (bash and python3 where they exist), or a list as in
-    /// bash,python=/usr/bin/python3:numpy,pandas. Python only in the namespaces tier
-    #[arg(long, value_name = "LIST", default_value = "auto")]
-    pub warm: String,
+    #[command(flatten)]
+    pub sandbox: Sandbox,
 
     /// Episodes that a slot with warm interpreters runs before it is replaced
     #[arg(long, value_name = "N", default_value_t = 1000)]
@@ -66,6 +60,36 @@ pub struct Cli {
     /// Further attempts after a failure that is not the episode's doing
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub retries: u32,
+
+    /// Startup latency to compare with, in milliseconds
+    #[arg(
+        long,
+        value_name = "MS",
+        default_value_t = 5.0,
+        help_heading = "For people"
+    )]
+    pub startup_target_ms: f64,
+
+    /// Write the summary as JSON, and the histograms beside it (.hlog)
+    #[arg(long, value_name = "FILE.json", help_heading = "For people")]
+    pub stats: Option<PathBuf>,
+
+    /// Progress bar on stderr; auto: when that is a terminal
+    #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "For people")]
+    pub progress: Progress,
+}
+
+/// What sandboxes are and grant, and the limits of an episode that names none.
+#[derive(Debug, Args)]
+pub struct Sandbox {
+    /// How episodes are isolated; auto: namespaces where the kernel grants them, else landlock
+    #[arg(long, value_enum, default_value_t = Isolation::Auto)]
+    pub isolation: Isolation,
+
+    /// Interpreters kept warm: none, auto (bash and python3 where they exist), or a list as in
+    /// bash,python=/usr/bin/python3:numpy,pandas. Python only in the namespaces tier [default: auto; serve: bash]
+    #[arg(long, value_name = "LIST")]
+    pub warm: Option<String>,
 
     /// Wall clock per execution, in seconds
     #[arg(
@@ -144,23 +168,6 @@ pub struct Cli {
     /// Let episodes ask for `network: host`
     #[arg(long)]
     pub allow_host_network: bool,
-
-    /// Startup latency to compare with, in milliseconds
-    #[arg(
-        long,
-        value_name = "MS",
-        default_value_t = 5.0,
-        help_heading = "For people"
-    )]
-    pub startup_target_ms: f64,
-
-    /// Write the summary as JSON, and the histograms beside it (.hlog)
-    #[arg(long, value_name = "FILE.json", help_heading = "For people")]
-    pub stats: Option<PathBuf>,
-
-    /// Progress bar on stderr; auto: when that is a terminal
-    #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "For people")]
-    pub progress: Progress,
 }
 
 #[derive(Debug, Subcommand)]
@@ -170,6 +177,39 @@ pub enum Command {
     /// Builds a sandbox and runs episodes in it, in each tier. Exit status: 0 a run with this --isolation can be
     /// had; 3 it can't.
     Doctor(Doctor),
+    /// Keep sandboxes open for clients that run one command after the other
+    ///
+    /// Speaks JSON lines over a Unix socket, or over stdin and stdout; the README has the protocol. A session lasts
+    /// until it is stopped, idle for too long, or its connection closes. Exit status: 0 ended by a signal, or at the
+    /// end of stdin; 2 bad usage; 3 this machine can't enforce what was asked.
+    Serve(Box<Serve>),
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("where").required(true).multiple(true))]
+pub struct Serve {
+    /// Socket to listen on; only its user may connect
+    #[arg(long, value_name = "PATH", group = "where")]
+    pub socket: Option<PathBuf>,
+
+    /// Serve a client over stdin and stdout, and end with it
+    #[arg(long, group = "where")]
+    pub stdio: bool,
+
+    /// Sessions at one time
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub sessions: usize,
+
+    /// How long a start may wait for one of them to end, in seconds, unless it says otherwise
+    #[arg(long, value_name = "S", default_value_t = 60.0)]
+    pub wait_s: f64,
+
+    /// End a session after so many seconds without a request, unless it says otherwise; 0: never
+    #[arg(long, value_name = "S", default_value_t = 3600.0)]
+    pub idle_s: f64,
+
+    #[command(flatten)]
+    pub sandbox: Sandbox,
 }
 
 #[derive(Debug, Args)]

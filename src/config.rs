@@ -1,6 +1,6 @@
 //! From the command line to a validated configuration; the only reader of `cli::Cli`.
 
-use crate::cli::{Cli, Command, Isolation, Progress};
+use crate::cli::{Cli, Command, Isolation, Progress, Sandbox, Serve};
 use crate::sink::ProgressMode;
 use crate::source::Shard;
 use crate::spec::limits::{KB, Limits, MB};
@@ -46,6 +46,7 @@ pub enum ConfigError {
 pub enum Task {
     Job(Config),
     Doctor(DoctorConfig),
+    Serve(ServeConfig),
 }
 
 impl TryFrom<Cli> for Task {
@@ -58,6 +59,7 @@ impl TryFrom<Cli> for Task {
                 tier: tier(flags.isolation),
                 concurrency: default_concurrency(),
             })),
+            Some(Command::Serve(flags)) => ServeConfig::try_from(*flags).map(Task::Serve),
             None => Config::try_from(cli).map(Task::Job),
         }
     }
@@ -98,7 +100,8 @@ impl TryFrom<Cli> for Config {
     type Error = ConfigError;
 
     fn try_from(cli: Cli) -> Result<Self, ConfigError> {
-        let warm = Warm::parse(&cli.warm)?;
+        let sandbox = &cli.sandbox;
+        let warm = Warm::parse(sandbox.warm.as_deref().unwrap_or("auto"))?;
         in_range("--warm-episodes", cli.warm_episodes, 1..=1_000_000_000)?;
         let concurrency = cli.concurrency.unwrap_or_else(default_concurrency);
         in_range("--concurrency", concurrency, 1..=MOST_SLOTS)?;
@@ -108,7 +111,7 @@ impl TryFrom<Cli> for Config {
             0.001..=60_000.0,
         )?;
         Ok(Config {
-            defaults: Arc::new(defaults(&cli)?),
+            defaults: Arc::new(defaults(sandbox)?),
             jobs: cli.jobs.iter().map(PathBuf::from).collect(),
             output: cli.output,
             resume: cli.resume,
@@ -116,7 +119,7 @@ impl TryFrom<Cli> for Config {
             ordered: cli.ordered,
             shard: cli.shard,
             strict: cli.strict,
-            tier: tier(cli.isolation),
+            tier: tier(sandbox.isolation),
             warm,
             warm_episodes: cli.warm_episodes,
             retries: cli.retries,
@@ -127,6 +130,51 @@ impl TryFrom<Cli> for Config {
                 Progress::Always => ProgressMode::Always,
                 Progress::Never => ProgressMode::Never,
             },
+        })
+    }
+}
+
+/// What `runner serve` needs to know.
+#[derive(Debug)]
+pub struct ServeConfig {
+    /// At least one of `socket` and `stdio`.
+    pub socket: Option<PathBuf>,
+    /// Whether stdin and stdout are a client, with whose end everything ends.
+    pub stdio: bool,
+    /// Sessions at one time.
+    pub sessions: usize,
+    /// Slots that are kept ready for the next sessions.
+    pub ahead: usize,
+    /// How long a `start` may wait for a slot.
+    pub wait: Duration,
+    /// After how long without a request a session ends; `None` for never.
+    pub idle: Option<Duration>,
+    /// `None` for the best this machine grants.
+    pub tier: Option<Tier>,
+    pub warm: Warm,
+    pub defaults: Arc<Defaults>,
+}
+
+impl TryFrom<Serve> for ServeConfig {
+    type Error = ConfigError;
+
+    fn try_from(flags: Serve) -> Result<Self, ConfigError> {
+        in_range("--sessions", flags.sessions, 1..=MOST_SLOTS)?;
+        in_range("--wait-s", flags.wait_s, 0.0..=LONGEST_S)?;
+        in_range("--idle-s", flags.idle_s, 0.0..=LONGEST_S)?;
+        let mut defaults = defaults(&flags.sandbox)?;
+        // There is no jobs file whose directory could be meant.
+        defaults.allow_paths.get_or_insert_default();
+        Ok(ServeConfig {
+            socket: flags.socket,
+            stdio: flags.stdio,
+            sessions: flags.sessions,
+            ahead: default_concurrency().min(flags.sessions),
+            wait: Duration::from_secs_f64(flags.wait_s),
+            idle: (flags.idle_s > 0.0).then(|| Duration::from_secs_f64(flags.idle_s)),
+            tier: tier(flags.sandbox.isolation),
+            warm: Warm::parse(flags.sandbox.warm.as_deref().unwrap_or("bash"))?,
+            defaults: Arc::new(defaults),
         })
     }
 }
@@ -143,36 +191,36 @@ fn tier(isolation: Isolation) -> Option<Tier> {
     }
 }
 
-fn defaults(cli: &Cli) -> Result<Defaults, ConfigError> {
-    in_range("--timeout-s", cli.timeout_s, 0.001..=LONGEST_S)?;
-    if let Some(seconds) = cli.cpu_time_s {
+fn defaults(sandbox: &Sandbox) -> Result<Defaults, ConfigError> {
+    in_range("--timeout-s", sandbox.timeout_s, 0.001..=LONGEST_S)?;
+    if let Some(seconds) = sandbox.cpu_time_s {
         in_range("--cpu-time-s", seconds, 0.01..=LONGEST_S)?;
     }
-    in_range("--memory-mb", cli.memory_mb, 1..=1_048_576)?;
-    in_range("--disk-mb", cli.disk_mb, 1..=1_048_576)?;
-    in_range("--processes", cli.processes, 1..=65_536)?;
-    in_range("--open-files", cli.open_files, 8..=1_048_576)?;
-    in_range("--output-kb", cli.output_kb, 0..=262_144)?;
+    in_range("--memory-mb", sandbox.memory_mb, 1..=1_048_576)?;
+    in_range("--disk-mb", sandbox.disk_mb, 1..=1_048_576)?;
+    in_range("--processes", sandbox.processes, 1..=65_536)?;
+    in_range("--open-files", sandbox.open_files, 8..=1_048_576)?;
+    in_range("--output-kb", sandbox.output_kb, 0..=262_144)?;
     Ok(Defaults {
-        timeout: Duration::from_secs_f64(cli.timeout_s),
+        timeout: Duration::from_secs_f64(sandbox.timeout_s),
         limits: Limits {
-            memory_bytes: cli.memory_mb * MB,
-            cpu_time: cli.cpu_time_s.map(Duration::from_secs_f64),
-            processes: cli.processes as u32,
-            disk_bytes: cli.disk_mb * MB,
-            open_files: cli.open_files as u32,
-            output_bytes: cli.output_kb * KB,
+            memory_bytes: sandbox.memory_mb * MB,
+            cpu_time: sandbox.cpu_time_s.map(Duration::from_secs_f64),
+            processes: sandbox.processes as u32,
+            disk_bytes: sandbox.disk_mb * MB,
+            open_files: sandbox.open_files as u32,
+            output_bytes: sandbox.output_kb * KB,
         },
         grants: Arc::new(Grants {
-            readable: grants("--fs-readable", &cli.fs_readable)?,
-            writable: grants("--fs-writable", &cli.fs_writable)?,
+            readable: grants("--fs-readable", &sandbox.fs_readable)?,
+            writable: grants("--fs-writable", &sandbox.fs_writable)?,
             network: Network::None,
         }),
-        allow_paths: match cli.allow_path.as_slice() {
+        allow_paths: match sandbox.allow_path.as_slice() {
             [] => None,
             paths => Some(paths.iter().map(|p| allowed(p)).collect::<Result<_, _>>()?),
         },
-        allow_host_network: cli.allow_host_network,
+        allow_host_network: sandbox.allow_host_network,
     })
 }
 

@@ -1,8 +1,8 @@
 //! The main job, from a configuration to an exit status: input, output, pool, sweep, summary.
 
 use crate::config::Config;
-use crate::doctor::{self, tier_name};
-use crate::pool::{self, BuildError, NotWarm, Pool, PoolSettings, PythonSettings};
+use crate::pool;
+use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::stop::StopSignals;
 use crate::schedule::{Settings, Sweep, SweepEnd};
 use crate::sink::{
@@ -11,9 +11,6 @@ use crate::sink::{
 };
 use crate::source::{self, Counters, SourceConfig, StrictError};
 use crate::spec::outcome::Status;
-use crate::spec::policy::{Enforced, Tier};
-use crate::spec::warm::WarmPython as WarmInterpreter;
-use crate::wire::message::WarmPython;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -44,19 +41,8 @@ enum StartError {
     Stats(#[from] StatsFileError),
     #[error("{}", strict(.0))]
     Strict(#[from] StrictError),
-    #[error("--warm: {0}")]
-    NotWarm(NotWarm),
-    #[error("{0}")]
-    Pool(#[from] BuildError),
-    #[error(
-        "{asked} isolation can't be had on this machine: {cause}\nRemedy: {remedy}\n         or --isolation {other}; `runner doctor` shows what works here"
-    )]
-    Refused {
-        asked: &'static str,
-        cause: String,
-        remedy: String,
-        other: &'static str,
-    },
+    #[error(transparent)]
+    Pool(#[from] ProvisionError),
     #[error("signals can't be handled: {0}")]
     System(#[from] std::io::Error),
 }
@@ -64,9 +50,8 @@ enum StartError {
 impl StartError {
     fn exit_status(&self) -> u8 {
         match self {
-            StartError::Pool(_) | StartError::Refused { .. } | StartError::System(_) => {
-                CANT_ENFORCE
-            }
+            StartError::Pool(ProvisionError::NotWarm(_)) => USAGE,
+            StartError::Pool(_) | StartError::System(_) => CANT_ENFORCE,
             StartError::Strict(StrictError::Invalid { .. }) => INCOMPLETE,
             _ => USAGE,
         }
@@ -130,9 +115,18 @@ async fn sweep(
 ) -> Result<u8, StartError> {
     let mut stop = StopSignals::listen()?;
     pool::adopt_orphans().map_err(std::io::Error::from)?;
-    raise_open_files();
+    provision::raise_open_files();
     let progress = Progress::new(config.progress);
-    let (pool, _) = build_pool(&config, &progress).await?;
+    let wanted = Wanted {
+        tier: config.tier,
+        warm: &config.warm,
+        warm_episodes: config.warm_episodes,
+        slots: config.concurrency,
+        ahead: config.concurrency,
+        open_root: false,
+        defaults: &config.defaults,
+    };
+    let (pool, _) = provision::build(&wanted, |note| progress.println(note)).await?;
     for note in notes(&opened, &config) {
         progress.println(format!("runner: {note}"));
     }
@@ -187,14 +181,6 @@ async fn sweep(
     Ok(status(&end, written, bad))
 }
 
-/// Each slot takes a descriptor here; the usual soft limit of 1,024 is meant for programs that use select(2).
-fn raise_open_files() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
-    }
-}
-
 /// Reports what went wrong, the gravest last, and turns it into the exit status.
 fn status(end: &SweepEnd, written: Result<crate::sink::Written, SinkError>, bad: u64) -> u8 {
     if end.given_up > 0 {
@@ -217,70 +203,6 @@ fn status(end: &SweepEnd, written: Result<crate::sink::Written, SinkError>, bad:
     }
 }
 
-/// Builds the pool in the tier that was asked for, or the best that the machine grants.
-async fn build_pool(config: &Config, progress: &Progress) -> Result<(Pool, Enforced), StartError> {
-    let settings = |tier| PoolSettings {
-        warm_bash: config.warm.bash,
-        // Without namespaces nothing would hold together what a warm Python's programs leave behind.
-        pythons: match tier {
-            Tier::Namespaces => config
-                .warm
-                .pythons
-                .iter()
-                .filter(|p| !p.is_own())
-                .map(python_settings)
-                .collect(),
-            Tier::Landlock => Vec::new(),
-        },
-        warm_episodes: config.warm_episodes,
-        size: config.concurrency,
-        tier,
-        grants: config.defaults.grants.clone(),
-        processes: config.defaults.limits.processes,
-    };
-    let tier = config.tier.unwrap_or(Tier::Namespaces);
-    match Pool::start(settings(tier)).await {
-        Ok(built) => Ok(built),
-        Err(error) => match refused(tier, error) {
-            StartError::Refused { cause, .. } if config.tier.is_none() => {
-                progress.println(format!(
-                    "runner: no namespaces here ({cause}); using the landlock tier"
-                ));
-                Pool::start(settings(Tier::Landlock))
-                    .await
-                    .map_err(|e| refused(Tier::Landlock, e))
-            }
-            other => Err(other),
-        },
-    }
-}
-
-fn refused(tier: Tier, error: BuildError) -> StartError {
-    match error {
-        BuildError::NotWarm(error) => StartError::NotWarm(error),
-        error if error.is_refusal() => StartError::Refused {
-            asked: tier_name(tier),
-            cause: error.to_string(),
-            remedy: doctor::remedy(tier, error),
-            other: tier_name(match tier {
-                Tier::Namespaces => Tier::Landlock,
-                Tier::Landlock => Tier::Namespaces,
-            }),
-        },
-        error => StartError::Pool(error),
-    }
-}
-
-fn python_settings(warm: &WarmInterpreter) -> PythonSettings {
-    PythonSettings {
-        python: WarmPython {
-            path: warm.path.clone(),
-            modules: warm.modules.clone(),
-        },
-        named: warm.named,
-    }
-}
-
 fn notes(opened: &Opened, config: &Config) -> Vec<String> {
     let mut notes = Vec::new();
     let shown = config
@@ -288,12 +210,6 @@ fn notes(opened: &Opened, config: &Config) -> Vec<String> {
         .as_deref()
         .map(|p| p.display().to_string())
         .unwrap_or_default();
-    for python in config.warm.pythons.iter().filter(|p| p.named && p.is_own()) {
-        notes.push(format!(
-            "{} belongs to the user who runs this, so programs could change the file; it is not kept warm",
-            python.path
-        ));
-    }
     if opened.repaired_bytes > 0 {
         notes.push(format!(
             "{shown}: cut off a torn last line of {} bytes",

@@ -28,6 +28,7 @@
 //! - [`sandbox`]: policy → kernel
 //! - [`sink`]: result lines, statistics, progress
 //! - [`sys`]: the only `unsafe`
+//! - [`provision`]: the pool in the best tier there is; [`serve`]: sessions for clients
 //! - [`job`]: the main job put together; [`doctor`]: what this machine can enforce, found out with the same pool
 //! - [`cli`] and [`config`]: what was asked
 
@@ -39,8 +40,10 @@ pub mod config;
 pub mod doctor;
 pub mod job;
 pub mod pool;
+pub mod provision;
 pub mod sandbox;
 pub mod schedule;
+pub mod serve;
 pub mod sink;
 pub mod slot;
 pub mod source;

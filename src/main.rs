@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     match Task::try_from(Cli::parse()) {
         Ok(Task::Job(config)) => runner::job::run(config),
         Ok(Task::Doctor(config)) => runner::doctor::run(config),
+        Ok(Task::Serve(config)) => runner::serve::run(config),
         Err(error) => {
             eprintln!("runner: {error}");
             ExitCode::from(2)

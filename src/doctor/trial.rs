@@ -69,6 +69,8 @@ pub async fn attempt(tier: Tier) -> Result<Working, Fault> {
         pythons: Vec::new(),
         warm_episodes: u32::MAX,
         size: 1,
+        ahead: 1,
+        open_root: false,
         tier,
         grants: Default::default(),
         processes: Limits::default().processes,

@@ -21,7 +21,11 @@ const ROUND: Duration = Duration::from_millis(200);
 pub struct PoolSettings {
     /// Slots at one time, at least 1.
     pub size: usize,
+    /// How many of them are built ahead, from 1 to `size`.
+    pub ahead: usize,
     pub tier: Tier,
+    /// Whether programs may write anywhere in their private root. Such slots are for sessions only.
+    pub open_root: bool,
     /// Grants of the slots that are built ahead.
     pub grants: Arc<Grants>,
     /// Most processes of one episode, where slots share a uid and so a process limit.
@@ -101,16 +105,29 @@ impl Pool {
         };
         let enforced = first.enforced;
         pool.give_back(first);
-        for _ in 1..pool.shared.settings.size {
-            let pool = pool.clone();
-            tokio::task::spawn_local(async move {
-                // A failure here is met again, and reported, by whoever leases next.
-                if let Ok(slot) = pool.build(pool.shared.settings.grants.clone()).await {
-                    pool.give_back(slot);
-                }
-            });
+        for _ in 1..pool.shared.settings.ahead {
+            pool.build_ahead();
         }
         Ok((pool, enforced))
+    }
+
+    /// Builds one more slot, if there may be one, for whoever leases next.
+    pub fn build_ahead(&self) {
+        let pool = self.clone();
+        tokio::task::spawn_local(async move {
+            if pool.shared.count.get() < pool.shared.settings.size
+                && !pool.shared.closed.get()
+                // A failure here is met again, and reported, by whoever leases next.
+                && let Ok(slot) = pool.build(pool.shared.settings.grants.clone()).await
+            {
+                pool.give_back(slot);
+            }
+        });
+    }
+
+    /// Slots that wait to be leased.
+    pub fn idle(&self) -> usize {
+        self.shared.idle.borrow().len()
     }
 
     /// A slot with these grants, waiting for one if all are taken.
@@ -137,6 +154,10 @@ impl Pool {
             }
             changed.await;
         }
+    }
+
+    pub(super) fn processes(&self) -> Rc<Processes> {
+        self.shared.processes.clone()
     }
 
     /// The tier of all its slots.
@@ -186,6 +207,7 @@ impl Pool {
             grants: (*grants).clone(),
             warm_bash: shared.settings.warm_bash,
             warm_pythons,
+            open_root: shared.settings.open_root && shared.settings.tier == Tier::Namespaces,
             headroom: (shared.settings.processes.saturating_add(own))
                 .saturating_mul(shared.settings.size as u32),
         };

@@ -8,6 +8,7 @@ mod ids;
 mod process;
 mod request;
 mod run;
+mod session;
 mod slot;
 mod warm;
 
@@ -16,5 +17,6 @@ pub use ids::{NoUid, uid_per_slot};
 pub use process::{PARENT_SIDE, SLOT_SIDE, adopt_orphans};
 pub use request::HostFileError;
 pub use run::RunError;
+pub use session::Session;
 pub use slot::{BuildError, SlotLost};
 pub use warm::{NotWarm, PythonSettings};

@@ -107,6 +107,21 @@ impl Processes {
         self.records.borrow_mut().insert(process, record);
     }
 
+    /// Reaps one process of ours if it has ended; whether it is still there.
+    pub fn is_there(&self, process: Pid) -> bool {
+        let mut records = self.records.borrow_mut();
+        if !records.contains_key(&process) {
+            return false;
+        }
+        match waitpid(process, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => true,
+            _ => {
+                forget(records.remove(&process));
+                false
+            }
+        }
+    }
+
     /// A slot was let go. It may have died and been reaped before.
     pub fn let_go(&self, process: Pid) {
         if let Some(record) = self.records.borrow_mut().get_mut(&process) {
@@ -121,13 +136,7 @@ impl Processes {
         let left = loop {
             match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::StillAlive) => break true,
-                Ok(status) => {
-                    let record = status.pid().and_then(|pid| records.remove(&pid));
-                    if let Some(scratch) = record.and_then(|record| record.scratch) {
-                        // Gone already, unless the slot died before it could.
-                        let _ = remove(&scratch);
-                    }
-                }
+                Ok(status) => forget(status.pid().and_then(|pid| records.remove(&pid))),
                 Err(Errno::EINTR) => {}
                 Err(_) => break false,
             }
@@ -142,6 +151,14 @@ impl Processes {
         }
         kill_orphans(&records);
         left
+    }
+}
+
+/// Removes what a process that was reaped may have left.
+fn forget(record: Option<Record>) {
+    if let Some(scratch) = record.and_then(|record| record.scratch) {
+        // Gone already, unless the slot died before it could.
+        let _ = remove(&scratch);
     }
 }
 

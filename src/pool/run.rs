@@ -7,6 +7,7 @@ use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::clock::monotonic_ns;
+use crate::wire::message::EpisodeRequest;
 use std::time::Duration;
 
 /// What a slot may take beyond the episode's own timeouts before it counts as hung.
@@ -31,19 +32,9 @@ pub enum RunError {
 impl Pool {
     /// Runs an episode in a slot that fits, waiting for one if all are taken. After an error that slot is gone.
     pub async fn run(&self, episode: &Episode) -> Result<Execution, RunError> {
-        if episode.grants.network == Network::Loopback && self.tier() == Tier::Landlock {
-            return Err(RunError::NoLoopback);
-        }
-        let mut request = if request::reads_host_files(episode) {
-            let owned = episode.clone();
-            let reading = tokio::task::spawn_blocking(move || request::build(&owned));
-            reading
-                .await
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?
-        } else {
-            request::build(episode)?
-        };
-        let limit = episode.steps.iter().map(|s| s.timeout).sum::<Duration>() + SLACK;
+        self.check_network(episode.grants.network)?;
+        let mut request = request_for(episode).await?;
+        let limit = patience(episode);
         let (lease, execution) = loop {
             let mut lease = self.lease(&episode.grants).await?;
             request.handed_ns = monotonic_ns();
@@ -61,4 +52,29 @@ impl Pool {
         }
         Ok(execution)
     }
+
+    /// Whether slots of this pool can have such a network.
+    pub(super) fn check_network(&self, network: Network) -> Result<(), RunError> {
+        match (network, self.tier()) {
+            (Network::Loopback, Tier::Landlock) => Err(RunError::NoLoopback),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How long a slot may take to run it.
+pub(super) fn patience(episode: &Episode) -> Duration {
+    episode.steps.iter().map(|s| s.timeout).sum::<Duration>() + SLACK
+}
+
+/// The request for an episode; host files are read beside the other work.
+pub(super) async fn request_for(episode: &Episode) -> Result<EpisodeRequest, HostFileError> {
+    if !request::reads_host_files(episode) {
+        return request::build(episode);
+    }
+    let owned = episode.clone();
+    let reading = tokio::task::spawn_blocking(move || request::build(&owned));
+    reading
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }

@@ -4,12 +4,14 @@ use super::ids::NoUid;
 use super::process::{self, Processes};
 use super::warm::NotWarm;
 use crate::spec::execution::Execution;
+use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Grants};
 use crate::sys::socket;
 use crate::wire::answer;
 use crate::wire::failure::Failure;
-use crate::wire::message::{EpisodeRequest, Reply, Setup};
+use crate::wire::message::{EpisodeRequest, Order, Reply, Setup};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
+use crate::wire::transfer::{DATA_BYTES, Get, NotDone, Piece, Put};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::Pid;
@@ -100,24 +102,89 @@ impl Slot {
         match slot.recv::<Reply>().await? {
             Reply::Ready(enforced) if enforced.tier == setup.tier => slot.enforced = enforced,
             Reply::Refused(failure) => return Err(SlotLost::Refused(failure).into()),
-            Reply::Ready(_) | Reply::Ended(_) => return Err(SlotLost::Garbled.into()),
+            _ => return Err(SlotLost::Garbled.into()),
         }
         Ok(slot)
     }
 
     /// Runs one episode. After an error the slot must not be used again.
     pub async fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, SlotLost> {
-        self.send(request).await.map_err(|_| SlotLost::WasDead)?;
-        self.assembler.limit(answer::most_bytes(request));
-        match self.recv::<Reply>().await? {
+        self.tell(&Order::Episode(request), answer::most_bytes(request))
+            .await?;
+        let reply = self.recv().await?;
+        self.execution(request, reply)
+    }
+
+    /// Runs one execution of the session that the slot belongs to; when `cancel` is ready it is ended.
+    pub async fn exec(
+        &mut self,
+        request: &EpisodeRequest,
+        cancel: impl Future<Output = ()>,
+    ) -> Result<Execution, SlotLost> {
+        self.tell(&Order::Exec(request), answer::most_bytes(request))
+            .await?;
+        tokio::pin!(cancel);
+        let reply = tokio::select! {
+            reply = self.recv() => reply?,
+            () = &mut cancel => {
+                let order: Order = Order::Cancel;
+                self.send(&order).await?;
+                self.recv().await?
+            }
+        };
+        self.execution(request, reply)
+    }
+
+    fn execution(&self, request: &EpisodeRequest, reply: Reply) -> Result<Execution, SlotLost> {
+        match reply {
             Reply::Ended(facts)
                 if facts.enforced == self.enforced && answer::fits(request, &facts) =>
             {
                 Ok(*facts)
             }
             Reply::Refused(failure) => Err(SlotLost::Refused(failure)),
-            Reply::Ready(_) | Reply::Ended(_) => Err(SlotLost::Garbled),
+            _ => Err(SlotLost::Garbled),
         }
+    }
+
+    /// Makes the slot that of one session.
+    pub async fn open(&mut self, limits: &Limits) -> Result<(), SlotLost> {
+        let order: Order = Order::Open(limits.clone());
+        match self.ask(&order, PACKET_BYTES).await? {
+            Reply::Opened => Ok(()),
+            Reply::Refused(failure) => Err(SlotLost::Refused(failure)),
+            _ => Err(SlotLost::Garbled),
+        }
+    }
+
+    /// Puts a piece of a file into the session's sandbox.
+    pub async fn put(&mut self, piece: Put) -> Result<Result<(), NotDone>, SlotLost> {
+        let order: Order = Order::Put(piece);
+        match self.ask(&order, PACKET_BYTES).await? {
+            Reply::Put(put) => Ok(put),
+            _ => Err(SlotLost::Garbled),
+        }
+    }
+
+    /// Takes a piece of a file out of the session's sandbox.
+    pub async fn get(&mut self, what: Get) -> Result<Result<Piece, NotDone>, SlotLost> {
+        let order: Order = Order::Get(what);
+        match self.ask(&order, DATA_BYTES + PACKET_BYTES).await? {
+            Reply::Got(got) => Ok(got),
+            _ => Err(SlotLost::Garbled),
+        }
+    }
+
+    /// One order and its answer, of at most so many bytes.
+    async fn ask(&mut self, order: &Order, most: usize) -> Result<Reply, SlotLost> {
+        self.tell(order, most).await?;
+        self.recv().await
+    }
+
+    async fn tell<T: Serialize>(&mut self, order: &T, most: usize) -> Result<(), SlotLost> {
+        self.send(order).await.map_err(|_| SlotLost::WasDead)?;
+        self.assembler.limit(most);
+        Ok(())
     }
 
     async fn send<T: Serialize>(&self, message: &T) -> Result<(), SlotLost> {
@@ -186,6 +253,13 @@ fn receive_packet<T: DeserializeOwned>(
             Err(_) => Err(Received::Lost(SlotLost::Died)),
         },
     )
+}
+
+impl Slot {
+    /// What has to be over when the slot has ended.
+    pub fn process(&self) -> Pid {
+        self.process
+    }
 }
 
 impl Drop for Slot {

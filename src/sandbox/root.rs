@@ -2,7 +2,7 @@
 //! read-only into it, the slot's own /proc and /dev, and the paths that were granted.
 
 use super::layout;
-use super::network::resolver_elsewhere;
+use super::network::{RESOLVER, resolver_elsewhere};
 use crate::spec::limits::{Limits, inodes};
 use crate::spec::policy::{Grants, Network};
 use crate::sys::mount::{MountAttributes, restrict};
@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 /// Where the host's root is seen while the private one is being built.
 const HOST: &str = "/.host";
+const ETC: &str = "/etc";
 /// Where the sandbox's own files of /etc are kept.
 const OWN_ETC: &str = "/.etc";
 /// An empty file without any permission.
@@ -73,10 +74,16 @@ pub fn resize(disk_bytes: u64) -> Result<(), Failure> {
 
 /// Builds the root and moves this process, and every process of its mount namespace, into it. To be called as
 /// PID 1 of the slot, with the slot's uid and all capabilities in its user namespace.
-pub fn build(grants: OpenGrants, network: Network) -> Result<(), Failure> {
+///
+/// An *open* root is one whose programs may write wherever no mount forbids it.
+pub fn build(grants: OpenGrants, network: Network, open: bool) -> Result<(), Failure> {
     private_root().map_err(|e| Failure::new(Stage::PrivateRoot, e))?;
     for (i, directory) in layout::SYSTEM_DIRECTORIES.iter().enumerate() {
-        system_directory(directory).map_err(|e| Failure {
+        let placed = match open && *directory == ETC {
+            true => open_etc(network),
+            false => system_directory(directory),
+        };
+        placed.map_err(|e| Failure {
             stage: Stage::SystemDirectory,
             errno: e,
             index: i as u16 + 1,
@@ -91,6 +98,12 @@ pub fn build(grants: OpenGrants, network: Network) -> Result<(), Failure> {
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE)
         .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
     closed_proc().map_err(|e| Failure::new(Stage::Proc, e))?;
+    if open {
+        // What Landlock keeps from being written to in other slots.
+        let read_only = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        mount(NONE, "/proc", NONE, read_only, NONE)
+            .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
+    }
     devices().map_err(|e| Failure::new(Stage::Devices, e))?;
     for (i, (path, fd, writable)) in grants.paths.iter().enumerate() {
         granted(path, fd, *writable).map_err(|e| Failure {
@@ -149,6 +162,42 @@ fn system_directory(path: &str) -> Result<(), i32> {
         }
         _ => Ok(()),
     }
+}
+
+/// A directory of the sandbox's own that shows of the host's only what may be read there. Elsewhere Landlock makes
+/// the choice; it can't where all of the root is open.
+fn open_etc(network: Network) -> Result<(), i32> {
+    directory(Path::new(ETC), 0o755)?;
+    let resolver = (network == Network::Host).then_some(RESOLVER);
+    let readable = layout::ETC_READABLE
+        .iter()
+        .map(|name| Path::new(ETC).join(name));
+    for path in readable.chain(resolver.map(PathBuf::from)) {
+        let host = Path::new(HOST).join(path.strip_prefix("/").unwrap_or(&path));
+        let Ok(meta) = fs::symlink_metadata(&host) else {
+            continue;
+        };
+        if let Some(parent) = path.parent() {
+            directory(parent, 0o755)?;
+        }
+        if meta.is_symlink() {
+            symlink(fs::read_link(&host).map_err(io_errno)?, &path).map_err(io_errno)?;
+            continue;
+        }
+        match meta.is_dir() {
+            true => directory(&path, 0o755)?,
+            false => fs::write(&path, "").map_err(io_errno)?,
+        }
+        bind(
+            &host,
+            &path,
+            MountAttributes {
+                read_only: true,
+                no_devices: true,
+            },
+        )?;
+    }
+    Ok(())
 }
 
 /// Lays the sandbox's own passwd, group, hosts and hostname over the host's. They are read-only under their

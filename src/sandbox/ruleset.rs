@@ -37,6 +37,8 @@ pub struct Scene<'a> {
     pub scratch: Option<&'a Path>,
     /// Further writable directories.
     pub extra: &'a [String],
+    /// Whether all of a private root may be written to, as far as its mounts allow.
+    pub open_root: bool,
 }
 
 impl<'a> Scene<'a> {
@@ -47,6 +49,7 @@ impl<'a> Scene<'a> {
             grants: &setup.grants,
             scratch: setup.scratch.as_deref(),
             extra,
+            open_root: setup.open_root,
         }
     }
 }
@@ -200,6 +203,7 @@ fn rules(
     }
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
     match (scene.tier, scene.scratch) {
+        (Tier::Namespaces, _) if scene.open_root => rules.push((paths(&["/"]), everything)),
         (Tier::Namespaces, _) => {
             // Names may be listed everywhere in the private root; contents are a matter of the other rules.
             rules.push((paths(&["/"]), AccessFs::ReadDir.into()));

@@ -203,6 +203,11 @@ pub fn name(setup: &Setup, role: &str) {
 /// Opens the space of a slot whose root is built.
 pub fn open_space(setup: &Setup) -> Result<Space, Failure> {
     let scratch = setup.scratch.clone().unwrap_or_else(|| PathBuf::from("/"));
-    Space::open(setup.tier, scratch, setup.grants.writable.clone())
-        .map_err(|e| Failure::new(Stage::Scratch, e as i32))
+    Space::open(
+        setup.tier,
+        scratch,
+        setup.grants.writable.clone(),
+        setup.open_root,
+    )
+    .map_err(|e| Failure::new(Stage::Scratch, e as i32))
 }

@@ -1,10 +1,13 @@
 //! Who lives in the slot, and what they use: the readings behind the limits.
 
-use super::disk::Usage;
+use super::disk::{self, Usage};
 use super::memory::{self, Process};
+use super::watch::DiskReading;
 use crate::sandbox::network;
+use crate::spec::limits::Limits;
 use crate::spec::policy::{Network, Tier};
-use crate::sys::{sock_diag, sysv};
+use crate::sys::{clock::monotonic_ns, sock_diag, sysv};
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statfs::statfs;
 use nix::unistd::{Pid, SysconfVar, getpgid, getpgrp, getpid, sysconf};
@@ -67,6 +70,25 @@ impl Census {
                 .filter(|pid| *pid != 1)
                 .collect(),
             Tier::Landlock => self.descendants(),
+        }
+    }
+
+    /// What the episode has on disk below `root`, named or not.
+    pub fn on_disk(&self, root: &Path, limits: &Limits) -> DiskReading {
+        let begin_ns = monotonic_ns();
+        let named = disk::usage(root, limits.disk_bytes, limits.inodes());
+        DiskReading {
+            used: named.plus(self.unlinked(root)),
+            took_ns: monotonic_ns() - begin_ns,
+        }
+    }
+
+    /// Whether the episode has a process, zombies included.
+    pub fn is_anything_left(&self) -> bool {
+        match self.tier {
+            // As PID 1, which is not counted itself (kill(2)).
+            Tier::Namespaces => kill(Pid::from_raw(-1), None) != Err(Errno::ESRCH),
+            Tier::Landlock => !self.descendants().is_empty(),
         }
     }
 

@@ -47,14 +47,7 @@ impl Slot {
     /// Runs one episode. An error means that the slot can't be trusted any more.
     pub fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
-        if self.enforced.tier == Tier::Namespaces && request.limits.disk_bytes != self.disk_bytes {
-            root::resize(request.limits.disk_bytes)?;
-            self.disk_bytes = request.limits.disk_bytes;
-        }
-        for arrived in self.pythons.iter_mut().filter_map(Python::arrive) {
-            self.census.add_zygote(arrived);
-            self.own_processes += 1;
-        }
+        self.prepare(&request.limits)?;
         let mut steps = Vec::with_capacity(request.steps.len());
         let mut carried = Carried::default();
         for (i, step) in request.steps.iter().enumerate() {
@@ -90,7 +83,26 @@ impl Slot {
         })
     }
 
-    fn step(
+    /// Makes the slot ready for somebody with these limits.
+    pub fn prepare(&mut self, limits: &Limits) -> Result<(), Failure> {
+        if self.enforced.tier == Tier::Namespaces && limits.disk_bytes != self.disk_bytes {
+            root::resize(limits.disk_bytes)?;
+            self.disk_bytes = limits.disk_bytes;
+        }
+        self.admit_pythons();
+        Ok(())
+    }
+
+    /// To be called while nothing runs.
+    pub fn admit_pythons(&mut self) {
+        for arrived in self.pythons.iter_mut().filter_map(Python::arrive) {
+            self.census.add_zygote(arrived);
+            self.own_processes += 1;
+        }
+    }
+
+    /// Runs one step to its end; `alone` says whether a timeout is the end of this step only.
+    pub fn step(
         &mut self,
         request: &EpisodeRequest,
         step: &StepRequest,

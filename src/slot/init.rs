@@ -6,14 +6,14 @@ use super::clean::Cleaner;
 use super::episode::{Slot, oom_kills};
 use super::link::{Broken, Link};
 use super::pipes::READ_BYTES;
-use super::signals;
 use super::warm::{self, Bash, Python};
+use super::{session, signals};
 use crate::sandbox::root::{self, OpenGrants};
 use crate::sandbox::{network, privileges};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{EpisodeRequest, Reply, Setup};
+use crate::wire::message::{Order, Reply, Setup};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::signal::Signal;
@@ -77,7 +77,7 @@ fn build(
 ) -> Result<Slot, (Link, Failure)> {
     let prepared = (|| {
         if let Some(grants) = grants {
-            root::build(grants, setup.grants.network)?;
+            root::build(grants, setup.grants.network, setup.open_root)?;
             network::bring_up(setup.grants.network)?;
         }
         let os = |stage: Stage| move |e: Errno| Failure::new(stage, e as i32);
@@ -158,7 +158,11 @@ fn own_processes(setup: &Setup) -> u32 {
 fn serve(slot: &mut Slot) -> Result<(), Broken> {
     slot.runner.send(&Reply::Ready(slot.enforced))?;
     loop {
-        let request: EpisodeRequest = slot.runner.recv()?;
+        let request = match slot.runner.recv()? {
+            Order::Episode(request) => request,
+            Order::Open(limits) => return session::serve(slot, limits),
+            Order::Exec(_) | Order::Cancel | Order::Put(_) | Order::Get(_) => return Err(Broken),
+        };
         match slot.run(&request) {
             Ok(execution) => {
                 let clean = execution.clean;

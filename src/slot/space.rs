@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 /// The part of the file tree an episode may write to.
 pub struct Space {
     pub tier: Tier,
+    /// Whether episodes may write anywhere below the root.
+    open: bool,
     scratch: PathBuf,
     granted: Vec<PathBuf>,
     root: OwnedFd,
@@ -22,7 +24,12 @@ pub struct Space {
 
 impl Space {
     /// `scratch` is the slot's own directory in the landlock tier, and `/` in the namespaces tier.
-    pub fn open(tier: Tier, scratch: PathBuf, granted: Vec<PathBuf>) -> Result<Self, Errno> {
+    pub fn open(
+        tier: Tier,
+        scratch: PathBuf,
+        granted: Vec<PathBuf>,
+        open_root: bool,
+    ) -> Result<Self, Errno> {
         let root = open(
             &scratch,
             OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
@@ -30,6 +37,7 @@ impl Space {
         )?;
         Ok(Space {
             tier,
+            open: open_root,
             scratch,
             granted,
             root,
@@ -74,6 +82,7 @@ impl Space {
     pub fn is_writable(&self, path: &Path) -> bool {
         let own = layout::WRITABLE.iter().map(|(p, _)| Path::new(p));
         self.tier == Tier::Landlock
+            || self.open
             || own
                 .chain([Path::new("/dev/shm")])
                 .any(|p| path.starts_with(p))

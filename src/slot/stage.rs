@@ -8,9 +8,11 @@ use crate::wire::message::FileRequest;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{Mode, fchmod, mkdirat};
+use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// A path of the spec that could not be put in place.
@@ -48,17 +50,54 @@ impl<'a> Stage<'a> {
     }
 
     pub fn file(&mut self, file: &FileRequest) -> Result<(), NotPlaced> {
-        self.place(&file.path, |stage, inside| match &file.content {
-            None => fchmod_path(stage.directory(inside)?, file.mode),
-            Some(content) => stage.write(inside, content, file.mode),
+        match &file.content {
+            None => self.make_directory(&file.path, file.mode),
+            Some(content) => self.place(&file.path, |stage, inside| {
+                let mut opened = stage.write(inside, file.mode)?;
+                opened.write_all(content).map_err(errno)
+            }),
+        }
+    }
+
+    /// Makes a directory, or changes the mode of one that is there.
+    pub fn make_directory(&mut self, path: &str, mode: u32) -> Result<(), NotPlaced> {
+        self.place(path, |stage, inside| {
+            let made = stage.directory(inside)?;
+            fchmod(&made, Mode::from_bits_truncate(mode))
         })
     }
 
-    fn place(
+    /// Makes a new file, in place of whatever had its name, unless that is a directory.
+    pub fn create(&mut self, path: &str, mode: u32) -> Result<File, NotPlaced> {
+        self.place(path, |stage, inside| {
+            stage.make_way(inside)?;
+            stage.write(inside, mode)
+        })
+    }
+
+    /// Makes a symbolic link in place of whatever had its name, unless that is a directory.
+    pub fn link(&mut self, path: &str, target: &str) -> Result<(), NotPlaced> {
+        self.place(path, |stage, inside| {
+            let (parent, name) = stage.make_way(inside)?;
+            symlinkat(target, &parent, name)
+        })
+    }
+
+    /// Removes what has this name; the directory it is in, which is made if need be, and the name.
+    fn make_way<'p>(&mut self, inside: &'p Path) -> Result<(OwnedFd, &'p OsStr), Errno> {
+        let parent = self.directory(inside.parent().unwrap_or(Path::new("")))?;
+        let name = inside.file_name().ok_or(Errno::EISDIR)?;
+        match unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok((parent, name)),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn place<T>(
         &mut self,
         path: &str,
-        put: impl FnOnce(&mut Self, &Path) -> Result<(), Errno>,
-    ) -> Result<(), NotPlaced> {
+        put: impl FnOnce(&mut Self, &Path) -> Result<T, Errno>,
+    ) -> Result<T, NotPlaced> {
         let inside = self.space.inside(path).ok_or(Errno::EACCES);
         inside
             .and_then(|inside| put(self, &inside))
@@ -68,16 +107,14 @@ impl<'a> Stage<'a> {
             })
     }
 
-    fn write(&mut self, inside: &Path, content: &[u8], mode: u32) -> Result<(), Errno> {
+    fn write(&mut self, inside: &Path, mode: u32) -> Result<File, Errno> {
         let parent = inside.parent().unwrap_or(Path::new(""));
         self.directory(parent)?;
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NONBLOCK;
         let fd = self.open(inside, flags, 0o600)?;
         fchmod(&fd, Mode::from_bits_truncate(mode))?;
         self.note(inside);
-        File::from(fd)
-            .write_all(content)
-            .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))
+        Ok(File::from(fd))
     }
 
     /// Opens a directory, making it and its parents where they are missing.
@@ -123,6 +160,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn fchmod_path(directory: OwnedFd, mode: u32) -> Result<(), Errno> {
-    fchmod(directory.as_fd(), Mode::from_bits_truncate(mode))
+/// The errno of an error of the standard library's.
+pub fn errno(error: std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }

@@ -123,6 +123,9 @@ impl Running<'_, '_> {
                 // Nobody wants the result; ending now takes the namespace, or the subtree, with us.
                 return Err(Failure::new(Stage::Zygote, libc::EPIPE));
             }
+            if ready.cancelled {
+                self.end(End::Timeout, self.order.alone);
+            }
             if ready.stdin {
                 self.pipes.feed();
             }
@@ -145,9 +148,15 @@ impl Running<'_, '_> {
     }
 
     fn wait(&mut self) -> Result<Ready, Failure> {
+        // All it may say meanwhile is that this is to end. The word stays where it is: it is read, and means nothing any
+        // more, after the answer.
+        let said = match self.cause {
+            None if self.order.alone => PollFlags::POLLIN,
+            _ => PollFlags::empty(),
+        };
         let mut fds: Vec<PollFd<'_>> = vec![
             PollFd::new(self.around.zygote.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.around.runner.as_fd(), PollFlags::empty()),
+            PollFd::new(self.around.runner.as_fd(), said),
             PollFd::new(self.around.children.as_fd(), PollFlags::POLLIN),
         ];
         for fd in self.pipes.outputs() {
@@ -179,6 +188,7 @@ impl Running<'_, '_> {
         Ok(Ready {
             exit: got(0, any),
             runner_gone: got(1, PollFlags::POLLHUP | PollFlags::POLLERR),
+            cancelled: got(1, PollFlags::POLLIN),
             children: got(2, any),
             stdin: self.pipes.input().is_some()
                 && got(last, PollFlags::POLLOUT | PollFlags::POLLERR),
@@ -233,15 +243,11 @@ impl Running<'_, '_> {
 
     /// What the episode has on disk, if it is time to look.
     fn read_disk(&self) -> Option<DiskReading> {
-        let begin = monotonic_ns();
-        if !self.watch.needs_disk(begin) {
-            return None;
-        }
-        let (root, limits) = (self.around.root, self.order.limits);
-        let named = super::disk::usage(root, limits.disk_bytes, limits.inodes());
-        Some(DiskReading {
-            used: named.plus(self.around.census.unlinked(root)),
-            took_ns: monotonic_ns() - begin,
+        let due = self.watch.needs_disk(monotonic_ns());
+        due.then(|| {
+            self.around
+                .census
+                .on_disk(self.around.root, self.order.limits)
         })
     }
 
@@ -345,6 +351,7 @@ impl Running<'_, '_> {
 struct Ready {
     exit: bool,
     runner_gone: bool,
+    cancelled: bool,
     children: bool,
     stdin: bool,
 }

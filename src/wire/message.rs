@@ -1,6 +1,7 @@
 //! The messages. The order in which they may come is in the parent module.
 
 use super::failure::{Failure, Stage};
+use super::transfer::{Get, NotDone, Piece, Put};
 use crate::spec::episode::{Capture, OnFailure};
 use crate::spec::execution::Execution;
 use crate::spec::limits::Limits;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Version of all messages; init refuses a runner that speaks another.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// The sandbox a slot is to build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct Setup {
     /// Landlock tier only: the slot's own directory on the host, to be created and removed by init.
     pub scratch: Option<PathBuf>,
     pub grants: Grants,
+    /// Whether programs may write anywhere in the private root, as in a container, and not only in the places made for
+    /// it. Such a slot is never cleaned. Namespaces tier only.
+    pub open_root: bool,
     /// Processes that other slots of the same uid may have at once, where RLIMIT_NPROC can't tell them apart.
     pub headroom: u32,
     /// Whether a login bash is kept warm.
@@ -98,12 +102,29 @@ pub struct Ids {
     pub change: bool,
 }
 
+/// What init is told to do. `R` is the request or, where it is sent, a reference to one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Order<R = EpisodeRequest> {
+    Episode(R),
+    /// From now on the slot is that of one session.
+    Open(Limits),
+    /// One execution of the session: a request with one step.
+    Exec(R),
+    /// Ends the execution that runs as its timeout would. It is not answered, and too late it means nothing.
+    Cancel,
+    Put(Put),
+    Get(Get),
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Reply {
     Ready(Enforced),
     /// The sandbox could not be built, or the episode could not be run in it; the slot ends itself.
     Refused(Failure),
     Ended(Box<Execution>),
+    Opened,
+    Put(Result<(), NotDone>),
+    Got(Result<Piece, NotDone>),
 }
 
 /// One whole episode.

@@ -6,8 +6,16 @@
 //! ```text
 //! runner → init     Setup                     once: what sandbox to build
 //! init   → runner   Reply::Ready | Refused    what is enforced, or which stage failed with which errno
-//! runner → init     EpisodeRequest            the whole episode, all steps
+//! runner → init     Order::Episode            the whole episode, all steps
 //! init   → runner   Reply::Ended              the facts, sent after the sandbox was cleaned and proven clean
+//!
+//! runner → init     Order::Open               from now on the slot is that of one session
+//! init   → runner   Reply::Opened
+//! runner → init     Order::Exec               one execution; what it leaves stays
+//! init   → runner   Reply::Ended              the facts
+//! runner → init     Order::Cancel             meanwhile: the execution is to end; no answer of its own
+//! runner → init     Order::Put | Get          a piece of a file in or out ([`transfer`])
+//! init   → runner   Reply::Put | Got
 //!
 //! init   → zygote   Launch + 3 fds            stdin, stdout, stderr of the program
 //! zygote → init     Exit                      when the program has ended and was reaped
@@ -27,6 +35,7 @@ pub mod answer;
 pub mod failure;
 pub mod message;
 pub mod packet;
+pub mod transfer;
 
 #[cfg(test)]
 mod tests;

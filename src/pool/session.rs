@@ -1,0 +1,99 @@
+//! A slot as one session's own: it is not returned but ended.
+
+use super::claim::{Lease, Pool};
+use super::process::Processes;
+use super::run::{RunError, patience, request_for};
+use super::slot::SlotLost;
+use crate::spec::episode::Episode;
+use crate::spec::execution::Execution;
+use crate::spec::limits::Limits;
+use crate::spec::policy::{Enforced, Grants};
+use crate::sys::clock::monotonic_ns;
+use crate::wire::transfer::{Get, NotDone, Piece, Put};
+use nix::unistd::Pid;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a slot may take over a piece of a file, or over opening.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How soon a process that is to end is looked for again, and at the latest.
+const GLANCE: Duration = Duration::from_micros(500);
+const LONGEST_GLANCE: Duration = Duration::from_millis(20);
+
+/// An open session. Dropped, it is ended; [`Session::end`] also waits for that.
+pub struct Session {
+    lease: Lease,
+    processes: Rc<Processes>,
+}
+
+impl Pool {
+    /// Opens a session in a slot with these grants, waiting for one if all are taken.
+    pub async fn open(&self, grants: &Arc<Grants>, limits: &Limits) -> Result<Session, RunError> {
+        self.check_network(grants.network)?;
+        loop {
+            let mut lease = self.lease(grants).await?;
+            match within(PATIENCE, lease.slot().open(limits)).await {
+                Ok(()) => {
+                    return Ok(Session {
+                        lease,
+                        processes: self.processes(),
+                    });
+                }
+                // It died while it was idle; its place is free now.
+                Err(SlotLost::WasDead) => drop(lease),
+                Err(lost) => return Err(lost.into()),
+            }
+        }
+    }
+}
+
+impl Session {
+    pub fn enforced(&mut self) -> Enforced {
+        self.lease.slot().enforced
+    }
+
+    /// Runs one execution, an episode with one step; when `cancel` is ready it ends as at its timeout. After [`RunError::Lost`] the session is over.
+    pub async fn exec(
+        &mut self,
+        episode: &Episode,
+        cancel: impl Future<Output = ()>,
+    ) -> Result<Execution, RunError> {
+        let mut request = request_for(episode).await?;
+        request.handed_ns = monotonic_ns();
+        let running = self.lease.slot().exec(&request, cancel);
+        Ok(within(patience(episode), running).await?)
+    }
+
+    /// Puts a piece of a file in. After an outer error the session is over.
+    pub async fn put(&mut self, piece: Put) -> Result<Result<(), NotDone>, SlotLost> {
+        within(PATIENCE, self.lease.slot().put(piece)).await
+    }
+
+    /// Takes a piece of a file out. After an outer error the session is over.
+    pub async fn get(&mut self, what: Get) -> Result<Result<Piece, NotDone>, SlotLost> {
+        within(PATIENCE, self.lease.slot().get(what)).await
+    }
+
+    /// Ends the session and waits until every process of it is gone.
+    pub async fn end(mut self) {
+        let slot: Pid = self.lease.slot().process();
+        let processes = self.processes.clone();
+        drop(self);
+        let mut pause = GLANCE;
+        // The pool sees to one that does not end by itself.
+        while processes.is_there(slot) {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_GLANCE);
+        }
+    }
+}
+
+async fn within<T>(
+    patience: Duration,
+    asked: impl Future<Output = Result<T, SlotLost>>,
+) -> Result<T, SlotLost> {
+    tokio::time::timeout(patience, asked)
+        .await
+        .unwrap_or(Err(SlotLost::Silent))
+}

@@ -1,0 +1,128 @@
+//! The pool in the tier that was asked for, or in the best that the machine grants.
+
+use crate::doctor::{self, tier_name};
+use crate::pool::{BuildError, NotWarm, Pool, PoolSettings, PythonSettings};
+use crate::spec::parse::Defaults;
+use crate::spec::policy::{Enforced, Tier};
+use crate::spec::warm::{Warm, WarmPython as WarmInterpreter};
+use crate::wire::message::WarmPython;
+
+/// What the pool is to be.
+pub struct Wanted<'a> {
+    /// `None` for the best this machine grants.
+    pub tier: Option<Tier>,
+    pub warm: &'a Warm,
+    pub warm_episodes: u32,
+    /// Slots at one time, and how many of them are built ahead.
+    pub slots: usize,
+    pub ahead: usize,
+    /// Whether its slots are for sessions.
+    pub open_root: bool,
+    pub defaults: &'a Defaults,
+}
+
+/// Why there is no pool.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    #[error("--warm: {0}")]
+    NotWarm(NotWarm),
+    #[error("{0}")]
+    Pool(BuildError),
+    #[error(
+        "{asked} isolation can't be had on this machine: {cause}\nRemedy: {remedy}\n         or --isolation {other}; `runner doctor` shows what works here"
+    )]
+    Refused {
+        asked: &'static str,
+        cause: String,
+        remedy: String,
+        other: &'static str,
+    },
+}
+
+/// Builds it; `note` is told what people should know about it.
+pub async fn build(
+    wanted: &Wanted<'_>,
+    note: impl Fn(String),
+) -> Result<(Pool, Enforced), ProvisionError> {
+    let tier = wanted.tier.unwrap_or(Tier::Namespaces);
+    let built = match Pool::start(settings(wanted, tier)).await {
+        Ok(built) => Ok(built),
+        Err(error) => match refused(tier, error) {
+            ProvisionError::Refused { cause, .. } if wanted.tier.is_none() => {
+                note(format!(
+                    "runner: no namespaces here ({cause}); using the landlock tier"
+                ));
+                Pool::start(settings(wanted, Tier::Landlock))
+                    .await
+                    .map_err(|e| refused(Tier::Landlock, e))
+            }
+            other => Err(other),
+        },
+    }?;
+    let pythons = wanted.warm.pythons.iter();
+    for python in pythons.filter(|p| p.named && p.is_own()) {
+        note(format!(
+            "runner: {} belongs to the user who runs this, so programs could change the file; it is not kept warm",
+            python.path
+        ));
+    }
+    Ok(built)
+}
+
+/// Each slot takes a descriptor here; the usual soft limit of 1,024 is meant for programs that use select(2).
+pub fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
+}
+
+fn settings(wanted: &Wanted<'_>, tier: Tier) -> PoolSettings {
+    PoolSettings {
+        warm_bash: wanted.warm.bash,
+        // Without namespaces nothing would hold together what a warm Python's programs leave behind.
+        pythons: match tier {
+            Tier::Namespaces => {
+                let pythons = wanted.warm.pythons.iter();
+                pythons
+                    .filter(|p| !p.is_own())
+                    .map(python_settings)
+                    .collect()
+            }
+            Tier::Landlock => Vec::new(),
+        },
+        warm_episodes: wanted.warm_episodes,
+        size: wanted.slots,
+        ahead: wanted.ahead,
+        tier,
+        open_root: wanted.open_root,
+        grants: wanted.defaults.grants.clone(),
+        processes: wanted.defaults.limits.processes,
+    }
+}
+
+fn refused(tier: Tier, error: BuildError) -> ProvisionError {
+    match error {
+        BuildError::NotWarm(error) => ProvisionError::NotWarm(error),
+        error if error.is_refusal() => ProvisionError::Refused {
+            asked: tier_name(tier),
+            cause: error.to_string(),
+            remedy: doctor::remedy(tier, error),
+            other: tier_name(match tier {
+                Tier::Namespaces => Tier::Landlock,
+                Tier::Landlock => Tier::Namespaces,
+            }),
+        },
+        error => ProvisionError::Pool(error),
+    }
+}
+
+fn python_settings(warm: &WarmInterpreter) -> PythonSettings {
+    PythonSettings {
+        python: WarmPython {
+            path: warm.path.clone(),
+            modules: warm.modules.clone(),
+        },
+        named: warm.named,
+    }
+}

@@ -1,0 +1,255 @@
+//! One client: reads its lines, and hands each to the session it is for.
+
+use super::PROTOCOL;
+use super::answer::{Client, Code, Fault};
+use super::frame::{self, Line, Lines};
+use super::request::{self, Head, Id, Start};
+use super::run::Server;
+use super::session::{self, Handle, Op};
+use super::upload::{Frame, Uploads};
+use crate::sys::clock::monotonic_ns;
+use serde_json::json;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+/// Sessions that are over and whose end can still be told.
+const REMEMBERED: usize = 256;
+
+/// What the sessions of a connection share.
+pub struct Shared {
+    pub client: Client,
+    pub uploads: Uploads,
+    sessions: RefCell<HashMap<String, Handle>>,
+    over: RefCell<VecDeque<(String, String)>>,
+    /// What gives a request up, by its id.
+    cancels: RefCell<HashMap<String, oneshot::Sender<()>>>,
+    next: Cell<u64>,
+    closing: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// Becomes true when the connection is at its end.
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// Takes a new session in; its name.
+    pub fn register(&self, handle: Handle) -> String {
+        self.next.set(self.next.get() + 1);
+        let name = format!("s{}", self.next.get());
+        self.sessions.borrow_mut().insert(name.clone(), handle);
+        name
+    }
+
+    /// A session is over, and why.
+    pub fn over(&self, name: &str, why: String) {
+        self.sessions.borrow_mut().remove(name);
+        let mut over = self.over.borrow_mut();
+        over.push_back((name.to_owned(), why));
+        if over.len() > REMEMBERED {
+            over.pop_front();
+        }
+    }
+
+    /// A request has been answered.
+    pub fn forget(&self, id: &Id) {
+        self.cancels.borrow_mut().remove(id.key());
+    }
+
+    fn no_session(&self, name: &str) -> Fault {
+        let over = self.over.borrow();
+        let message = match over.iter().find(|(known, _)| known == name) {
+            Some((_, why)) => format!("session {name:?} is over: {why}"),
+            None => format!("this connection has no session {name:?}; `start` one"),
+        };
+        Fault::new(Code::NoSession, message)
+    }
+
+    /// Hands a request to a session. An id that is still in use can't be cancelled twice over, so it is refused.
+    fn hand(&self, name: &str, id: &Id, op: Op) -> Result<(), Fault> {
+        let sessions = self.sessions.borrow();
+        let Some(handle) = sessions.get(name) else {
+            return Err(self.no_session(name));
+        };
+        let mut cancels = self.cancels.borrow_mut();
+        if cancels.contains_key(id.key()) {
+            return Err(Fault::bad(
+                "a request with this id has not been answered yet",
+            ));
+        }
+        let (cancel, cancelled) = oneshot::channel();
+        match handle.ops.try_send((id.clone(), op, cancelled)) {
+            Ok(()) => {
+                cancels.insert(id.key().to_owned(), cancel);
+                Ok(())
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(self.no_session(name)),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Fault::new(
+                Code::Busy,
+                "too many requests wait in this session; wait for some to be answered",
+            )),
+        }
+    }
+}
+
+/// Serves one client until it is gone or the server ends, and returns when nothing of its sessions is left.
+pub async fn serve(
+    server: Rc<Server>,
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin + 'static,
+) {
+    let (client, mut writing) = frame::client(writer, server.config.idle);
+    let (closing, _) = watch::channel(false);
+    let shared = Rc::new(Shared {
+        client,
+        uploads: Uploads::default(),
+        sessions: RefCell::default(),
+        over: RefCell::default(),
+        cancels: RefCell::default(),
+        next: Cell::new(0),
+        closing,
+    });
+    shared.client.line(&greeting(&server)).await;
+    let mut connection = Connection {
+        server: server.clone(),
+        shared,
+        tasks: JoinSet::new(),
+    };
+    let mut ending = server.ending();
+    let mut lines = Lines::new(reader);
+    let reading = connection.read(&mut lines);
+    tokio::select! {
+        () = reading => {}
+        // It reads no more, or not for too long.
+        _ = &mut writing => {}
+        _ = ending.wait_for(|ending| *ending) => {}
+    }
+    let Connection {
+        shared, mut tasks, ..
+    } = connection;
+    shared.closing.send_replace(true);
+    while tasks.join_next().await.is_some() {}
+    drop(shared);
+    // What it has not read by now it never will.
+    if !writing.is_finished() {
+        let _ = tokio::time::timeout(frame::FAREWELL, writing).await;
+    }
+}
+
+fn greeting(server: &Server) -> serde_json::Value {
+    json!({
+        "runner": env!("CARGO_PKG_VERSION"),
+        "protocol": PROTOCOL,
+        "tier": server.enforced.tier,
+        "landlock_abi": server.enforced.landlock_abi,
+        "sessions": server.config.sessions,
+        "max_line": frame::MOST_BYTES,
+    })
+}
+
+struct Connection {
+    server: Rc<Server>,
+    shared: Rc<Shared>,
+    tasks: JoinSet<()>,
+}
+
+impl Connection {
+    async fn read<R: AsyncRead + Unpin>(&mut self, lines: &mut Lines<R>) {
+        loop {
+            match lines.next().await {
+                Ok(Line::Whole(line)) if line.trim_ascii().is_empty() => {}
+                Ok(Line::Whole(line)) => self.line(line).await,
+                Ok(Line::TooLong) => {
+                    let message = format!(
+                        "a line of more than {} bytes; put large files in with `upload`",
+                        frame::MOST_BYTES
+                    );
+                    let fault = Fault::new(Code::TooLong, message);
+                    self.shared
+                        .client
+                        .answer(&Id::none(), Err::<(), _>(fault))
+                        .await;
+                }
+                Ok(Line::End) | Err(_) => return,
+            }
+            while self.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    async fn line(&mut self, line: &[u8]) {
+        let (id, head) = Head::read(line);
+        let refused = match head {
+            Ok(head) if head.op.is_none() => {
+                return self.shared.uploads.hand(&id, Frame::read(&head)).await;
+            }
+            Ok(head) => self.request(&id, &head.op.unwrap_or_default(), line).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = refused {
+            self.shared.client.answer(&id, Err::<(), _>(fault)).await;
+        }
+    }
+
+    /// Takes a request on. What is refused here is answered by the caller.
+    async fn request(&mut self, id: &Id, op: &str, line: &[u8]) -> Result<(), Fault> {
+        let shared = &self.shared;
+        match op {
+            "start" => {
+                let start = Start::read(line, &self.server.context)?;
+                let (server, shared) = (self.server.clone(), shared.clone());
+                self.tasks
+                    .spawn_local(session::live(server, shared, id.clone(), start));
+                Ok(())
+            }
+            "exec" => {
+                let (session, fields) = request::exec(line)?;
+                shared.hand(&session, id, Op::Exec(fields, monotonic_ns()))
+            }
+            "upload" => {
+                let (session, path) = request::transfer(line, "upload")?;
+                shared.hand(&session, id, Op::Upload(path))
+            }
+            "download" => {
+                let (session, path) = request::transfer(line, "download")?;
+                shared.hand(&session, id, Op::Download(path))
+            }
+            "cancel" => {
+                let (session, of) = request::cancel(line)?;
+                if !shared.sessions.borrow().contains_key(&session) {
+                    return Err(shared.no_session(&session));
+                }
+                let cancel = shared.cancels.borrow_mut().remove(of.key());
+                if let Some(cancel) = cancel {
+                    let _ = cancel.send(());
+                }
+                shared.client.answer(id, Ok(json!({}))).await;
+                Ok(())
+            }
+            "stop" => {
+                let session = request::stop(line)?;
+                let handle = shared.sessions.borrow_mut().remove(&session);
+                match handle {
+                    // It answers when everything is gone.
+                    Some(handle) => handle
+                        .stop
+                        .send(id.clone())
+                        .map_err(|_| shared.no_session(&session)),
+                    None => Err(shared.no_session(&session)),
+                }
+            }
+            "stats" => {
+                request::Fields::read(line, "stats", &[])?;
+                let stats = self.server.stats.answer(self.server.pool.idle());
+                shared.client.answer(id, Ok(stats)).await;
+                Ok(())
+            }
+            other => Err(Fault::bad(format!(
+                "there is no op {other:?}; there are start, exec, upload, download, cancel, stop and stats"
+            ))),
+        }
+    }
+}

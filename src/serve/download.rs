@@ -1,0 +1,77 @@
+//! Files from a session to a client: the frames of an [upload](super::upload), the other way, and then the result.
+//!
+//! A path that is a file gives one entry with an empty `path`; a directory gives itself and all below it, parents
+//! first, names in order. Only files, directories and links are sent; no link below the path is followed. Bytes of a
+//! name that are not UTF-8 are replaced with U+FFFD.
+
+use super::answer::Client;
+use super::request::Id;
+use super::session::{Broken, was_cancelled};
+use super::upload::{Kind, Moved, refusal};
+use crate::pool::Session;
+use crate::wire::transfer::{Entry, EntryKind, Get, Piece};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    path: &'a str,
+    kind: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
+}
+
+/// Sends everything at `path`.
+pub async fn run(
+    session: &mut Session,
+    path: String,
+    id: &Id,
+    client: &Client,
+    cancelled: &mut oneshot::Receiver<()>,
+) -> Result<Moved, Broken> {
+    let mut moved = Moved::default();
+    let mut next = Get::Begin(path);
+    loop {
+        if cancelled.try_recv().is_ok() {
+            return Err(Broken::Request(was_cancelled()));
+        }
+        let tier = session.enforced().tier;
+        let got = session.get(next).await.map_err(Broken::lost)?;
+        match got.map_err(|not_done| Broken::Request(refusal(&not_done, tier)))? {
+            Piece::Entry(entry) => {
+                moved.entries += 1;
+                client
+                    .line(&json!({"id": id.raw(), "entry": shown(&entry)}))
+                    .await;
+            }
+            Piece::Data(bytes) => {
+                moved.bytes += bytes.len() as u64;
+                client
+                    .line(&json!({"id": id.raw(), "data": STANDARD.encode(bytes)}))
+                    .await;
+            }
+            Piece::End => return Ok(moved),
+        }
+        next = Get::Next;
+    }
+}
+
+fn shown(entry: &Entry) -> Shown<'_> {
+    let mode = || Some(format!("{:04o}", entry.mode));
+    let (kind, mode, target) = match &entry.kind {
+        EntryKind::File => (Kind::File, mode(), None),
+        EntryKind::Directory => (Kind::Directory, mode(), None),
+        EntryKind::Link(target) => (Kind::Link, None, Some(target.as_str())),
+    };
+    Shown {
+        path: &entry.path,
+        kind,
+        mode,
+        target,
+    }
+}

@@ -1,0 +1,114 @@
+//! The socket that clients connect to: a file that only its user may use, made at once or not at all.
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, RenameFlags, open, renameat2};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, lstat, umask};
+use std::fs;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use tokio::net::UnixListener;
+
+/// Why a socket can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    #[error("--socket {0:?}: another server listens there; stop it, or give this one another path")]
+    Taken(PathBuf),
+    #[error("--socket {0:?} exists and is no socket; remove it, or give another path")]
+    NoSocket(PathBuf),
+    #[error(
+        "--socket {0:?} is longer than the 107 bytes that the kernel takes (unix(7)); give a shorter path"
+    )]
+    TooLong(PathBuf),
+    #[error(
+        "--socket {path:?}: {error}; give a path in a directory that exists and can be written to"
+    )]
+    System { path: PathBuf, error: io::Error },
+}
+
+/// A socket that clients can connect to. The file goes with it.
+pub struct Socket {
+    pub listener: UnixListener,
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+/// sun_path without its NUL, unix(7).
+const MOST_PATH_BYTES: usize = 107;
+
+impl Socket {
+    /// Makes it. What a server that is gone has left is replaced.
+    pub fn listen(path: &Path) -> Result<Socket, ListenError> {
+        let failed = |error: io::Error| ListenError::System {
+            path: path.to_owned(),
+            error,
+        };
+        let os = |errno: Errno| failed(errno.into());
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        // Under another name first, so that it is never there without being served.
+        let made = directory.join(format!(".runner-{}", std::process::id()));
+        if path.as_os_str().len().max(made.as_os_str().len()) > MOST_PATH_BYTES {
+            return Err(ListenError::TooLong(path.to_owned()));
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = open(directory, flags, Mode::empty()).map_err(os)?;
+        // Two servers that start at once must not take what the other has just made for left over.
+        let _lock =
+            Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| os(errno))?;
+        make_way(path)?;
+        let _ = fs::remove_file(&made);
+        let before = umask(Mode::from_bits_truncate(0o177));
+        let bound = UnixListener::bind(&made);
+        umask(before);
+        let listener = bound.map_err(failed)?;
+        let moved = renameat2(
+            AT_FDCWD,
+            &made,
+            AT_FDCWD,
+            path,
+            RenameFlags::RENAME_NOREPLACE,
+        );
+        let stat = moved.and_then(|()| lstat(path)).inspect_err(|_| {
+            let _ = fs::remove_file(&made);
+        });
+        Ok(Socket {
+            listener,
+            path: path.to_owned(),
+            identity: identity(&stat.map_err(os)?),
+        })
+    }
+}
+
+fn make_way(path: &Path) -> Result<(), ListenError> {
+    let Ok(there) = fstatat(AT_FDCWD, path, AtFlags::AT_SYMLINK_NOFOLLOW) else {
+        return Ok(());
+    };
+    let kind = SFlag::from_bits_truncate(there.st_mode) & SFlag::S_IFMT;
+    if kind != SFlag::S_IFSOCK {
+        return Err(ListenError::NoSocket(path.to_owned()));
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)
+            .map_err(|error| ListenError::System {
+                path: path.to_owned(),
+                error,
+            }),
+        _ => Err(ListenError::Taken(path.to_owned())),
+    }
+}
+
+fn identity(stat: &FileStat) -> (u64, u64) {
+    (stat.st_dev, stat.st_ino)
+}
+
+impl Drop for Socket {
+    /// Removes the file, unless somebody has put another in its place.
+    fn drop(&mut self) {
+        if lstat(&self.path).is_ok_and(|stat| identity(&stat) == self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `runner serve`: sessions. The same sandboxes as a job's, kept open for clients that decide each command by the
+//! output of the last one.
+//!
+//! ```text
+//! client ──socket── connection ─┬─ session ── its slot      one task each; a slot is held until the session ends
+//!                               └─ session ── its slot
+//! ```
+//!
+//! # Protocol, version 1
+//!
+//! JSON objects, one per line, both ways. The server speaks first:
+//!
+//! ```json
+//! {"runner":"0.1.0","protocol":1,"tier":"namespaces","landlock_abi":7,"sessions":1000}
+//! ```
+//!
+//! A request has an `id`, a string or an integer of the client's choice, and an `op`. It has one final answer with that
+//! id: `{"id":1,"result":{…}}` or `{"id":1,"error":{"code":"…","message":"…"}}`. The requests of one session are done in
+//! order, those of different sessions side by side. A session belongs to the connection that started it: when that
+//! closes, everything of it is gone.
+//!
+//! | `op` | fields | result |
+//! |---|---|---|
+//! | `start` | those of an episode that are not about a program: `workdir`, `env`, `files`, `resources`, `timeout_s`, `network`, `capture`, `fs_readable`, `fs_writable`; `wait_s`, `idle_s` | `session`, `tier`, `landlock_abi`, `queue_ms`, `start_ms` |
+//! | `exec` | `session`; those of a step: `command` or `argv`, `stdin`, `env`, `workdir`, `timeout_s`, `files` | the fields of an execution, as in a result line |
+//! | `upload` | `session`, `path` | `entries`, `bytes`: see [`upload`] |
+//! | `download` | `session`, `path` | `entries`, `bytes`: see [`download`] |
+//! | `cancel` | `session`, `of`: the id of one of its requests | nothing, at once. What `of` names ends with the error `cancelled`, unless it has just ended by itself |
+//! | `stop` | `session` | nothing, once everything of it is gone. It waits for nothing: what runs is ended |
+//! | `stats` | | see [`stats`] |
+//!
+//! What an execution leaves running lives on until the session ends, and so do files. A timeout ends its own execution
+//! only and returns what that had printed; any other limit ends all that runs in the session, which stays usable.
+//!
+//! | `code` of an error | |
+//! |---|---|
+//! | `bad_request` | not an object, an unknown `op` or field, a value of the wrong kind |
+//! | `too_long` | a line of more than 16 MiB; it is skipped, and answered with the id `null` |
+//! | `invalid` | what is asked for can't be had: a range, a path, this machine |
+//! | `no_session` | it never was on this connection, or is over; the message says why |
+//! | `busy` | no slot within `wait_s`, or too many requests wait in this session |
+//! | `not_found`, `is_directory`, `refused`, `no_space` | a transfer met a path that can't be read or written |
+//! | `stopped`, `cancelled` | the session was stopped, or the request given up, meanwhile |
+//! | `infra` | our side failed; the session is over |
+
+mod answer;
+mod connection;
+mod download;
+mod frame;
+mod listen;
+mod request;
+mod run;
+mod session;
+mod stats;
+mod upload;
+
+pub use run::run;
+
+/// What is spoken here; the server names it when a client connects.
+const PROTOCOL: u32 = 1;

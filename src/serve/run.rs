@@ -1,0 +1,151 @@
+//! The server: its pool, its listeners, its end.
+
+use super::connection;
+use super::listen::{ListenError, Socket};
+use super::stats::Stats;
+use crate::config::ServeConfig;
+use crate::pool::{self, Pool};
+use crate::provision::{self, ProvisionError, Wanted};
+use crate::schedule::stop::StopSignals;
+use crate::spec::parse::FileContext;
+use crate::spec::policy::Enforced;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinSet, LocalSet};
+
+const USAGE: u8 = 2;
+const CANT_ENFORCE: u8 = 3;
+/// How soon a connection is accepted again after one could not be.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// What all connections share.
+pub struct Server {
+    pub config: ServeConfig,
+    pub pool: Pool,
+    pub enforced: Enforced,
+    /// For reading requests as a jobs file's lines are read.
+    pub context: FileContext,
+    /// Sessions that there may still be, given in the order in which they are asked for.
+    pub places: Arc<Semaphore>,
+    /// Slots that may be built at one time.
+    pub building: Semaphore,
+    pub stats: Rc<Stats>,
+    ending: watch::Sender<bool>,
+}
+
+impl Server {
+    /// Becomes true when the server is at its end.
+    pub fn ending(&self) -> watch::Receiver<bool> {
+        self.ending.subscribe()
+    }
+
+    /// Builds a slot for the next session, if there are fewer ready than there should be.
+    pub fn keep_ahead(&self) {
+        if self.pool.idle() < self.config.ahead {
+            self.pool.build_ahead();
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+    #[error("signals can't be handled: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Serves until a signal, or the end of stdin, says that it is enough.
+pub fn run(config: ServeConfig) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let served = runtime.map_err(ServeError::from).and_then(|runtime| {
+        let served = LocalSet::new().block_on(&runtime, serve(config));
+        // A read of stdin may never end.
+        runtime.shutdown_background();
+        served
+    });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("runner: {error}");
+            ExitCode::from(match error {
+                ServeError::Listen(_) | ServeError::Provision(ProvisionError::NotWarm(_)) => USAGE,
+                _ => CANT_ENFORCE,
+            })
+        }
+    }
+}
+
+async fn serve(config: ServeConfig) -> Result<(), ServeError> {
+    let mut stop = StopSignals::listen()?;
+    pool::adopt_orphans().map_err(io::Error::from)?;
+    provision::raise_open_files();
+    let socket = config.socket.as_deref().map(Socket::listen).transpose()?;
+    let wanted = Wanted {
+        tier: config.tier,
+        warm: &config.warm,
+        // Each slot has one session.
+        warm_episodes: u32::MAX,
+        slots: config.sessions,
+        ahead: config.ahead,
+        open_root: true,
+        defaults: &config.defaults,
+    };
+    let (pool, enforced) = provision::build(&wanted, |note| eprintln!("{note}")).await?;
+    let (ending, _) = watch::channel(false);
+    let server = Rc::new(Server {
+        enforced,
+        context: FileContext::new("request".into(), Path::new("."), config.defaults.clone()),
+        places: Arc::new(Semaphore::new(config.sessions)),
+        building: Semaphore::new(config.ahead),
+        stats: Stats::new(),
+        pool: pool.clone(),
+        ending,
+        config,
+    });
+    let mut connections = JoinSet::new();
+    tokio::select! {
+        () = stop.next() => {}
+        () = accept(&server, socket.as_ref(), &mut connections) => {}
+        () = on_stdio(&server) => {}
+    }
+    drop(socket);
+    server.ending.send_replace(true);
+    while connections.join_next().await.is_some() {}
+    pool.shut_down().await;
+    Ok(())
+}
+
+/// The client on stdin and stdout, with whose end everything ends.
+async fn on_stdio(server: &Rc<Server>) {
+    match server.config.stdio {
+        true => connection::serve(server.clone(), tokio::io::stdin(), tokio::io::stdout()).await,
+        false => std::future::pending().await,
+    }
+}
+
+async fn accept(server: &Rc<Server>, socket: Option<&Socket>, connections: &mut JoinSet<()>) {
+    let Some(socket) = socket else {
+        return std::future::pending().await;
+    };
+    loop {
+        match socket.listener.accept().await {
+            Ok((stream, _)) => {
+                let (reader, writer) = stream.into_split();
+                connections.spawn_local(connection::serve(server.clone(), reader, writer));
+            }
+            // No descriptor is free, say: clients wait, and those that are served notice nothing.
+            Err(_) => tokio::time::sleep(BREATH).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}

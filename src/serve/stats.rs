@@ -1,0 +1,82 @@
+//! What `stats` answers: the server's sessions, and the executions of all of them so far.
+//!
+//! `executions` is what `--stats` writes of a job, with executions in place of episodes.
+
+use crate::sink::{Ending, Report, Statistics};
+use crate::spec::outcome::Outcome;
+use serde::Serialize;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Startup latency that executions are compared with.
+const TARGET: Duration = Duration::from_millis(5);
+
+pub struct Stats {
+    executions: RefCell<Statistics>,
+    sessions: Cell<usize>,
+    waiting: Cell<usize>,
+    started: Cell<u64>,
+}
+
+#[derive(Serialize)]
+pub struct Answer {
+    /// Open now.
+    sessions: usize,
+    /// Starts that wait for a slot.
+    waiting: usize,
+    /// Sessions since the server began.
+    started: u64,
+    /// Slots that are ready for the next sessions.
+    ready: usize,
+    executions: Report,
+}
+
+/// Counts in one of the cells for as long as it lives.
+pub struct Counted(Rc<Stats>, fn(&Stats) -> &Cell<usize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let cell = (self.1)(&self.0);
+        cell.set(cell.get() - 1);
+    }
+}
+
+impl Stats {
+    pub fn new() -> Rc<Stats> {
+        Rc::new(Stats {
+            executions: RefCell::new(Statistics::new(TARGET)),
+            sessions: Cell::new(0),
+            waiting: Cell::new(0),
+            started: Cell::new(0),
+        })
+    }
+
+    pub fn waits(self: &Rc<Self>) -> Counted {
+        self.count(|stats| &stats.waiting)
+    }
+
+    pub fn session(self: &Rc<Self>) -> Counted {
+        self.started.set(self.started.get() + 1);
+        self.count(|stats| &stats.sessions)
+    }
+
+    fn count(self: &Rc<Self>, which: fn(&Stats) -> &Cell<usize>) -> Counted {
+        which(self).set(which(self).get() + 1);
+        Counted(self.clone(), which)
+    }
+
+    pub fn record(&self, outcome: &Outcome) {
+        self.executions.borrow_mut().record(outcome);
+    }
+
+    pub fn answer(&self, ready: usize) -> Answer {
+        Answer {
+            sessions: self.sessions.get(),
+            waiting: self.waiting.get(),
+            started: self.started.get(),
+            ready,
+            executions: Report::new(&self.executions.borrow(), &Ending::default()),
+        }
+    }
+}

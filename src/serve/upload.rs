@@ -1,0 +1,276 @@
+//! Files from a client into a session.
+//!
+//! After its request the client waits for `{"id":7,"ready":true}`, and then sends entries, each file followed by its
+//! data, and the end:
+//!
+//! ```json
+//! {"id":7,"entry":{"path":"","kind":"directory","mode":"0755"}}
+//! {"id":7,"entry":{"path":"a.bin","kind":"file","mode":"0644"}}
+//! {"id":7,"data":"<base64>"}
+//! {"id":7,"entry":{"path":"b","kind":"link","target":"a.bin"}}
+//! {"id":7,"end":true}
+//! ```
+//!
+//! An entry's `path` is relative to that of the request; empty it is that itself. Parents are made, and what has the
+//! name of a file or link is replaced. `{"id":7,"abort":true}` gives the upload up. After an error, what is still under
+//! way is ignored.
+
+use super::answer::{Client, Code, Fault};
+use super::request::{Head, Id};
+use super::session::{Broken, was_cancelled};
+use crate::pool::Session;
+use crate::spec::paths;
+use crate::spec::policy::Tier;
+use crate::wire::transfer::{DATA_BYTES, Entry, EntryKind, NotDone, Put};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// What a client sends of an upload.
+pub enum Frame {
+    Entry(RawEntry),
+    Data(Vec<u8>),
+    End,
+    Abort,
+    Bad(Fault),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawEntry {
+    path: String,
+    kind: Kind,
+    mode: Option<String>,
+    target: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    File,
+    Directory,
+    Link,
+}
+
+/// What went in or out.
+#[derive(Default, Serialize)]
+pub struct Moved {
+    pub entries: u64,
+    pub bytes: u64,
+}
+
+impl Frame {
+    pub fn read(head: &Head<'_>) -> Frame {
+        let decoded = || match (&head.entry, &head.data, head.end, head.abort) {
+            (Some(entry), None, false, false) => serde_json::from_str(entry.get())
+                .map(Frame::Entry)
+                .map_err(|e| format!("`entry` can't be read: {e}")),
+            (None, Some(data), false, false) => STANDARD
+                .decode(data.as_bytes())
+                .map(Frame::Data)
+                .map_err(|e| format!("`data` is not base64: {e}")),
+            (None, None, true, false) => Ok(Frame::End),
+            (None, None, false, true) => Ok(Frame::Abort),
+            _ => Err("give exactly one of `op`, `entry`, `data`, `end`, `abort`".to_owned()),
+        };
+        decoded().unwrap_or_else(|message| Frame::Bad(Fault::bad(message)))
+    }
+}
+
+/// The uploads of one connection that are under way, by the ids of their requests.
+#[derive(Clone, Default)]
+pub struct Uploads {
+    open: Rc<RefCell<HashMap<String, mpsc::Sender<Frame>>>>,
+}
+
+/// One of them, for as long as it lives.
+struct Open<'a>(&'a Uploads, &'a Id, mpsc::Receiver<Frame>);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.borrow_mut().remove(self.1.key());
+    }
+}
+
+impl Uploads {
+    /// Hands a frame to the upload it belongs to, when that has taken the last one. One that is over needs none.
+    pub async fn hand(&self, id: &Id, frame: Frame) {
+        let upload = self.open.borrow().get(id.key()).cloned();
+        if let Some(upload) = upload {
+            let _ = upload.send(frame).await;
+        }
+    }
+
+    fn begin<'a>(&'a self, id: &'a Id) -> Result<Open<'a>, Fault> {
+        let (sender, frames) = mpsc::channel(2);
+        let mut open = self.open.borrow_mut();
+        match open.contains_key(id.key()) {
+            true => Err(Fault::bad("another upload with this id is under way")),
+            false => {
+                open.insert(id.key().to_owned(), sender);
+                Ok(Open(self, id, frames))
+            }
+        }
+    }
+}
+
+/// Where an upload comes from.
+pub struct From<'a> {
+    pub id: &'a Id,
+    pub client: &'a Client,
+    pub uploads: &'a Uploads,
+    /// How long the client may be silent.
+    pub patience: Option<Duration>,
+}
+
+/// Takes an upload in.
+pub async fn run(
+    session: &mut Session,
+    base: &str,
+    from: From<'_>,
+    cancelled: &mut oneshot::Receiver<()>,
+) -> Result<Moved, Broken> {
+    let mut open = from.uploads.begin(from.id).map_err(Broken::Request)?;
+    let ready = serde_json::json!({"id": from.id.raw(), "ready": true});
+    from.client.line(&ready).await;
+    let taken = take(session, base, &mut open.2, from.patience, cancelled).await;
+    if taken.is_err() {
+        // What is open is closed; if that fails too, the next request will tell.
+        let _ = session.put(Put::End).await;
+    }
+    taken
+}
+
+async fn take(
+    session: &mut Session,
+    base: &str,
+    frames: &mut mpsc::Receiver<Frame>,
+    patience: Option<Duration>,
+    cancelled: &mut oneshot::Receiver<()>,
+) -> Result<Moved, Broken> {
+    let mut moved = Moved::default();
+    loop {
+        let silence = async {
+            match patience {
+                Some(patience) => tokio::time::sleep(patience).await,
+                None => std::future::pending().await,
+            }
+        };
+        let next = tokio::select! {
+            biased;
+            Ok(()) = &mut *cancelled => return Err(Broken::Request(was_cancelled())),
+            next = frames.recv() => next,
+            () = silence => {
+                let message = "the client sent nothing for the session's idle_s";
+                return Err(Broken::Request(Fault::new(Code::Stopped, message)));
+            }
+        };
+        match next {
+            Some(Frame::Entry(raw)) => {
+                let entry = entry(base, raw).map_err(Broken::Request)?;
+                put(session, Put::Entry(entry)).await?;
+                moved.entries += 1;
+            }
+            Some(Frame::Data(bytes)) => {
+                moved.bytes += bytes.len() as u64;
+                for piece in bytes.chunks(DATA_BYTES) {
+                    put(session, Put::Data(piece.to_vec())).await?;
+                }
+            }
+            Some(Frame::End) => {
+                put(session, Put::End).await?;
+                return Ok(moved);
+            }
+            Some(Frame::Bad(fault)) => return Err(Broken::Request(fault)),
+            Some(Frame::Abort) | None => {
+                let message = "the client gave the upload up";
+                return Err(Broken::Request(Fault::new(Code::Cancelled, message)));
+            }
+        }
+    }
+}
+
+async fn put(session: &mut Session, piece: Put) -> Result<(), Broken> {
+    let tier = session.enforced().tier;
+    let done = session.put(piece).await.map_err(Broken::lost)?;
+    done.map_err(|not_done| Broken::Request(refusal(&not_done, tier)))
+}
+
+fn entry(base: &str, raw: RawEntry) -> Result<Entry, Fault> {
+    let flaw = |problem: String| Fault::bad(format!("the entry {:?} {problem}", raw.path));
+    let steps_out = raw.path.starts_with('/') || raw.path.split('/').any(|name| name == "..");
+    if steps_out {
+        return Err(flaw(
+            "is absolute or holds `..`; name it by its path below the upload's".into(),
+        ));
+    }
+    let path = match raw.path.is_empty() {
+        true => base.to_owned(),
+        false => paths::resolve(base, &raw.path).map_err(|f| flaw(f.to_string()))?,
+    };
+    let kind = match (raw.kind, &raw.target) {
+        (Kind::File, None) => EntryKind::File,
+        (Kind::Directory, None) => EntryKind::Directory,
+        (Kind::Link, Some(target)) => EntryKind::Link(target.clone()),
+        (Kind::Link, None) => return Err(flaw("is a link without `target`".into())),
+        (_, Some(_)) => return Err(flaw("has a `target` and is no link".into())),
+    };
+    let default = if kind == EntryKind::Directory {
+        0o755
+    } else {
+        0o644
+    };
+    let mode = raw.mode.as_deref().map(|mode| u32::from_str_radix(mode, 8));
+    match mode.unwrap_or(Ok(default)) {
+        Ok(mode) if mode <= 0o7777 => Ok(Entry { path, kind, mode }),
+        _ => Err(flaw(
+            "has a `mode` that is not octal, such as \"0644\"".into(),
+        )),
+    }
+}
+
+/// What a path that could not be read or written means to a client.
+pub fn refusal(not_done: &NotDone, tier: Tier) -> Fault {
+    let path = &not_done.path;
+    let errno = Errno::from_raw(not_done.errno);
+    let (code, why) = match errno {
+        Errno::ENOENT | Errno::ENOTDIR => (Code::NotFound, "is not there".to_owned()),
+        Errno::EISDIR => (Code::IsDirectory, "is a directory".to_owned()),
+        Errno::ENOSPC | Errno::EDQUOT => (
+            Code::NoSpace,
+            "does not fit; raise resources.disk_mb".to_owned(),
+        ),
+        Errno::EACCES if tier == Tier::Landlock => (
+            Code::Refused,
+            "can't be had: in the landlock tier a session has only /workspace, /tmp and /home/runner; `runner doctor` says \
+             what the machine lacks for a private root"
+                .to_owned(),
+        ),
+        Errno::EXDEV | Errno::EROFS | Errno::EACCES | Errno::EPERM | Errno::ELOOP => (
+            Code::Refused,
+            "is outside of what the session may change or its client may read: a system directory, or a link that leads \
+             out of the sandbox"
+                .to_owned(),
+        ),
+        Errno::EINVAL => (
+            Code::Refused,
+            "is neither a file nor a directory".to_owned(),
+        ),
+        Errno::E2BIG => (
+            Code::Refused,
+            "holds more than 200,000 entries in waiting; pack it with tar first".to_owned(),
+        ),
+        Errno::EBADF => (
+            Code::BadRequest,
+            "got `data` without an `entry` of the kind file before it".to_owned(),
+        ),
+        other => (Code::Refused, format!("can't be moved: {}", other.desc())),
+    };
+    Fault::new(code, format!("{path:?} {why}"))
+}

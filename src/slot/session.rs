@@ -1,0 +1,182 @@
+//! A slot that belongs to one session until its end: executions and files come as they are asked for, and nothing is
+//! cleaned in between. When the runner lets go of it, init ends, and with it all that the session was.
+//!
+//! Between executions, what they left running is supervised as during them: its memory is looked at, its output is
+//! drained, its orphans are reaped.
+
+use super::episode::Slot;
+use super::link::Broken;
+use super::pipes::discard;
+use super::step::Carried;
+use super::transfer::Transfers;
+use super::watch::{Reading, Watch};
+use crate::spec::execution::{End, Execution, StepExecution};
+use crate::spec::limits::Limits;
+use crate::spec::policy::Tier;
+use crate::sys::{clock::monotonic_ns, wait};
+use crate::wire::failure::Failure;
+use crate::wire::message::{EpisodeRequest, Order, Reply};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// How far apart looks at a tree get that does not change; a thousand idle sessions are then some hundredth of a core.
+const LONGEST_PAUSE_NS: u64 = 250_000_000;
+
+/// Serves the session until the runner lets go of it.
+pub fn serve(slot: &mut Slot, limits: Limits) -> Result<(), Broken> {
+    if let Err(failure) = slot.prepare(&limits) {
+        slot.runner.send(&Reply::Refused(failure))?;
+        return Err(Broken);
+    }
+    slot.runner.send(&Reply::Opened)?;
+    let mut session = Session {
+        limits,
+        carried: Carried::default(),
+        transfers: Transfers::default(),
+    };
+    loop {
+        session.wait_for_order(slot)?;
+        match slot.runner.recv()? {
+            Order::Exec(request) => match session.exec(slot, &request) {
+                Ok(done) => slot.runner.send(&Reply::Ended(Box::new(done)))?,
+                Err(failure) => {
+                    slot.runner.send(&Reply::Refused(failure))?;
+                    return Err(Broken);
+                }
+            },
+            Order::Put(piece) => {
+                let put = session.transfers.put(&slot.space, piece);
+                slot.runner.send(&Reply::Put(put))?;
+            }
+            Order::Get(what) => {
+                let got = session.transfers.get(&slot.space, what);
+                slot.runner.send(&Reply::Got(got))?;
+            }
+            // What it meant has just ended by itself.
+            Order::Cancel => {}
+            Order::Episode(_) | Order::Open(_) => return Err(Broken),
+        }
+    }
+}
+
+struct Session {
+    limits: Limits,
+    carried: Carried,
+    transfers: Transfers,
+}
+
+impl Session {
+    fn exec(&mut self, slot: &mut Slot, request: &EpisodeRequest) -> Result<Execution, Failure> {
+        let received_ns = monotonic_ns();
+        slot.admit_pythons();
+        let mut steps: Vec<StepExecution> = Vec::new();
+        for step in &request.steps {
+            // A timeout ends this execution and nothing that earlier ones left.
+            let done = slot.step(request, step, true, &mut self.carried)?;
+            self.carried.spent_cpu_us = self.carried.spent_cpu_us.saturating_add(done.cpu_us);
+            steps.push(done);
+        }
+        Ok(Execution {
+            enforced: slot.enforced,
+            clean: true,
+            steps,
+            collected: Vec::new(),
+            handed_ns: request.handed_ns,
+            received_ns,
+            cleaned_ns: monotonic_ns(),
+        })
+    }
+
+    /// Returns when the runner has something to say, or is gone.
+    fn wait_for_order(&mut self, slot: &mut Slot) -> Result<(), Broken> {
+        let mut idle = Idle::new(&self.limits, slot);
+        loop {
+            let runs = slot.census.is_anything_left();
+            let pause = runs.then(|| {
+                let pause_ns = idle.next_ns.saturating_sub(monotonic_ns());
+                TimeSpec::from_duration(Duration::from_nanos(pause_ns))
+            });
+            let mut fds = vec![
+                PollFd::new(slot.runner.as_fd(), PollFlags::POLLIN),
+                PollFd::new(slot.children.as_fd(), PollFlags::POLLIN),
+            ];
+            let background = self.carried.background.iter();
+            fds.extend(background.map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
+            match ppoll(&mut fds, pause, None) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return Err(Broken),
+            }
+            if fds[0].any().unwrap_or(true) {
+                return Ok(());
+            }
+            self.reap(slot);
+            let buffer = &mut slot.buffer;
+            self.carried
+                .background
+                .retain(|fd| !discard(fd.as_fd(), buffer));
+            if runs && monotonic_ns() >= idle.next_ns && idle.look(slot, &self.carried).is_some() {
+                self.carried.orphans_cpu_us += slot.cleaner.kill_programs(&slot.census);
+            }
+        }
+    }
+
+    fn reap(&mut self, slot: &Slot) {
+        while let Ok(Some(_)) = slot.children.read_signal() {}
+        while let Ok(Some(reaped)) = wait::try_wait() {
+            self.carried.orphans_cpu_us += reaped.cpu_us;
+        }
+    }
+}
+
+/// The watch over what runs between two executions.
+struct Idle {
+    watch: Watch,
+    limits: Limits,
+    next_ns: u64,
+    pause_ns: u64,
+    last_bytes: u64,
+}
+
+impl Idle {
+    fn new(limits: &Limits, slot: &Slot) -> Idle {
+        let now = monotonic_ns();
+        let disk = slot.enforced.tier == Tier::Landlock;
+        let watch = Watch::new(limits, slot.cores, disk, now);
+        Idle {
+            next_ns: watch.next_ns(),
+            pause_ns: 0,
+            last_bytes: 0,
+            limits: limits.clone(),
+            watch,
+        }
+    }
+
+    /// Looks once; the limit that was crossed, if one was.
+    fn look(&mut self, slot: &Slot, carried: &Carried) -> Option<End> {
+        let usage = slot
+            .census
+            .read(self.limits.memory_bytes, self.watch.needs_cpu());
+        let now = monotonic_ns();
+        let reading = Reading {
+            memory_bytes: usage.memory_bytes,
+            cpu_us: usage.cpu_us + carried.orphans_cpu_us + carried.spent_cpu_us,
+            disk: self
+                .watch
+                .needs_disk(now)
+                .then(|| slot.census.on_disk(slot.space.root_path(), &self.limits)),
+        };
+        let crossed = self.watch.take(&reading, now);
+        let soonest = self.watch.next_ns().saturating_sub(now);
+        let unchanged = reading.memory_bytes == self.last_bytes;
+        self.pause_ns = match unchanged {
+            true => (self.pause_ns * 2).min(LONGEST_PAUSE_NS).max(soonest),
+            false => soonest,
+        };
+        self.last_bytes = reading.memory_bytes;
+        self.next_ns = now + self.pause_ns;
+        crossed
+    }
+}

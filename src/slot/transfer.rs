@@ -1,0 +1,213 @@
+//! Files into and out of a session's sandbox, one piece at a time: between two pieces init does its other work.
+//!
+//! The session's programs may change the tree meanwhile. Every path is resolved below the space's root without leaving
+//! its mount; below the place where a transfer out began, no link is followed at all.
+
+use super::space::Space;
+use super::stage::{NotPlaced, Stage, errno};
+use crate::wire::transfer::{DATA_BYTES, Entry, EntryKind, Get, NotDone, Piece, Put};
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
+use nix::sys::stat::{SFlag, fstat};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Entries that may wait for their turn, so that a tree of millions can't fill init's memory.
+const MOST_WAITING: usize = 200_000;
+
+/// What is under way in a session; at most one of each.
+#[derive(Default)]
+pub struct Transfers {
+    into: Option<(String, File)>,
+    out: Option<Walk>,
+}
+
+impl Transfers {
+    /// Puts the next piece in place.
+    pub fn put(&mut self, space: &Space, piece: Put) -> Result<(), NotDone> {
+        match piece {
+            Put::Entry(entry) => {
+                self.into = None;
+                let mut stage = Stage::new(space);
+                let made = match &entry.kind {
+                    EntryKind::File => stage.create(&entry.path, entry.mode).map(|file| {
+                        self.into = Some((entry.path.clone(), file));
+                    }),
+                    // Its owner has to get at what comes into it.
+                    EntryKind::Directory => stage.make_directory(&entry.path, entry.mode | 0o700),
+                    EntryKind::Link(target) => stage.link(&entry.path, target),
+                };
+                made.map_err(|NotPlaced { path, errno }| not_done(path, errno))
+            }
+            Put::Data(bytes) => match &mut self.into {
+                Some((path, file)) => file
+                    .write_all(&bytes)
+                    .map_err(|error| not_done(path.clone(), errno(error))),
+                None => Err(not_done(String::new(), Errno::EBADF)),
+            },
+            Put::End => {
+                self.into = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes the next piece out.
+    pub fn get(&mut self, space: &Space, what: Get) -> Result<Piece, NotDone> {
+        match what {
+            Get::Begin(path) => {
+                let begun = Walk::begin(space, &path);
+                self.out = Some(begun.map_err(|errno| not_done(path, errno))?);
+            }
+            Get::Next => {}
+            Get::End => self.out = None,
+        }
+        match &mut self.out {
+            Some(walk) => walk.next(),
+            None => Ok(Piece::End),
+        }
+    }
+}
+
+fn not_done(path: String, errno: Errno) -> NotDone {
+    NotDone {
+        path,
+        errno: errno as i32,
+    }
+}
+
+/// A tree on its way out: parents before what is in them, names in order.
+struct Walk {
+    base: OwnedFd,
+    /// Paths below the base that are yet to come, the next one last.
+    waiting: Vec<PathBuf>,
+    open: Option<(PathBuf, File)>,
+}
+
+impl Walk {
+    fn begin(space: &Space, path: &str) -> Result<Walk, Errno> {
+        let inside = space.inside(path).ok_or(Errno::EACCES)?;
+        let named = match inside.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => &inside,
+        };
+        let resolve = ResolveFlag::RESOLVE_IN_ROOT
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS
+            | ResolveFlag::RESOLVE_NO_XDEV;
+        let how = OpenHow::new()
+            .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)
+            .resolve(resolve);
+        let base = openat2(space.root(), named, how)?;
+        match kind(&base)? {
+            SFlag::S_IFREG | SFlag::S_IFDIR => Ok(Walk {
+                base,
+                waiting: vec![PathBuf::new()],
+                open: None,
+            }),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    fn next(&mut self) -> Result<Piece, NotDone> {
+        if let Some((path, file)) = &mut self.open {
+            let mut data = Vec::new();
+            file.take(DATA_BYTES as u64)
+                .read_to_end(&mut data)
+                .map_err(|error| not_done(shown(path), errno(error)))?;
+            if !data.is_empty() {
+                return Ok(Piece::Data(data));
+            }
+            self.open = None;
+        }
+        while let Some(path) = self.waiting.pop() {
+            match self.entry(&path) {
+                Ok(Some(entry)) => return Ok(Piece::Entry(entry)),
+                // Neither file nor directory nor link, or gone by now.
+                Ok(None) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(not_done(shown(&path), errno)),
+            }
+        }
+        Ok(Piece::End)
+    }
+
+    fn entry(&mut self, path: &Path) -> Result<Option<Entry>, Errno> {
+        let found = match path.as_os_str().is_empty() {
+            true => self.base.try_clone().map_err(errno)?,
+            false => open_below(self.base.as_fd(), path, OFlag::O_PATH)?,
+        };
+        let meta = fstat(&found)?;
+        let kind = match SFlag::from_bits_truncate(meta.st_mode) & SFlag::S_IFMT {
+            SFlag::S_IFREG => {
+                let file = self.readable(path, found)?;
+                self.open = Some((path.to_owned(), file.into()));
+                EntryKind::File
+            }
+            SFlag::S_IFDIR => {
+                let directory = self.readable(path, found)?;
+                self.list(path, directory)?;
+                EntryKind::Directory
+            }
+            SFlag::S_IFLNK => {
+                let target = readlinkat(&found, "")?;
+                EntryKind::Link(target.to_string_lossy().into_owned())
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Entry {
+            path: shown(path),
+            kind,
+            mode: meta.st_mode & 0o7777,
+        }))
+    }
+
+    fn readable(&self, path: &Path, found: OwnedFd) -> Result<OwnedFd, Errno> {
+        match path.as_os_str().is_empty() {
+            true => Ok(found),
+            false => open_below(
+                self.base.as_fd(),
+                path,
+                OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY,
+            ),
+        }
+    }
+
+    fn list(&mut self, path: &Path, directory: OwnedFd) -> Result<(), Errno> {
+        let mut names = Vec::new();
+        for entry in Dir::from_fd(directory)?.iter() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                names.push(path.join(std::ffi::OsStr::from_bytes(name)));
+            }
+            if self.waiting.len() + names.len() > MOST_WAITING {
+                return Err(Errno::E2BIG);
+            }
+        }
+        names.sort_unstable_by(|a, b| b.cmp(a));
+        self.waiting.append(&mut names);
+        Ok(())
+    }
+}
+
+fn kind(fd: &OwnedFd) -> Result<SFlag, Errno> {
+    Ok(SFlag::from_bits_truncate(fstat(fd)?.st_mode) & SFlag::S_IFMT)
+}
+
+/// A link itself rather than what it leads to, with O_PATH; without, an error.
+fn open_below(base: BorrowedFd<'_>, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlag::RESOLVE_BENEATH
+        | ResolveFlag::RESOLVE_NO_SYMLINKS
+        | ResolveFlag::RESOLVE_NO_XDEV;
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+        .resolve(resolve);
+    openat2(base, path, how)
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,60 @@
+//! Files into and out of a session, piece by piece, so that neither side holds a whole one.
+
+use serde::{Deserialize, Serialize};
+
+/// The most content of one message, in bytes.
+pub const DATA_BYTES: usize = 512 * 1024;
+
+/// The next piece of what is put into the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Put {
+    /// Makes it, with its parents; a file is then filled by the data that follows. The path is one of the contract:
+    /// absolute, inside the sandbox.
+    Entry(Entry),
+    Data(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// There is no more: what is open is closed.
+    End,
+}
+
+/// What is taken out of the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Get {
+    /// Begins at a file or a directory; an absolute path inside the sandbox.
+    Begin(String),
+    Next,
+    /// Forgets what was begun.
+    End,
+}
+
+/// The next piece of what is taken out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Piece {
+    /// Its path is relative to where it began; empty for that itself.
+    Entry(Entry),
+    /// More of the last entry, a file.
+    Data(#[serde(with = "serde_bytes")] Vec<u8>),
+    End,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub path: String,
+    pub kind: EntryKind,
+    /// Permission bits; without meaning for a link.
+    pub mode: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EntryKind {
+    File,
+    Directory,
+    /// A symbolic link, and where it leads.
+    Link(String),
+}
+
+/// A piece that could not be put or taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotDone {
+    pub path: String,
+    pub errno: i32,
+}
