@@ -55,6 +55,8 @@ struct Shared {
     /// Slots that exist or are being built, leased ones included.
     count: Cell<usize>,
     next: Cell<u32>,
+    /// Of `count`, those that are being built for nobody in particular.
+    coming: Cell<usize>,
     changed: Notify,
     processes: Rc<Processes>,
     parents: RefCell<Vec<Rc<Parent>>>,
@@ -74,6 +76,7 @@ impl Pool {
             idle: RefCell::default(),
             count: Cell::new(0),
             next: Cell::new(0),
+            coming: Cell::new(0),
             changed: Notify::new(),
             processes: Rc::default(),
             parents: RefCell::default(),
@@ -105,24 +108,30 @@ impl Pool {
         };
         let enforced = first.enforced;
         pool.give_back(first);
-        for _ in 1..pool.shared.settings.ahead {
-            pool.build_ahead();
-        }
+        pool.keep_ahead();
         Ok((pool, enforced))
     }
 
-    /// Builds one more slot, if there may be one, for whoever leases next.
-    pub fn build_ahead(&self) {
-        let pool = self.clone();
-        tokio::task::spawn_local(async move {
-            if pool.shared.count.get() < pool.shared.settings.size
-                && !pool.shared.closed.get()
+    /// Builds slots for whoever leases next, until as many are ready as there should be.
+    pub fn keep_ahead(&self) {
+        let shared = &self.shared;
+        let ready = self.idle() + shared.coming.get();
+        let room = shared.settings.size.saturating_sub(shared.count.get());
+        for _ in 0..shared.settings.ahead.saturating_sub(ready).min(room) {
+            shared.coming.set(shared.coming.get() + 1);
+            let pool = self.clone();
+            tokio::task::spawn_local(async move {
                 // A failure here is met again, and reported, by whoever leases next.
-                && let Ok(slot) = pool.build(pool.shared.settings.grants.clone()).await
-            {
-                pool.give_back(slot);
-            }
-        });
+                let built = match pool.shared.closed.get() {
+                    true => None,
+                    false => pool.build(pool.shared.settings.grants.clone()).await.ok(),
+                };
+                pool.shared.coming.set(pool.shared.coming.get() - 1);
+                if let Some(slot) = built {
+                    pool.give_back(slot);
+                }
+            });
+        }
     }
 
     /// Slots that wait to be leased.

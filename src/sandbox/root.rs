@@ -98,12 +98,6 @@ pub fn build(grants: OpenGrants, network: Network, open: bool) -> Result<(), Fai
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE)
         .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
     closed_proc().map_err(|e| Failure::new(Stage::Proc, e))?;
-    if open {
-        // What Landlock keeps from being written to in other slots.
-        let read_only = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
-        mount(NONE, "/proc", NONE, read_only, NONE)
-            .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
-    }
     devices().map_err(|e| Failure::new(Stage::Devices, e))?;
     for (i, (path, fd, writable)) in grants.paths.iter().enumerate() {
         granted(path, fd, *writable).map_err(|e| Failure {
@@ -162,6 +156,13 @@ fn system_directory(path: &str) -> Result<(), i32> {
         }
         _ => Ok(()),
     }
+}
+
+/// Makes /proc read-only, where Landlock does not keep it from being written to.
+pub fn seal_proc() -> Result<(), Failure> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let read_only = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    mount(NONE, "/proc", NONE, read_only, NONE).map_err(|e| Failure::new(Stage::Proc, e as i32))
 }
 
 /// A directory of the sandbox's own that shows of the host's only what may be read there. Elsewhere Landlock makes

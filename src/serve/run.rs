@@ -43,13 +43,6 @@ impl Server {
     pub fn ending(&self) -> watch::Receiver<bool> {
         self.ending.subscribe()
     }
-
-    /// Builds a slot for the next session, if there are fewer ready than there should be.
-    pub fn keep_ahead(&self) {
-        if self.pool.idle() < self.config.ahead {
-            self.pool.build_ahead();
-        }
-    }
 }
 
 #[derive(Debug, thiserror::Error)]

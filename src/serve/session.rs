@@ -133,7 +133,7 @@ async fn open(
         .open(&start.episode.grants, &start.episode.limits)
         .await;
     drop(building);
-    server.keep_ahead();
+    server.pool.keep_ahead();
     let mut session = opened.map_err(|error| match error {
         RunError::NoLoopback | RunError::HostFile(_) => {
             Fault::new(Code::Invalid, error.to_string())
@@ -297,7 +297,12 @@ impl Life {
             }
             Err(error) => return Err(Broken::Session(error.to_string())),
         };
-        let outcome = Outcome::of(&episode, execution, 1, accepted_ns);
+        let mut outcome = Outcome::of(&episode, execution, 1, accepted_ns);
+        // There is no jobs file whose line could be meant.
+        let line = format!("{}: ", episode.origin);
+        if let Some(error) = &mut outcome.verdict.error {
+            *error = error.replacen(&line, "", 1);
+        }
         self.server.stats.record(&outcome);
         if was && outcome.verdict.status == Status::Timeout {
             return Err(Broken::Request(was_cancelled()));
@@ -332,7 +337,7 @@ impl Life {
                 .await;
         }
         self.session.end().await;
-        self.server.keep_ahead();
+        self.server.pool.keep_ahead();
         if let Ended::Stopped(id) = ended {
             self.shared
                 .client

@@ -116,6 +116,10 @@ impl Cleaner {
             let Some((leader, others)) = found.split_first() else {
                 return;
             };
+            // Nobody is to see the others die, and to report it in the program's name.
+            for pid in &found {
+                let _ = kill(Pid::from_raw(*pid), Signal::SIGSTOP);
+            }
             let alive = others.iter().filter(|pid| !census.is_zombie(**pid));
             if alive
                 .filter(|pid| kill(Pid::from_raw(**pid), Signal::SIGKILL).is_ok())

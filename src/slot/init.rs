@@ -79,6 +79,9 @@ fn build(
         if let Some(grants) = grants {
             root::build(grants, setup.grants.network, setup.open_root)?;
             network::bring_up(setup.grants.network)?;
+            if setup.open_root {
+                root::seal_proc()?;
+            }
         }
         let os = |stage: Stage| move |e: Errno| Failure::new(stage, e as i32);
         privileges::drop_for_init(setup.tier)?;

@@ -1,0 +1,241 @@
+//! How sessions end, and that nothing of them is left then.
+
+use crate::client::{Server, code, wait_for};
+use crate::common::{Way, command};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Processes of a server that has no session and its slots ready.
+fn at_rest(server: &Server) -> usize {
+    let mut client = server.connect();
+    wait_for(|| {
+        let before = server.processes();
+        std::thread::sleep(Duration::from_millis(300));
+        before > 0 && before == server.processes()
+    });
+    drop(client.call("stats", json!({})));
+    server.processes()
+}
+
+#[test]
+fn stop_answers_when_everything_is_gone_and_the_session_is_over_then() {
+    for way in Way::all() {
+        let server = Server::start(way, &[]);
+        let rest = at_rest(&server);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        session.output("(trap '' TERM HUP; while :; do sleep 1000; done) > /dev/null & setsid sleep 1000 > /dev/null & echo");
+        let running = session.ask("exec", json!({"command": "sleep 1000"}));
+        let begin = Instant::now();
+        session.ask("stop", json!({}));
+        let first = session.client.receive();
+        assert_eq!(
+            (code(&first), &first["id"]),
+            ("stopped", &running.into()),
+            "{way:?}"
+        );
+        assert_eq!(session.client.receive()["result"], json!({}), "{way:?}");
+        assert!(
+            begin.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            begin.elapsed()
+        );
+        let answer = session.call("exec", json!({"command": "true"}));
+        assert_eq!(code(&answer), "no_session");
+        assert!(
+            answer["error"]["message"]
+                .as_str()
+                .expect("a message")
+                .contains("was stopped")
+        );
+        wait_for(|| server.processes() <= rest);
+    }
+}
+
+#[test]
+fn a_connection_that_closes_takes_its_sessions_with_it_before_the_server_closes_it() {
+    for way in Way::all() {
+        let server = Server::start(way, &[]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        session.output("sleep 1000 > /dev/null & echo");
+        session.ask("exec", json!({"command": "sleep 1000"}));
+        client.hang_up();
+        let mut asking = server.connect();
+        let stats = asking.call("stats", json!({}))["result"].clone();
+        assert_eq!(stats["sessions"], 0, "{way:?}: {stats}");
+    }
+}
+
+#[test]
+fn a_session_without_a_request_for_idle_s_is_over() {
+    let server = Server::start(Way::all()[0], &["--idle-s", "1000"]);
+    let mut client = server.connect();
+    let mut session = client.start(json!({"idle_s": 0.5}));
+    for _ in 0..4 {
+        std::thread::sleep(Duration::from_millis(200));
+        session.output("true");
+    }
+    std::thread::sleep(Duration::from_millis(1200));
+    let answer = session.call("exec", json!({"command": "true"}));
+    assert_eq!(code(&answer), "no_session", "{answer}");
+    assert!(
+        answer["error"]["message"]
+            .as_str()
+            .expect("a message")
+            .contains("idle")
+    );
+}
+
+#[test]
+fn a_session_whose_sandbox_dies_is_over_and_says_so() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let server = Server::start(Way::all()[0], &["--sessions", "1"]);
+    let mut client = server.connect();
+    let mut session = client.start(json!({}));
+    session.ask("exec", json!({"command": "sleep 1000"}));
+    std::thread::sleep(Duration::from_millis(200));
+    let slots = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", server.pid()));
+    for slot in slots.expect("children").split_whitespace() {
+        let pid = nix::unistd::Pid::from_raw(slot.parse().expect("a pid"));
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("kill");
+    }
+    let answer = session.client.receive();
+    assert_eq!(code(&answer), "infra", "{answer}");
+    assert_eq!(
+        code(&session.call("exec", json!({"command": "true"}))),
+        "no_session"
+    );
+    assert_eq!(client.start(json!({})).output("echo next"), "next\n");
+}
+
+#[test]
+fn starts_wait_for_a_slot_in_order_and_no_longer_than_they_say() {
+    let server = Server::start(Way::all()[0], &["--sessions", "2"]);
+    let mut client = server.connect();
+    let held = [client.start(json!({})).name, client.start(json!({})).name];
+    let begin = Instant::now();
+    let answer = client.call("start", json!({"wait_s": 0.3}));
+    assert_eq!(code(&answer), "busy", "{answer}");
+    assert!(
+        answer["error"]["message"]
+            .as_str()
+            .expect("a message")
+            .contains("--sessions")
+    );
+    assert!(begin.elapsed() >= Duration::from_millis(300));
+    let waiting = [
+        client.ask("start", json!({})),
+        client.ask("start", json!({})),
+    ];
+    std::thread::sleep(Duration::from_millis(100));
+    for (name, next) in held.iter().zip(waiting) {
+        client.ask("stop", json!({"session": name}));
+        let answers = [client.receive(), client.receive()];
+        let started = answers.iter().find(|a| a["result"]["session"].is_string());
+        let started = started.unwrap_or_else(|| panic!("{answers:?}"));
+        assert_eq!(started["id"], next, "out of order");
+        assert!(started["result"]["queue_ms"].as_f64().expect("a number") >= 90.0);
+    }
+}
+
+#[test]
+fn a_signal_ends_the_server_and_everything_of_it() {
+    for way in Way::all() {
+        let server = Server::start(way, &[]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        session.output("sleep 1000 > /dev/null & echo");
+        session.ask("exec", json!({"command": "sleep 1000"}));
+        let (path, kept) = (server.path(), scratch_directories());
+        assert_eq!(server.end(), Some(0), "{way:?}");
+        assert!(!path.exists(), "{way:?}: the socket is still there");
+        assert!(scratch_directories() <= kept);
+    }
+}
+
+/// Directories of slots of the landlock tier.
+fn scratch_directories() -> usize {
+    let entries = std::fs::read_dir(std::env::temp_dir()).expect("a temporary directory");
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let ours = |name: &std::ffi::OsString| {
+        let name = name.to_string_lossy();
+        name.starts_with("runner-") && !name.starts_with("runner-test-")
+    };
+    names.filter(ours).count()
+}
+
+#[test]
+fn a_server_that_is_killed_leaves_no_process() {
+    let server = Server::start(Way::all()[0], &[]);
+    let mut client = server.connect();
+    let mut session = client.start(json!({"env": {"MARK": "of-a-killed-server"}}));
+    session.output("sleep 1000 > /dev/null & echo");
+    let marked = || {
+        let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
+        let environment =
+            |entry: std::fs::DirEntry| std::fs::read(entry.path().join("environ")).ok();
+        let mark = b"MARK=of-a-killed-server";
+        let all = processes.filter_map(environment);
+        all.filter(|text| text.windows(mark.len()).any(|part| part == mark))
+            .count()
+    };
+    if nix::unistd::geteuid().is_root() {
+        assert!(marked() > 0);
+    }
+    let pid = nix::unistd::Pid::from_raw(server.pid() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("kill");
+    wait_for(|| marked() == 0);
+}
+
+#[test]
+fn a_server_on_stdin_and_stdout_ends_with_its_client() {
+    let directory = crate::common::scratch();
+    let mut child = command(true)
+        .args(["serve", "--stdio", "--socket", "s"])
+        .current_dir(directory.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut input = child.stdin.take().expect("piped");
+    let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a greeting");
+    // By now others can connect too.
+    let mut other = crate::client::Client::connect(&directory.path().join("s"));
+    assert_eq!(other.start(json!({})).output("echo other"), "other\n");
+    input
+        .write_all(b"{\"id\":\"a\",\"op\":\"start\"}\n{\"id\":\"b\",\"op\":\"exec\",\"session\":\"s1\",\"command\":\"echo hi\"}\n")
+        .expect("send");
+    let mut next = || {
+        let mut line = String::new();
+        output.read_line(&mut line).expect("an answer");
+        serde_json::from_str::<Value>(&line).expect("JSON")
+    };
+    // The second came before the first was done: there was no such session yet.
+    let answers = [next(), next()];
+    let started = answers.iter().any(|a| a["result"]["session"] == "s1");
+    assert!(started, "{answers:?}");
+    input
+        .write_all(
+            b"{\"id\":\"c\",\"op\":\"exec\",\"session\":\"s1\",\"command\":\"sleep 1000\"}\n",
+        )
+        .expect("send");
+    std::thread::sleep(Duration::from_millis(200));
+    let begin = Instant::now();
+    drop(input);
+    assert_eq!(child.wait().expect("wait").code(), Some(0));
+    assert!(
+        begin.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begin.elapsed()
+    );
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).expect("the end");
+    assert!(!directory.path().join("s").exists());
+}

@@ -1,0 +1,225 @@
+//! Files in and out: whole, as they are, and never from outside of the sandbox.
+
+use crate::client::{Item, Server, code, file};
+use crate::common::Way;
+use serde_json::{Value, json};
+
+/// Bytes that look like nothing in particular.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+#[test]
+fn a_hundred_megabytes_go_in_and_come_back_the_same() {
+    for way in [Way::all()[0], Way::of_tier("landlock")[0]] {
+        let server = Server::start(way, &["--disk-mb", "200"]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        let content = noise(100 << 20);
+        let answer = session.upload("/workspace/big", &[file("", &content)]);
+        assert_eq!(
+            answer["result"],
+            json!({"entries": 1, "bytes": 100 << 20}),
+            "{way:?}"
+        );
+        let (items, answer) = session.download("big");
+        assert_eq!(answer["result"]["bytes"], 100 << 20);
+        assert!(
+            items.len() == 1 && items[0].1 == content,
+            "{way:?}: it is not the same"
+        );
+        // Neither side has held it whole.
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid()));
+        let status = status.expect("the server runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak: u64 = peak
+            .expect("a peak")
+            .trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("kB");
+        assert!(peak < 64 << 10, "the server held {peak} kB");
+    }
+}
+
+#[test]
+fn a_directory_comes_back_with_its_modes_links_and_empty_directories() {
+    for way in Way::all() {
+        let server = Server::start(way, &[]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        let directory = |path: &str, mode: &str| -> Item {
+            (
+                json!({"path": path, "kind": "directory", "mode": mode}),
+                Vec::new(),
+            )
+        };
+        let run = json!({"path": "bin/run", "kind": "file", "mode": "0755"});
+        let link = json!({"path": "link", "kind": "link", "target": "bin/run"});
+        let sent = [
+            directory("", "0755"),
+            directory("bin", "0755"),
+            (run, b"#!/bin/sh\necho ran\n".to_vec()),
+            (
+                json!({"path": "bytes", "kind": "file", "mode": "0600"}),
+                vec![0, 255, 10, 13, 0],
+            ),
+            directory("empty", "0700"),
+            (link, Vec::new()),
+        ];
+        let answer = session.upload("/workspace/tree", &sent);
+        assert_eq!(answer["result"]["entries"], 6, "{way:?} {answer}");
+        let (received, _) = session.download("/workspace/tree");
+        assert_eq!(received, sent, "{way:?}");
+        assert_eq!(session.output("tree/bin/run"), "ran\n", "{way:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_uploaded_replaces_what_had_its_name() {
+    for way in Way::all() {
+        let server = Server::start(way, &[]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        session.output("echo old > a; chmod 0444 a; echo other > b; ln -s b c; mkdir d");
+        for name in ["a", "c"] {
+            let answer = session.upload(name, &[file("", b"new")]);
+            assert!(answer["result"].is_object(), "{way:?} {name}: {answer}");
+        }
+        assert_eq!(session.output("cat a b c"), "newother\nnew", "{way:?}");
+        assert_eq!(
+            code(&session.upload("d", &[file("", b"new")])),
+            "is_directory",
+            "{way:?}"
+        );
+    }
+}
+
+#[test]
+fn a_path_that_leads_out_of_the_sandbox_is_refused() {
+    for way in Way::all() {
+        let server = Server::start(way, &[]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        session.output(
+            "ln -s /etc etc; ln -s / root; ln -s /proc/self/root magic; ln -s /etc/passwd passwd; ln -s /proc/1 one",
+        );
+        let out = [
+            "/etc/passwd",
+            "etc/passwd",
+            "root/etc/passwd",
+            "magic/etc/passwd",
+            "passwd",
+            "one/environ",
+            "/proc/1/environ",
+            "/usr/bin/env",
+            "/dev/null",
+            "../../etc/passwd",
+            "/../etc/passwd",
+        ];
+        for path in out {
+            let (items, answer) = session.download(path);
+            assert!(items.is_empty(), "{way:?} {path}: {items:?}");
+            let code = code(&answer);
+            assert!(
+                ["refused", "not_found", "bad_request"].contains(&code),
+                "{path}: {answer}"
+            );
+        }
+        let server_files = server.directory.path().display().to_string();
+        for path in [
+            "/usr/x",
+            "root/usr/x",
+            "magic/usr/x",
+            "/proc/x",
+            &server_files,
+        ] {
+            // Where it is taken, it is in a place of the sandbox's own by that name.
+            session.upload(path, &[file("", b"x")]);
+        }
+        assert!(!std::path::Path::new("/usr/x").exists(), "{way:?}");
+        assert!(server.directory.path().is_dir(), "{way:?}");
+        if way.namespaces() {
+            assert_eq!(
+                code(&session.upload("root/usr/x", &[file("", b"x")])),
+                "refused"
+            );
+        }
+        for path in ["../x", "/x", "a/../../x"] {
+            let answer = session.upload("up", &[file(path, b"x")]);
+            assert_eq!(code(&answer), "bad_request", "{way:?} {path}: {answer}");
+        }
+        assert!(!server.directory.path().join("x").exists());
+    }
+}
+
+#[test]
+fn what_is_no_file_is_left_out_and_what_is_not_there_is_said() {
+    let server = Server::start(Way::all()[0], &[]);
+    let mut client = server.connect();
+    let mut session = client.start(json!({}));
+    session.output("mkdir d; mkfifo d/pipe; echo x > d/file; mkfifo pipe");
+    let (items, _) = session.download("d");
+    let names: Vec<&Value> = items.iter().map(|(entry, _)| &entry["path"]).collect();
+    assert_eq!(names, ["", "file"]);
+    assert_eq!(code(&session.download("pipe").1), "refused");
+    assert_eq!(code(&session.download("nothing").1), "not_found");
+    assert_eq!(code(&session.download("d/file/below").1), "not_found");
+}
+
+#[test]
+fn what_does_not_fit_is_said_and_the_session_goes_on() {
+    for way in Way::of_tier("namespaces") {
+        let server = Server::start(way, &["--disk-mb", "10"]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        let answer = session.upload("big", &[file("", &noise(30 << 20))]);
+        assert_eq!(code(&answer), "no_space", "{answer}");
+        assert_eq!(session.output("rm -f big; echo fine"), "fine\n", "{way:?}");
+    }
+}
+
+#[test]
+fn a_wrong_frame_ends_the_upload_and_nothing_else() {
+    let server = Server::start(Way::all()[0], &[]);
+    let mut client = server.connect();
+    let mut session = client.start(json!({}));
+    let frames = [
+        json!({"data": "eA=="}),
+        json!({"entry": {"path": "a", "kind": "weird"}}),
+        json!({"entry": {"path": "a", "kind": "file", "mode": "rw"}}),
+        json!({"entry": {"path": "a", "kind": "link"}}),
+        json!({"entry": {"kind": "file"}}),
+        json!({"data": "not base64!"}),
+        json!({"end": true, "data": ""}),
+        json!({}),
+    ];
+    for frame in frames {
+        let id = session.ask("upload", json!({"path": "up"}));
+        assert_eq!(session.client.receive()["ready"], true);
+        let mut sent = frame.clone();
+        sent["id"] = id.into();
+        session.client.send(&sent);
+        // What is still under way.
+        session.client.send(&json!({"id": id, "data": "eA=="}));
+        session.client.send(&json!({"id": id, "end": true}));
+        let answer = session.client.receive();
+        assert_eq!(
+            (code(&answer), &answer["id"]),
+            ("bad_request", &id.into()),
+            "{frame}: {answer}"
+        );
+    }
+    let id = session.ask("upload", json!({"path": "up"}));
+    assert_eq!(session.client.receive()["ready"], true);
+    session.client.send(&json!({"id": id, "abort": true}));
+    assert_eq!(code(&session.client.receive()), "cancelled");
+    assert_eq!(session.output("echo fine"), "fine\n");
+}

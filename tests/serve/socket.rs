@@ -1,0 +1,107 @@
+//! The socket: who may connect, and what is done about what is there already.
+
+use crate::client::{Client, Server};
+use crate::common::{Way, command, scratch};
+use serde_json::json;
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+/// What a server says that can't start, and its exit status.
+fn refused(directory: &Path, arguments: &[&str]) -> (String, Option<i32>) {
+    let output = command(true)
+        .arg("serve")
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .expect("the binary starts");
+    (
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+        output.status.code(),
+    )
+}
+
+#[test]
+fn only_its_user_may_connect() {
+    let server = Server::start(Way::all()[0], &[]);
+    let meta = fs::symlink_metadata(server.path()).expect("the socket");
+    assert!(meta.file_type().is_socket());
+    assert_eq!(meta.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_second_server_on_the_same_path_is_refused_and_the_first_goes_on() {
+    let server = Server::start(Way::all()[0], &[]);
+    let mut client = server.connect();
+    let mut session = client.start(json!({}));
+    let (said, code) = refused(server.directory.path(), &["--socket", "s"]);
+    assert!(said.contains("another server listens there"), "{said}");
+    assert_eq!(code, Some(2));
+    assert_eq!(session.output("echo fine"), "fine\n");
+    assert_eq!(server.connect().greeting["protocol"], 1);
+}
+
+#[test]
+fn a_socket_that_a_dead_server_left_is_replaced() {
+    let directory = scratch();
+    let path = directory.path().join("s");
+    drop(UnixListener::bind(&path).expect("bind"));
+    assert!(path.exists());
+    let mut child = command(true)
+        .args(["serve", "--socket", "s"])
+        .current_dir(directory.path())
+        .spawn()
+        .expect("the binary starts");
+    crate::client::wait_for(|| std::os::unix::net::UnixStream::connect(&path).is_ok());
+    assert_eq!(
+        Client::connect(&path).start(json!({})).output("echo fine"),
+        "fine\n"
+    );
+    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).expect("kill");
+    assert_eq!(child.wait().expect("wait").code(), Some(0));
+    assert!(
+        fs::read_dir(directory.path())
+            .expect("list")
+            .next()
+            .is_none()
+    );
+}
+
+#[test]
+fn what_is_no_socket_is_left_alone() {
+    let directory = scratch();
+    let path = directory.path().join("s");
+    fs::write(&path, "precious").expect("write");
+    symlink("s", directory.path().join("link")).expect("link");
+    for name in ["s", "link"] {
+        let (said, code) = refused(directory.path(), &["--socket", name]);
+        assert!(said.contains("is no socket"), "{said}");
+        assert_eq!(code, Some(2));
+    }
+    assert_eq!(fs::read_to_string(&path).expect("read"), "precious");
+}
+
+#[test]
+fn a_path_that_can_t_be_a_socket_is_said_with_the_remedy() {
+    let directory = scratch();
+    let long = "x".repeat(120);
+    for (path, expected) in [
+        (long.as_str(), "107 bytes"),
+        ("no/such/s", "directory that exists"),
+    ] {
+        let (said, code) = refused(directory.path(), &["--socket", path]);
+        assert!(said.contains(expected), "{said}");
+        assert_eq!(code, Some(2));
+    }
+    let (said, code) = refused(directory.path(), &[]);
+    assert!(
+        said.contains("--socket") && said.contains("--stdio"),
+        "{said}"
+    );
+    assert_eq!(code, Some(2));
+    let (said, code) = refused(directory.path(), &["--stdio", "--sessions", "0"]);
+    assert!(said.contains("--sessions"), "{said}");
+    assert_eq!(code, Some(2));
+}
