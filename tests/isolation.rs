@@ -9,6 +9,8 @@ mod common;
 mod attacks;
 #[path = "isolation/case.rs"]
 mod case;
+#[path = "serve/client.rs"]
+mod client;
 #[path = "isolation/episodes.rs"]
 mod episodes;
 #[path = "isolation/files.rs"]
@@ -21,5 +23,7 @@ mod leftovers;
 mod network;
 #[path = "isolation/processes.rs"]
 mod processes;
+#[path = "isolation/session.rs"]
+mod session;
 #[path = "isolation/warm.rs"]
 mod warm;

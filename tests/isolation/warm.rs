@@ -6,7 +6,7 @@ use crate::episodes::run_all;
 use serde_json::json;
 
 /// One of every kind, as arguments of the probe.
-const PROBES: &str = "\
+pub const PROBES: &str = "\
 read /etc/shadow|read /etc/ssh/sshd_config|open /proc/1/environ r|open /proc/keys r\
 |open /proc/kmsg r|open /proc/sysrq-trigger w|open /proc/sys/kernel/core_pattern w|open /dev/mem r|open /dev/kvm rw\
 |open /dev/fuse rw|open /sys/kernel/debug r|mknod|mknod-block|acct|adjtimex|bpf-map|bpf-program\

@@ -1,5 +1,7 @@
 //! A server of the tests' own, and a client of it that says exactly what it is told to.
 
+#![allow(dead_code)] // each test file uses its own part of this
+
 use crate::common::{Way, command, scratch};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
