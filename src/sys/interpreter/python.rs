@@ -16,6 +16,7 @@ mod end;
 mod enter;
 mod lookups;
 mod parent;
+mod turn;
 
 use lookups::getenv;
 use std::ffi::{CStr, c_char, c_int, c_void};

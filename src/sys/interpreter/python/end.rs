@@ -28,7 +28,7 @@ struct Watched {
 
 static WATCHED: OnceLock<Watched> = OnceLock::new();
 
-/// Makes this child end early. To be called when `__main__` is as the program will find it.
+/// Makes children end early. To be called when `__main__` is as their programs will find it.
 pub fn cut_short(helper: &Helper<'static>) {
     let api = helper.api;
     // SAFETY: Python is initialised, its lock is ours, strings are NUL-terminated, null results are not passed on. The
