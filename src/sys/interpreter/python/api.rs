@@ -81,6 +81,8 @@ api! {
     PyDict_Copy: fn(Object) -> Object,
     PyDict_SetItem: fn(Object, Object, Object) -> c_int,
     PyDict_SetItemString: fn(Object, *const c_char, Object) -> c_int,
+    PyDict_GetItem: fn(Object, Object) -> Object,
+    PyDict_Next: fn(Object, *mut isize, *mut Object, *mut Object) -> c_int,
     PyDict_GetItemString: fn(Object, *const c_char) -> Object,
     PyList_New: fn(isize) -> Object,
     PyList_SetSlice: fn(Object, isize, isize, Object) -> c_int,
@@ -110,6 +112,8 @@ api! {
     PyModule_GetDict: fn(Object) -> Object,
     PySys_GetObject: fn(*const c_char) -> Object,
     PyInterpreterState_Get: fn() -> *mut c_void,
+    PyInterpreterState_ThreadHead: fn(*mut c_void) -> *mut c_void,
+    PyThreadState_Next: fn(*mut c_void) -> *mut c_void,
     _PyInterpreterState_GetEvalFrameFunc: fn(*mut c_void) -> Evaluate,
     _PyInterpreterState_SetEvalFrameFunc: fn(*mut c_void, Evaluate),
     _PyEval_EvalFrameDefault: fn(*mut c_void, *mut c_void, c_int) -> Object,
@@ -155,6 +159,11 @@ impl<'a> Helper<'a> {
             (api.Py_IncRef)(globals);
             Some(Helper { api, globals })
         }
+    }
+
+    /// The same, with what `globals` has returned.
+    pub fn of(api: &'a Api, globals: Object) -> Helper<'a> {
+        Helper { api, globals }
     }
 
     /// Lives as long as the process.

@@ -236,6 +236,9 @@ def settle(named):
     settle_hooks()
     known_modules.update(sys.modules)
     only_standard = not any(map(is_foreign, sys.modules.values()))
+    expressions = sys.modules.get("re")
+    if expressions is not None and is_standard(expressions):
+        PLAIN.update((expressions.Pattern, expressions.Match))
     gc.collect()
     gc.freeze()
     return ",".join(sorted({name.partition(".")[0] for name in preloaded}))
@@ -304,13 +307,30 @@ def ends_silently():
                 if "__del__" in vars(thing):
                     return False
             elif kind is ref:
-                if thing.__callback__ is not None:
+                if thing.__callback__ is not None and not is_idle_callback(thing.__callback__):
                     return False
             elif is_harmless(kind):
                 harmless.add(kind)
             else:
                 return False
     return True
+
+
+def is_idle_callback(callback):
+    """Whether it is what an abstract class calls when a class it has remembered goes: then it forgets it."""
+    return (
+        type(callback) is type(len)
+        and callback.__name__ == "_destroy"
+        and type(callback.__self__) is ref
+    )
+
+
+def silence():
+    """In the zygote: what `silence.rs` looks at, and asks, to see that nothing has to be taken apart; None where that is
+    never so. What it holds on to is not a program's to fill."""
+    if sys.version_info < (3, 10) or not only_standard or object.__basicsize__ != 16:
+        return None
+    return list(PLAIN), (gc.get_objects, atexit._ncallbacks, sys.getprofile, sys.gettrace)
 
 
 def let_go():
