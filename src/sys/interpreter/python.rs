@@ -16,6 +16,7 @@ mod end;
 mod enter;
 mod lookups;
 mod parent;
+mod room;
 mod silence;
 mod turn;
 

@@ -71,6 +71,7 @@ api! {
     Py_RunMain: fn() -> c_int,
     Py_DecodeLocale: fn(*const c_char, *mut usize) -> *mut i32,
     PyMem_RawMalloc: fn(usize) -> *mut c_void,
+    PyObject_Malloc: fn(usize) -> *mut c_void,
     PyOS_BeforeFork: fn(),
     PyOS_AfterFork_Parent: fn(),
     PyOS_AfterFork_Child: fn(),

@@ -4,7 +4,7 @@ use super::api::{Api, Helper};
 use super::arguments::{Config, Fields};
 use super::end::cut_short;
 use super::enter::enter;
-use super::lookups;
+use super::{lookups, room};
 use super::turn::Turn;
 use crate::c;
 use crate::child::Ordinary;
@@ -67,6 +67,7 @@ pub fn run(api: &'static Api, orders: &str) -> c_int {
     };
     // SAFETY: as above.
     unsafe { c::alarm(0) };
+    room::make(api);
     match serve(&helper, &fields, &mut link, socket, ordinary, &known) {
         Some(_) => {
             // SAFETY: Python is initialised, and nothing of ours is used after it has ended.

@@ -152,6 +152,13 @@ def watch_variables(watched):
     environ._data = os.environb._data = kind(dict.items(environ._data))
 
 
+def look_up_functions():
+    """Those of the C library that programs, and we, call first: each is looked up then, and would be in every child."""
+    posix.getpid()
+    with FileIO("/dev/null", "wb") as null:
+        null.write(b"\n")
+
+
 def find(name):
     """Whether the module, or the package it is in, is there at all."""
     top = name.partition(".")[0]
@@ -234,6 +241,7 @@ def settle(named):
     if tempfile is not None:
         tempfile.tempdir = None
     settle_hooks()
+    look_up_functions()
     known_modules.update(sys.modules)
     only_standard = not any(map(is_foreign, sys.modules.values()))
     expressions = sys.modules.get("re")
@@ -410,8 +418,6 @@ def clock():
 
 def native_thread():
     """The object that knows the process's number, if there is one."""
-    # The C library looks functions up when they are first called, in each process anew.
-    posix.getpid()
     thread = getattr(sys.modules.get("threading"), "_main_thread", None)
     return thread if hasattr(thread, "_native_id") else None
 
