@@ -257,12 +257,14 @@ fn become_zygote(
         // SAFETY: _exit(2) has no preconditions. Init sees the end of the socket and goes on without us.
         unsafe { c::_exit(1) }
     };
+    // Children would free it, and copy the pages it is in for that.
+    drop(link);
     cut_short(helper);
     let Some(turn) = Turn::prepare(helper, fields, env) else {
         // SAFETY: as above.
         unsafe { c::_exit(1) }
     };
-    // To free it in every child would be to copy the pages it is in.
+    // As above: never freed.
     let turn = ManuallyDrop::new(turn);
     Zygote {
         socket,

@@ -28,9 +28,11 @@ pub struct Turn<'a> {
     seeds: Vec<(Object, Object)>,
     /// A dictionary, and the function that tells the time for it.
     clock: Option<(Object, Object)>,
-    start_time: Object,
     main_thread: Object,
+    /// Names.
+    start_time: Object,
     native_id: Object,
+    unfrozen: Object,
     /// Lists of `sys`; null where this version has none.
     argv: Object,
     orig_argv: Object,
@@ -60,6 +62,15 @@ impl<'a> Turn<'a> {
             let main_thread = helper.call(c"native_thread", &[])?;
             (api.Py_DecRef)(main_thread);
             let of_sys = |name: &CStr| (api.PySys_GetObject)(name.as_ptr());
+            // It is emptied here, so that children have nothing to free.
+            let list_of_sys = |name: &CStr| {
+                let list = of_sys(name);
+                if !list.is_null() {
+                    (api.PyList_SetSlice)(list, 0, isize::MAX, std::ptr::null_mut());
+                }
+                list
+            };
+            let name = |name: &CStr| (api.PyUnicode_InternFromString)(name.as_ptr());
             let executable = helper.string(of_sys(c"executable"))?;
             Some(Turn {
                 helper,
@@ -69,11 +80,12 @@ impl<'a> Turn<'a> {
                 executable: last_part(executable.as_bytes()).to_vec(),
                 seeds,
                 clock,
-                start_time: (api.PyUnicode_InternFromString)(c"_startTime".as_ptr()),
+                start_time: name(c"_startTime"),
                 main_thread,
-                native_id: (api.PyUnicode_InternFromString)(c"_native_id".as_ptr()),
-                argv: of_sys(c"argv"),
-                orig_argv: of_sys(c"orig_argv"),
+                native_id: name(c"_native_id"),
+                unfrozen: name(c"unfrozen"),
+                argv: list_of_sys(c"argv"),
+                orig_argv: list_of_sys(c"orig_argv"),
             })
         }
     }
@@ -103,7 +115,7 @@ impl<'a> Turn<'a> {
             }
             // For `ends_silently`: made after everything was frozen.
             let unfrozen = (api.PyList_New)(0);
-            (api.PyDict_SetItemString)(helper.globals(), c"unfrozen".as_ptr(), unfrozen);
+            (api.PyDict_SetItem)(helper.globals(), self.unfrozen, unfrozen);
             (api.Py_DecRef)(unfrozen);
             (api.PyErr_Clear)();
         }
@@ -172,21 +184,18 @@ fn text(api: &Api, bytes: &[u8]) -> Object {
     unsafe { (api.PyUnicode_DecodeUTF8)(start, length, c"surrogateescape".as_ptr()) }
 }
 
-/// Makes a list consist of these.
+/// Adds these to a list.
 fn fill<'b>(api: &Api, list: Object, arguments: impl Iterator<Item = &'b CString>) {
     if list.is_null() {
         return;
     }
-    // SAFETY: Python is initialised, its lock is ours, and lists take references of their own.
-    unsafe {
-        let new = (api.PyList_New)(0);
-        for argument in arguments {
-            let item = text(api, argument.as_bytes());
-            (api.PyList_Append)(new, item);
+    for argument in arguments {
+        let item = text(api, argument.as_bytes());
+        // SAFETY: Python is initialised, its lock is ours, and the list takes a reference of its own.
+        unsafe {
+            (api.PyList_Append)(list, item);
             (api.Py_DecRef)(item);
         }
-        (api.PyList_SetSlice)(list, 0, isize::MAX, new);
-        (api.Py_DecRef)(new);
     }
 }
 
