@@ -146,6 +146,8 @@ unsafe extern "C" {
     pub fn alarm(seconds: c_uint) -> c_uint;
     pub fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
     pub fn setpriority(which: c_int, who: c_uint, nice: c_int) -> c_int;
+    pub fn malloc(bytes: usize) -> *mut c_void;
+    pub fn free(block: *mut c_void);
     pub fn getpid() -> c_int;
     pub fn setpgid(pid: c_int, group: c_int) -> c_int;
     pub fn dup2(from: c_int, to: c_int) -> c_int;

@@ -16,6 +16,9 @@ mod end;
 mod enter;
 mod lookups;
 mod parent;
+mod room;
+mod silence;
+mod turn;
 
 use lookups::getenv;
 use std::ffi::{CStr, c_char, c_int, c_void};

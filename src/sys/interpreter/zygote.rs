@@ -93,8 +93,9 @@ impl Zygote<'_> {
             match pid {
                 0 => {
                     self.become_program(&launch, &fds, report, mask);
-                    // The numbers are closed already.
+                    // The numbers are closed already, and memory that is freed here is memory that is copied first.
                     fds.into_iter().for_each(std::mem::forget);
+                    std::mem::forget((message, link));
                     return Ok(launch);
                 }
                 -1 => link.send(&not_forked(c::errno(), forked_ns).encode())?,

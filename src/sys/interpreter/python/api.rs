@@ -71,6 +71,7 @@ api! {
     Py_RunMain: fn() -> c_int,
     Py_DecodeLocale: fn(*const c_char, *mut usize) -> *mut i32,
     PyMem_RawMalloc: fn(usize) -> *mut c_void,
+    PyObject_Malloc: fn(usize) -> *mut c_void,
     PyOS_BeforeFork: fn(),
     PyOS_AfterFork_Parent: fn(),
     PyOS_AfterFork_Child: fn(),
@@ -79,19 +80,30 @@ api! {
     PyEval_GetBuiltins: fn() -> Object,
     PyDict_New: fn() -> Object,
     PyDict_Copy: fn(Object) -> Object,
+    PyDict_SetItem: fn(Object, Object, Object) -> c_int,
     PyDict_SetItemString: fn(Object, *const c_char, Object) -> c_int,
+    PyDict_GetItem: fn(Object, Object) -> Object,
+    PyDict_Next: fn(Object, *mut isize, *mut Object, *mut Object) -> c_int,
     PyDict_GetItemString: fn(Object, *const c_char) -> Object,
     PyList_New: fn(isize) -> Object,
+    PyList_SetSlice: fn(Object, isize, isize, Object) -> c_int,
+    PyList_Size: fn(Object) -> isize,
+    PyList_GetItem: fn(Object, isize) -> Object,
     PyList_Append: fn(Object, Object) -> c_int,
     PyTuple_New: fn(isize) -> Object,
     PyTuple_SetItem: fn(Object, isize, Object) -> c_int,
     PyObject_Call: fn(Object, Object, Object) -> Object,
+    PyObject_CallNoArgs: fn(Object) -> Object,
+    PyObject_CallOneArg: fn(Object, Object) -> Object,
     PyObject_IsTrue: fn(Object) -> c_int,
     PyBytes_FromStringAndSize: fn(*const c_char, isize) -> Object,
     PyUnicode_FromString: fn(*const c_char) -> Object,
+    PyUnicode_InternFromString: fn(*const c_char) -> Object,
+    PyUnicode_DecodeUTF8: fn(*const c_char, isize, *const c_char) -> Object,
     PyUnicode_AsUTF8AndSize: fn(Object, *mut isize) -> *const c_char,
     PyBool_FromLong: fn(isize) -> Object,
     PyObject_Type: fn(Object) -> Object,
+    PyObject_SetAttr: fn(Object, Object, Object) -> c_int,
     PyObject_GetAttrString: fn(Object, *const c_char) -> Object,
     PyTuple_GetItem: fn(Object, isize) -> Object,
     PyLong_FromLong: fn(c_long) -> Object,
@@ -101,6 +113,8 @@ api! {
     PyModule_GetDict: fn(Object) -> Object,
     PySys_GetObject: fn(*const c_char) -> Object,
     PyInterpreterState_Get: fn() -> *mut c_void,
+    PyInterpreterState_ThreadHead: fn(*mut c_void) -> *mut c_void,
+    PyThreadState_Next: fn(*mut c_void) -> *mut c_void,
     _PyInterpreterState_GetEvalFrameFunc: fn(*mut c_void) -> Evaluate,
     _PyInterpreterState_SetEvalFrameFunc: fn(*mut c_void, Evaluate),
     _PyEval_EvalFrameDefault: fn(*mut c_void, *mut c_void, c_int) -> Object,
@@ -146,6 +160,11 @@ impl<'a> Helper<'a> {
             (api.Py_IncRef)(globals);
             Some(Helper { api, globals })
         }
+    }
+
+    /// The same, with what `globals` has returned.
+    pub fn of(api: &'a Api, globals: Object) -> Helper<'a> {
+        Helper { api, globals }
     }
 
     /// Lives as long as the process.

@@ -108,33 +108,35 @@ impl Fields {
             if let Some(program) = self.program {
                 field(program).write(wide(&arguments[0]));
             }
-            let shown = match arguments[1].as_bytes() {
+            match arguments[1].as_bytes() {
                 b"-c" => {
                     let code = [arguments[2].as_bytes(), b"\n\0"].concat();
                     let code = CStr::from_bytes_with_nul_unchecked(&code);
                     field(self.command).write(wide(code));
-                    [&arguments[1..2], &arguments[3..]].concat()
                 }
-                b"-m" => {
-                    field(self.module).write(wide(&arguments[2]));
-                    [&arguments[1..2], &arguments[3..]].concat()
-                }
-                name => {
-                    field(self.filename).write(wide(&absolute(name)));
-                    arguments[1..].to_vec()
-                }
-            };
-            let items = (api.PyMem_RawMalloc)(shown.len() * 8).cast::<*mut i32>();
-            for (at, text) in shown.iter().enumerate() {
+                b"-m" => field(self.module).write(wide(&arguments[2])),
+                name => field(self.filename).write(wide(&absolute(name))),
+            }
+            let count = shown(arguments).count();
+            let items = (api.PyMem_RawMalloc)(count * 8).cast::<*mut i32>();
+            for (at, text) in shown(arguments).enumerate() {
                 items.add(at).write(wide(text));
             }
-            config.add(self.argv).cast::<usize>().write(shown.len());
+            config.add(self.argv).cast::<usize>().write(count);
             config
                 .add(self.argv + 8)
                 .cast::<*mut *mut i32>()
                 .write(items);
         }
     }
+}
+
+/// What of the arguments a program sees as `sys.argv`: neither the interpreter's name nor what an option takes.
+pub fn shown(arguments: &[CString]) -> impl Iterator<Item = &CString> {
+    let taken = matches!(arguments[1].as_bytes(), b"-c" | b"-m").then_some(2);
+    let all = arguments.iter().enumerate();
+    all.filter(move |(at, _)| *at != 0 && Some(*at) != taken)
+        .map(|(_, text)| text)
 }
 
 /// As Python names a script (`_Py_abspath`).

@@ -9,9 +9,11 @@
 //! return, and is gone while the program runs. Where the status depends on anything else, nothing is cut short.
 
 use super::api::{Api, Helper, Object};
+use super::silence::Silence;
 use crate::c;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How far into a frame its globals are looked for, in words; no version has them later, or has smaller frames.
 const FRAME_WORDS: usize = 8;
@@ -24,11 +26,19 @@ struct Watched {
     programs: [usize; 2],
     excepthook: usize,
     stderr: usize,
+    silence: Option<Silence>,
 }
+
+// SAFETY: used by the one thread that there is, with the interpreter's lock.
+unsafe impl Send for Watched {}
+// SAFETY: as above.
+unsafe impl Sync for Watched {}
+
+static IS_AUDITED: AtomicBool = AtomicBool::new(false);
 
 static WATCHED: OnceLock<Watched> = OnceLock::new();
 
-/// Makes this child end early. To be called when `__main__` is as the program will find it.
+/// Makes children end early. To be called when `__main__` is as their programs will find it.
 pub fn cut_short(helper: &Helper<'static>) {
     let api = helper.api;
     // SAFETY: Python is initialised, its lock is ours, strings are NUL-terminated, null results are not passed on. The
@@ -52,6 +62,7 @@ pub fn cut_short(helper: &Helper<'static>) {
             programs: [globals(c"__main__") as usize, globals(c"runpy") as usize],
             excepthook: (api.PySys_GetObject)(c"excepthook".as_ptr()) as usize,
             stderr: (api.PySys_GetObject)(c"stderr".as_ptr()) as usize,
+            silence: Silence::prepare(helper),
         };
         // A program that hears of events would hear of ours.
         (api.PySys_AddAuditHook)(audit, std::ptr::null_mut());
@@ -77,6 +88,7 @@ unsafe extern "C" fn audit(event: *const c_char, _arguments: Object, _data: *mut
             && CStr::from_ptr(event) == c"sys.addaudithook"
         {
             let api = watched.api;
+            IS_AUDITED.store(true, Ordering::Relaxed);
             (api.PyDict_SetItemString)(
                 watched.helper as Object,
                 c"is_audited".as_ptr(),
@@ -136,7 +148,12 @@ unsafe extern "C" fn evaluate(thread: *mut c_void, frame: *mut c_void, throw: c_
         (api._PyInterpreterState_SetEvalFrameFunc)(interpreter, api._PyEval_EvalFrameDefault);
         let result = (api._PyEval_EvalFrameDefault)(thread, frame, throw);
         let status = match result.is_null() {
-            false => Some(0),
+            false => {
+                if let Some(silence) = &watched.silence {
+                    silence.end(IS_AUDITED.load(Ordering::Relaxed));
+                }
+                Some(0)
+            }
             true => watched.status_of_error(),
         };
         if let Some(status) = status {

@@ -4,13 +4,16 @@
 //! not come this way; `slot::warm` knows their names.
 
 use super::{RTLD_NEXT, dlsym};
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 type Getenv = unsafe extern "C" fn(*const c_char) -> *mut c_char;
 
 static NOTING: AtomicBool = AtomicBool::new(true);
+/// The C library's: found once, not in every child again.
+static GETENV: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+static SECURE_GETENV: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 static NOTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Stops noting; the names.
@@ -21,7 +24,11 @@ pub fn end() -> Vec<String> {
 
 /// # Safety
 /// As getenv(3): a NUL-terminated name, and nobody changes the environment meanwhile.
-unsafe fn look_up(own: &CStr, name: *const c_char) -> *mut c_char {
+unsafe fn look_up(
+    own: &CStr,
+    next: &AtomicPtr<c_void>,
+    name: *const c_char,
+) -> *mut c_char {
     // SAFETY: the next definition of the name is the C library's, which has this type; the caller's promise is passed on.
     unsafe {
         if NOTING.load(Ordering::Relaxed)
@@ -34,8 +41,15 @@ unsafe fn look_up(own: &CStr, name: *const c_char) -> *mut c_char {
                 noted.push(name.into_owned());
             }
         }
-        let found = dlsym(RTLD_NEXT, own.as_ptr());
-        std::mem::transmute::<*mut std::ffi::c_void, Getenv>(found)(name)
+        let found = match next.load(Ordering::Relaxed) {
+            found if !found.is_null() => found,
+            _ => {
+                let found = dlsym(RTLD_NEXT, own.as_ptr());
+                next.store(found, Ordering::Relaxed);
+                found
+            }
+        };
+        std::mem::transmute::<*mut c_void, Getenv>(found)(name)
     }
 }
 
@@ -44,7 +58,7 @@ unsafe fn look_up(own: &CStr, name: *const c_char) -> *mut c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn getenv(name: *const c_char) -> *mut c_char {
     // SAFETY: passed on.
-    unsafe { look_up(c"getenv", name) }
+    unsafe { look_up(c"getenv", &GETENV, name) }
 }
 
 /// # Safety
@@ -52,5 +66,5 @@ pub unsafe extern "C" fn getenv(name: *const c_char) -> *mut c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn secure_getenv(name: *const c_char) -> *mut c_char {
     // SAFETY: passed on.
-    unsafe { look_up(c"secure_getenv", name) }
+    unsafe { look_up(c"secure_getenv", &SECURE_GETENV, name) }
 }

@@ -4,13 +4,15 @@ use super::api::{Api, Helper};
 use super::arguments::{Config, Fields};
 use super::end::cut_short;
 use super::enter::enter;
-use super::lookups;
+use super::{lookups, room};
+use super::turn::Turn;
 use crate::c;
 use crate::child::Ordinary;
 use crate::launch::{Enter, Greeting, Launch, News};
 use crate::link::{Broken, Link};
-use crate::zygote::{AroundFork, Zygote};
+use crate::zygote::Zygote;
 use std::ffi::{CStr, CString, c_int};
+use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 
 /// How long a module may take to import, all together, in seconds. The runner has lost patience before.
@@ -65,6 +67,7 @@ pub fn run(api: &'static Api, orders: &str) -> c_int {
     };
     // SAFETY: as above.
     unsafe { c::alarm(0) };
+    room::make(api);
     match serve(&helper, &fields, &mut link, socket, ordinary, &known) {
         Some(_) => {
             // SAFETY: Python is initialised, and nothing of ours is used after it has ended.
@@ -254,20 +257,25 @@ fn become_zygote(
         // SAFETY: _exit(2) has no preconditions. Init sees the end of the socket and goes on without us.
         unsafe { c::_exit(1) }
     };
+    // Children would free it, and copy the pages it is in for that.
+    drop(link);
+    cut_short(helper);
+    let Some(turn) = Turn::prepare(helper, fields, env) else {
+        // SAFETY: as above.
+        unsafe { c::_exit(1) }
+    };
+    // As above: never freed.
+    let turn = ManuallyDrop::new(turn);
     Zygote {
         socket,
         ordinary,
-        around_fork: &Python {
-            helper,
-            fields,
-            env,
-        },
+        around_fork: &*turn,
         reaps,
     }
     .serve()
 }
 
-fn set_environment(env: &[CString]) {
+pub fn set_environment(env: &[CString]) {
     // SAFETY: the process is single-threaded, and the strings are never freed.
     unsafe {
         c::clearenv();
@@ -290,51 +298,4 @@ fn greeting(known: &Known) -> Vec<u8> {
         looked_up: known.looked_up.clone(),
     }
     .encode()
-}
-
-struct Python<'a> {
-    helper: &'a Helper<'static>,
-    fields: &'a Fields,
-    /// What programs of the slot have, if not more.
-    env: Vec<CString>,
-}
-
-impl AroundFork for Python<'_> {
-    fn before(&self) {
-        self.helper.call(c"refresh", &[]);
-        // SAFETY: Python is initialised and its lock is ours.
-        unsafe { (self.helper.api.PyOS_BeforeFork)() }
-    }
-    fn parent(&self) {
-        // SAFETY: as above.
-        unsafe { (self.helper.api.PyOS_AfterFork_Parent)() }
-    }
-
-    /// Makes it the Python that the launch asks for.
-    fn child(&self, launch: &Launch) {
-        let (helper, api) = (self.helper, self.helper.api);
-        // SAFETY: Python was forked after it was told; the string is NUL-terminated.
-        unsafe {
-            (api.PyOS_AfterFork_Child)();
-            c::prctl(c::PR_SET_NAME, c"python3".as_ptr());
-        }
-        let bytes = |list: &[CString]| helper.bytes(list.iter().map(|a| a.as_bytes()));
-        let changed = match launch.env == self.env {
-            true => helper.none(),
-            false => {
-                set_environment(&launch.env);
-                bytes(&launch.env)
-            }
-        };
-        let device = helper.boolean(c::is_device(0));
-        if helper
-            .call(c"prepare", &[bytes(&launch.argv), changed, device])
-            .is_none()
-        {
-            // SAFETY: _exit(2) has no preconditions. As a Python whose start fails.
-            unsafe { c::_exit(1) }
-        }
-        self.fields.set(api, &launch.argv);
-        cut_short(helper);
-    }
 }

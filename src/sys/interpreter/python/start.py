@@ -41,8 +41,11 @@ IDLE_HOOKS = {
     ("logging", "_after_at_fork_child_reinit_locks"),
     ("asyncio.events", "on_fork"),
 }
-# Whether forks are no business of any program.
-quiet = False
+# Modules that may have been there before us and register hooks, and those that come with environments and register none.
+WITH_HOOKS = {"threading", "random", "logging", "asyncio.events", "concurrent.futures.thread"}
+WITHOUT_HOOKS = {"__main__", "_distutils_hack", "_virtualenv"}
+# Whether forks are no business of any program, and whether hooks have to run even so.
+quiet, has_hooks = False, True
 
 
 class Watch:
@@ -69,10 +72,17 @@ def register_at_fork(**hooks):
 def settle_hooks():
     """Makes one set of hooks of those that modules have registered. Where a child takes over from the zygote only those
     run that have something to do in a process of a single thread that holds no lock."""
-    global registering
+    global registering, has_hooks
     registering = False
     posix.register_at_fork = os.register_at_fork = real_register
     needed = [hooks for hooks in registered if not is_idle(hooks.get("after_in_child"))]
+
+    earlier = [sys.modules[name] for name in started_with - WITHOUT_HOOKS if name in sys.modules]
+    has_hooks = (
+        bool(needed)
+        or not WITH_HOOKS.isdisjoint(started_with)
+        or not all(is_standard(module) or is_built_in(module) for module in earlier)
+    )
 
     def run(when, everything, some):
         def hook():
@@ -142,6 +152,13 @@ def watch_variables(watched):
     environ._data = os.environb._data = kind(dict.items(environ._data))
 
 
+def look_up_functions():
+    """Those of the C library that programs, and we, call first: each is looked up then, and would be in every child."""
+    posix.getpid()
+    with FileIO("/dev/null", "wb") as null:
+        null.write(b"\n")
+
+
 def find(name):
     """Whether the module, or the package it is in, is there at all."""
     top = name.partition(".")[0]
@@ -171,6 +188,10 @@ def is_standard(module):
         and origin.endswith(".py")
         and "-packages/" not in origin[len(library):]
     )
+
+
+def is_built_in(module):
+    return getattr(getattr(module, "__spec__", None), "origin", None) == "built-in"
 
 
 def is_extension(module):
@@ -220,8 +241,12 @@ def settle(named):
     if tempfile is not None:
         tempfile.tempdir = None
     settle_hooks()
+    look_up_functions()
     known_modules.update(sys.modules)
     only_standard = not any(map(is_foreign, sys.modules.values()))
+    expressions = sys.modules.get("re")
+    if expressions is not None and is_standard(expressions):
+        PLAIN.update((expressions.Pattern, expressions.Match))
     gc.collect()
     gc.freeze()
     return ",".join(sorted({name.partition(".")[0] for name in preloaded}))
@@ -290,13 +315,30 @@ def ends_silently():
                 if "__del__" in vars(thing):
                     return False
             elif kind is ref:
-                if thing.__callback__ is not None:
+                if thing.__callback__ is not None and not is_idle_callback(thing.__callback__):
                     return False
             elif is_harmless(kind):
                 harmless.add(kind)
             else:
                 return False
     return True
+
+
+def is_idle_callback(callback):
+    """Whether it is what an abstract class calls when a class it has remembered goes: then it forgets it."""
+    return (
+        type(callback) is type(len)
+        and callback.__name__ == "_destroy"
+        and type(callback.__self__) is ref
+    )
+
+
+def silence():
+    """In the zygote: what `silence.rs` looks at, and asks, to see that nothing has to be taken apart; None where that is
+    never so. What it holds on to is not a program's to fill."""
+    if sys.version_info < (3, 10) or not only_standard or object.__basicsize__ != 16:
+        return None
+    return list(PLAIN), (gc.get_objects, atexit._ncallbacks, sys.getprofile, sys.gettrace)
 
 
 def let_go():
@@ -346,45 +388,52 @@ def adopt(env):
     old, new = sys.modules["__main__"], type(sys)("__main__")
     vars(new).update(vars(old), __annotations__={})
     sys.modules["__main__"] = new
-    quiet = True
+    quiet = has_hooks
 
 
-def refresh():
-    """In the zygote, before each fork: what no two programs are to have in common."""
-    for name, attribute in ("random", "_inst"), ("numpy.random", None):
-        module = sys.modules.get(name)
-        if module is not None:
-            (getattr(module, attribute) if attribute else module).seed()
+def seeds():
+    """In the zygote: what is called before each fork, as no two programs are to have the same random numbers, and with
+    what."""
+    found = []
+    random, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
+    if random is not None:
+        generator = random._inst
+        generator.seed()
+        # What is left to do then is done in C, which writes to fewer pages.
+        kind = type(generator)
+        found.append(((kind.__base__ if kind is random.Random else kind).seed, generator))
+    if numpy is not None:
+        found.append((numpy.seed, None))
+    return found
+
+
+def clock():
+    """In the zygote: what else no two programs have in common, the time that logging begins at, and who tells it."""
     logging = sys.modules.get("logging")
-    if logging is not None:
-        time = sys.modules["time"]
-        exact = isinstance(logging._startTime, int)
-        logging._startTime = time.time_ns() if exact else time.time()
+    if logging is None:
+        return None
+    time = sys.modules["time"]
+    return vars(logging), time.time_ns if isinstance(logging._startTime, int) else time.time
 
 
-def prepare(argv, env, stdin_is_device):
-    """In each child: makes this process's own what Python settled at its start for the parent. `env` is None where that
-    is the slot's."""
-    global quiet, unfrozen
+def native_thread():
+    """The object that knows the process's number, if there is one."""
+    thread = getattr(sys.modules.get("threading"), "_main_thread", None)
+    return thread if hasattr(thread, "_native_id") else None
+
+
+def make_loud():
+    """In each child, where hooks have run in the zygote."""
+    global quiet
     quiet = False
-    unfrozen = []
-    text = [entry.decode("utf-8", "surrogateescape") for entry in argv]
-    if hasattr(sys, "orig_argv"):
-        sys.orig_argv[:] = text
-    sys.argv[:] = text[1:] if text[1] not in ("-c", "-m") else text[1:2] + text[3:]
+
+
+def rename(called):
+    """In each child that was called by another name than the zygote, in the same directory."""
     directory, _, name = sys.executable.rpartition("/")
-    called = text[0].rpartition("/")[2]
-    if called != name:
-        sys.executable = f"{directory}/{called}"
-        if getattr(sys, "_base_executable", None) == f"{directory}/{name}":
-            sys._base_executable = sys.executable
-    if env is not None:
-        set_environment(env)
-    if not stdin_is_device:
-        open_stdin()
-    threading = sys.modules.get("threading")
-    if threading is not None and hasattr(threading, "_main_thread"):
-        threading._main_thread._native_id = posix.getpid()
+    sys.executable = f"{directory}/{called}"
+    if getattr(sys, "_base_executable", None) == f"{directory}/{name}":
+        sys._base_executable = sys.executable
 
 
 def set_environment(env):
