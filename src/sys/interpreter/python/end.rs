@@ -140,7 +140,9 @@ unsafe extern "C" fn evaluate(thread: *mut c_void, frame: *mut c_void, throw: c_
     // SAFETY: called by the interpreter, with a frame of at least that many words; what is called takes what we got.
     unsafe {
         let words = std::slice::from_raw_parts(frame.cast::<usize>(), FRAME_WORDS);
-        let is_program = words.iter().any(|w| *w != 0 && watched.programs.contains(w));
+        let is_program = words
+            .iter()
+            .any(|w| *w != 0 && watched.programs.contains(w));
         if !is_program {
             return (api._PyEval_EvalFrameDefault)(thread, frame, throw);
         }
@@ -213,8 +215,10 @@ impl Watched {
                     Some(0)
                 } else if is_a(code, api.PyLong_Type) {
                     let number = (api.PyLong_AsLong)(code);
+                    // What is too large for a status is complained about.
+                    let fits = (api.PyErr_Occurred)().is_null();
                     (api.PyErr_Clear)();
-                    Some(number as c_int)
+                    fits.then_some(number as c_int)
                 } else {
                     is_a(code, api.PyUnicode_Type).then_some(1)
                 }
@@ -269,10 +273,8 @@ unsafe extern "C" fn leave(_capsule: Object) {
         }
         // What was printed after the flush, in `__del__`: their own end would have written it, and ignored errors.
         for at in 0..2 {
-            let flush = (api.PyObject_GetAttrString)(
-                (api.PyTuple_GetItem)(streams, at),
-                c"flush".as_ptr(),
-            );
+            let flush =
+                (api.PyObject_GetAttrString)((api.PyTuple_GetItem)(streams, at), c"flush".as_ptr());
             if !flush.is_null() {
                 (api.PyObject_Call)(flush, (api.PyTuple_New)(0), std::ptr::null_mut());
             }

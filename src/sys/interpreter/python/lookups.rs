@@ -19,16 +19,14 @@ static NOTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// Stops noting; the names.
 pub fn end() -> Vec<String> {
     NOTING.store(false, Ordering::Relaxed);
-    NOTED.lock().map_or_else(|_| Vec::new(), |mut names| std::mem::take(&mut *names))
+    NOTED
+        .lock()
+        .map_or_else(|_| Vec::new(), |mut names| std::mem::take(&mut *names))
 }
 
 /// # Safety
 /// As getenv(3): a NUL-terminated name, and nobody changes the environment meanwhile.
-unsafe fn look_up(
-    own: &CStr,
-    next: &AtomicPtr<c_void>,
-    name: *const c_char,
-) -> *mut c_char {
+unsafe fn look_up(own: &CStr, next: &AtomicPtr<c_void>, name: *const c_char) -> *mut c_char {
     // SAFETY: the next definition of the name is the C library's, which has this type; the caller's promise is passed on.
     unsafe {
         if NOTING.load(Ordering::Relaxed)

@@ -44,7 +44,7 @@ pub fn make(api: &Api) {
             left -= size;
             if block as usize >= end {
                 c::free(block);
-                size = size.min(size * 15 / 16 / STEP * STEP) .min(size - STEP);
+                size = size.min(size * 15 / 16 / STEP * STEP).min(size - STEP);
             }
         }
     }

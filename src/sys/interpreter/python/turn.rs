@@ -51,7 +51,12 @@ impl<'a> Turn<'a> {
         unsafe {
             let has_hooks = (api.PyDict_GetItemString)(helper.globals(), c"has_hooks".as_ptr());
             let has_hooks = has_hooks.is_null() || helper.is_true(has_hooks);
-            let pair = |pair| ((api.PyTuple_GetItem)(pair, 0), (api.PyTuple_GetItem)(pair, 1));
+            let pair = |pair| {
+                (
+                    (api.PyTuple_GetItem)(pair, 0),
+                    (api.PyTuple_GetItem)(pair, 1),
+                )
+            };
             let list = helper.call(c"seeds", &[])?;
             let items = (0..(api.PyList_Size)(list)).map(|at| (api.PyList_GetItem)(list, at));
             let seeds = items.map(pair).collect();
@@ -132,7 +137,7 @@ impl AroundFork for Turn<'_> {
             for (seed, taken) in &self.seeds {
                 let result = match *taken == api._Py_NoneStruct {
                     true => (api.PyObject_CallNoArgs)(*seed),
-                    false => (api.PyObject_CallOneArg)(*seed, *taken),
+                    false => call(api, *seed, *taken),
                 };
                 if !result.is_null() {
                     (api.Py_DecRef)(result);
@@ -161,19 +166,38 @@ impl AroundFork for Turn<'_> {
 
     /// Makes it the Python that the launch asks for.
     fn child(&self, launch: &Launch) {
-        // SAFETY: Python was told before the fork; the string is NUL-terminated.
+        // As the kernel names a process: by the file that was executed.
+        let path = &launch.argv[0];
+        let name = path.to_bytes_with_nul().len() - 1 - last_part(path.as_bytes()).len();
+        // SAFETY: Python was told before the fork; the last part of a string ends with its NUL.
         unsafe {
             if self.has_hooks {
                 (self.helper.api.PyOS_AfterFork_Child)();
                 self.helper.call(c"make_loud", &[]);
             }
-            c::prctl(c::PR_SET_NAME, c"python3".as_ptr());
+            c::prctl(c::PR_SET_NAME, path.as_ptr().add(name));
         }
         if self.become_program(launch).is_none() {
             // SAFETY: _exit(2) has no preconditions. As a Python whose start fails.
             unsafe { c::_exit(1) }
         }
         self.fields.set(self.helper.api, &launch.argv);
+    }
+}
+
+/// Calls a function with one argument; null on an error.
+fn call(api: &Api, function: Object, taken: Object) -> Object {
+    // SAFETY: Python is initialised, its lock is ours, both are alive, and the tuple takes a reference of its own.
+    unsafe {
+        let arguments = (api.PyTuple_New)(1);
+        if arguments.is_null() {
+            return arguments;
+        }
+        (api.Py_IncRef)(taken);
+        (api.PyTuple_SetItem)(arguments, 0, taken);
+        let result = (api.PyObject_Call)(function, arguments, std::ptr::null_mut());
+        (api.Py_DecRef)(arguments);
+        result
     }
 }
 
