@@ -30,7 +30,7 @@ def pytest_pyfunc_call(pyfuncitem):
 @contextlib.asynccontextmanager
 async def started(factory=FACTORY, env=None, **fields):
     """A container that runs."""
-    container = factory.from_image(image="none", **fields)
+    container = factory.from_image(**{"image": "none"} | fields)
     await container.start(env)
     try:
         yield container

@@ -46,7 +46,7 @@ class Execution:
     cpu_ms: float = 0.0
     peak_memory_mb: float = 0.0
     queue_ms: float = 0.0
-    startup_ms: float = 0.0
+    startup_ms: float | None = None
     start: str | None = None
 
 

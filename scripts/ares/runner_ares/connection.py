@@ -62,6 +62,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, sock: socket.socket, why_gone: Callable[[], errors.RunnerError]) -> None:
         self._socket = sock
         self._process = os.getpid()
+        self._loop = asyncio.get_running_loop()
         self._why_gone = why_gone
         self._buffer = bytearray()
         self._searched = 0
@@ -80,8 +81,7 @@ class Connection(asyncio.Protocol):
     async def over(cls, sock: socket.socket, why_gone: Callable[[], errors.RunnerError]) -> Connection:
         """Takes the connected socket over; `why_gone` tells what its end means."""
         sock.setblocking(False)
-        loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: cls(sock, why_gone), sock=sock)
+        _, connection = await asyncio.get_running_loop().create_connection(lambda: cls(sock, why_gone), sock=sock)
         return connection
 
     async def greeting(self) -> Message:
@@ -147,8 +147,11 @@ class Connection(asyncio.Protocol):
                     if time.monotonic() >= until:
                         return False
         except OSError:
-            # It is closed: the sessions ended with it.
-            return True
+            # It is closed already: the sessions ended with it.
+            pass
+        if self._loop.is_closed():
+            # Which then won't do it.
+            self._socket.close()
         return True
 
     def read_on(self) -> None:

@@ -140,13 +140,13 @@ class RolloutContainer(containers.Container):
         if found is None and self.image is None:
             found = from_dockerfile(pathlib.Path(name))
         if found is None:
-            _warn_once(
+            warn_once(
                 f"The image {name!r} is not used: commands run with this machine's own programs, in an empty root. To say "
                 f"what stands for it, pass container_factory=RolloutContainerFactory(images={{{name!r}: Image(workdir=…)}})."
             )
             return Image()
         if found.ignored:
-            _warn_once(
+            warn_once(
                 f"Of {name}, WORKDIR, ENV, COPY and ADD apply; commands run with this machine's own programs. "
                 f"Without effect: {'; '.join(found.ignored)}"
             )
@@ -162,7 +162,7 @@ class RolloutContainer(containers.Container):
         if asked.gpu:
             raise ValueError(f"Container {self.name} asks for {asked.gpu} GPU; a sandbox has none.")
         if asked.cpu is not None:
-            _warn_once("Resources.cpu is not enforced: all containers share this machine's cores.")
+            warn_once("Resources.cpu is not enforced: all containers share this machine's cores.")
         # ARES rounds down what is less than 1 GiB.
         if asked.memory is not None:
             limits["memory_mb"] = max(asked.memory, 1) * _GIB_IN_MB
@@ -265,12 +265,12 @@ def _pairs[A, B](left: list[A], right: list[B]) -> list[tuple[A, B]]:
 
 def _explain(client: Client) -> None:
     if client.greeting.get("tier") == "landlock":
-        _warn_once(
+        warn_once(
             "The sandboxes here have no root of their own: absolute paths as in a container (/tests, /logs, /app) are "
             "refused, only /workspace, /tmp and $HOME can be written. `runner doctor` says what namespaces need."
         )
 
 
 @functools.cache
-def _warn_once(text: str) -> None:
+def warn_once(text: str) -> None:
     _LOGGER.warning(text)

@@ -83,6 +83,10 @@ class Server:
             raise errors.ServerGone(f"can't connect to the runner server: {error.strerror}") from error
         return sock
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def serves(self) -> bool:
         return self._process.poll() is None
 

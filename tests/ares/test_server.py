@@ -1,0 +1,236 @@
+"""One server for all containers of a process, which ends with it, however it ends."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import processes
+import pytest
+from conftest import FACTORY, started
+from runner_ares import RunnerError, server
+
+HERE = Path(__file__).parent
+
+
+async def output_of(container, command):
+    return (await container.exec_run(command)).output
+
+
+def ours():
+    """The shared server."""
+    sock, shared = server.connect()
+    sock.close()
+    return shared
+
+
+def script(body, *, wait=True):
+    """Another process with a container that runs; `body` says what becomes of it."""
+    lines = [
+        "import sys, asyncio, os, signal",
+        f"sys.path[:0] = [{str(HERE)!r}]",
+        "from conftest import FACTORY",
+        "from runner_ares import server",
+        "container = FACTORY.from_image(image='none')",
+        "async def main():",
+        "    await container.start()",
+        "    await container.exec_run('sleep 1000 & sleep 1000 &')",
+        "asyncio.run(main())",
+        "print('started', flush=True)",
+        body,
+    ]
+    process = subprocess.Popen([sys.executable, "-c", "\n".join(lines)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "started\n"
+    if wait:
+        process.communicate(timeout=30)
+    return process
+
+
+def gone_within(seconds):
+    until = time.monotonic() + seconds
+    while processes.below():
+        # Orphans are ours now, and it is for us to wait for them.
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def private_directories():
+    return list(Path(tempfile.gettempdir()).glob("runner-serve-*"))
+
+
+async def test_all_containers_of_a_process_share_one_server():
+    async with started() as one, started() as other:
+        assert [await output_of(each, "echo here") for each in (one, other)] == ["here\n"] * 2
+        servers = [name for name in processes.below() if name.startswith("runner")]
+    assert len(servers) == 1
+    assert private_directories() == []
+
+
+def test_event_loops_and_threads_share_it_too():
+    async def pid():
+        async with started() as container:
+            assert await output_of(container, "echo here") == "here\n"
+            return ours().pid
+
+    found = {asyncio.run(pid()), asyncio.run(pid())}
+    threads = [threading.Thread(target=lambda: found.add(asyncio.run(pid()))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {ours().pid}
+
+
+async def test_when_the_server_dies_a_command_says_so_and_the_next_start_makes_another():
+    async with started() as container:
+        running = asyncio.create_task(container.exec_run("sleep 1000"))
+        await asyncio.sleep(0.2)
+        os.kill(ours().pid, signal.SIGKILL)
+        with pytest.raises(RunnerError, match="the runner server ended .SIGKILL.*and all containers with it"):
+            await running
+        with pytest.raises(RunnerError, match="the next `start` starts another server"):
+            await container.exec_run("true")
+        await container.stop()
+        await container.start()
+        assert await output_of(container, "echo again") == "again\n"
+
+
+async def test_stop_and_remove_ends_a_container_at_once_while_its_loop_runs():
+    async with started() as container, started() as other:
+        before = processes.below().count("sleep")
+        running = asyncio.create_task(container.exec_run("sleep 1000"))
+        await asyncio.sleep(0.3)
+        assert processes.below().count("sleep") == before + 1
+        await asyncio.to_thread(container.stop_and_remove)
+        assert processes.below().count("sleep") == before
+        with pytest.raises(RunnerError, match="was stopped"):
+            await running
+        container.stop_and_remove()
+        assert await output_of(other, "echo here") == "here\n"
+
+
+def test_stop_and_remove_needs_no_loop():
+    container = FACTORY.from_image(image="none")
+
+    async def start():
+        await container.start()
+        await container.exec_run("sleep 1000 &")
+
+    before = processes.below().count("sleep"), processes.descriptors()
+    asyncio.run(start())
+    container.stop_and_remove()
+    del container
+    assert (processes.below().count("sleep"), processes.descriptors()) == before
+
+
+@pytest.mark.parametrize(
+    "end",
+    {
+        "by itself, containers running": "",
+        "with stop_and_remove at exit": "import atexit; atexit.register(container.stop_and_remove)",
+        "with an exception": "raise SystemExit(1)",
+        "without any clean-up": "os._exit(1)",
+        "by SIGKILL": "os.kill(os.getpid(), signal.SIGKILL)",
+        "by SIGTERM": "os.kill(os.getpid(), signal.SIGTERM)",
+    }.items(),
+    ids=lambda pair: pair[0],
+)
+def test_nothing_outlives_a_process_that_ends(end):
+    server.end_all()
+    process = script(end[1])
+    # Python's own clean-up waits for the server. Where there was none, it sees the end of its stdin.
+    clean = process.returncode in (0, 1) and "_exit" not in end[1]
+    assert gone_within(0.1 if clean else 5)
+    assert private_directories() == []
+
+
+def test_ctrl_c_is_for_the_program_and_not_for_the_server():
+    server.end_all()
+    process = script(
+        "try:\n    signal.pause()\nexcept KeyboardInterrupt:\n"
+        "    container.stop_and_remove(); print(all(s.serves() for s in server._servers.values()))",
+        wait=False,
+    )
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30)[0] == "True\n"
+    assert gone_within(5)
+
+
+async def test_a_fork_has_a_server_of_its_own_and_leaves_ours_alone():
+    async with started() as container:
+        child = os.fork()
+        if child == 0:
+            # An event loop can't be used in a fork: another thread has none yet.
+            code = []
+            thread = threading.Thread(target=lambda: code.append(in_fork(container)))
+            thread.start()
+            thread.join()
+            server.end_all()
+            os._exit(code[0] if code else 1)
+        _, status = await asyncio.to_thread(os.waitpid, child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert await output_of(container, "echo here") == "here\n"
+
+
+def in_fork(container):
+    container.stop_and_remove()
+
+    async def run():
+        async with started() as own:
+            return await output_of(own, "echo here")
+
+    return 0 if asyncio.run(run()) == "here\n" else 2
+
+
+async def test_without_a_binary_the_error_names_the_remedy(monkeypatch, tmp_path):
+    monkeypatch.setattr(server, "_servers", {})
+    monkeypatch.setenv("RUNNER_BIN", str(tmp_path / "runner"))
+    with pytest.raises(RunnerError, match="RUNNER_BIN is .*correct or unset it"):
+        await FACTORY.from_image(image="none").start()
+    monkeypatch.delenv("RUNNER_BIN")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("runner_ares.binary._BUILT", tmp_path / "runner")
+    with pytest.raises(RunnerError, match="cargo build --release"):
+        await FACTORY.from_image(image="none").start()
+
+
+async def test_a_server_that_does_not_start_says_why(monkeypatch, tmp_path):
+    monkeypatch.setattr(server, "_servers", {})
+    monkeypatch.setenv("RUNNER_BIN", "false")
+    with pytest.raises(RunnerError, match="did not start: exit status 1.*runner doctor"):
+        await FACTORY.from_image(image="none").start()
+
+
+async def test_a_server_that_is_there_can_be_used(monkeypatch, tmp_path):
+    path = tmp_path / "socket"
+    process = await asyncio.create_subprocess_exec(os.environ["RUNNER_BIN"], "serve", "--socket", path)
+    while not path.exists():
+        await asyncio.sleep(0.05)
+    monkeypatch.setenv("RUNNER_SOCKET", str(path))
+    async with started() as container:
+        assert await output_of(container, "echo here") == "here\n"
+    process.terminate()
+    assert await process.wait() == 0
+    with pytest.raises(RunnerError, match="no runner listens at .*runner serve --socket"):
+        await FACTORY.from_image(image="none").start()
+
+
+def test_the_client_alone_does_not_import_ares():
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys, runner_ares; print([m for m in sys.modules if m.partition('.')[0] == 'ares'])"],
+        env=os.environ | {"PYTHONPATH": str(HERE.parents[1] / "scripts/ares")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "[]\n"
