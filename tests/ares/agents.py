@@ -2,6 +2,8 @@
 
 import json
 
+import local_ares  # noqa: F401, before ARES
+import ares
 from ares.testing.mock_llm import MockLLMClient
 
 RIGHT, WRONG = "a + b", "a * b"
@@ -35,14 +37,22 @@ SCRIPTS = {
 }
 
 
-async def rollout(agent, expression, container_factory):
-    """An episode as ARES's examples run it; the reward, and what the model was shown."""
-    import ares
+def environment(agent, container_factory):
+    """As a user of ARES makes one."""
+    return ares.make(f"sums-{agent}", container_factory=container_factory)
 
+
+async def episode(env, agent, expression):
+    """An episode as ARES's examples run it; the reward, and what the model was shown."""
     model = MockLLMClient(responses=SCRIPTS[agent](expression))
-    async with ares.make(f"sums-{agent}", container_factory=container_factory) as env:
-        step = await env.reset()
-        while step.step_type != "LAST":
-            step = await env.step(await model(step.observation))
+    step = await env.reset()
+    while step.step_type != "LAST":
+        step = await env.step(await model(step.observation))
     shown = [str(message.get("content")) for message in model.requests[-1].messages if message["role"] == "user"]
     return step.reward, shown
+
+
+async def rollout(agent, expression, container_factory):
+    """A whole one, from the environment to its end."""
+    async with environment(agent, container_factory) as env:
+        return await episode(env, agent, expression)

@@ -34,15 +34,18 @@ _END_WITHIN_S = 10.0
 class Server:
     """A `runner serve` that is ours."""
 
+    _socket = -1
+    _words = ""
+
     def __init__(self, arguments: tuple[str, ...]) -> None:
+        program = binary.find()
         # What it says for people is looked at when it fails.
         self._stderr: IO[bytes] = tempfile.TemporaryFile()
         with tempfile.TemporaryDirectory(prefix="runner-serve-") as private:
             path = os.path.join(private, "socket")
-            command = [binary.find(), "serve", "--stdio", "--socket", path, *arguments]
             try:
                 self._process = subprocess.Popen(
-                    command,
+                    [program, "serve", "--stdio", "--socket", path, *arguments],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=self._stderr,
@@ -51,7 +54,8 @@ class Server:
                     start_new_session=True,
                 )
             except OSError as error:
-                raise errors.ServerUnavailable(f"can't start {command[0]}: {error.strerror}") from error
+                self._stderr.close()
+                raise errors.ServerUnavailable(f"can't start {program}: {error.strerror}") from error
             try:
                 self._await_greeting()
                 self._socket = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -92,16 +96,18 @@ class Server:
 
     def why_gone(self) -> errors.RunnerError:
         """What the end of a connection means."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            # It is dying, and not yet dead.
-            self._process.wait(0.5)
         return errors.ServerGone(
             f"the runner server ended ({self._last_words()}), and all containers with it; "
             "the next `start` starts another server"
         )
 
     def _last_words(self) -> str:
-        code = self._process.poll()
+        if self._stderr.closed:
+            return self._words
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            # Its end is seen by its pipes before it is dead.
+            self._process.wait(0.5)
+        code = self._process.returncode
         ended = "it still runs" if code is None else f"exit status {code}" if code >= 0 else signal.Signals(-code).name
         self._stderr.seek(0)
         lines = self._stderr.read().decode(errors="replace").strip().splitlines()
@@ -109,21 +115,23 @@ class Server:
 
     def end(self, within_s: float = _END_WITHIN_S) -> None:
         """Returns when it and everything of it is gone."""
-        self.let_go()
+        self._let_go()
         try:
             self._process.wait(within_s)
         except subprocess.TimeoutExpired:
             # The sandboxes see that and end by themselves.
             self._process.kill()
             self._process.wait()
+        self._words = self._last_words()
         self._stderr.close()
 
     def disown(self) -> None:
         """For a fork: the server is a sibling's, not ours to wait for."""
         self._process.returncode = 0
-        self.let_go()
+        self._stderr.close()
+        self._let_go()
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Gives up what this process holds of it: its end, unless this is a fork."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -131,8 +139,6 @@ class Server:
         if self._socket >= 0:
             os.close(self._socket)
         self._socket = -1
-
-    _socket = -1
 
 
 _servers: dict[tuple[str, ...], Server] = {}
@@ -156,7 +162,7 @@ def connect(arguments: tuple[str, ...] = ()) -> tuple[socket.socket, Server | No
     with _lock:
         server = _servers.get(arguments)
         if server is not None and not server.serves():
-            server.let_go()
+            server.end()
             server = None
         if server is None:
             server = _servers[arguments] = Server(arguments)
