@@ -1,7 +1,9 @@
 """Processes and descriptors that are there."""
 
+import contextlib
 import ctypes
 import os
+import time
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -27,6 +29,20 @@ def below(pid=None):
             found.append(name)
             todo.append(child)
     return sorted(found)
+
+
+def gone_within(seconds):
+    """Whether nothing is below this process any more, or will be soon."""
+    until = time.monotonic() + seconds
+    while below():
+        # Orphans are ours now, and it is for us to wait for them.
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def descriptors(pid=None):

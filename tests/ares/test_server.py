@@ -1,7 +1,6 @@
 """One server for all containers of a process, which ends with it, however it ends."""
 
 import asyncio
-import contextlib
 import gc
 import os
 import signal
@@ -9,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 import processes
@@ -51,19 +49,6 @@ def script(body, *, wait=True):
     if wait:
         process.communicate(timeout=30)
     return process
-
-
-def gone_within(seconds):
-    until = time.monotonic() + seconds
-    while processes.below():
-        # Orphans are ours now, and it is for us to wait for them.
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def private_directories():
@@ -155,7 +140,7 @@ def test_nothing_outlives_a_process_that_ends(end):
     process = script(end[1])
     # Python's own clean-up waits for the server. Where there was none, it sees the end of its stdin.
     clean = process.returncode in (0, 1) and "_exit" not in end[1]
-    assert gone_within(0.1 if clean else 5)
+    assert processes.gone_within(0.1 if clean else 5)
     assert private_directories() == []
 
 
@@ -168,7 +153,7 @@ def test_ctrl_c_is_for_the_program_and_not_for_the_server():
     )
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30)[0] == "True\n"
-    assert gone_within(5)
+    assert processes.gone_within(5)
 
 
 async def test_a_fork_has_a_server_of_its_own_and_leaves_ours_alone():
