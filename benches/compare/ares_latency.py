@@ -25,9 +25,13 @@ from runner_ares import Image, RolloutContainer, RolloutContainerFactory  # noqa
 
 # In the order of the table. Each is done so often in a turn.
 COMMANDS = {
-    "exec-true": ("`exec_run(\"true\")`", "true", 20),
-    "exec-files": ("`exec_run` that writes and reads files", "for i in 1 2 3 4 5; do echo $i > f$i; done; cat f* | wc -l", 20),
-    "exec-python": ("`exec_run(\"python3 -c pass\")`", "python3 -c pass", 10),
+    "exec-true": ('`exec_run("true")`', "true", 20),
+    "exec-files": (
+        "`exec_run` that writes and reads files",
+        "for i in 1 2 3 4 5; do echo $i > f$i; done; cat f* | wc -l",
+        20,
+    ),
+    "exec-python": ('`exec_run("python3 -c pass")`', "python3 -c pass", 10),
 }
 TITLES = {
     "start": "`start`",
@@ -37,7 +41,7 @@ TITLES = {
     "upload-dir": "`upload_dir`, 20 files",
     "stop": "`stop`",
     "episode": "an episode of mini-swe-agent, reset to reward",
-    "many": "`exec_run(\"true\")` in 16 containers at once, each",
+    "many": '`exec_run("true")` in 16 containers at once, each',
 }
 TOGETHER = 16
 
@@ -96,7 +100,9 @@ async def together(factory, image, times):
     await asyncio.gather(*(container.start() for container in containers))
     try:
         await times.take(
-            "many", asyncio.gather(*(container.exec_run("true") for container in containers for _ in range(4))), 4 * TOGETHER
+            "many",
+            asyncio.gather(*(container.exec_run("true") for container in containers for _ in range(4))),
+            4 * TOGETHER,
         )
     finally:
         await asyncio.gather(*(container.stop() for container in containers))

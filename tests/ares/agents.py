@@ -24,12 +24,12 @@ def _fix(expression):
 
 SCRIPTS = {
     "mswea": lambda expression: [
-        _bash("pwd; cat add.py; echo \"$GREETING\""),
+        _bash('pwd; cat add.py; echo "$GREETING"'),
         _bash(_fix(expression)),
         _bash("echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"),
     ],
     "terminus2": lambda expression: [
-        _keys("pwd; cat add.py", "echo \"$GREETING\" from $TMUX_PANE"),
+        _keys("pwd; cat add.py", 'echo "$GREETING" from $TMUX_PANE'),
         _keys(_fix(expression)),
         _keys(complete=True),
         _keys(complete=True),

@@ -9,9 +9,12 @@ from pathlib import Path
 
 NAME = "runner-ares-host"
 PROGRAMS = (
-    "bash cat env sh echo false grep head id kill ls mkdir ps python3 pwd readlink rm sed seq sleep tail tmux true uname wc which yes"
+    "bash cat echo env false grep head id kill ls mkdir ps pwd python3 readlink rm sed seq sh sleep tail tmux true uname wc "
+    "which yes"
 ).split()
-BESIDE = "/etc/passwd /etc/group /etc/profile /etc/bash.bashrc /usr/lib/locale/C.utf8 /lib/terminfo /usr/share/terminfo".split()
+BESIDE = (
+    "/etc/passwd /etc/group /etc/profile /etc/bash.bashrc /usr/lib/locale/C.utf8 /lib/terminfo /usr/share/terminfo"
+).split()
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

@@ -21,11 +21,11 @@ COMMANDS = [
     "cat < /dev/stdin; echo end of stdin",
     "printf 'ü\\xff\\x00\\r\\n'",
     "seq 300000",
-    "echo \"$OF_START|$OF_COMMAND|$HOSTNAME_OF_NOBODY\"",
+    'echo "$OF_START|$OF_COMMAND|$HOSTNAME_OF_NOBODY"',
     "mkdir -p /logs/verifier /app/x; cd /app/x; echo 1 > f; cat /app/x/f; echo $?",
     "ls /tests; cat /tests/deep/file; /tests/run",
     "cd /; pwd; cd ~- 2>/dev/null; export A=1",
-    "echo \"[$A]\"; pwd",
+    'echo "[$A]"; pwd',
     "false | true; echo $?; false || exit 3",
     "echo 'unterminated",
     "sleep 1000 & echo begun",
@@ -46,7 +46,9 @@ async def scenario(factory, image, directory):
     (directory / "tests/deep/file").write_bytes(bytes(range(256)))
     (directory / "tests/run").write_text("#!/bin/sh\necho it runs\n")
     (directory / "tests/run").chmod(0o755)
-    container = factory.from_image(image=image, default_workdir="/app", resources=containers.Resources(cpu=1, memory=2, disk=1))
+    container = factory.from_image(
+        image=image, default_workdir="/app", resources=containers.Resources(cpu=1, memory=2, disk=1)
+    )
     seen = []
     # Docker does not make the directory it is to start in.
     starter = {"workdir": "/"}

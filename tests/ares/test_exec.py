@@ -15,7 +15,13 @@ async def test_output_is_what_both_streams_printed_in_order(open_container):
 
 async def test_exit_codes_are_those_a_shell_gives(open_container):
     async with open_container() as container:
-        for command, code in {"true": 0, "exit 7": 7, "no-such-program": 127, "kill -9 $$": 137, "kill -TERM $$": 143}.items():
+        for command, code in {
+            "true": 0,
+            "exit 7": 7,
+            "no-such-program": 127,
+            "kill -9 $$": 137,
+            "kill -TERM $$": 143,
+        }.items():
             assert (await container.exec_run(command)).exit_code == code, command
 
 
@@ -67,7 +73,9 @@ async def test_the_working_directory_is_the_commands_or_the_containers(open_cont
 
 async def test_a_command_starts_anew_but_files_and_background_processes_stay(open_container):
     async with open_container() as container:
-        await container.exec_run("cd /tmp; export A=1; echo kept > file; (sleep 0.5; echo later > after) & echo returned")
+        await container.exec_run(
+            "cd /tmp; export A=1; echo kept > file; (sleep 0.5; echo later > after) & echo returned"
+        )
         assert (await container.exec_run("echo $A; cat /tmp/file")).output == "\nkept\n"
         assert (await container.exec_run("sleep 1; cat /tmp/after")).output == "later\n"
 
@@ -117,7 +125,9 @@ async def test_cpu_is_cores_and_not_a_number_of_processes(open_container):
 async def test_containers_do_not_see_each_other(open_container):
     async with open_container() as one, open_container() as other:
         await one.exec_run("echo mine > /tmp/file; sleep 1000 &")
-        assert (await other.exec_run("cat /tmp/file; pgrep sleep; true")).output == "cat: /tmp/file: No such file or directory\n"
+        assert (
+            await other.exec_run("cat /tmp/file; pgrep sleep; true")
+        ).output == "cat: /tmp/file: No such file or directory\n"
 
 
 async def test_a_container_that_is_not_started_says_so(open_container):

@@ -41,9 +41,9 @@ async def test_scripts_stay_executable_and_uploads_can_be_changed_and_replaced(o
     async with open_container() as container:
         script = written(tmp_path / "run.sh", b"#!/bin/sh\necho ran\n", 0o755)
         await container.upload_file(script, "/tests/run.sh")
-        assert (await container.exec_run("/tests/run.sh && echo 'echo more' >> /tests/run.sh && /tests/run.sh")).output == (
-            "ran\nran\nmore\n"
-        )
+        assert (
+            await container.exec_run("/tests/run.sh && echo 'echo more' >> /tests/run.sh && /tests/run.sh")
+        ).output == ("ran\nran\nmore\n")
         await container.upload_file(written(script, b"new", 0o444), "/tests/run.sh")
         await container.upload_file(written(tmp_path / "newer", b"newer"), "/tests/run.sh")
         assert (await container.exec_run("cat /tests/run.sh")).output == "newer"
@@ -82,7 +82,9 @@ async def test_links_inside_a_directory_stay_links_and_others_become_files(open_
     (tree / "broken").symlink_to("nothing")
     async with open_container() as container:
         await container.upload_dir(tree, "/d")
-        assert (await container.exec_run("readlink /d/inner /d/broken; cat /d/outer")).output == "file\nnothing\noutside"
+        assert (
+            await container.exec_run("readlink /d/inner /d/broken; cat /d/outer")
+        ).output == "file\nnothing\noutside"
 
 
 async def test_a_download_makes_no_links(open_container, tmp_path):

@@ -57,9 +57,9 @@ async def test_workdir_env_and_copies_of_a_dockerfile_apply_and_the_rest_is_warn
     dockerfile = tmp_path / "Dockerfile"
     dockerfile.write_text(
         "FROM python:3.12 AS build\nWORKDIR /build\nCOPY lost /\n"
-        "# what counts\nFROM ubuntu:24.04\nARG DIR=app\nENV A=1 B=\"two $DIR\"\nENV OLD the rest\nWORKDIR /$DIR\n"
+        '# what counts\nFROM ubuntu:24.04\nARG DIR=app\nENV A=1 B="two $DIR"\nENV OLD the rest\nWORKDIR /$DIR\n'
         "RUN apt-get update && \\\n    apt-get install -y tmux\nWORKDIR src\n"
-        "COPY one.txt two.txt ./\nCOPY tree /tree\nCOPY one.txt /renamed\nCOPY --from=build /x /x\nCMD [\"bash\"]\n"
+        'COPY one.txt two.txt ./\nCOPY tree /tree\nCOPY one.txt /renamed\nCOPY --from=build /x /x\nCMD ["bash"]\n'
     )
     for name in ("one.txt", "two.txt", "tree/deep/three.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,10 @@ async def test_workdir_env_and_copies_of_a_dockerfile_apply_and_the_rest_is_warn
     )
     assert said == "/app/src\n1 two app the rest\none.txt\ntwo.txt\ntree/deep/three.txt\none.txt\n"
     (warned,) = warnings()
-    assert "Without effect: FROM ubuntu:24.04; RUN apt-get update &&      apt-get install -y tmux; COPY --from=build" in warned
+    assert (
+        "Without effect: FROM ubuntu:24.04; RUN apt-get update &&      apt-get install -y tmux; COPY --from=build"
+        in warned
+    )
 
 
 def test_a_dockerfile_that_needs_nothing_has_nothing_to_warn_of(tmp_path):

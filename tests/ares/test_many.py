@@ -62,7 +62,11 @@ async def test_sixty_four_environments_of_hundreds_of_commands_leave_nothing():
         stats = await client.stats()
         assert (stats["sessions"], stats["waiting"]) == (0, 0)
         running = [name for name in processes.below() if name.startswith("slot")]
-        return processes.descriptors(), processes.descriptors(ours.pid) - stats["ready"], len(running) - 2 * stats["ready"]
+        return (
+            processes.descriptors(),
+            processes.descriptors(ours.pid) - stats["ready"],
+            len(running) - 2 * stats["ready"],
+        )
 
     before, files, memory = await there(), temporary(), processes.memory_mb(ours.pid)
     assert await asyncio.gather(*(episode(model) for _ in range(ENVIRONMENTS))) == [1.0] * ENVIRONMENTS

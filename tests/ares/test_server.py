@@ -128,6 +128,12 @@ def test_stop_and_remove_needs_no_loop():
     {
         "by itself, containers running": "",
         "with stop_and_remove at exit": "import atexit; atexit.register(container.stop_and_remove)",
+        "with an ARES environment that nobody closed": "import agents, runner_ares\n"
+        "async def leave():\n"
+        "    env = agents.environment('mswea', runner_ares.RolloutContainer)\n"
+        "    await env.__aenter__()\n"
+        "    await env.reset()\n"
+        "asyncio.run(leave())",
         "with an exception": "raise SystemExit(1)",
         "without any clean-up": "os._exit(1)",
         "by SIGKILL": "os.kill(os.getpid(), signal.SIGKILL)",
@@ -217,7 +223,11 @@ async def test_a_server_that_is_there_can_be_used(monkeypatch, tmp_path):
 
 def test_the_client_alone_does_not_import_ares():
     said = subprocess.run(
-        [sys.executable, "-c", "import sys, runner_ares; print([m for m in sys.modules if m.partition('.')[0] == 'ares'])"],
+        [
+            sys.executable,
+            "-c",
+            "import sys, runner_ares; print([m for m in sys.modules if m.partition('.')[0] == 'ares'])",
+        ],
         env=os.environ | {"PYTHONPATH": str(HERE.parents[1] / "scripts/ares")},
         capture_output=True,
         text=True,

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "scripts/ares"
-USE = '''
+USE = """
 import ares
 from ares.containers import containers
 from runner_ares import RolloutContainer, RolloutContainerFactory
@@ -15,7 +15,7 @@ by_class: containers.ContainerFactory = RolloutContainer
 by_settings: containers.ContainerFactory = RolloutContainerFactory(network="loopback")
 container: containers.Container = RolloutContainer.from_image(image="python:3.12")
 environment = ares.make("20q", container_factory=RolloutContainer)
-'''
+"""
 
 
 def check(*command, **variables):

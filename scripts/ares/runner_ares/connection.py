@@ -70,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._numbers = itertools.count(1)
         self._transport: asyncio.Transport | None = None
         self._paused = False
+        self._ending = False
         self._writable = asyncio.Event()
         self._writable.set()
         self._closed = asyncio.Event()
@@ -121,7 +122,10 @@ class Connection(asyncio.Protocol):
 
     async def close(self) -> None:
         """Ends the connection, and with it its sessions; returns when the server has seen to that."""
-        if self._transport is not None and self._transport.can_write_eof():
+        # The server's end must be seen, whatever it sends before.
+        self._ending = True
+        self.read_on()
+        if self._transport is not None and self._gone is None:
             self._transport.write_eof()
         await self._closed.wait()
 
@@ -178,7 +182,9 @@ class Connection(asyncio.Protocol):
     def _take(self, line: bytearray) -> None:
         message: Message = json.loads(line)
         request = self._requests.get(message["id"]) if "id" in message else self._greeting
-        if request is not None and request.tell(message) >= _ENOUGH and not self._paused and self._transport:
+        if request is None:
+            return
+        if request.tell(message) >= _ENOUGH and not (self._paused or self._ending) and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
 

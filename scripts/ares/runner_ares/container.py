@@ -173,14 +173,24 @@ class RolloutContainer(containers.Container):
     async def stop(self) -> None:
         """Ends the sandbox and everything in it."""
         client, self._client, self._session = self._client, None, None
-        if client is not None:
-            await client.close()
+        if client is None:
+            return
+        try:
+            await asyncio.wait_for(client.close(), _END_WITHIN_S)
+        except TimeoutError:
+            client.abort()
+            self._warn_of_a_slow_end()
 
     def stop_and_remove(self) -> None:
         """The same without an event loop, for atexit; also from another thread."""
         client, self._client, self._session = self._client, None, None
         if client is not None and not client.hang_up(_END_WITHIN_S):
-            _LOGGER.warning("Container %s has not ended within %.0f s.", self.name, _END_WITHIN_S)
+            self._warn_of_a_slow_end()
+
+    def _warn_of_a_slow_end(self) -> None:
+        _LOGGER.warning(
+            "Container %s has not ended within %.0f s; the server still sees to it.", self.name, _END_WITHIN_S
+        )
 
     async def exec_run(
         self,
@@ -194,7 +204,9 @@ class RolloutContainer(containers.Container):
         limit = LONGEST_S if timeout_s is None else min(max(timeout_s, SHORTEST_S), LONGEST_S)
         done = await self._started().exec(command, workdir=workdir, env=env, timeout_s=limit)
         if done.status == "timeout":
-            raise errors.ExecTimeout(f"The command took longer than {limit:g} s and was killed: {command}", done.output)
+            raise errors.ExecTimeout(
+                f"The command took longer than {limit:g} s and was killed: {command[:200]}", done.output
+            )
         if done.exit_code is None:
             raise errors.RunnerError(f"{done.status}: {done.error}")
         if done.fault == "limit":
@@ -202,8 +214,10 @@ class RolloutContainer(containers.Container):
         if done.truncated:
             _LOGGER.warning(
                 "Container %s: only the first %d KB of %d bytes of output were kept; see output_kb of RolloutContainerFactory",
-                self.name, self.settings.output_kb, done.output_bytes,
-            )  # fmt: skip
+                self.name,
+                self.settings.output_kb,
+                done.output_bytes,
+            )
         return containers.ExecResult(output=done.output, exit_code=done.exit_code)
 
     async def upload_files(self, local_paths: list[pathlib.Path], remote_paths: list[str]) -> None:

@@ -137,7 +137,9 @@ class _Writer:
         if name.is_absolute() or ".." in name.parts:
             raise errors.RunnerError(f"the server sent an entry outside of {self._remote}: {entry['path']!r}")
         if not name.parts and (kind == "directory") != self._tree:
-            what = "is a directory; use download_dir" if kind == "directory" else "is not a directory; use download_file"
+            what = (
+                "is a directory; use download_dir" if kind == "directory" else "is not a directory; use download_file"
+            )
             raise (IsADirectoryError if kind == "directory" else NotADirectoryError)(f"{self._remote} {what}")
         place, mode = self._local / name, int(entry.get("mode", "0644"), 8) & 0o755
         if kind == "directory":
