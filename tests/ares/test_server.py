@@ -13,6 +13,7 @@ from pathlib import Path
 import processes
 import pytest
 from conftest import FACTORY, started
+from leaving import WAYS
 from runner_ares import RunnerError, server
 
 HERE = Path(__file__).parent
@@ -29,26 +30,9 @@ def ours():
     return shared
 
 
-def script(body, *, wait=True):
-    """Another process with a container that runs; `body` says what becomes of it."""
-    lines = [
-        "import sys, asyncio, os, signal",
-        f"sys.path[:0] = [{str(HERE)!r}]",
-        "from conftest import FACTORY",
-        "from runner_ares import server",
-        "container = FACTORY.from_image(image='none')",
-        "async def main():",
-        "    await container.start()",
-        "    await container.exec_run('sleep 1000 & sleep 1000 &')",
-        "asyncio.run(main())",
-        "print('started', flush=True)",
-        body,
-    ]
-    process = subprocess.Popen([sys.executable, "-c", "\n".join(lines)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "started\n"
-    if wait:
-        process.communicate(timeout=30)
-    return process
+def leaving(way):
+    """A process of `leaving.py`."""
+    return subprocess.Popen([sys.executable, HERE / "leaving.py", way], stdout=subprocess.PIPE, text=True)
 
 
 def private_directories():
@@ -123,43 +107,28 @@ def test_stop_and_remove_needs_no_loop():
     assert (processes.below().count("sleep"), processes.descriptors()) == before
 
 
-@pytest.mark.parametrize(
-    "end",
-    {
-        "by itself, containers running": "",
-        "with stop_and_remove at exit": "import atexit; atexit.register(container.stop_and_remove)",
-        "with an ARES environment that nobody closed": "import agents, runner_ares\n"
-        "async def leave():\n"
-        "    env = agents.environment('mswea', runner_ares.RolloutContainer)\n"
-        "    await env.__aenter__()\n"
-        "    await env.reset()\n"
-        "asyncio.run(leave())",
-        "with an exception": "raise SystemExit(1)",
-        "without any clean-up": "os._exit(1)",
-        "by SIGKILL": "os.kill(os.getpid(), signal.SIGKILL)",
-        "by SIGTERM": "os.kill(os.getpid(), signal.SIGTERM)",
-    }.items(),
-    ids=lambda pair: pair[0],
-)
-def test_nothing_outlives_a_process_that_ends(end):
+# Those that leave Python no time to clean up.
+SUDDEN = {"without any clean-up": 7, "by SIGKILL": -signal.SIGKILL, "by SIGTERM": -signal.SIGTERM}
+
+
+@pytest.mark.parametrize("way", sorted(set(WAYS) - {"by Ctrl-C"}))
+def test_nothing_outlives_a_process_that_ends(way):
     server.end_all()
-    process = script(end[1])
-    # Python's own clean-up waits for the server. Where there was none, it sees the end of its stdin.
-    clean = process.returncode in (0, 1) and "_exit" not in end[1]
-    assert processes.gone_within(0.1 if clean else 5)
+    process = leaving(way)
+    process.communicate(timeout=60)
+    assert process.returncode == SUDDEN.get(way, 1 if way == "with an exception" else 0)
+    # Python's own clean-up waits for the server. Where there is none, the server sees the end of its stdin.
+    assert processes.gone_within(5 if way in SUDDEN else 0.1)
     assert private_directories() == []
 
 
 def test_ctrl_c_is_for_the_program_and_not_for_the_server():
     server.end_all()
-    process = script(
-        "try:\n    signal.pause()\nexcept KeyboardInterrupt:\n"
-        "    container.stop_and_remove(); print(all(s.serves() for s in server._servers.values()))",
-        wait=False,
-    )
+    process = leaving("by Ctrl-C")
+    assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30)[0] == "True\n"
-    assert processes.gone_within(5)
+    assert process.communicate(timeout=60)[0] == "in order\n"
+    assert processes.gone_within(0.1)
 
 
 async def test_a_fork_has_a_server_of_its_own_and_leaves_ours_alone():
