@@ -1,0 +1,74 @@
+"""What can go wrong, as types. Every text names what to do about it, or is the server's own, which does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class RunnerError(Exception):
+    """Something failed that is not the doing of the program in the sandbox."""
+
+
+class ServerUnavailable(RunnerError):
+    """There is no `runner` to start, it would not start, or nothing listens at the socket."""
+
+
+class ServerGone(RunnerError):
+    """The server ended, and with it everything that ran there."""
+
+
+class RequestFailed(RunnerError):
+    """The server's answer was an error; `code` is the protocol's."""
+
+    code = ""
+
+
+class SessionEnded(RequestFailed):
+    """The session is gone: stopped, idle for too long, or lost."""
+
+
+class NoSlot(RequestFailed, TimeoutError):
+    """No slot became free in time."""
+
+
+class NotFound(RequestFailed, FileNotFoundError):
+    """There is no such file in the sandbox."""
+
+
+class IsDirectory(RequestFailed, IsADirectoryError):
+    """A file was asked for or meant to be written where a directory is."""
+
+
+class Refused(RequestFailed, PermissionError):
+    """A place that the sandbox does not let its session read or write."""
+
+
+class NoSpace(RequestFailed, OSError):
+    """The disk limit of the session is reached."""
+
+
+class ExecTimeout(RunnerError, TimeoutError):
+    """The command ran out of time and was killed; `output` is what it had printed until then."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
+
+
+_BY_CODE: dict[str, type[RequestFailed]] = {
+    "no_session": SessionEnded,
+    "stopped": SessionEnded,
+    "infra": SessionEnded,
+    "busy": NoSlot,
+    "not_found": NotFound,
+    "is_directory": IsDirectory,
+    "refused": Refused,
+    "no_space": NoSpace,
+}
+
+
+def from_answer(error: Mapping[str, str]) -> RequestFailed:
+    """The exception for the `error` of an answer."""
+    failed = _BY_CODE.get(error["code"], RequestFailed)(error["message"])
+    failed.code = error["code"]
+    return failed

@@ -1,0 +1,105 @@
+//! Promise: a user of ARES changes one line, `container_factory=RolloutContainer`, and everything works as it did.
+//!
+//! Each test runs one file of `tests/ares` with the real ARES of PyPI, in a Python that `scripts/ares-env` makes, against
+//! this build's `runner serve`. Where there is no Python that ARES runs on, they say so and are skipped.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What `scripts/ares-env` ends with where there is no Python >= 3.12.
+const NO_PYTHON: i32 = 3;
+
+fn root_of_project() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Python with ARES, made once, or why there is none.
+fn python() -> Result<&'static Path, &'static str> {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let made = PYTHON.get_or_init(|| {
+        let made = Command::new(root_of_project().join("scripts/ares-env"))
+            .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("ares-python"))
+            .output()
+            .expect("scripts/ares-env starts");
+        let stderr = String::from_utf8_lossy(&made.stderr).trim().to_owned();
+        if made.status.code() == Some(NO_PYTHON) {
+            return Err(stderr);
+        }
+        assert!(made.status.success(), "scripts/ares-env: {stderr}");
+        Ok(PathBuf::from(String::from_utf8_lossy(&made.stdout).trim()))
+    });
+    made.as_deref().map_err(String::as_str)
+}
+
+/// Runs a file of `tests/ares`.
+#[track_caller]
+fn passes(file: &str) {
+    let python = match python() {
+        Ok(python) => python,
+        Err(reason) => return println!("skipped: {reason}"),
+    };
+    let scratch = common::scratch();
+    let output = Command::new(python)
+        .args(["-m", "pytest"])
+        .arg("--basetemp")
+        .arg(scratch.path().join("pytest"))
+        .arg(root_of_project().join("tests/ares").join(file))
+        .env("RUNNER_BIN", common::binary())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("TMPDIR", scratch.path())
+        .env_remove("RUNNER_SOCKET")
+        .output()
+        .expect("Python starts");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{file}:\n{text}");
+    // What pytest skipped, with its reason.
+    print!("{text}");
+}
+
+#[test]
+fn commands_run_as_ares_documents_it() {
+    passes("test_exec.py");
+}
+
+#[test]
+fn files_and_directories_come_back_as_they_went() {
+    passes("test_files.py");
+}
+
+#[test]
+fn mini_swe_agent_and_terminus2_get_the_rewards_they_deserve() {
+    passes("test_agents.py");
+}
+
+#[test]
+fn sixty_four_environments_of_hundreds_of_commands_leave_nothing() {
+    passes("test_many.py");
+}
+
+#[test]
+fn one_server_is_shared_by_a_process_and_ends_with_it() {
+    passes("test_server.py");
+}
+
+#[test]
+fn what_does_not_apply_of_an_image_is_said() {
+    passes("test_image.py");
+}
+
+#[test]
+fn the_landlock_tier_explains_what_it_refuses() {
+    passes("test_landlock.py");
+}
+
+#[test]
+fn docker_containers_and_these_agree() {
+    passes("test_docker.py");
+}
+
+#[test]
+fn the_package_passes_pyright_and_mypy() {
+    passes("test_types.py");
+}
