@@ -218,7 +218,8 @@ fn an_episode_cant_reach_the_zygote() {
 
 #[test]
 fn a_slot_is_replaced_after_its_episodes_and_the_next_is_warm_too() {
-    let code = "import os;print(hash('x'),flush=True)";
+    // Long enough for the next interpreter to come before all is over.
+    let code = "import time;time.sleep(0.05);print(hash('x'))";
     let jobs: String = (0..120).map(|i| one(&format!("n{i}"), code)).collect();
     let run = run_warm(
         Way::of_tier("namespaces")[0],
