@@ -40,7 +40,7 @@ def output_of(command, env=None, watch=None):
         watch(process.pid)
     out, err = process.communicate()
     if process.returncode != 0:
-        lines = [line for line in err.splitlines() if line.strip() and "stack backtrace" not in line]
+        lines = [line for line in err.splitlines() if line.strip() and "backtrace" not in line.lower()]
         raise Failed((lines or ["no message"])[-1][:200])
     return out
 
@@ -62,6 +62,10 @@ class Contestant:
 
     def refuses(self, work):
         """Why it can't run this work, or None."""
+        return None
+
+    def waits(self, work):
+        """Why it does not run this work when there is little time, or None."""
         return None
 
     def command(self, work, count, concurrency):
@@ -163,6 +167,9 @@ class Docker(Spawned):
 
     def refuses(self, work):
         return "the image has no such Python" if work.key == "imports" else None
+
+    def waits(self, work):
+        return None if work.key == "bash-true" else "--quick"
 
     def list_of(self, work, count):
         """An image has the interpreter under the name the file has."""

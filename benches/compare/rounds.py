@@ -70,10 +70,10 @@ def forks():
 class Cell:
     """One contestant at one work."""
 
-    def __init__(self, contestant, work):
-        self.contestant, self.work = contestant, work
+    def __init__(self, contestant, work, quick):
+        self.contestant, self.work, self.quick = contestant, work, quick
         self.count, self.rates, self.reports = 0, [], []
-        self.skipped = contestant.refuses(work)
+        self.skipped = contestant.refuses(work) or (contestant.waits(work) if quick else None)
         self.processes, self.memory_mb, self.forks = None, None, None
 
     def warm_up(self, concurrency, seconds):
@@ -83,9 +83,10 @@ class Cell:
         watch, before = Watch(), forks()
         try:
             count = 2 * concurrency
-            rate = self.contestant.measure(self.work, count, concurrency)["rate"]
-            before = forks()
-            count = self._fitting(rate, seconds / 2, concurrency)
+            if not self.quick:
+                rate = self.contestant.measure(self.work, count, concurrency)["rate"]
+                before = forks()
+                count = self._fitting(rate, seconds / 2, concurrency)
             rate = self.contestant.measure(self.work, count, concurrency, watch)["rate"]
             self.forks = (forks() - before) / count
             self.count = self._fitting(rate, seconds, concurrency)
@@ -129,9 +130,9 @@ class Cell:
         }
 
 
-def compare(contestants, work, rounds, concurrency, seconds, say):
+def compare(contestants, work, rounds, concurrency, seconds, quick, say):
     """All turns of one work."""
-    cells = [Cell(contestant, work) for contestant in contestants]
+    cells = [Cell(contestant, work, quick) for contestant in contestants]
     for cell in cells:
         cell.warm_up(concurrency, seconds)
     for number in range(rounds):

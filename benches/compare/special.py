@@ -6,7 +6,7 @@ import statistics
 import time
 
 import works
-from contestants import Failed, Runner, output_of
+from contestants import HERE, Failed, Runner, output_of
 
 HUNDRED_THOUSAND = 100_000
 # Contestants that take longer than this a program get fewer.
@@ -99,6 +99,26 @@ def many(contestants, setting, _guest, asked, report, say):
             cells[contestant.key] = {"wall_s": HUNDRED_THOUSAND / rate, "measured": False}
         if contestant.key in cells:
             say(f"  {contestant.name:32} {cells[contestant.key]['wall_s']:,.0f} s")
+    return cells
+
+
+def ares(_contestants, setting, _guest, asked, _report, say):
+    """A real user of sessions: ARES's own containers and ours, in the same scenario."""
+    if asked.quick:
+        return {"skipped": "--quick"}
+    try:
+        made = output_of([str(setting.repository / "scripts/ares-env"), str(asked.target / "tmp/ares-python")])
+        python = made.strip().splitlines()[-1]
+        environment = {**os.environ, "RUNNER_BIN": setting.runner}
+        command = [python, str(HERE / "ares_latency.py"), "--rounds", str(asked.rounds or 5)]
+        cells = json.loads(output_of(command, env=environment))
+    except Failed as error:
+        cells = {"skipped": str(error)}
+    if "skipped" in cells:
+        say(f"  skipped: {cells['skipped']}")
+    for key, title in cells.get("titles", {}).items():
+        p50 = {name: took[key]["p50_ms"] for name, took in cells["took"].items()}
+        say(f"  {title:56} Docker {p50['docker']:9.2f} ms, runner {p50['runner']:7.2f} ms")
     return cells
 
 

@@ -7,7 +7,7 @@ COLUMNS = ["bare", "subprocess", "warm", "cold", "sandlock", "bwrap", "docker-ex
 
 def markdown(report):
     parts = [introduction(report), throughput(report), startup(report), round_trips(report)]
-    parts += [hundred_thousand(report), saturated(report), offered(report), machinery(report), targets(report)]
+    parts += [hundred_thousand(report), saturated(report), offered(report), ares(report), machinery(report), targets(report)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -133,6 +133,22 @@ def offered(report):
     return (
         f"**At {cells['offered_per_s']} × {cells['title']} a second**, from when each was due to its result, ms\n\n"
         + grid(["", "p50", "p90", "p99", "max"], rows)
+    )
+
+
+def ares(report):
+    cells = report.get("ares")
+    if not cells or "skipped" in cells:
+        return ""
+    rows = []
+    for key, title in cells["titles"].items():
+        took = {name: figures[key] for name, figures in cells["took"].items()}
+        shown = [f"{ms(took[name]['p50_ms'])} / {ms(took[name]['p99_ms'])}" for name in ("docker", "runner")]
+        rows.append([title, *shown, f"{took['docker']['p50_ms'] / took['runner']['p50_ms']:.0f} ×"])
+    versions = ", ".join(f"{name} {version}" for name, version in cells["versions"].items())
+    return (
+        f"**In ARES** ({versions}), {cells['rounds']} alternating turns, p50 / p99 in ms\n\n"
+        + grid(["", "`DockerContainer`", "`RolloutContainer`", ""], rows)
     )
 
 
