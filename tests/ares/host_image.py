@@ -1,10 +1,12 @@
 """A Docker image made of this machine's own programs, so that both kinds of containers run the same ones."""
 
+import gc
 import io
 import os
 import shutil
 import subprocess
 import tarfile
+import warnings
 from pathlib import Path
 
 NAME = "runner-ares-host"
@@ -25,8 +27,14 @@ def why_no_docker():
     try:
         docker.from_env().ping()
     except docker.errors.DockerException as error:
-        return f"no Docker daemon answers: {error}"
-    return None
+        reason = f"no Docker daemon answers: {error}"
+    else:
+        return None
+    with warnings.catch_warnings():
+        # The client leaves its socket open when nobody answers.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    return reason
 
 
 def make():

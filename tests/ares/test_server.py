@@ -40,6 +40,7 @@ def private_directories():
 
 
 async def test_all_containers_of_a_process_share_one_server():
+    server.end_all()
     async with started() as one, started() as other:
         assert [await output_of(each, "echo here") for each in (one, other)] == ["here\n"] * 2
         servers = [name for name in processes.below() if name.startswith("runner")]
