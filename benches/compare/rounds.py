@@ -8,6 +8,10 @@ import time
 from contestants import Failed
 
 
+# How often a turn's length is tried before it counts.
+TRIES = 3
+
+
 class Watch:
     """Processes and memory of a tree, looked at ten times a second: during warm-up only, where it disturbs no clock."""
 
@@ -80,26 +84,25 @@ class Cell:
         """Finds how many programs fill a turn; what it takes from the machine."""
         if self.skipped:
             return
-        watch, before = Watch(), forks()
+        seconds = max(seconds, self.contestant.least_s)
+        watch = None
         try:
-            count = 2 * concurrency
-            if not self.quick:
-                rate = self.contestant.measure(self.work, count, concurrency)["rate"]
-                before = forks()
-                count = self._fitting(rate, seconds / 2, concurrency)
-            rate = self.contestant.measure(self.work, count, concurrency, watch)["rate"]
-            self.forks = (forks() - before) / count
-            self.count = self._fitting(rate, seconds, concurrency)
+            self.count = 2 * concurrency
+            # Whoever has to set something up first looks slow at first.
+            for _ in range(TRIES):
+                watch, before = Watch(), forks()
+                report = self.contestant.measure(self.work, self.count, concurrency, watch)
+                watch.end()
+                self.forks = (forks() - before) / self.count
+                if self.count / report["rate"] > 0.7 * seconds:
+                    break
+                pace = report.get("stats", {}).get("episodes_per_s", report["rate"])
+                self.count = max(int(pace * seconds), 2 * concurrency)
         except Failed as error:
             self.skipped = str(error)
-        finally:
             watch.end()
         # Too short to be seen is not none.
         self.processes, self.memory_mb = watch.processes or None, round(watch.memory_mb, 1) or None
-
-    @staticmethod
-    def _fitting(rate, seconds, concurrency):
-        return max(int(rate * seconds), 2 * concurrency)
 
     def turn(self, concurrency):
         if self.skipped:

@@ -9,7 +9,7 @@ from pathlib import Path
 PYTHON = "/usr/bin/python3"
 FILES = 20_000
 # Works that take too long for a quick look.
-LONG = {"imports"}
+LONG = {"imports", "bash-files"}
 BASH_FILES = (
     "mkdir -p /tmp/d$$ && cd /tmp/d$$ && for i in 1 2 3 4 5 6 7 8 9 10; do echo $i > f$i; done "
     "&& cat f* > all && grep -c . all && rm -r /tmp/d$$"
