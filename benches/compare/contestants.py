@@ -40,7 +40,9 @@ def output_of(command, env=None, watch=None):
         watch(process.pid)
     out, err = process.communicate()
     if process.returncode != 0:
-        lines = [line for line in err.splitlines() if line.strip() and "backtrace" not in line.lower()]
+        # Of a panic its message, which stands between what says where and how to learn more.
+        noise = ("thread '", "note:", "stack backtrace:", "<unnamed>")
+        lines = [line for line in err.splitlines() if line.strip() and not line.startswith(noise)]
         raise Failed((lines or ["no message"])[-1][:200])
     return out
 

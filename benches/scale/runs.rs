@@ -56,7 +56,7 @@ pub fn output(scratch: &Path) {
         (64 * MB, 12),
     ] {
         let episode = json!({
-            "argv": ["head", "-c", bytes.to_string(), "/dev/zero"],
+            "argv": ["sh", "-c", format!("yes 'a line of text' | head -c {bytes}")],
             "resources": {"output_kb": 262_144, "memory_mb": 1024},
         });
         row(bytes, &run(scratch, count, &episode));
