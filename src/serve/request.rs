@@ -229,3 +229,98 @@ fn episode(fields: &Map<String, Value>, context: &FileContext) -> Result<Episode
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::upload::Frame;
+    use super::*;
+    use crate::spec::parse::Defaults;
+    use proptest::prelude::*;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    /// Whatever a line holds, it is a request or it is answered with what is wrong with it.
+    fn read(line: &[u8]) {
+        let context = FileContext::new(
+            "request".into(),
+            Path::new("."),
+            Arc::new(Defaults::default()),
+        );
+        let (id, head) = Head::read(line);
+        assert!(!id.key().is_empty());
+        if let Ok(head) = head {
+            let _ = Frame::read(&head);
+        }
+        let start = Start::read(line, &context);
+        if let (Ok(start), Ok((_, fields))) = (start, exec(line)) {
+            let _ = start.exec(fields, &context);
+        }
+        let _ = (transfer(line, "upload"), cancel(line), stop(line));
+    }
+
+    /// Objects of the fields that requests have, with values of any kind.
+    fn request() -> impl Strategy<Value = String> {
+        let names = [
+            START,
+            EXEC,
+            &["id", "op", "of", "path", "entry", "data", "end", "abort"],
+        ]
+        .concat();
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,20}".prop_map(Value::from),
+        ];
+        let value = leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map("[a-z_]{0,9}", inner, 0..3)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        });
+        let field = (prop::sample::select(names), value);
+        prop::collection::vec(field, 0..6).prop_map(|fields| {
+            let fields = fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value));
+            Value::Object(fields.collect()).to_string()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(line in prop::collection::vec(any::<u8>(), 0..200)) {
+            read(&line);
+        }
+
+        #[test]
+        fn any_fields_are_read_without_a_panic(line in request()) {
+            read(line.as_bytes());
+        }
+    }
+
+    #[test]
+    fn an_execution_has_what_its_session_was_started_with_and_its_own_over_it() {
+        let context = FileContext::new(
+            "request".into(),
+            Path::new("."),
+            Arc::new(Defaults::default()),
+        );
+        let start =
+            br#"{"id":1,"op":"start","workdir":"/app","env":{"A":"1","B":"1"},"timeout_s":7}"#;
+        let start = Start::read(start, &context).expect("a start");
+        let own =
+            br#"{"id":2,"op":"exec","session":"s1","argv":["x"],"env":{"B":"2"},"workdir":"sub"}"#;
+        let (session, fields) = exec(own).expect("an exec");
+        let episode = start.exec(fields, &context).expect("an episode");
+        let step = &episode.steps[0];
+        assert_eq!(
+            (session.as_str(), step.workdir.as_str()),
+            ("s1", "/app/sub")
+        );
+        assert_eq!((&*step.env["A"], &*step.env["B"]), ("1", "2"));
+        assert_eq!(step.timeout.as_secs(), 7);
+    }
+}

@@ -79,4 +79,6 @@ WAYS = {
 }
 
 if __name__ == "__main__":
+    # Whoever runs the tests in the background of a shell has it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     WAYS[sys.argv[1]]()
