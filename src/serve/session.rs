@@ -1,6 +1,6 @@
 //! One session, from the wait for a slot to the end of everything it was.
 
-use super::answer::{Client, Code, Fault};
+use super::answer::{Code, Fault};
 use super::connection::Shared;
 use super::request::{Fields, Id, Start};
 use super::run::Server;
@@ -212,12 +212,12 @@ impl Life {
                 biased;
                 _ = closing.wait_for(|closing| *closing) => break Ended::Closing,
                 Ok(stop) = &mut stopped => {
+                    self.shared.forget(&id);
                     self.shared.client.answer(&id, Err::<(), _>(was_stopped())).await;
                     break Ended::Stopped(stop);
                 }
                 done = doing => done,
             };
-            self.shared.forget(&id);
             if let Err(lost) = done {
                 break Ended::Lost(lost);
             }
@@ -234,13 +234,14 @@ impl Life {
     ) -> Result<(), String> {
         let client = self.shared.client.clone();
         if cancelled.try_recv().is_ok() {
-            client.answer(id, Err::<(), _>(was_cancelled())).await;
+            self.report::<()>(id, Err(Broken::Request(was_cancelled())))
+                .await;
             return Ok(());
         }
         let lost = match op {
             Op::Exec(fields, accepted_ns) => {
                 let done = self.exec(fields, accepted_ns, &mut cancelled).await;
-                report(&client, id, done).await
+                self.report(id, done).await
             }
             Op::Upload(path) => {
                 let from = upload::From {
@@ -253,7 +254,7 @@ impl Life {
                     Ok(base) => upload::run(&mut self.session, &base, from, &mut cancelled).await,
                     Err(broken) => Err(broken),
                 };
-                report(&client, id, moved).await
+                self.report(id, moved).await
             }
             Op::Download(path) => {
                 let moved = match self.resolve(&path) {
@@ -263,10 +264,26 @@ impl Life {
                     }
                     Err(broken) => Err(broken),
                 };
-                report(&client, id, moved).await
+                self.report(id, moved).await
             }
         };
         lost.map_or(Ok(()), Err)
+    }
+
+    /// Answers a request; why the session is over, if it is.
+    async fn report<T: Serialize>(&self, id: &Id, done: Result<T, Broken>) -> Option<String> {
+        let (answer, lost) = match done {
+            Ok(done) => (Ok(done), None),
+            Err(Broken::Request(fault)) => (Err(fault), None),
+            Err(Broken::Session(why)) => {
+                let fault = Fault::new(Code::Infra, format!("{why}; the session is over"));
+                (Err(fault), Some(why))
+            }
+        };
+        // From the answer on, its id may be another's.
+        self.shared.forget(id);
+        self.shared.client.answer(id, answer).await;
+        lost
     }
 
     async fn exec(
@@ -345,20 +362,6 @@ impl Life {
                 .await;
         }
     }
-}
-
-/// Answers a request; why the session is over, if it is.
-async fn report<T: Serialize>(client: &Client, id: &Id, done: Result<T, Broken>) -> Option<String> {
-    let (answer, lost) = match done {
-        Ok(done) => (Ok(done), None),
-        Err(Broken::Request(fault)) => (Err(fault), None),
-        Err(Broken::Session(why)) => {
-            let fault = Fault::new(Code::Infra, format!("{why}; the session is over"));
-            (Err(fault), Some(why))
-        }
-    };
-    client.answer(id, answer).await;
-    lost
 }
 
 fn was_stopped() -> Fault {

@@ -243,4 +243,9 @@ fn an_id_in_use_is_refused_and_too_many_waiting_requests_too() {
         }
     }
     assert_eq!(stopped, 65);
+    // What has been answered is an id like any other.
+    let name = client.start(json!({})).name;
+    let again = json!({"id": running, "op": "exec", "session": name, "command": "true"});
+    client.send(&again);
+    assert_eq!(client.receive()["result"]["status"], "ok");
 }
