@@ -6,14 +6,18 @@
 //! cargo bench --bench hot_path -- --baseline before           on the new one
 //! ```
 
+#[path = "common/answer.rs"]
+mod answer;
+
+use answer::execution;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use runner::pool::{Pool, PoolSettings, PythonSettings};
 use runner::spec::episode::{Capture, Episode};
-use runner::spec::execution::{End, Execution, Start, StepExecution};
+use runner::spec::execution::Start;
 use runner::spec::limits::Limits;
 use runner::spec::outcome::Outcome;
 use runner::spec::parse::{Defaults, FileContext, parse};
-use runner::spec::policy::{Enforced, Grants, Tier};
+use runner::spec::policy::{Grants, Tier};
 use runner::wire::message::{EpisodeRequest, Reply, StepRequest, WarmPython};
 use runner::wire::packet::{Assembler, encode, packets};
 use std::hint::black_box;
@@ -197,33 +201,5 @@ fn request() -> EpisodeRequest {
             timeout: Duration::from_secs(60),
             on_failure: Default::default(),
         }],
-    }
-}
-
-fn execution(output: usize) -> Execution {
-    Execution {
-        clean: true,
-        enforced: Enforced {
-            tier: Tier::Namespaces,
-            landlock_abi: 7,
-        },
-        steps: vec![StepExecution {
-            start: Start::Exec,
-            end: End::Exited(0),
-            prepared_ns: 1,
-            forked_ns: 2,
-            running_ns: 3,
-            ended_ns: 4,
-            cpu_us: 900,
-            peak_memory_bytes: 1 << 20,
-            output: vec![b'x'; output],
-            streams: None,
-            output_bytes: output as u64,
-            truncated: false,
-        }],
-        collected: vec![],
-        handed_ns: 0,
-        received_ns: 1,
-        cleaned_ns: 5,
     }
 }

@@ -53,7 +53,8 @@ impl Session {
         self.lease.slot().enforced
     }
 
-    /// Runs one execution, an episode with one step; when `cancel` is ready it ends as at its timeout. After [`RunError::Lost`] the session is over.
+    /// Runs one execution, an episode with one step; when `cancel` is ready it ends as at its timeout. After
+    /// [`RunError::Lost`] the session is over.
     pub async fn exec(
         &mut self,
         episode: &Episode,

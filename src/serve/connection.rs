@@ -69,7 +69,8 @@ impl Shared {
         Fault::new(Code::NoSession, message)
     }
 
-    /// Hands a request to a session. An id that is still in use can't be cancelled twice over, so it is refused.
+    /// Hands a request to a session. While an id has no answer yet it can't be another's: `cancel` would not know which
+    /// is meant.
     fn hand(&self, name: &str, id: &Id, op: Op) -> Result<(), Fault> {
         let sessions = self.sessions.borrow();
         let Some(handle) = sessions.get(name) else {

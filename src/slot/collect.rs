@@ -1,6 +1,7 @@
 //! Returns the files an episode asked for with `collect`, after its processes are gone and before the wipe.
 
-use super::space::{Space, open_inside};
+use super::open::open_below;
+use super::space::Space;
 use crate::spec::execution::Collected;
 use crate::wire::answer::{COLLECT_BYTES, COLLECT_FILES};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -104,7 +105,11 @@ fn walk(space: &Space, root: &Path, mut visit: impl FnMut(&Path)) {
     let mut open: Vec<PathBuf> = vec![root.to_owned()];
     let mut seen = 0;
     while let Some(directory) = open.pop() {
-        let opened = open_inside(space, &directory, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
+        let opened = open_below(
+            space.root(),
+            &directory,
+            OFlag::O_RDONLY | OFlag::O_DIRECTORY,
+        );
         let Ok(mut entries) = opened.and_then(Dir::from_fd) else {
             continue;
         };
@@ -129,7 +134,8 @@ fn walk(space: &Space, root: &Path, mut visit: impl FnMut(&Path)) {
 
 fn read(space: &Space, name: String, path: &Path, left: &mut u64) -> Option<Collected> {
     // Not blocking: by the time it is opened, what was a file may be a pipe.
-    let file = File::from(open_inside(space, path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok()?);
+    let file =
+        File::from(open_below(space.root(), path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok()?);
     let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let bytes = meta.len();
     *left = left.saturating_sub(name.len() as u64 + OVERHEAD_BYTES);

@@ -5,9 +5,10 @@
 //! the slot's, without following a link, and its mode changed through the descriptor, never by a path that the
 //! program could turn to somebody else's directory meanwhile.
 
+use super::open::open_below;
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use std::ffi::{OsStr, OsString};
 use std::fs::{Permissions, set_permissions};
@@ -87,7 +88,7 @@ pub fn usage(root: &Path, most_bytes: u64, most_inodes: u64) -> Usage {
                 continue;
             }
         };
-        let directory = match open_below(&root, &path) {
+        let directory = match open_below(root.as_fd(), &path, OFlag::O_PATH | OFlag::O_DIRECTORY) {
             Ok(directory) => directory,
             Err(Errno::ENAMETOOLONG) => {
                 used = Usage::BEYOND;
@@ -111,14 +112,6 @@ pub fn usage(root: &Path, most_bytes: u64, most_inodes: u64) -> Usage {
         tasks.extend(below.into_iter().map(|name| Task::List(path.join(name))));
     }
     used
-}
-
-fn open_below(root: &OwnedFd, path: &Path) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlag::RESOLVE_BENEATH
-        | ResolveFlag::RESOLVE_NO_SYMLINKS
-        | ResolveFlag::RESOLVE_NO_XDEV;
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    openat2(root, path, OpenHow::new().flags(flags).resolve(resolve))
 }
 
 /// Counts what is in a directory. Returns the names of those that are directories themselves.

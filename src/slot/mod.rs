@@ -20,6 +20,7 @@ mod episode;
 mod init;
 mod link;
 mod memory;
+mod open;
 mod pipes;
 mod session;
 mod signals;

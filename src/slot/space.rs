@@ -6,7 +6,7 @@ use crate::spec::execution::DiskEvidence;
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::statfs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -88,21 +88,6 @@ impl Space {
                 .any(|p| path.starts_with(p))
             || self.granted.iter().any(|p| path.starts_with(p))
     }
-}
-
-/// Opens a path below the space's root. No link is followed, at any component, and no mount is entered.
-pub fn open_inside(space: &Space, inside: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
-    let path = match inside.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => inside,
-    };
-    let resolve = ResolveFlag::RESOLVE_BENEATH
-        | ResolveFlag::RESOLVE_NO_SYMLINKS
-        | ResolveFlag::RESOLVE_NO_XDEV;
-    let how = OpenHow::new()
-        .flags(flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
-        .resolve(resolve);
-    openat2(space.root(), path, how)
 }
 
 /// What shows that the disk limit was reached, if it was.

@@ -3,10 +3,11 @@
 //! An earlier step may have left symbolic links where a later one writes: every path is resolved below the
 //! space's root without leaving its mount and without following /proc's magic links (openat2(2)).
 
+use super::open::open_in_root;
 use super::space::Space;
 use crate::wire::message::FileRequest;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 use std::ffi::OsStr;
@@ -111,7 +112,7 @@ impl<'a> Stage<'a> {
         let parent = inside.parent().unwrap_or(Path::new(""));
         self.directory(parent)?;
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC | OFlag::O_NONBLOCK;
-        let fd = self.open(inside, flags, 0o600)?;
+        let fd = open_in_root(self.space.root(), inside, flags, 0o600)?;
         fchmod(&fd, Mode::from_bits_truncate(mode))?;
         self.note(inside);
         Ok(File::from(fd))
@@ -119,7 +120,12 @@ impl<'a> Stage<'a> {
 
     /// Opens a directory, making it and its parents where they are missing.
     fn directory(&mut self, inside: &Path) -> Result<OwnedFd, Errno> {
-        match self.open(inside, OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0) {
+        match open_in_root(
+            self.space.root(),
+            inside,
+            OFlag::O_RDONLY | OFlag::O_DIRECTORY,
+            0,
+        ) {
             Err(Errno::ENOENT) => {}
             other => return other,
         }
@@ -132,23 +138,12 @@ impl<'a> Stage<'a> {
             Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
         }
-        self.open(inside, OFlag::O_RDONLY | OFlag::O_DIRECTORY, 0)
-    }
-
-    fn open(&self, inside: &Path, flags: OFlag, mode: u32) -> Result<OwnedFd, Errno> {
-        let path = if inside.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            inside
-        };
-        let resolve = ResolveFlag::RESOLVE_IN_ROOT
-            | ResolveFlag::RESOLVE_NO_MAGICLINKS
-            | ResolveFlag::RESOLVE_NO_XDEV;
-        let how = OpenHow::new()
-            .flags(flags | OFlag::O_CLOEXEC)
-            .mode(Mode::from_bits_truncate(mode))
-            .resolve(resolve);
-        openat2(self.space.root(), path, how)
+        open_in_root(
+            self.space.root(),
+            inside,
+            OFlag::O_RDONLY | OFlag::O_DIRECTORY,
+            0,
+        )
     }
 
     fn note(&mut self, inside: &Path) {

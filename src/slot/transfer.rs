@@ -3,16 +3,17 @@
 //! The session's programs may change the tree meanwhile. Every path is resolved below the space's root without leaving
 //! its mount; below the place where a transfer out began, no link is followed at all.
 
+use super::open::{open_below, open_in_root};
 use super::space::Space;
 use super::stage::{NotPlaced, Stage, errno};
 use crate::wire::transfer::{DATA_BYTES, Entry, EntryKind, Get, NotDone, Piece, Put};
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlinkat};
+use nix::fcntl::{OFlag, readlinkat};
 use nix::sys::stat::{SFlag, fstat};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -91,17 +92,8 @@ struct Walk {
 impl Walk {
     fn begin(space: &Space, path: &str) -> Result<Walk, Errno> {
         let inside = space.inside(path).ok_or(Errno::EACCES)?;
-        let named = match inside.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => &inside,
-        };
-        let resolve = ResolveFlag::RESOLVE_IN_ROOT
-            | ResolveFlag::RESOLVE_NO_MAGICLINKS
-            | ResolveFlag::RESOLVE_NO_XDEV;
-        let how = OpenHow::new()
-            .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)
-            .resolve(resolve);
-        let base = openat2(space.root(), named, how)?;
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let base = open_in_root(space.root(), &inside, flags, 0)?;
         match kind(&base)? {
             SFlag::S_IFREG | SFlag::S_IFDIR => Ok(Walk {
                 base,
@@ -195,17 +187,6 @@ impl Walk {
 
 fn kind(fd: &OwnedFd) -> Result<SFlag, Errno> {
     Ok(SFlag::from_bits_truncate(fstat(fd)?.st_mode) & SFlag::S_IFMT)
-}
-
-/// A link itself rather than what it leads to, with O_PATH; without, an error.
-fn open_below(base: BorrowedFd<'_>, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
-    let resolve = ResolveFlag::RESOLVE_BENEATH
-        | ResolveFlag::RESOLVE_NO_SYMLINKS
-        | ResolveFlag::RESOLVE_NO_XDEV;
-    let how = OpenHow::new()
-        .flags(flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
-        .resolve(resolve);
-    openat2(base, path, how)
 }
 
 fn shown(path: &Path) -> String {
