@@ -136,7 +136,7 @@ fn an_oversized_line_is_skipped_and_the_next_one_served() {
 fn half_a_line_and_a_client_that_vanishes_are_a_clean_end() {
     let server = server();
     let (mut other, theirs) = bystander(&server);
-    let idle = server.processes();
+    let idle = server.processes_at_rest();
     for at in 0..4 {
         let mut client = server.connect();
         let mut session = client.start(json!({}));

@@ -59,6 +59,13 @@ impl Server {
         descendants(self.pid())
     }
 
+    /// The same, once as many slots are ready for the next sessions as there are to be.
+    pub fn processes_at_rest(&self) -> usize {
+        let ready = 2 * std::thread::available_parallelism().map_or(1, |n| n.get());
+        wait_for(|| self.connect().call("stats", json!({}))["result"]["ready"] == ready);
+        self.processes()
+    }
+
     /// Sends SIGTERM and waits; the exit status.
     pub fn end(mut self) -> Option<i32> {
         terminate(self.pid());

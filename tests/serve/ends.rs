@@ -7,23 +7,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Processes of a server that has no session and its slots ready.
-fn at_rest(server: &Server) -> usize {
-    let mut client = server.connect();
-    wait_for(|| {
-        let before = server.processes();
-        std::thread::sleep(Duration::from_millis(300));
-        before > 0 && before == server.processes()
-    });
-    drop(client.call("stats", json!({})));
-    server.processes()
-}
-
 #[test]
 fn stop_answers_when_everything_is_gone_and_the_session_is_over_then() {
     for way in Way::all() {
         let server = Server::start(way, &[]);
-        let rest = at_rest(&server);
+        let rest = server.processes_at_rest();
         let mut client = server.connect();
         let mut session = client.start(json!({}));
         session.output("(trap '' TERM HUP; while :; do sleep 1000; done) > /dev/null & setsid sleep 1000 > /dev/null & echo");
