@@ -64,13 +64,16 @@ pub fn give_up_precedence(ordinary: Ordinary) {
 /// For a forked child that keeps its precedence until it has execed, when its parent takes it away with
 /// `end_precedence`. What the program may fork until then has none (SCHED_RESET_ON_FORK, sched(7)).
 pub fn lend_precedence(ordinary: Ordinary) {
-    match ordinary.nice == nice() {
-        true => set_slice(ordinary.slice),
-        false => set_attributes(ordinary.slice, libc::SCHED_FLAG_RESET_ON_FORK as u64),
-    };
+    set_attributes(|attr| {
+        attr.sched_runtime = ordinary.slice.0;
+        if attr.sched_nice != ordinary.nice {
+            attr.sched_flags = libc::SCHED_FLAG_RESET_ON_FORK as u64;
+        }
+    });
 }
 
-/// Takes away from a child what it was lent.
+/// Takes away from a child what it was lent. The flag stays: only CAP_SYS_NICE of the host takes it away, and the
+/// slot no longer has that.
 pub fn end_precedence(child: nix::unistd::Pid, ordinary: Ordinary) {
     if ordinary.nice != nice() {
         set_nice(child.as_raw(), ordinary.nice);
@@ -96,19 +99,20 @@ pub fn prefer_finishing() -> Slice {
 /// Sets the slice of this process, and returns the one it had. Two system calls, fit for a forked child.
 /// A failure leaves things as they are: it costs latency, nothing else.
 pub fn set_slice(slice: Slice) -> Slice {
-    set_attributes(slice, 0)
+    set_attributes(|attr| attr.sched_runtime = slice.0)
 }
 
-fn set_attributes(slice: Slice, flags: u64) -> Slice {
+/// Changes how this process is scheduled, and returns the slice it had: 0 before Linux 6.12, where setting one is
+/// without effect.
+fn set_attributes(change: impl FnOnce(&mut libc::sched_attr)) -> Slice {
     let size = size_of::<libc::sched_attr>();
     // SAFETY: all-zero is a valid `sched_attr`, a struct of integers.
     let mut attr: libc::sched_attr = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel fills at most `size` bytes of `attr`.
     let got = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attr, size, 0) };
     let before = Slice(attr.sched_runtime);
-    if got == 0 && slice.0 != 0 {
-        attr.sched_flags = flags;
-        attr.sched_runtime = slice.0;
+    if got == 0 {
+        change(&mut attr);
         // SAFETY: `attr` lives through the call, and its `size` field was filled in by the kernel.
         unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attr, 0) };
     }
