@@ -30,8 +30,8 @@ async def test_a_command_that_takes_too_long_raises_timeout_error_and_the_contai
         await container.exec_run("sleep 1000 & echo $! > pid")
         began = time.monotonic()
         with pytest.raises(TimeoutError) as raised:
-            await container.exec_run("echo begun; sleep 1000", timeout_s=0.3)
-        assert time.monotonic() - began < 5
+            await container.exec_run("echo begun; sleep 1000", timeout_s=1)
+        assert time.monotonic() - began < 60
         assert raised.value.output == "begun\n"
         # What an earlier command left running does as well.
         assert (await container.exec_run("kill -0 $(cat pid) && echo alive")).output == "alive\n"
@@ -48,7 +48,7 @@ async def test_a_cancelled_command_is_killed_and_the_next_one_runs_at_once(open_
             await asyncio.wait_for(container.exec_run("echo $$ > pid; exec sleep 1000"), 0.5)
         began = time.monotonic()
         done = await container.exec_run("kill -0 $(cat pid) 2>/dev/null || echo gone")
-        assert (done.output, time.monotonic() - began < 5) == ("gone\n", True)
+        assert (done.output, time.monotonic() - began < 60) == ("gone\n", True)
 
 
 async def test_env_of_start_holds_for_all_commands_and_env_of_a_command_for_that_one(open_container):
@@ -77,14 +77,14 @@ async def test_a_command_starts_anew_but_files_and_background_processes_stay(ope
             "cd /tmp; export A=1; echo kept > file; (sleep 0.5; echo later > after) & echo returned"
         )
         assert (await container.exec_run("echo $A; cat /tmp/file")).output == "\nkept\n"
-        assert (await container.exec_run("sleep 1; cat /tmp/after")).output == "later\n"
+        assert (await container.exec_run("until [ -s /tmp/after ]; do sleep 0.1; done; cat /tmp/after")).output == "later\n"
 
 
 async def test_a_command_returns_when_it_ends_though_its_background_holds_the_output(open_container):
     async with open_container() as container:
         began = time.monotonic()
         assert (await container.exec_run("sleep 1000 & echo here")).output == "here\n"
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
 
 
 async def test_absolute_paths_are_there_as_in_a_container(open_container):
@@ -150,4 +150,4 @@ async def test_stop_ends_what_runs(open_container):
         await container.stop()
         with pytest.raises(Exception, match="was stopped"):
             await running
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60

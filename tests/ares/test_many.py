@@ -55,7 +55,6 @@ async def test_sixty_four_environments_of_hundreds_of_commands_leave_nothing():
     await episode(model)
     sock, ours = server.connect()
     client = await Client.over(sock, ours.why_gone)
-    await asyncio.sleep(1)
 
     async def there():
         """Descriptors of this process and of the server, and processes, beyond the slots that wait for sessions."""
@@ -68,11 +67,19 @@ async def test_sixty_four_environments_of_hundreds_of_commands_leave_nothing():
             len(running) - 2 * stats["ready"],
         )
 
-    before, files, memory = await there(), temporary(), processes.memory_mb(ours.pid)
+    async def settled():
+        """Once new slots have taken the place of those that were used."""
+        now = await there()
+        for _ in range(60):
+            await asyncio.sleep(0.5)
+            earlier, now = now, await there()
+            if now == earlier:
+                break
+        return now
+
+    before, files, memory = await settled(), temporary(), processes.memory_mb(ours.pid)
     assert await asyncio.gather(*(episode(model) for _ in range(ENVIRONMENTS))) == [1.0] * ENVIRONMENTS
-    # New slots take the place of those that were used.
-    await asyncio.sleep(1)
-    assert await there() == before
+    assert await settled() == before
     assert temporary() <= files
     assert processes.memory_mb(ours.pid) < memory + 50
     await client.close()
