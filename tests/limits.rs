@@ -17,6 +17,8 @@ mod neighbours;
 mod output;
 #[path = "limits/processes.rs"]
 mod processes;
+#[path = "limits/scheduling.rs"]
+mod scheduling;
 #[path = "limits/time.rs"]
 mod time;
 

@@ -13,6 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// Slots for each core, from which on starts are real time.
+const CROWDED: usize = 8;
+
 /// How often slots that were let go during the run are seen to.
 const ROUND: Duration = Duration::from_millis(200);
 
@@ -40,6 +43,13 @@ pub struct PoolSettings {
 }
 
 impl PoolSettings {
+    /// Whether there are so many slots that a program which starts is likely to find all cores busy. In a smaller pool
+    /// it waits for few others, and real time would cost a sixth of the rate of programs that do nothing.
+    fn is_crowded(&self) -> bool {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        self.size >= CROWDED * cores
+    }
+
     /// Episodes after which a slot is replaced.
     fn worn_out(&self) -> u32 {
         match self.warm_bash || !self.pythons.is_empty() {
@@ -217,6 +227,7 @@ impl Pool {
             warm_bash: shared.settings.warm_bash,
             warm_pythons,
             open_root: shared.settings.open_root && shared.settings.tier == Tier::Namespaces,
+            real_time: shared.settings.is_crowded(),
             headroom: (shared.settings.processes.saturating_add(own))
                 .saturating_mul(shared.settings.size as u32),
         };

@@ -1,6 +1,7 @@
 //! The slot as a process of ours: starting it, ending it, reaping it.
 
 use crate::sys::remove::remove;
+use crate::sys::sched;
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{Signal, kill, killpg};
@@ -43,6 +44,16 @@ fn start_as(shown: &str, side: &str, socket: OwnedFd) -> io::Result<Pid> {
         .stderr(Stdio::null())
         .spawn()?;
     Ok(Pid::from_raw(child.id() as i32))
+}
+
+/// Makes a slot's own processes real-time processes, if we may: init, the zygote and a warm bash. To be called while no
+/// program runs in it.
+pub fn make_real_time(slot: Pid) {
+    let others = children(&slot.to_string());
+    others
+        .into_iter()
+        .chain([slot])
+        .for_each(sched::make_real_time);
 }
 
 /// Makes this process inherit whatever a slot leaves behind when it dies badly, so that it can be reaped here

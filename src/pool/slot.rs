@@ -104,6 +104,10 @@ impl Slot {
             Reply::Refused(failure) => return Err(SlotLost::Refused(failure).into()),
             _ => return Err(SlotLost::Garbled.into()),
         }
+        // Not before: what builds a slot takes its time, and the machine has other work.
+        if setup.real_time {
+            process::make_real_time(process);
+        }
         Ok(slot)
     }
 

@@ -48,6 +48,7 @@ impl Slot {
     pub fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
         self.prepare(&request.limits)?;
+        self.admit_pythons(&request.steps);
         let mut steps = Vec::with_capacity(request.steps.len());
         let mut carried = Carried::default();
         for (i, step) in request.steps.iter().enumerate() {
@@ -89,13 +90,13 @@ impl Slot {
             root::resize(limits.disk_bytes)?;
             self.disk_bytes = limits.disk_bytes;
         }
-        self.admit_pythons();
         Ok(())
     }
 
-    /// To be called while nothing runs.
-    pub fn admit_pythons(&mut self) {
-        for arrived in self.pythons.iter_mut().filter_map(Python::arrive) {
+    /// Lets those in that these steps may run in. To be called while nothing runs.
+    pub fn admit_pythons(&mut self, steps: &[StepRequest]) {
+        let arrive = |python: &mut Python| python.arrive(steps);
+        for arrived in self.pythons.iter_mut().filter_map(arrive) {
             self.census.add_zygote(arrived);
             self.own_processes += 1;
         }

@@ -71,7 +71,7 @@ struct Session {
 impl Session {
     fn exec(&mut self, slot: &mut Slot, request: &EpisodeRequest) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
-        slot.admit_pythons();
+        slot.admit_pythons(&request.steps);
         let mut steps: Vec<StepExecution> = Vec::new();
         for step in &request.steps {
             // A timeout ends this execution and nothing that earlier ones left.

@@ -25,6 +25,12 @@ impl Slice {
 /// The highest precedence among ordinary processes.
 const FIRST: i32 = -20;
 
+/// Real-time priority of what serves a slot.
+const SERVING: u32 = 2;
+
+/// That of a program until it has execed: lower, for its zygote has to come back and end it.
+const STARTING: u32 = 1;
+
 /// How programs are scheduled, in contrast to the processes of their slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ordinary {
@@ -45,6 +51,19 @@ pub fn take_precedence() -> Ordinary {
     ordinary
 }
 
+/// Makes another process, which has taken precedence, a real-time process (SCHED_FIFO, sched(7)). Needs CAP_SYS_NICE,
+/// and a control group that grants real time; a failure leaves things as they are.
+///
+/// The lowest nice value preempts a program that computes at the next timer tick, after 4 ms or so where the wake-ups
+/// before have used up the share of it; real time does at once. The price is that processes are moved between cores
+/// more often.
+pub fn make_real_time(process: nix::unistd::Pid) {
+    set_attributes(process.as_raw(), |attr| {
+        attr.sched_policy = libc::SCHED_FIFO as u32;
+        attr.sched_priority = SERVING;
+    });
+}
+
 /// Takes the short slice alone, for what computes at length before it serves.
 pub fn prefer_latency() -> Ordinary {
     Ordinary {
@@ -53,31 +72,59 @@ pub fn prefer_latency() -> Ordinary {
     }
 }
 
-/// Makes this process as its programs are to be. Two system calls or three, fit for a forked child.
+/// Makes this process as its programs are to be. Two system calls, fit for a forked child.
 pub fn give_up_precedence(ordinary: Ordinary) {
-    set_slice(ordinary.slice);
-    if ordinary.nice != nice() {
-        set_nice(0, ordinary.nice);
-    }
+    set_attributes(0, |attr| *attr = ordinary.attributes(attr.size));
 }
 
 /// For a forked child that keeps its precedence until it has execed, when its parent takes it away with
 /// `end_precedence`. What the program may fork until then has none (SCHED_RESET_ON_FORK, sched(7)).
 pub fn lend_precedence(ordinary: Ordinary) {
-    set_attributes(|attr| {
+    let flags = match has_precedence(ordinary) {
+        true => RESET_ON_FORK,
+        false => 0,
+    };
+    set_attributes(0, |attr| {
         attr.sched_runtime = ordinary.slice.0;
-        if attr.sched_nice != ordinary.nice {
-            attr.sched_flags = libc::SCHED_FLAG_RESET_ON_FORK as u64;
-        }
+        attr.sched_priority = attr.sched_priority.min(STARTING);
+        attr.sched_flags = flags;
     });
 }
 
 /// Takes away from a child what it was lent. The flag stays: only CAP_SYS_NICE of the host takes it away, and the
 /// slot no longer has that.
 pub fn end_precedence(child: nix::unistd::Pid, ordinary: Ordinary) {
-    if ordinary.nice != nice() {
-        set_nice(child.as_raw(), ordinary.nice);
+    if has_precedence(ordinary) {
+        set_attributes(child.as_raw(), |attr| {
+            *attr = libc::sched_attr {
+                sched_flags: RESET_ON_FORK,
+                ..ordinary.attributes(attr.size)
+            }
+        });
     }
+}
+
+const RESET_ON_FORK: u64 = libc::SCHED_FLAG_RESET_ON_FORK as u64;
+
+impl Ordinary {
+    fn attributes(self, size: u32) -> libc::sched_attr {
+        libc::sched_attr {
+            size,
+            sched_policy: libc::SCHED_OTHER as u32,
+            sched_flags: 0,
+            sched_nice: self.nice,
+            sched_priority: 0,
+            sched_runtime: self.slice.0,
+            sched_deadline: 0,
+            sched_period: 0,
+        }
+    }
+}
+
+fn has_precedence(ordinary: Ordinary) -> bool {
+    // SAFETY: sched_getscheduler takes a number only; 0 is this process.
+    let policy = unsafe { libc::sched_getscheduler(0) };
+    policy == libc::SCHED_FIFO || nice() != ordinary.nice
 }
 
 fn nice() -> i32 {
@@ -99,22 +146,31 @@ pub fn prefer_finishing() -> Slice {
 /// Sets the slice of this process, and returns the one it had. Two system calls, fit for a forked child.
 /// A failure leaves things as they are: it costs latency, nothing else.
 pub fn set_slice(slice: Slice) -> Slice {
-    set_attributes(|attr| attr.sched_runtime = slice.0)
+    set_attributes(0, |attr| attr.sched_runtime = slice.0)
 }
 
-/// Changes how this process is scheduled, and returns the slice it had: 0 before Linux 6.12, where setting one is
-/// without effect.
-fn set_attributes(change: impl FnOnce(&mut libc::sched_attr)) -> Slice {
+/// Changes how process `pid` is scheduled, 0 being this one, and returns the slice it had: 0 for real time and before
+/// Linux 6.12, where setting one is without effect.
+fn set_attributes(pid: i32, change: impl FnOnce(&mut libc::sched_attr)) -> Slice {
     let size = size_of::<libc::sched_attr>();
     // SAFETY: all-zero is a valid `sched_attr`, a struct of integers.
     let mut attr: libc::sched_attr = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel fills at most `size` bytes of `attr`.
-    let got = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attr, size, 0) };
+    let got = unsafe { libc::syscall(libc::SYS_sched_getattr, pid, &raw mut attr, size, 0) };
     let before = Slice(attr.sched_runtime);
     if got == 0 {
         change(&mut attr);
         // SAFETY: `attr` lives through the call, and its `size` field was filled in by the kernel.
-        unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attr, 0) };
+        unsafe { libc::syscall(libc::SYS_sched_setattr, pid, &raw const attr, 0) };
     }
     before
+}
+
+pub fn no_fifo() {
+    set_attributes(0, |attr| {
+        attr.sched_policy = 0;
+        attr.sched_priority = 0;
+        attr.sched_nice = -20;
+        attr.sched_runtime = SHORTEST_SLICE_NS;
+    });
 }

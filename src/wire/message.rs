@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Version of all messages; init refuses a runner that speaks another.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// The sandbox a slot is to build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct Setup {
     pub open_root: bool,
     /// Processes that other slots of the same uid may have at once, where RLIMIT_NPROC can't tell them apart.
     pub headroom: u32,
+    /// Whether the processes that start programs are to be real-time processes, where the runner may make them so.
+    pub real_time: bool,
     /// Whether a login bash is kept warm.
     pub warm_bash: bool,
     /// Pythons that are kept warm; the sockets to them travel with this message, in the same order.
@@ -74,6 +76,8 @@ pub struct WarmEnter {
     pub gid: u32,
     /// Whether it becomes the parent of what programs leave behind: the landlock tier, where init is not above it.
     pub reaps: bool,
+    /// As [`Setup::real_time`].
+    pub real_time: bool,
     /// Programs for seccomp, in the order they are to be installed.
     pub filters: Vec<serde_bytes::ByteBuf>,
     /// `NAME=value`: the environment of programs that ask for no variables.

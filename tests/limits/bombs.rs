@@ -91,13 +91,3 @@ fn a_program_that_is_stopped_to_be_counted_goes_on_and_one_that_stopped_itself_d
         assert_eq!(run.output("shares"), "(0, 0)\n", "{way:?}");
     });
 }
-
-#[test]
-fn a_program_has_the_priority_of_whoever_started_the_runner() {
-    let ours = std::process::Command::new("nice")
-        .output()
-        .expect("nice runs");
-    everywhere(&[json!({"id": "nice", "argv": ["nice"]})], |way, run| {
-        assert_eq!(run.output("nice").as_bytes(), ours.stdout, "{way:?}");
-    });
-}

@@ -103,6 +103,7 @@ impl Python {
             uid,
             gid,
             reaps: setup.tier == Tier::Landlock,
+            real_time: setup.real_time,
             filters: filters(setup)
                 .ok()?
                 .to_bytes()
@@ -130,12 +131,16 @@ impl Python {
         })
     }
 
-    /// Lets its zygote in if it has come by now; the pid, the one time that it does. To be called between episodes: a
-    /// process more would count against the limit of one that runs.
-    pub fn arrive(&mut self) -> Option<i32> {
+    /// Lets its zygote in if it has come by now and one of these steps asks for such a program; the pid, the one time
+    /// that it does. To be called between episodes: a process more would count against the limit of one that runs.
+    /// Entering takes it some 2 ms, for which nobody waits who has no need of it.
+    pub fn arrive(&mut self, steps: &[StepRequest]) -> Option<i32> {
         let State::Expected(invitation) = &self.state else {
             return None;
         };
+        if !steps.iter().any(|step| self.may_be(&step.argv)) {
+            return None;
+        }
         let mut answer = [PollFd::new(self.link.as_fd(), PollFlags::POLLIN)];
         if poll(&mut answer, PollTimeout::ZERO) != Ok(1) {
             return None;
@@ -147,6 +152,12 @@ impl Python {
         self.looked_up = greeting.looked_up.into_iter().collect();
         self.state = State::Here(greeting.device, greeting.inode);
         Some(greeting.pid as i32)
+    }
+
+    /// Whether this runs a program in what may be this interpreter.
+    fn may_be(&self, argv: &[String]) -> bool {
+        let found = || found(argv).is_some_and(|path| path.parent() == self.path.parent());
+        runs_a_program(argv) && found()
     }
 
     /// Whether it would do exactly what a new Python would.

@@ -52,19 +52,37 @@ pub struct Ordinary {
 impl Ordinary {
     /// To be called when the program begins: until then the child has the precedence of its zygote.
     pub fn begin(self) {
-        let attributes = c::SchedAttr {
-            size: size_of::<c::SchedAttr>() as u32,
-            policy: 0,
-            flags: 0,
-            nice: self.nice,
-            priority: 0,
-            runtime: self.slice_ns,
-            deadline: 0,
-            period: 0,
-        };
-        // SAFETY: the kernel reads `size` bytes of a live local. A failure costs latency, nothing else.
-        unsafe { c::syscall(c::SYS_SCHED_SETATTR, 0, &raw const attributes, 0) };
+        // Who leaves real time is queued anew: with a short slice first in line, with the ordinary one last.
+        schedule(SCHED_OTHER, self.nice, 0, SHORTEST_SLICE_NS);
+        schedule(SCHED_OTHER, self.nice, 0, self.slice_ns);
     }
+
+    /// What `sys::sched::make_real_time` does for the slot's other processes.
+    pub fn real_time() {
+        schedule(SCHED_FIFO, 0, 2, 0);
+    }
+}
+
+/// The shortest slice the kernel takes.
+const SHORTEST_SLICE_NS: u64 = 100_000;
+
+const SCHED_OTHER: u32 = 0;
+const SCHED_FIFO: u32 = 1;
+
+/// Of this process. A failure costs latency, nothing else.
+fn schedule(policy: u32, nice: i32, priority: u32, runtime: u64) {
+    let attributes = c::SchedAttr {
+        size: size_of::<c::SchedAttr>() as u32,
+        policy,
+        flags: 0,
+        nice,
+        priority,
+        runtime,
+        deadline: 0,
+        period: 0,
+    };
+    // SAFETY: the kernel reads `size` bytes of a live local.
+    unsafe { c::syscall(c::SYS_SCHED_SETATTR, 0, &raw const attributes, 0) };
 }
 
 /// As `sandbox::child` does: one second of room where the soft limit is to be seen first, and no more than this

@@ -71,6 +71,8 @@ pub struct Enter {
     pub gid: u32,
     /// Whether it becomes the parent of what programs leave behind.
     pub reaps: bool,
+    /// Whether it becomes a real-time process, where it may.
+    pub real_time: bool,
     /// Programs for seccomp, in the order they are to be installed.
     pub filters: Vec<Vec<u8>>,
     /// `NAME=value`: what programs of the slot have, if not more.
@@ -86,6 +88,7 @@ impl Enter {
             uid: number(&mut rest)? as u32,
             gid: number(&mut rest)? as u32,
             reaps: number(&mut rest)? != 0,
+            real_time: number(&mut rest)? != 0,
             filters: list(&mut rest, |r| Some(raw(r)?.to_vec()))?,
             env: list(&mut rest, text)?,
         })
