@@ -3,7 +3,8 @@
 //! Every start of an episode is a chain of short wake-ups on cores that other episodes keep busy. With the
 //! default time slice of some 3 ms each link may wait that long. A process that asks for a shorter slice
 //! preempts one with a longer slice when it wakes (EEVDF, `sched_attr::sched_runtime`, Linux 6.12); it gets no
-//! more time in all. Needs no privilege; older kernels ignore it. Root's slots have precedence besides (nice).
+//! more time in all. Needs no privilege; older kernels ignore it. Root's slots have precedence besides: nice,
+//! and real time where there are many of them.
 
 /// The shortest slice the kernel takes, in nanoseconds.
 const SHORTEST_SLICE_NS: u64 = 100_000;

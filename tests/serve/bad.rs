@@ -159,9 +159,11 @@ fn half_a_line_and_a_client_that_vanishes_are_a_clean_end() {
         }
         drop(client);
     }
+    wait_for(|| {
+        let mut asking = server.connect();
+        asking.call("stats", json!({}))["result"]["sessions"] == 1
+    });
     wait_for(|| server.processes() <= idle);
-    let stats = other.call("stats", json!({}))["result"].clone();
-    assert_eq!(stats["sessions"], 1, "{stats}");
     assert_unharmed(&mut other, &theirs);
 }
 
