@@ -44,10 +44,11 @@ pub struct PoolSettings {
 
 impl PoolSettings {
     /// Whether there are so many slots that a program which starts is likely to find all cores busy. In a smaller pool
-    /// it waits for few others, and real time would cost a sixth of the rate of programs that do nothing.
+    /// it waits for few others, and real time would cost a sixth of the rate of programs that do nothing. Sessions may be
+    /// many and idle.
     fn is_crowded(&self) -> bool {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        self.size >= CROWDED * cores
+        !self.open_root && self.size >= CROWDED * cores
     }
 
     /// Episodes after which a slot is replaced.
