@@ -42,6 +42,8 @@ pub struct Surroundings<'a> {
 /// What one step of an episode leaves to the next.
 #[derive(Default)]
 pub struct Carried {
+    /// Whether the last program ended for what it had on disk, which is still there.
+    pub was_full: bool,
     /// What the episode's own ruleset has to name.
     pub extra: Vec<String>,
     /// Pipes of earlier steps whose background processes may still write to them.
@@ -97,13 +99,13 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         .send_with(&order.launch, &theirs)
         .map_err(|_| Failure::new(Stage::Zygote, 0))?;
     drop(ends);
+    let on_disk = around.tier == Tier::Landlock;
+    let watch = Watch::new(order.limits, around.cores, on_disk, now);
     let mut running = Running {
-        watch: Watch::new(
-            order.limits,
-            around.cores,
-            around.tier == Tier::Landlock,
-            now,
-        ),
+        watch: match around.carried.was_full {
+            true => watch.forgive_disk(),
+            false => watch,
+        },
         deadline_ns: now.saturating_add(order.timeout.as_nanos().min(u64::MAX as u128) as u64),
         around,
         order,
@@ -312,6 +314,7 @@ impl Running<'_, '_> {
                 .disk_evidence(Finish::Signaled(signal))
                 .unwrap_or(End::Signaled(signal)),
         };
+        self.around.carried.was_full = matches!(end, End::DiskLimit(..));
         let peak = match exit.running_ns {
             0 => 0,
             _ => {

@@ -30,6 +30,8 @@ pub struct Watch {
     next_ns: u64,
     /// Never where a mount bounds the tree's disk use.
     disk_next_ns: u64,
+    disk_allowed: Usage,
+    forgives: bool,
     peak_bytes: u64,
 }
 
@@ -57,6 +59,11 @@ impl Watch {
             cores,
             next_ns: 0,
             disk_next_ns: u64::MAX,
+            disk_allowed: Usage {
+                bytes: limits.disk_bytes,
+                inodes: limits.inodes(),
+            },
+            forgives: false,
             peak_bytes: 0,
         };
         watch.next_ns = now_ns + watch.pause(&Reading::default());
@@ -64,6 +71,13 @@ impl Watch {
             watch.disk_next_ns = now_ns + watch.disk_pause(&DiskReading::default());
         }
         watch
+    }
+
+    /// For what follows a program that left the disk over its limit: it may make room, but no more may be added to what
+    /// the first look finds.
+    pub fn forgive_disk(mut self) -> Self {
+        self.forgives = true;
+        self
     }
 
     /// When the next reading is due, CLOCK_MONOTONIC.
@@ -107,9 +121,14 @@ impl Watch {
         }
         let disk = reading.disk?;
         self.disk_next_ns = now_ns + self.disk_pause(&disk);
+        let allowed = &mut self.disk_allowed;
+        if std::mem::take(&mut self.forgives) {
+            allowed.bytes = allowed.bytes.max(disk.used.bytes);
+            allowed.inodes = allowed.inodes.max(disk.used.inodes);
+        }
         let evidence = match disk.used {
-            Usage { bytes, .. } if bytes > self.limits.disk_bytes => DiskEvidence::Bytes(bytes),
-            Usage { inodes, .. } if inodes > self.limits.inodes() => DiskEvidence::Inodes(inodes),
+            Usage { bytes, .. } if bytes > allowed.bytes => DiskEvidence::Bytes(bytes),
+            Usage { inodes, .. } if inodes > allowed.inodes => DiskEvidence::Inodes(inodes),
             _ => return None,
         };
         Some(End::DiskLimit(evidence, Finish::Signaled(libc::SIGKILL)))
@@ -225,6 +244,22 @@ mod tests {
                 DiskEvidence::Inodes(131_073),
                 Finish::Signaled(libc::SIGKILL)
             ))
+        );
+    }
+
+    #[test]
+    fn a_disk_that_was_left_full_may_be_tidied_but_not_filled_further() {
+        let mut watch = Watch::new(&Limits::default(), 2, true, 0).forgive_disk();
+        let mut look = |megabytes: u64| {
+            let reading = Reading {
+                disk: Some(on_disk(megabytes * MB, 1)),
+                ..Reading::default()
+            };
+            watch.take(&reading, 0).is_some()
+        };
+        assert_eq!(
+            [300, 300, 280, 301].map(&mut look),
+            [false, false, false, true]
         );
     }
 
