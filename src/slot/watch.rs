@@ -31,6 +31,7 @@ pub struct Watch {
     /// Never where a mount bounds the tree's disk use.
     disk_next_ns: u64,
     disk_allowed: Usage,
+    /// Whether what the next look at the disk finds is allowed.
     forgives: bool,
     peak_bytes: u64,
 }

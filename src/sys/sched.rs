@@ -166,12 +166,3 @@ fn set_attributes(pid: i32, change: impl FnOnce(&mut libc::sched_attr)) -> Slice
     }
     before
 }
-
-pub fn no_fifo() {
-    set_attributes(0, |attr| {
-        attr.sched_policy = 0;
-        attr.sched_priority = 0;
-        attr.sched_nice = -20;
-        attr.sched_runtime = SHORTEST_SLICE_NS;
-    });
-}

@@ -56,11 +56,11 @@ impl Ordinary {
         schedule(SCHED_OTHER, self.nice, 0, SHORTEST_SLICE_NS);
         schedule(SCHED_OTHER, self.nice, 0, self.slice_ns);
     }
+}
 
-    /// What `sys::sched::make_real_time` does for the slot's other processes.
-    pub fn real_time() {
-        schedule(SCHED_FIFO, 0, 2, 0);
-    }
+/// What `sys::sched::make_real_time` does for the slot's other processes.
+pub fn become_real_time() {
+    schedule(SCHED_FIFO, 0, SERVING, 0);
 }
 
 /// The shortest slice the kernel takes.
@@ -68,6 +68,8 @@ const SHORTEST_SLICE_NS: u64 = 100_000;
 
 const SCHED_OTHER: u32 = 0;
 const SCHED_FIFO: u32 = 1;
+/// As in `sys::sched`.
+const SERVING: u32 = 2;
 
 /// Of this process. A failure costs latency, nothing else.
 fn schedule(policy: u32, nice: i32, priority: u32, runtime: u64) {

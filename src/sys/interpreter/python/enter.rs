@@ -4,7 +4,7 @@
 //! while no episode runs in the slot.
 
 use crate::c;
-use crate::child::Ordinary;
+use crate::child::become_real_time;
 use crate::launch::Enter;
 use std::ffi::{c_int, c_long, c_void};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -26,7 +26,7 @@ pub fn enter(enter: &Enter, namespaces: &[OwnedFd]) -> Result<(), Refused> {
         // While we have the privilege, where we have it: as `sys::sched` does for the slot's other processes.
         c::setpriority(c::PRIO_PROCESS, 0, -20);
         if enter.real_time {
-            Ordinary::real_time();
+            become_real_time();
         }
         for namespace in namespaces {
             done(c::setns(namespace.as_raw_fd(), 0))?;
