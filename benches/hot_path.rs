@@ -124,7 +124,7 @@ fn slots(criterion: &mut Criterion) {
     criterion.bench_function("lease and return", |b| {
         b.iter(|| {
             local.block_on(&runtime, async {
-                pool.lease(&grants).await.map(|l| l.end())
+                pool.lease(&grants, false).await.map(|l| l.end())
             })
         })
     });

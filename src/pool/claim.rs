@@ -109,7 +109,7 @@ impl Pool {
                 }
             }
         }
-        let first = match pool.build(pool.shared.settings.grants.clone()).await {
+        let first = match pool.build(pool.shared.settings.grants.clone(), false).await {
             Ok(first) => first,
             Err(error) => {
                 // The next tier may be tried; nothing of this attempt is to be left by then.
@@ -135,7 +135,10 @@ impl Pool {
                 // A failure here is met again, and reported, by whoever leases next.
                 let built = match pool.shared.closed.get() {
                     true => None,
-                    false => pool.build(pool.shared.settings.grants.clone()).await.ok(),
+                    false => pool
+                        .build(pool.shared.settings.grants.clone(), false)
+                        .await
+                        .ok(),
                 };
                 pool.shared.coming.set(pool.shared.coming.get() - 1);
                 if let Some(slot) = built {
@@ -150,11 +153,12 @@ impl Pool {
         self.shared.idle.borrow().len()
     }
 
-    /// A slot with these grants, waiting for one if all are taken.
-    pub async fn lease(&self, grants: &Arc<Grants>) -> Result<Lease, BuildError> {
+    /// A slot with these grants, for an episode that names unusual places or does not, waiting for one if all are taken.
+    pub async fn lease(&self, grants: &Arc<Grants>, elsewhere: bool) -> Result<Lease, BuildError> {
+        let fits = |slot: &Slot| *slot.grants == **grants && (slot.elsewhere || !elsewhere);
         loop {
             let changed = self.shared.changed.notified();
-            if let Some(slot) = self.take_idle(|slot| *slot.grants == **grants) {
+            if let Some(slot) = self.take_idle(fits) {
                 return Ok(Lease {
                     slot: Some(slot),
                     pool: self.clone(),
@@ -166,7 +170,7 @@ impl Pool {
                 self.discard(other);
             }
             if self.shared.count.get() < self.shared.settings.size {
-                let slot = self.build(grants.clone()).await?;
+                let slot = self.build(grants.clone(), elsewhere).await?;
                 return Ok(Lease {
                     slot: Some(slot),
                     pool: self.clone(),
@@ -202,7 +206,7 @@ impl Pool {
         Some(idle.remove(at))
     }
 
-    async fn build(&self, grants: Arc<Grants>) -> Result<Slot, BuildError> {
+    async fn build(&self, grants: Arc<Grants>, elsewhere: bool) -> Result<Slot, BuildError> {
         let shared = &self.shared;
         let number = shared
             .processes
@@ -225,6 +229,7 @@ impl Pool {
             ids,
             scratch,
             grants: (*grants).clone(),
+            elsewhere,
             warm_bash: shared.settings.warm_bash,
             warm_pythons,
             open_root: shared.settings.open_root && shared.settings.tier == Tier::Namespaces,
@@ -249,14 +254,14 @@ impl Pool {
         self.shared.changed.notify_one();
     }
 
-    /// Builds another slot for the same grants in its place, before anybody has to wait for it.
+    /// Builds another slot like it in its place, before anybody has to wait for it.
     fn replace(&self, worn: Slot) {
-        let (pool, grants) = (self.clone(), worn.grants.clone());
+        let (pool, grants, elsewhere) = (self.clone(), worn.grants.clone(), worn.elsewhere);
         self.discard(worn);
         tokio::task::spawn_local(async move {
             if pool.shared.count.get() < pool.shared.settings.size
                 && !pool.shared.closed.get()
-                && let Ok(slot) = pool.build(grants).await
+                && let Ok(slot) = pool.build(grants, elsewhere).await
             {
                 pool.give_back(slot);
             }

@@ -2,6 +2,7 @@
 
 use crate::spec::episode::{Content, Episode, InputFile, Program, Step};
 use crate::spec::limits::MB;
+use crate::spec::paths;
 use crate::sys::{clock::monotonic_ns, plain::open_plain};
 use crate::wire::message::{EpisodeRequest, FileRequest, StepRequest};
 use nix::dir::{Dir, Type};
@@ -46,6 +47,17 @@ pub fn build(episode: &Episode) -> Result<EpisodeRequest, HostFileError> {
         workdir: episode.workdir.clone(),
         steps,
     })
+}
+
+/// Whether it asks for a working directory or a file outside of the places that every sandbox has for writing.
+pub fn names_unusual_places(episode: &Episode) -> bool {
+    let is_unusual = |step: &Step| {
+        let files = step.files.iter().map(|file| file.path.as_str());
+        files
+            .chain([step.workdir.as_str()])
+            .any(|path| !paths::is_usual(path))
+    };
+    episode.steps.iter().any(is_unusual)
 }
 
 /// Whether building the request reads files of the host.

@@ -35,8 +35,9 @@ impl Pool {
         self.check_network(episode.grants.network)?;
         let mut request = request_for(episode).await?;
         let limit = patience(episode);
+        let elsewhere = request::names_unusual_places(episode);
         let (lease, execution) = loop {
-            let mut lease = self.lease(&episode.grants).await?;
+            let mut lease = self.lease(&episode.grants, elsewhere).await?;
             request.handed_ns = monotonic_ns();
             let answer = tokio::time::timeout(limit, lease.slot().run(&request)).await;
             match answer.unwrap_or(Err(SlotLost::Silent)) {

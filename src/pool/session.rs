@@ -32,7 +32,7 @@ impl Pool {
     pub async fn open(&self, grants: &Arc<Grants>, limits: &Limits) -> Result<Session, RunError> {
         self.check_network(grants.network)?;
         loop {
-            let mut lease = self.lease(grants).await?;
+            let mut lease = self.lease(grants, false).await?;
             match within(PATIENCE, lease.slot().open(limits)).await {
                 Ok(()) => {
                     return Ok(Session {

@@ -64,6 +64,8 @@ pub struct Slot {
     assembler: Assembler,
     processes: Rc<Processes>,
     pub grants: Arc<Grants>,
+    /// Whether it can run episodes that name unusual places.
+    pub elsewhere: bool,
     pub enforced: Enforced,
     /// How many it has run.
     pub episodes: u32,
@@ -94,6 +96,7 @@ impl Slot {
             assembler,
             processes,
             grants,
+            elsewhere: setup.elsewhere,
             enforced,
             episodes: 0,
         };

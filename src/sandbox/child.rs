@@ -18,7 +18,8 @@ pub struct Plan<'a> {
     pub workdir: CString,
     pub stdio: [RawFd; 3],
     pub rlimits: &'a [Rlimit],
-    pub ruleset: &'a Ruleset,
+    /// None where the zygote's own holds for its children too.
+    pub ruleset: Option<&'a Ruleset>,
     pub ordinary: Ordinary,
     /// Whether the zygote ends its precedence when it has execed.
     pub lends_precedence: bool,
@@ -38,7 +39,9 @@ fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
     setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(failed)?;
     replace_stdio(plan.stdio).map_err(failed)?;
     chdir(plan.workdir.as_c_str()).map_err(|e| Failure::new(Stage::Scratch, e as i32))?;
-    plan.ruleset.enforce()?;
+    if let Some(ruleset) = plan.ruleset {
+        ruleset.enforce()?;
+    }
     match plan.lends_precedence {
         true => lend_precedence(plan.ordinary),
         false => give_up_precedence(plan.ordinary),

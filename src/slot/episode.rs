@@ -62,7 +62,7 @@ impl Slot {
             }
         }
         // What has run has its verdict, whatever becomes of the slot.
-        let killed = self.cleaner.kill_all(&self.census);
+        let killed = self.cleaner.kill_rest(&self.census);
         if let Some(last) = steps.last_mut() {
             let others = carried.orphans_cpu_us + killed.unwrap_or(0);
             last.cpu_us = last.cpu_us.saturating_add(others);
@@ -143,11 +143,11 @@ impl Slot {
         let (start, launch, zygote, ruleset) = match (bash, python) {
             (Some(bash), _) => {
                 let launch = bash.adapt(launch, step);
-                let ruleset = Some(bash.ruleset.as_raw_fd());
+                let ruleset = bash.ruleset.as_ref().map(AsRawFd::as_raw_fd);
                 (Start::WarmBash, launch, &mut bash.link, ruleset)
             }
             (_, Some(python)) => {
-                let ruleset = Some(python.ruleset.as_raw_fd());
+                let ruleset = python.ruleset.as_ref().map(AsRawFd::as_raw_fd);
                 (Start::WarmPython, launch, &mut python.link, ruleset)
             }
             _ => (Start::Exec, launch, &mut self.zygote, None),

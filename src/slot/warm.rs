@@ -20,7 +20,23 @@ mod process;
 mod python;
 mod startup;
 
+use super::link::{Broken, Link};
+use crate::spec::policy::Tier;
+use std::os::fd::{AsRawFd, OwnedFd};
+
 pub use bash::Bash;
 pub use parent::main as parent_main;
 pub use process::{Forked, fork};
 pub use python::Python;
+
+/// Tells a zygote that is ready to enforce its programs' ruleset on itself, which then holds for all of them. Where
+/// signals are scoped, of which it is to be out of reach, the ruleset comes back, for each program to enforce.
+fn hand_over(ruleset: OwnedFd, link: &Link, tier: Tier) -> Result<Option<OwnedFd>, Broken> {
+    match tier {
+        Tier::Landlock => Ok(Some(ruleset)),
+        Tier::Namespaces => {
+            link.send_with(&(), &[ruleset.as_raw_fd()])?;
+            Ok(None)
+        }
+    }
+}

@@ -16,6 +16,9 @@ const READ_ONLY: [&str; 12] = [
     "/etc", "/opt",
 ];
 
+/// Where programs may write in every sandbox, of either tier.
+const USUAL: [&str; 3] = ["/workspace", "/tmp", "/home/runner"];
+
 /// The one writable directory under `/dev`.
 const SHARED_MEMORY: &str = "/dev/shm";
 
@@ -106,6 +109,11 @@ pub fn resolve_directory(base: &str, path: &str) -> Result<String, PathFlaw> {
     Ok(resolved)
 }
 
+/// Whether every sandbox has this place for writing, whatever else the episode asks for.
+pub fn is_usual(resolved: &str) -> bool {
+    USUAL.iter().any(|place| is_under(resolved, place))
+}
+
 fn check_writable(resolved: &str) -> Result<(), PathFlaw> {
     if resolved == SHARED_MEMORY {
         return Err(PathFlaw::Directory);
@@ -138,6 +146,20 @@ mod tests {
         );
         assert_eq!(resolve("/", "a").unwrap(), "/a");
         assert_eq!(resolve("/workspace", ".").unwrap(), "/workspace");
+    }
+
+    #[test]
+    fn a_place_is_usual_when_every_sandbox_has_it() {
+        assert!(
+            ["/workspace", "/tmp/a", "/home/runner/.cache"]
+                .into_iter()
+                .all(is_usual)
+        );
+        assert!(
+            !["/", "/workspaces", "/testbed", "/var/tmp", "/home"]
+                .into_iter()
+                .any(is_usual)
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Version of all messages; init refuses a runner that speaks another.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// The sandbox a slot is to build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,11 @@ pub struct Setup {
     /// Landlock tier only: the slot's own directory on the host, to be created and removed by init.
     pub scratch: Option<PathBuf>,
     pub grants: Grants,
+    /// Whether episodes may name places outside of the usual ones ([`paths::is_usual`]): then each program is
+    /// restricted apart, because what it may write to is known only when it starts.
+    ///
+    /// [`paths::is_usual`]: crate::spec::paths::is_usual
+    pub elsewhere: bool,
     /// Whether programs may write anywhere in the private root, as in a container, and not only in the places made for
     /// it. Such a slot is never cleaned. Namespaces tier only.
     pub open_root: bool,
@@ -211,7 +216,9 @@ pub enum ExitKind {
 }
 
 /// What a warm interpreter is to be started with; where its start-up output goes travels with it, and in the
-/// namespaces tier the slot's PID namespace.
+/// namespaces tier the slot's PID namespace. It answers with an empty message when it is ready. An empty message to it
+/// brings the ruleset that it is to enforce on itself; otherwise one travels with each [`Launch`], after the three
+/// descriptors of the program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WarmStart {
     pub argv: Vec<String>,

@@ -122,9 +122,13 @@ fn the_working_directory_is_made_when_it_is_missing() {
             );
         }
     });
+    // One slot after the other: where one may write does not depend on who was there before.
+    let refused = "mkdir /app /made 2> errors; ls -d /app /made 2>&1 | grep -c 'No such'";
     episodes = vec![
+        json!({"id": "before", "argv": ["bash", "-c", refused]}),
         json!({"id": "app", "command": "pwd; echo x > f; cat f data", "workdir": "/app", "files": {"data": "here\n"}}),
-        json!({"id": "next", "command": "[ ! -e /app ] && echo gone"}),
+        json!({"id": "next", "argv": ["bash", "-c", refused]}),
+        json!({"id": "warm", "command": refused}),
     ];
     for way in Way::of_tier("namespaces") {
         let run = crate::common::run(
@@ -134,7 +138,9 @@ fn the_working_directory_is_made_when_it_is_missing() {
         );
         assert_ok(way, &run, "app");
         assert_eq!(run.output("app"), "/app\nx\nhere\n", "{way:?}");
-        assert_eq!(run.output("next"), "gone\n", "{way:?}");
+        for id in ["before", "next", "warm"] {
+            assert_eq!(run.output(id), "2\n", "{way:?}: {id}");
+        }
     }
     for way in Way::of_tier("landlock") {
         let run = crate::common::run(way, &super::lines(&episodes), &[]);

@@ -1,5 +1,6 @@
 //! Init's side of the warm bash: how it is started, and what it may be given.
 
+use super::hand_over;
 use super::process::{Forked, PATIENCE_S, SOCKET};
 use super::startup::{PARKED_IN, StartUp};
 use crate::sandbox::layout;
@@ -28,7 +29,8 @@ const WRITABLE: [&str; 3] = [PARKED_IN, "/tmp", "/home/runner"];
 /// A login bash, parked at the end of its start-up files.
 pub struct Bash {
     pub link: Link,
-    pub ruleset: OwnedFd,
+    /// None where it has enforced it on itself.
+    pub ruleset: Option<OwnedFd>,
     home: PathBuf,
     startup: StartUp,
 }
@@ -60,9 +62,11 @@ impl Bash {
             }
             return None;
         }
+        let link = link?;
+        let ruleset = Ruleset::prepare(&Scene::of(setup, &[])).ok()?.into_fd()?;
         Some(Bash {
-            link: link?,
-            ruleset: Ruleset::prepare(&Scene::of(setup, &[])).ok()?.into_fd()?,
+            ruleset: hand_over(ruleset, &link, setup.tier).ok()?,
+            link,
             home,
             startup: StartUp::read()?,
         })

@@ -1,5 +1,6 @@
 //! Init's side of a warm Python: what its zygote enters, and what it may be given.
 
+use super::hand_over;
 use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::slot::link::{Broken, Link};
@@ -48,7 +49,8 @@ const MOST_ENTRIES: usize = 500;
 /// A Python that has imported its modules, or is about to.
 pub struct Python {
     pub link: Link,
-    pub ruleset: OwnedFd,
+    /// None where its zygote has enforced it on itself.
+    pub ruleset: Option<OwnedFd>,
     path: PathBuf,
     /// What variables of its modules begin with: `NUMPY_`.
     beginnings: Vec<String>,
@@ -59,6 +61,7 @@ pub struct Python {
     /// Variables that those have seen as they were in the parent; `*` stands for all.
     looked_up: BTreeSet<String>,
     state: State,
+    tier: Tier,
 }
 
 enum State {
@@ -121,13 +124,14 @@ impl Python {
         };
         Some(Python {
             link: Link::short(socket),
-            ruleset: Ruleset::prepare(&Scene::of(setup, &[])).ok()?.into_fd()?,
+            ruleset: Some(Ruleset::prepare(&Scene::of(setup, &[])).ok()?.into_fd()?),
             path: PathBuf::from(&python.path),
             beginnings: python.modules.iter().map(beginning).collect(),
             user_modules: home.join(".local"),
             loaded: BTreeSet::new(),
             looked_up: BTreeSet::new(),
             state: State::Expected(Invitation(enter, namespaces)),
+            tier: setup.tier,
         })
     }
 
@@ -148,6 +152,7 @@ impl Python {
         let entered = admit(&mut self.link, invitation);
         self.state = State::Gone;
         let greeting = entered.ok()?;
+        self.ruleset = hand_over(self.ruleset.take()?, &self.link, self.tier).ok()?;
         self.loaded = greeting.loaded.into_iter().collect();
         self.looked_up = greeting.looked_up.into_iter().collect();
         self.state = State::Here(greeting.device, greeting.inode);

@@ -12,8 +12,12 @@ pub const WORKDIR: u64 = 5;
 pub const RULESET: u64 = 6;
 pub const RLIMIT: u64 = 7;
 
-/// Restricts this process for good.
-pub fn restrict(launch: &Launch, fds: &[OwnedFd]) -> Result<(), (u64, i32)> {
+/// Restricts this process for good. Without a ruleset among the descriptors it has to be `restricted` already.
+pub fn restrict(
+    launch: &Launch,
+    fds: &[OwnedFd],
+    restricted: bool,
+) -> Result<(), (u64, i32)> {
     let done = |kind, result: i64| match result {
         -1 => Err((kind, c::errno())),
         _ => Ok(()),
@@ -27,10 +31,9 @@ pub fn restrict(launch: &Launch, fds: &[OwnedFd]) -> Result<(), (u64, i32)> {
         }
         done(WORKDIR, c::chdir(launch.workdir.as_ptr()).into())?;
         let ruleset = fds.get(3).map_or(-1, AsRawFd::as_raw_fd);
-        done(
-            RULESET,
-            c::syscall(c::SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0),
-        )?;
+        if !(restricted && ruleset == -1) {
+            done(RULESET, enforce(ruleset))?;
+        }
         done(STDIO, c::close_range(3, u32::MAX, 0).into())?;
         for (resource, value) in &launch.rlimits {
             done(RLIMIT, set_rlimit(*resource, *value).into())?;
@@ -39,6 +42,12 @@ pub fn restrict(launch: &Launch, fds: &[OwnedFd]) -> Result<(), (u64, i32)> {
         c::prctl(c::PR_SET_DUMPABLE, 1);
     }
     Ok(())
+}
+
+/// Enforces a Landlock ruleset on this process and those it forks from now on.
+pub fn enforce(ruleset: i32) -> i64 {
+    // SAFETY: a system call on integers.
+    unsafe { c::syscall(c::SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0) }
 }
 
 /// How programs are scheduled, in contrast to the processes of their slot (`sys::sched`).

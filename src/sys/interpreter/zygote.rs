@@ -1,10 +1,10 @@
 //! The zygote's loop: a launch comes in, a child is forked, its end goes out.
 
 use crate::c;
-use crate::child::{Ordinary, restrict};
+use crate::child::{Ordinary, enforce, restrict};
 use crate::launch::{Exit, Launch};
 use crate::link::{Broken, Link, wipe};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 const EXITED: u64 = 0;
 const SIGNALED: u64 = 1;
@@ -73,6 +73,7 @@ impl Zygote<'_> {
     fn until_forked(&self, report: *mut Report, mask: &c::SigSet) -> Result<Launch, Broken> {
         let mut link = Link::new(self.socket);
         let ended = self.reaps.then(child_events);
+        let mut restricted = false;
         // It is ready.
         link.send(&[])?;
         loop {
@@ -80,6 +81,14 @@ impl Zygote<'_> {
                 reap_orphans_until_asked(self.socket, ended);
             }
             let (message, fds) = link.recv()?;
+            if let ([], [ruleset]) = (&*message, &*fds) {
+                // For us, and so for all the programs to come.
+                match enforce(ruleset.as_raw_fd()) {
+                    0 => restricted = true,
+                    _ => return Err(Broken),
+                }
+                continue;
+            }
             let launch = Launch::decode(&message).ok_or(Broken)?;
             // SAFETY: `report` is a shared mapping that nothing unmaps, and no child is alive to write to it.
             unsafe { report.write(Report::default()) };
@@ -92,7 +101,7 @@ impl Zygote<'_> {
             }
             match pid {
                 0 => {
-                    self.become_program(&launch, &fds, report, mask);
+                    self.become_program(&launch, &fds, restricted, report, mask);
                     // The numbers are closed already, and memory that is freed here is memory that is copied first.
                     fds.into_iter().for_each(std::mem::forget);
                     std::mem::forget((message, link));
@@ -100,8 +109,6 @@ impl Zygote<'_> {
                 }
                 -1 => link.send(&not_forked(c::errno(), forked_ns).encode())?,
                 pid => {
-                    // Held open here, the pipes would not reach end of file when the episode's last process closes them.
-                    drop(fds);
                     let mut exit = reap(pid);
                     // SAFETY: as above; the child has ended.
                     let told = unsafe { report.read() };
@@ -111,6 +118,8 @@ impl Zygote<'_> {
                         (exit.kind, exit.value) = (told.failed, told.errno as u64);
                     }
                     link.send(&exit.encode())?;
+                    // Not before: init would be woken by the end of the pipes, and at once again by the exit.
+                    drop(fds);
                 }
             }
             // The next child is not to find out what this one was.
@@ -125,14 +134,15 @@ impl Zygote<'_> {
         &self,
         launch: &Launch,
         fds: &[OwnedFd],
+        restricted: bool,
         report: *mut Report,
         mask: &c::SigSet,
     ) {
-        let restricted = restrict(launch, fds);
+        let done = restrict(launch, fds, restricted);
         // SAFETY: `report` is a shared mapping that the parent reads only after we have ended; the mask is the one the
         // interpreter had.
         unsafe {
-            if let Err((failed, errno)) = restricted {
+            if let Err((failed, errno)) = done {
                 (*report).failed = failed;
                 (*report).errno = errno;
                 c::_exit(127)
