@@ -49,13 +49,14 @@ pub fn build(episode: &Episode) -> Result<EpisodeRequest, HostFileError> {
     })
 }
 
-/// Whether it asks for a working directory or a file outside of the places that every sandbox has for writing.
+/// Whether it asks for a working directory or a file outside of the places that its slot has for writing anyway.
 pub fn names_unusual_places(episode: &Episode) -> bool {
+    let writable = &episode.grants.writable;
     let is_unusual = |step: &Step| {
         let files = step.files.iter().map(|file| file.path.as_str());
-        files
-            .chain([step.workdir.as_str()])
-            .any(|path| !paths::is_usual(path))
+        files.chain([step.workdir.as_str()]).any(|path| {
+            !paths::is_usual(path) && !writable.iter().any(|p| Path::new(path).starts_with(p))
+        })
     };
     episode.steps.iter().any(is_unusual)
 }
