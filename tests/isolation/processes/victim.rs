@@ -71,7 +71,9 @@ fn victim() -> Victim {
         _directory: directory,
     };
     for _ in 0..1000 {
-        if victim.address("rw-p").is_some() {
+        // Not while the loader still changes what may be written to.
+        let stat = fs::read_to_string(format!("/proc/{}/stat", victim.id())).unwrap_or_default();
+        if stat.contains("(sleep) S") && victim.address("rw-p").is_some() {
             return victim;
         }
         std::thread::sleep(Duration::from_millis(10));
