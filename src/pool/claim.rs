@@ -109,7 +109,7 @@ impl Pool {
                 }
             }
         }
-        let first = match pool.build(pool.shared.settings.grants.clone(), false).await {
+        let first = match pool.build_ahead().await {
             Ok(first) => first,
             Err(error) => {
                 // The next tier may be tried; nothing of this attempt is to be left by then.
@@ -135,10 +135,7 @@ impl Pool {
                 // A failure here is met again, and reported, by whoever leases next.
                 let built = match pool.shared.closed.get() {
                     true => None,
-                    false => pool
-                        .build(pool.shared.settings.grants.clone(), false)
-                        .await
-                        .ok(),
+                    false => pool.build_ahead().await.ok(),
                 };
                 pool.shared.coming.set(pool.shared.coming.get() - 1);
                 if let Some(slot) = built {
@@ -204,6 +201,11 @@ impl Pool {
         let mut idle = self.shared.idle.borrow_mut();
         let at = idle.iter().rposition(fits)?;
         Some(idle.remove(at))
+    }
+
+    /// One for episodes that ask for nothing special, as most do.
+    async fn build_ahead(&self) -> Result<Slot, BuildError> {
+        self.build(self.shared.settings.grants.clone(), false).await
     }
 
     async fn build(&self, grants: Arc<Grants>, elsewhere: bool) -> Result<Slot, BuildError> {

@@ -30,9 +30,9 @@ pub fn restrict(
             done(STDIO, c::dup2(fd.as_raw_fd(), target as i32).into())?;
         }
         done(WORKDIR, c::chdir(launch.workdir.as_ptr()).into())?;
-        let ruleset = fds.get(3).map_or(-1, AsRawFd::as_raw_fd);
-        if !(restricted && ruleset == -1) {
-            done(RULESET, enforce(ruleset))?;
+        match fds.get(3) {
+            None if restricted => {}
+            ruleset => done(RULESET, enforce(ruleset.map_or(-1, AsRawFd::as_raw_fd)))?,
         }
         done(STDIO, c::close_range(3, u32::MAX, 0).into())?;
         for (resource, value) in &launch.rlimits {
