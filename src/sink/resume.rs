@@ -15,8 +15,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 const READ_BUFFER: usize = 1 << 18;
+/// How long the lock of a runner that is gone may be held.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why `--output` can't be used. Nothing in the file was changed, unless the message says so.
 #[derive(Debug, thiserror::Error)]
@@ -244,14 +247,20 @@ impl Output {
     }
 }
 
-/// Locks without waiting; a file system that knows no locks yields an unlocked file.
-fn lock(file: File) -> Result<Output, Errno> {
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Output::Locked(lock)),
-        Err((file, Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::ENOLCK)) => {
-            Ok(Output::Unlocked(file))
+/// Locks, and waits a moment for it: of a runner that was killed, a slot process that had not execed yet may hold the
+/// lock a little longer. A file system that knows no locks yields an unlocked file.
+fn lock(mut file: File) -> Result<Output, Errno> {
+    let begin = Instant::now();
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(Output::Locked(lock)),
+            Err((file, Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::ENOLCK)) => {
+                return Ok(Output::Unlocked(file));
+            }
+            Err((same, Errno::EAGAIN)) if begin.elapsed() < PATIENCE => file = same,
+            Err((_, errno)) => return Err(errno),
         }
-        Err((_, errno)) => Err(errno),
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
