@@ -1,7 +1,7 @@
 //! What a forked child does between fork and the first instruction of the program. System calls only: it
 //! borrows the zygote's memory (see `sys::fork::vfork`).
 
-use super::ruleset::Ruleset;
+use crate::sys::landlock::restrict_self;
 use crate::sys::sched::{Ordinary, give_up_precedence, lend_precedence};
 use crate::sys::{exec::Image, socket::replace_stdio};
 use crate::wire::failure::{Failure, Stage};
@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Pid, chdir, setpgid};
 use std::ffi::CString;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 
 /// Everything a child needs, made ready before the fork.
 pub struct Plan<'a> {
@@ -19,7 +19,7 @@ pub struct Plan<'a> {
     pub stdio: [RawFd; 3],
     pub rlimits: &'a [Rlimit],
     /// None where the zygote's own holds for its children too.
-    pub ruleset: Option<&'a Ruleset>,
+    pub ruleset: Option<BorrowedFd<'a>>,
     pub ordinary: Ordinary,
     /// Whether the zygote ends its precedence when it has execed.
     pub lends_precedence: bool,
@@ -40,7 +40,7 @@ fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
     replace_stdio(plan.stdio).map_err(failed)?;
     chdir(plan.workdir.as_c_str()).map_err(|e| Failure::new(Stage::Scratch, e as i32))?;
     if let Some(ruleset) = plan.ruleset {
-        ruleset.enforce()?;
+        restrict_self(ruleset).map_err(|e| Failure::new(Stage::Landlock, e as i32))?;
     }
     match plan.lends_precedence {
         true => lend_precedence(plan.ordinary),

@@ -118,9 +118,11 @@ impl Ruleset {
         Ok(Ruleset { created })
     }
 
-    /// The ruleset's descriptor, for a process that enforces it by itself.
-    pub fn into_fd(self) -> Option<OwnedFd> {
-        self.created.into()
+    /// The ruleset's descriptor, for a process that enforces it by itself (`sys::landlock::restrict_self`). Fails where
+    /// the kernel has no Landlock.
+    pub fn into_fd(self) -> Result<OwnedFd, Failure> {
+        let fd: Option<OwnedFd> = self.created.into();
+        fd.ok_or(Failure::new(Stage::Landlock, Errno::ENOSYS as i32))
     }
 
     /// Restricts this process and all its descendants, for good. System calls only; needs `no_new_privs`.

@@ -1,16 +1,19 @@
-//! The system call policy, as data: what an episode may call, and why. It is an allow-list; a call that is not here
-//! is EPERM, or ENOSYS where it stands in [`UNAVAILABLE`]. Those in [`PRETENDED`] succeed without having an effect.
+//! The system call policy, as data: what an episode may call, what that costs the kernel, and why it is needed. It is an
+//! allow-list; a call that is not here is EPERM, or gets the answer of the group in [`answered()`] that it stands in.
 //!
 //! Not here, and why that matters: mount and its family, unshare, setns, chroot, pivot_root (leaving the sandbox);
 //! ptrace, process_vm_*, pidfd_getfd, kcmp (other processes); bpf, perf_event_open, userfaultfd, modules, kexec,
 //! keyctl, fanotify, open_by_handle_at, quotactl, syslog, setting clocks (kernel surface that programs under test
 //! don't need); POSIX message queues and memfd_secret (memory that no limit sees).
 
+mod answered;
 mod conditional;
+mod cost;
+mod options;
+mod sockets;
 mod table;
 
-pub use conditional::PRETENDED;
-pub use table::UNAVAILABLE;
+pub use cost::Cost;
 
 use crate::spec::policy::{Network, Tier};
 use libc::c_long;
@@ -19,8 +22,8 @@ use libc::c_long;
 pub struct Entry {
     pub syscall: c_long,
     pub tiers: Tiers,
+    pub cost: Cost,
     pub allow: Allow,
-    pub reason: &'static str,
 }
 
 /// The tiers an entry holds in.
@@ -38,6 +41,8 @@ pub enum Tiers {
     SharedFiles,
     /// Where sockets of one kind or another can be made.
     Sockets,
+    /// Where a network was granted.
+    Network,
     /// Where those are Unix sockets alone.
     UnixSockets,
     /// Where those are Unix sockets and those of the network.
@@ -69,6 +74,7 @@ impl Tiers {
             Tiers::OwnFiles => own_files,
             Tiers::SharedFiles => !own_files,
             Tiers::Sockets => namespaces || network,
+            Tiers::Network => network,
             Tiers::UnixSockets => namespaces && !network,
             Tiers::AllSockets => namespaces && network,
             Tiers::NetworkSockets => !namespaces && network,
@@ -77,9 +83,16 @@ impl Tiers {
 }
 
 pub enum Allow {
-    Always,
-    /// When all checks of at least one alternative hold.
-    When(&'static [&'static [Argument]]),
+    /// Whatever the arguments are; the text says what it is for.
+    Always(&'static str),
+    /// When all checks of at least one case hold.
+    When(&'static [Case]),
+}
+
+/// Arguments for which a call is allowed, and what those are for.
+pub struct Case {
+    pub checks: &'static [Argument],
+    pub reason: &'static str,
 }
 
 /// A check of one argument: of its lower 32 bits, which are all that the kernel looks at in an int, or of a
@@ -91,7 +104,6 @@ pub struct Argument {
 
 pub enum Check {
     Is(u32),
-    Not(u32),
     /// None of these bits is set.
     NoneOf(u32),
     /// These bits have this value.
@@ -101,25 +113,21 @@ pub enum Check {
     NotNull,
 }
 
-const fn always(syscall: c_long, reason: &'static str) -> Entry {
+const fn always(syscall: c_long, cost: Cost, reason: &'static str) -> Entry {
     Entry {
         syscall,
         tiers: Tiers::Both,
-        allow: Allow::Always,
-        reason,
+        cost,
+        allow: Allow::Always(reason),
     }
 }
 
-const fn when(
-    syscall: c_long,
-    alternatives: &'static [&'static [Argument]],
-    reason: &'static str,
-) -> Entry {
+const fn when(syscall: c_long, cost: Cost, cases: &'static [Case]) -> Entry {
     Entry {
         syscall,
         tiers: Tiers::Both,
-        allow: Allow::When(alternatives),
-        reason,
+        cost,
+        allow: Allow::When(cases),
     }
 }
 
@@ -127,8 +135,8 @@ const fn within(tiers: Tiers, entry: Entry) -> Entry {
     Entry {
         syscall: entry.syscall,
         tiers,
+        cost: entry.cost,
         allow: entry.allow,
-        reason: entry.reason,
     }
 }
 
@@ -136,16 +144,17 @@ const fn arg(index: u8, check: Check) -> Argument {
     Argument { index, check }
 }
 
-/// The calls that answer ENOSYS.
-pub fn unavailable(setting: Setting) -> impl Iterator<Item = c_long> {
-    let withheld = table::ATTRIBUTES
-        .iter()
-        .filter(move |entry| !entry.tiers.contains(setting));
-    let always = UNAVAILABLE.iter().map(|(call, _)| *call);
-    always.chain(withheld.map(|entry| entry.syscall))
+/// The calls that are not done but answered, with the error that they get, 0 being success. A group comes before those
+/// that follow it, and all of them before the allow-list.
+pub fn answered() -> [(i32, &'static [Entry]); 3] {
+    [
+        (0, answered::PRETENDED),
+        (libc::ENOSYS, answered::UNAVAILABLE),
+        (libc::EOPNOTSUPP, answered::UNSUPPORTED),
+    ]
 }
 
-/// Every entry of the policy.
+/// Every entry of the allow-list. A call may stand in several.
 pub fn allowed() -> impl Iterator<Item = &'static Entry> {
     [
         table::FILES,
@@ -159,6 +168,12 @@ pub fn allowed() -> impl Iterator<Item = &'static Entry> {
         table::TIME,
         table::EVENTS,
         table::SOCKETS,
+        sockets::SOCKETS,
+        options::SET_SOCKET_OPTION,
+        options::GET_SOCKET_OPTION,
+        options::IOCTL,
+        options::FCNTL,
+        options::PRCTL,
         conditional::CONDITIONAL,
         table::SYSTEM_V,
         table::LEGACY,

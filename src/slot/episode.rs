@@ -9,6 +9,7 @@ use super::space::Space;
 use super::stage::{NotPlaced, Stage as Placing};
 use super::step::{self, Carried, Order, Surroundings};
 use super::warm::{Bash, Python};
+use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::{layout, root};
 use crate::spec::episode::{Capture as Mode, OnFailure};
 use crate::spec::execution::{End, Execution, Start, StepExecution};
@@ -16,7 +17,7 @@ use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use crate::sys::clock::monotonic_ns;
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{EpisodeRequest, Launch, Rlimit, StepRequest};
+use crate::wire::message::{EpisodeRequest, Launch, Rlimit, Setup, StepRequest};
 use nix::sys::signalfd::SignalFd;
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -24,6 +25,7 @@ use std::path::Path;
 
 /// A built slot, as init sees it.
 pub struct Slot {
+    pub setup: Setup,
     pub enforced: Enforced,
     pub runner: Link,
     pub zygote: Link,
@@ -130,7 +132,6 @@ impl Slot {
                 .to_string_lossy()
                 .into_owned(),
             rlimits: self.rlimits(&request.limits),
-            writable: carried.extra.clone(),
         };
         let bash = self
             .bash
@@ -140,6 +141,10 @@ impl Slot {
             .pythons
             .iter_mut()
             .find(|python| python.fits(step, Path::new(&launch.workdir), &carried.extra));
+        let special = match carried.extra.as_slice() {
+            [] => None,
+            extra => Some(Ruleset::prepare(&Scene::of(&self.setup, extra))?.into_fd()?),
+        };
         let (start, launch, zygote, ruleset) = match (bash, python) {
             (Some(bash), _) => {
                 let launch = bash.adapt(launch, step);
@@ -150,7 +155,10 @@ impl Slot {
                 let ruleset = python.ruleset.as_ref().map(AsRawFd::as_raw_fd);
                 (Start::WarmPython, launch, &mut python.link, ruleset)
             }
-            _ => (Start::Exec, launch, &mut self.zygote, None),
+            _ => {
+                let ruleset = special.as_ref().map(AsRawFd::as_raw_fd);
+                (Start::Exec, launch, &mut self.zygote, ruleset)
+            }
         };
         let order = Order {
             start,

@@ -125,6 +125,7 @@ fn build(
     match prepared {
         Err(failure) => Err((runner, failure)),
         Ok((children, null, space, census, cleaner, bash, pythons, landlock_abi)) => Ok(Slot {
+            setup: setup.clone(),
             enforced: Enforced {
                 tier: setup.tier,
                 landlock_abi,

@@ -59,7 +59,7 @@ pub struct Order<'a> {
     /// Which kind of zygote it is for.
     pub start: Start,
     pub launch: Launch,
-    /// For one that can't prepare a ruleset by itself.
+    /// What the program is restricted by, where it is not what its zygote has.
     pub ruleset: Option<RawFd>,
     pub limits: &'a Limits,
     pub capture: Capture,

@@ -7,7 +7,7 @@ use super::link::{Broken, Link};
 use crate::sandbox::child::{self, Plan};
 use crate::sandbox::privileges;
 use crate::sandbox::ruleset::{Ruleset, Scene};
-use crate::sandbox::seccomp::Filters;
+use crate::sandbox::seccomp::Filter;
 use crate::sandbox::syscalls::Setting;
 use crate::spec::policy::Tier;
 use crate::sys::clock::monotonic_ns;
@@ -19,12 +19,12 @@ use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind, Launch, Setup};
 use nix::unistd::Pid;
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 struct Zygote<'a> {
     setup: &'a Setup,
     /// What each program enforces on itself; None where the zygote has done so, for all.
-    ruleset: Option<Ruleset>,
+    ruleset: Option<OwnedFd>,
     stack: Stack,
     /// How programs are scheduled.
     ordinary: Ordinary,
@@ -57,12 +57,12 @@ impl<'a> Zygote<'a> {
     fn prepare(setup: &'a Setup, ordinary: Ordinary) -> Result<(Self, u32), Failure> {
         let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))?;
         let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
-        let filters = give_up(setup)?;
+        let filter = give_up(setup)?;
         let (abi, ruleset) = match setup.tier == Tier::Namespaces && !setup.elsewhere {
             true => (ruleset.enforce()?, None),
-            false => (rehearse(&ruleset, &mut stack)?, Some(ruleset)),
+            false => (rehearse(&ruleset, &mut stack)?, Some(ruleset.into_fd()?)),
         };
-        filters.install()?;
+        filter.install()?;
         Ok((
             Zygote {
                 setup,
@@ -90,20 +90,11 @@ impl<'a> Zygote<'a> {
         let [Some(stdin), Some(stdout), Some(stderr)] = [0, 1, 2].map(|i| fds.get(i)) else {
             return nothing;
         };
-        let special;
-        let ruleset = match launch.writable.as_slice() {
-            [] => self.ruleset.as_ref(),
+        let ruleset = match (fds.get(3), &self.ruleset) {
             // It could only take away from what holds already.
-            _ if self.ruleset.is_none() => {
-                return failed(Failure::new(Stage::Landlock, libc::EPERM));
-            }
-            extra => match Ruleset::prepare(&Scene::of(self.setup, extra)) {
-                Ok(ruleset) => {
-                    special = ruleset;
-                    Some(&special)
-                }
-                Err(failure) => return failed(failure),
-            },
+            (Some(_), None) => return failed(Failure::new(Stage::Landlock, libc::EPERM)),
+            (Some(own), Some(_)) => Some(own),
+            (None, shared) => shared.as_ref(),
         };
         let image = Image::new(
             candidates(&launch.argv, &launch.env),
@@ -119,7 +110,7 @@ impl<'a> Zygote<'a> {
             workdir,
             stdio,
             rlimits: &launch.rlimits,
-            ruleset,
+            ruleset: ruleset.map(AsFd::as_fd),
             ordinary: self.ordinary,
             // Only there may a process set the priority of another.
             lends_precedence: self.setup.tier == Tier::Namespaces,
@@ -163,24 +154,24 @@ fn rehearse(ruleset: &Ruleset, stack: &mut Stack) -> Result<u32, Failure> {
     rehearsal
 }
 
-/// What zygotes of every kind give up, for themselves and all that they fork. The filters come back to be installed
-/// last: they deny part of this.
-pub fn give_up(setup: &Setup) -> Result<Filters, Failure> {
+/// What zygotes of every kind give up, for themselves and all that they fork. The filter comes back to be installed
+/// last: it denies part of this.
+pub fn give_up(setup: &Setup) -> Result<Filter, Failure> {
     privileges::fixed_rlimits()?;
     privileges::drop_all()?;
     privileges::forbid_new()?;
     privileges::forbid_inspection()?;
-    filters(setup)
+    filter(setup)
 }
 
-/// The filters of a slot, to be installed last.
-pub fn filters(setup: &Setup) -> Result<Filters, Failure> {
+/// The filter of a slot, to be installed last.
+pub fn filter(setup: &Setup) -> Result<Filter, Failure> {
     let setting = Setting {
         tier: setup.tier,
         own_uid: setup.ids.change,
         network: setup.grants.network,
     };
-    Filters::compile(setting).map_err(|_| Failure::new(Stage::Seccomp, libc::EINVAL))
+    Filter::compile(setting).map_err(|_| Failure::new(Stage::Seccomp, libc::EINVAL))
 }
 
 fn reap(child: Pid) -> Result<(ExitKind, u64, u64), Failure> {

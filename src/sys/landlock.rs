@@ -1,6 +1,7 @@
-//! Which Landlock the kernel offers, before anything is built on it.
+//! Landlock where the landlock crate has no part: which one the kernel offers, and a ruleset that is a descriptor only.
 
 use nix::errno::Errno;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// `LANDLOCK_CREATE_RULESET_VERSION` of <linux/landlock.h>.
 const VERSION: libc::c_uint = 1;
@@ -18,4 +19,12 @@ pub fn abi() -> Result<u32, Errno> {
         )
     };
     Errno::result(abi).map(|abi| abi as u32)
+}
+
+/// Enforces a ruleset on this process and all that it forks from now on. One system call, fit for a forked child; needs
+/// `no_new_privs` (landlock_restrict_self(2)).
+pub fn restrict_self(ruleset: BorrowedFd<'_>) -> Result<(), Errno> {
+    // SAFETY: the kernel takes two integers; the borrow keeps the descriptor open through the call.
+    let done = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) };
+    Errno::result(done).map(drop)
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Version of all messages; init refuses a runner that speaks another.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 
 /// The sandbox a slot is to build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,8 +83,8 @@ pub struct WarmEnter {
     pub reaps: bool,
     /// As [`Setup::real_time`].
     pub real_time: bool,
-    /// Programs for seccomp, in the order they are to be installed.
-    pub filters: Vec<serde_bytes::ByteBuf>,
+    /// A program for seccomp.
+    pub filter: serde_bytes::ByteBuf,
     /// `NAME=value`: the environment of programs that ask for no variables.
     pub env: Vec<String>,
 }
@@ -172,7 +172,8 @@ pub struct FileRequest {
     pub content: Option<Vec<u8>>,
 }
 
-/// What a zygote is to run; stdin, stdout and stderr travel with it as file descriptors.
+/// What a zygote is to run; stdin, stdout and stderr travel with it as file descriptors, and after them the program's
+/// Landlock ruleset where it is not the one that the zygote has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Launch {
     pub argv: Vec<String>,
@@ -180,8 +181,6 @@ pub struct Launch {
     pub env: Vec<String>,
     pub workdir: String,
     pub rlimits: Vec<Rlimit>,
-    /// Directories beyond the slot's own writable ones that this episode's files or workdir made.
-    pub writable: Vec<String>,
 }
 
 /// One `setrlimit`; soft and hard are the same.

@@ -63,7 +63,10 @@ impl Bash {
             return None;
         }
         let link = link?;
-        let ruleset = Ruleset::prepare(&Scene::of(setup, &[])).ok()?.into_fd()?;
+        let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))
+            .ok()?
+            .into_fd()
+            .ok()?;
         Some(Bash {
             ruleset: hand_over(ruleset, &link, setup.tier).ok()?,
             link,

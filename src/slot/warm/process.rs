@@ -69,8 +69,7 @@ fn become_interpreter(socket: OwnedFd, setup: &Setup) -> Result<(), Failure> {
     if fcntl(link.as_fd(), FcntlArg::F_DUPFD(SOCKET)) != Ok(SOCKET) {
         return Err(Failure::new(Stage::Zygote, libc::EMFILE));
     }
-    let filters = give_up(setup)?;
-    filters.install()?;
+    give_up(setup)?.install()?;
     // A start-up file that never ends is ended; what is loaded at the end of them takes this back.
     alarm::set(PATIENCE_S);
     Err(Failure::new(Stage::Zygote, image.exec() as i32))

@@ -5,7 +5,7 @@ use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::slot::link::{Broken, Link};
 use crate::slot::space::Space;
-use crate::slot::zygote::{candidates, filters};
+use crate::slot::zygote::{candidates, filter};
 use crate::spec::policy::{Network, Tier};
 use crate::wire::message::{Setup, StepRequest, WarmEnter, WarmGreeting, WarmPython};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -107,11 +107,7 @@ impl Python {
             gid,
             reaps: setup.tier == Tier::Landlock,
             real_time: setup.real_time,
-            filters: filters(setup)
-                .ok()?
-                .to_bytes()
-                .map(serde_bytes::ByteBuf::from)
-                .to_vec(),
+            filter: serde_bytes::ByteBuf::from(filter(setup).ok()?.to_bytes()),
             env: variables(space, setup.tier),
         };
         let beginning = |module: &String| {
@@ -124,7 +120,12 @@ impl Python {
         };
         Some(Python {
             link: Link::short(socket),
-            ruleset: Some(Ruleset::prepare(&Scene::of(setup, &[])).ok()?.into_fd()?),
+            ruleset: Some(
+                Ruleset::prepare(&Scene::of(setup, &[]))
+                    .ok()?
+                    .into_fd()
+                    .ok()?,
+            ),
             path: PathBuf::from(&python.path),
             beginnings: python.modules.iter().map(beginning).collect(),
             user_modules: home.join(".local"),

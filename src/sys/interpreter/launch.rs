@@ -73,8 +73,8 @@ pub struct Enter {
     pub reaps: bool,
     /// Whether it becomes a real-time process, where it may.
     pub real_time: bool,
-    /// Programs for seccomp, in the order they are to be installed.
-    pub filters: Vec<Vec<u8>>,
+    /// A program for seccomp.
+    pub filter: Vec<u8>,
     /// `NAME=value`: what programs of the slot have, if not more.
     pub env: Vec<CString>,
 }
@@ -89,7 +89,7 @@ impl Enter {
             gid: number(&mut rest)? as u32,
             reaps: number(&mut rest)? != 0,
             real_time: number(&mut rest)? != 0,
-            filters: list(&mut rest, |r| Some(raw(r)?.to_vec()))?,
+            filter: raw(&mut rest)?.to_vec(),
             env: list(&mut rest, text)?,
         })
     }

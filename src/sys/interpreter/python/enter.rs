@@ -48,9 +48,7 @@ pub fn enter(enter: &Enter, namespaces: &[OwnedFd]) -> Result<(), Refused> {
         if enter.reaps {
             done(c::prctl(c::PR_SET_CHILD_SUBREAPER, 1 as c_long, 0, 0, 0))?;
         }
-        for filter in &enter.filters {
-            done(install(filter))?;
-        }
+        done(install(&enter.filter))?;
     }
     Ok(())
 }

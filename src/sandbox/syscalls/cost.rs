@@ -1,0 +1,39 @@
+//! What the kernel allocates, queues or runs for a call beyond its return, and who pays for it.
+
+/// Each kind names what bounds it for one episode. The sum over all slots is that times the slots, unless it says
+/// otherwise. Where a memory control group can be had, all of it but what is marked as not charged counts there too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// Nothing that outlives the call; its time in the kernel is CPU time of the caller.
+    Nothing,
+    /// Pages and page tables of the process: `memory_mb` counts them.
+    Memory,
+    /// A mapping, some 200 bytes: at most vm.max_map_count (65,530) for each process. No limit sees them without a memory
+    /// control group.
+    Mapping,
+    /// RLIMIT_MEMLOCK (8 MB), within what `memory_mb` counts.
+    Locked,
+    /// A descriptor and what is behind it: `open_files` for each process; more than a thousand in a tree count as memory
+    /// (`slot::kernel_memory`).
+    Descriptor,
+    /// Bytes on their way through a socket, and descriptors on theirs: the kernel's bound for each socket's buffer, and
+    /// RLIMIT_NOFILE descriptors in flight for each uid. Buffers count as memory where there are many sockets.
+    Socket,
+    /// Pages in pipes: fs.pipe-user-pages-soft (64 MB) for each uid, beyond which a pipe holds two pages.
+    Pipe,
+    /// Blocks and inodes: `disk_mb`. In a private root both count as memory.
+    File,
+    /// Names and inodes that the kernel keeps as long as nobody needs the memory.
+    Cache,
+    /// A lock on a part of a file, some 200 bytes. No limit sees them without a memory control group.
+    FileLock,
+    /// Something to watch: fs.epoll.max_user_watches for each uid, counted as memory where there are many descriptors;
+    /// user.max_inotify_watches of the slot's user namespace.
+    Watch,
+    /// A process or thread, and what it needs of the kernel: `processes`.
+    Process,
+    /// A timer or a queued signal: RLIMIT_SIGPENDING of the slot's uid.
+    Signal,
+    /// System V objects, which count as memory and are gone with the episode.
+    SystemV,
+}
