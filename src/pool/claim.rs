@@ -236,6 +236,7 @@ impl Pool {
             warm_pythons,
             open_root: shared.settings.open_root && shared.settings.tier == Tier::Namespaces,
             real_time: shared.settings.is_crowded(),
+            slots: shared.settings.size as u32,
             headroom: (shared.settings.processes.saturating_add(own))
                 .saturating_mul(shared.settings.size as u32),
         };

@@ -6,6 +6,7 @@ pub mod layout;
 pub mod namespaces;
 pub mod network;
 pub mod privileges;
+pub mod quotas;
 pub mod root;
 pub mod ruleset;
 pub mod seccomp;

@@ -2,15 +2,22 @@
 //!
 //! An ordinary user may map only its own uid, and writes that map itself. Root maps the slot's unprivileged uid,
 //! which takes a process that still has its privileges on the host: a helper forked before the step.
+//!
+//! What the kernel counts for a user counts for the maker of a user namespace too. So root makes the slot's under the
+//! slot's uid: a program's timers and signals are then none of root's.
 
 use super::layout::{INNER_GID, INNER_UID};
 use crate::spec::policy::Network;
 use crate::sys::{fork, wait};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::Ids;
+use caps::CapSet;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::unistd::{Gid, Pid, Uid, getpid, pipe, read, setgroups, setresgid, setresuid, write};
+use nix::sys::prctl;
+use nix::unistd::{
+    Gid, Pid, Uid, getegid, geteuid, getpid, pipe, read, setfsgid, setfsuid, setgroups, setresgid, setresuid, write,
+};
 use std::fs;
 use std::os::fd::OwnedFd;
 
@@ -42,13 +49,29 @@ pub fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
         };
         fork::exit_now(result.err().map_or(0, |e| e as i32));
     };
-    let result = unshare(all).map_err(failed);
+    let result = become_owner(ids).and_then(|()| unshare(all)).map_err(failed);
     if result.is_ok() {
         write(&unshared, &[1]).map_err(failed)?;
     }
     drop(unshared);
     let mapped = reap_helper(helper);
     result.and(mapped)
+}
+
+/// Takes on the slot's uid and gid with all capabilities kept, and goes on opening files as who it was: a path below a
+/// directory that only the runner may enter can be granted too.
+fn become_owner(ids: &Ids) -> Result<(), Errno> {
+    let (runner, group) = (geteuid(), getegid());
+    let (uid, gid) = (Uid::from_raw(ids.uid), Gid::from_raw(ids.gid));
+    setgroups(&[])?;
+    setresgid(gid, gid, gid)?;
+    prctl::set_keepcaps(true)?;
+    setresuid(uid, uid, uid)?;
+    let kept = caps::read(None, CapSet::Permitted).map_err(|_| Errno::last())?;
+    caps::set(None, CapSet::Effective, &kept).map_err(|_| Errno::last())?;
+    setfsgid(group);
+    setfsuid(runner);
+    Ok(())
 }
 
 /// Creates the PID namespace of a slot: the next child of this process is PID 1 of it.

@@ -1,13 +1,14 @@
 //! Builds the private root of a slot in the namespaces tier: a tmpfs with the host's system directories bound
 //! read-only into it, the slot's own /proc and /dev, and the paths that were granted.
 
-use super::layout;
+use super::{layout, quotas};
 use super::network::{RESOLVER, resolver_elsewhere};
 use crate::spec::limits::{Limits, inodes};
 use crate::spec::policy::{Grants, Network};
 use crate::sys::mount::{MountAttributes, restrict};
 use crate::sys::plain::open_plain;
 use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::Setup;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -76,7 +77,8 @@ pub fn resize(disk_bytes: u64) -> Result<(), Failure> {
 /// PID 1 of the slot, with the slot's uid and all capabilities in its user namespace.
 ///
 /// An *open* root is one whose programs may write wherever no mount forbids it.
-pub fn build(grants: OpenGrants, network: Network, open: bool) -> Result<(), Failure> {
+pub fn build(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
+    let (network, open) = (setup.grants.network, setup.open_root);
     private_root().map_err(|e| Failure::new(Stage::PrivateRoot, e))?;
     for (i, directory) in layout::SYSTEM_DIRECTORIES.iter().enumerate() {
         let placed = match open && *directory == ETC {
@@ -98,7 +100,7 @@ pub fn build(grants: OpenGrants, network: Network, open: bool) -> Result<(), Fai
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE)
         .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
     closed_proc().map_err(|e| Failure::new(Stage::Proc, e))?;
-    devices().map_err(|e| Failure::new(Stage::Devices, e))?;
+    devices(quotas::terminals(setup.slots)).map_err(|e| Failure::new(Stage::Devices, e))?;
     for (i, (path, fd, writable)) in grants.paths.iter().enumerate() {
         granted(path, fd, *writable).map_err(|e| Failure {
             stage: Stage::GrantedPath,
@@ -240,7 +242,7 @@ fn closed_proc() -> Result<(), i32> {
     Ok(())
 }
 
-fn devices() -> Result<(), i32> {
+fn devices(terminals: u64) -> Result<(), i32> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     mount(
         Some("dev"),
@@ -270,13 +272,13 @@ fn devices() -> Result<(), i32> {
         symlink(target, Path::new("/dev").join(name)).map_err(io_errno)?;
     }
     directory(Path::new("/dev/pts"), 0o755)?;
-    let options = Some("newinstance,ptmxmode=0666,mode=0620");
+    let options = format!("newinstance,ptmxmode=0666,mode=0620,max={terminals}");
     mount(
         Some("devpts"),
         "/dev/pts",
         Some("devpts"),
         MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
-        options,
+        Some(options.as_str()),
     )
     .map_err(raw)?;
     directory(Path::new("/dev/shm"), 0o1777)?;

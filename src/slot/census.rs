@@ -1,6 +1,7 @@
 //! Who lives in the slot, and what they use: the readings behind the limits.
 
 use super::disk::{self, Usage};
+use super::kernel_memory;
 use super::memory::{self, Process};
 use super::watch::DiskReading;
 use crate::sandbox::network;
@@ -21,8 +22,17 @@ const CROWD: usize = 8;
 /// How often a list of processes is taken again because some of it was gone, or new.
 const ROUNDS: usize = 4;
 
+/// How long a look may take while the processes go on, and how long while they are stopped: so long can a program with
+/// very many mappings or descriptors put off its timeout, and no longer.
+const GLANCE_NS: u64 = 50_000_000;
+const CLOSE_LOOK_NS: u64 = 400_000_000;
+
 /// Fewer sockets than this are not worth asking for their buffers, of some 200 KB each (net.core.wmem_default).
 const MANY_SOCKETS: u64 = 64;
+/// A Unix socket with its inode (`struct unix_sock`, `struct socket_alloc`, `struct dentry`, `struct file`).
+const SOCKET_BYTES: u64 = 2304;
+/// A file, directory or link of a tmpfs, with its name (`struct shmem_inode_info`, `struct dentry`).
+const INODE_BYTES: u64 = 1280;
 
 /// Finds the processes of the episode.
 pub struct Census {
@@ -31,6 +41,7 @@ pub struct Census {
     zygotes: Vec<i32>,
     /// Whether the network namespace is the slot's own, so that all sockets in it are the episode's.
     own_sockets: bool,
+    network: Network,
     page_bytes: u64,
     ticks_per_second: u64,
 }
@@ -40,6 +51,7 @@ pub struct Census {
 pub struct Reading {
     pub memory_bytes: u64,
     pub cpu_us: u64,
+    pub took_ns: u64,
 }
 
 impl Census {
@@ -49,6 +61,7 @@ impl Census {
             tier,
             zygotes: zygotes.into_iter().map(Pid::as_raw).collect(),
             own_sockets: tier == Tier::Namespaces && network != Network::Host,
+            network,
             page_bytes: setting(SysconfVar::PAGE_SIZE, 4096),
             ticks_per_second: setting(SysconfVar::CLK_TCK, 100),
         }
@@ -136,6 +149,7 @@ impl Census {
     /// the reading. Otherwise the tree is stopped for the exact count, which takes long enough for a fast one to
     /// grow by much, and may wait for locks of processes that wait for a core; it goes on unless it is over.
     pub fn read(&self, limit: u64, with_cpu: bool) -> Reading {
+        let begin_ns = monotonic_ns();
         let mut stopped = self.is_crowd(limit / 2).then(|| self.stop());
         let running = match stopped {
             Some(_) => Vec::new(),
@@ -146,10 +160,15 @@ impl Census {
             true => processes.iter().map(|p| self.cpu_us(p.pid)).sum(),
             false => 0,
         };
-        let mut memory_bytes = memory::bound(processes, limit) + self.outside_processes();
+        let outside = self.outside_processes(processes, begin_ns + GLANCE_NS);
+        let bound = memory::bound(processes, limit.saturating_sub(outside), begin_ns + GLANCE_NS);
+        // What can't be told in time is looked at closely too.
+        let mut memory_bytes = outside + bound.unwrap_or(limit);
         if memory_bytes >= limit {
             let still = stopped.get_or_insert_with(|| self.stop());
-            memory_bytes = memory::exact(still) + self.outside_processes();
+            let deadline_ns = monotonic_ns() + CLOSE_LOOK_NS;
+            memory_bytes = memory::exact(still, deadline_ns)
+                + self.outside_processes(still, deadline_ns);
         }
         if memory_bytes <= limit {
             resume(stopped.as_deref().unwrap_or_default());
@@ -157,6 +176,7 @@ impl Census {
         Reading {
             memory_bytes,
             cpu_us,
+            took_ns: monotonic_ns() - begin_ns,
         }
     }
 
@@ -233,17 +253,27 @@ impl Census {
     }
 
     /// Bytes that no process has mapped.
-    fn outside_processes(&self) -> u64 {
-        self.files_in_memory() + self.socket_buffers()
+    fn outside_processes(&self, processes: &[Process], deadline_ns: u64) -> u64 {
+        self.files_in_memory()
+            + self.sockets()
+            + kernel_memory::of_descriptors(processes, deadline_ns)
+            + kernel_memory::of_locks(processes, deadline_ns)
     }
 
-    /// Bytes in the buffers of Unix sockets, where those of the episode can be told from others.
-    fn socket_buffers(&self) -> u64 {
-        let has_many = || network::sockets().is_some_and(|sockets| sockets > MANY_SOCKETS);
-        if !self.own_sockets || !has_many() {
+    /// Bytes that sockets take, those that were never accepted included, where those of the episode can be told from others.
+    fn sockets(&self) -> u64 {
+        let sockets = match self.own_sockets {
+            true => network::sockets().unwrap_or(0),
+            false => 0,
+        };
+        if sockets <= MANY_SOCKETS {
             return 0;
         }
-        sock_diag::unix_buffers().unwrap_or(0)
+        let internet = match self.network {
+            Network::None => 0,
+            Network::Loopback | Network::Host => sock_diag::internet_buffers(),
+        };
+        sockets * SOCKET_BYTES + sock_diag::unix_buffers().unwrap_or(0) + internet
     }
 
     /// Bytes held by files of the private root and System V objects; on the landlock tier files are on disk.
@@ -252,7 +282,8 @@ impl Census {
             return 0;
         }
         let files = statfs("/").map_or(0, |s| {
-            (s.blocks() - s.blocks_free()) * s.block_size() as u64
+            let inodes = s.files() - s.files_free();
+            (s.blocks() - s.blocks_free()) * s.block_size() as u64 + inodes * INODE_BYTES
         });
         let held = sysv::usage();
         files + held.shared_pages * self.page_bytes + held.kernel_bytes

@@ -10,6 +10,7 @@ use super::stage::{NotPlaced, Stage as Placing};
 use super::step::{self, Carried, Order, Surroundings};
 use super::warm::{Bash, Python};
 use crate::sandbox::ruleset::{Ruleset, Scene};
+use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::{layout, root};
 use crate::spec::episode::{Capture as Mode, OnFailure};
 use crate::spec::execution::{End, Execution, Start, StepExecution};
@@ -20,7 +21,7 @@ use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{EpisodeRequest, Launch, Rlimit, Setup, StepRequest};
 use nix::sys::signalfd::SignalFd;
 use std::collections::BTreeMap;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 /// A built slot, as init sees it.
@@ -35,10 +36,10 @@ pub struct Slot {
     pub census: Census,
     pub cleaner: Cleaner,
     pub children: SignalFd,
-    pub null: OwnedFd,
     pub disk_bytes: u64,
     pub cores: u64,
     pub buffer: Vec<u8>,
+    pub own_limits: OwnLimits,
     /// Processes of the slot that count against RLIMIT_NPROC of its uid.
     pub own_processes: u32,
     /// Kills by the host's out-of-memory killer since boot, as last seen.
@@ -179,7 +180,6 @@ impl Slot {
             census: &self.census,
             cleaner: &self.cleaner,
             children: &self.children,
-            null: &self.null,
             root: self.space.root_path(),
             cores: self.cores,
             buffer: &mut self.buffer,
@@ -224,7 +224,14 @@ impl Slot {
                 libc::RLIMIT_NPROC,
                 u64::from(limits.processes + self.own_processes),
             ),
-            limit(libc::RLIMIT_NOFILE, u64::from(limits.open_files)),
+            limit(
+                libc::RLIMIT_NOFILE,
+                quotas::open_files(u64::from(limits.open_files), self.own_limits.open_files),
+            ),
+            limit(
+                libc::RLIMIT_SIGPENDING,
+                quotas::pending_signals(self.setup.sharing(), self.own_limits.pending_signals),
+            ),
         ];
         if let Some(cpu) = limits.cpu_time {
             // The watch ends the tree on time; this is the backstop for a single process.

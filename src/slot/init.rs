@@ -9,15 +9,14 @@ use super::pipes::READ_BYTES;
 use super::warm::{self, Bash, Python};
 use super::{session, signals};
 use crate::sandbox::root::{self, OpenGrants};
+use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::{network, privileges};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Order, Reply, Setup};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
 use nix::sys::signal::Signal;
-use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 use std::os::fd::OwnedFd;
 
@@ -77,7 +76,8 @@ fn build(
 ) -> Result<Slot, (Link, Failure)> {
     let prepared = (|| {
         if let Some(grants) = grants {
-            root::build(grants, setup.grants.network, setup.open_root)?;
+            root::build(grants, setup)?;
+            quotas::bound_user_namespace(setup.sharing())?;
             network::bring_up(setup.grants.network)?;
             if setup.open_root {
                 root::seal_proc()?;
@@ -89,12 +89,6 @@ fn build(
         // A program may close its stdin before it has read all: that is EPIPE, and nothing to die of.
         crate::sys::signal::ignore(Signal::SIGPIPE).map_err(os(Stage::Fork))?;
         let children = signals::child_events().map_err(os(Stage::Fork))?;
-        let null = open(
-            "/dev/null",
-            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )
-        .map_err(os(Stage::Devices))?;
         let space = open_space(setup)?;
         let gone = |_: Broken| Failure::new(Stage::Zygote, 0);
         zygote.send(&()).map_err(gone)?;
@@ -113,18 +107,18 @@ fn build(
         cleaner.kill_all(&census)?;
         Ok((
             children,
-            null,
             space,
             census,
             cleaner,
             bash,
             pythons,
             landlock_abi,
+            OwnLimits::read().map_err(os(Stage::Rlimit))?,
         ))
     })();
     match prepared {
         Err(failure) => Err((runner, failure)),
-        Ok((children, null, space, census, cleaner, bash, pythons, landlock_abi)) => Ok(Slot {
+        Ok((children, space, census, cleaner, bash, pythons, landlock_abi, own_limits)) => Ok(Slot {
             setup: setup.clone(),
             enforced: Enforced {
                 tier: setup.tier,
@@ -136,13 +130,13 @@ fn build(
             space,
             cleaner,
             children,
-            null,
             disk_bytes: Limits::default().disk_bytes,
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
             buffer: vec![0; READ_BYTES],
             own_processes: own_processes(setup) + u32::from(bash.is_some()),
             bash,
             pythons,
+            own_limits,
             oom_kills: oom_kills(),
         }),
     }

@@ -1,16 +1,21 @@
 //! Memory of a set of processes: a cheap upper bound that is read often, and an exact count for when the bound
 //! reaches the limit.
 //!
-//! What counts: private memory by proportional share, so that pages which fork shares count once; page tables;
-//! and shared anonymous mappings with the whole size of what is mapped, because what they hold can't be seen
+//! What counts: private memory by proportional share, so that pages which fork shares count once; page tables; what the
+//! kernel holds for each mapping; and shared anonymous mappings with the whole size of what is mapped, because what they hold can't be seen
 //! from outside once no process has its pages mapped in (`MADV_DONTNEED`, or a child that filled them and
 //! ended). Files of the private root and System V objects are the caller's to add.
 //!
+//! To look at many mappings takes the kernel, and us, some time. So a look has a deadline, and what was not seen by then
+//! counts as it would in the upper bound.
+//!
 //! All numbers come from /proc/<pid>/status, maps and smaps_rollup (proc_pid_status(5); smaps_rollup, Linux 4.14).
 
+use crate::sys::clock::monotonic_ns;
 use crate::sys::kcmp::share_memory;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 
 /// One process, as /proc/<pid>/status has it; all sizes in bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,9 +29,23 @@ pub struct Process {
     page_tables: u64,
     /// Pages of files in memory and of shared anonymous mappings that are mapped in.
     shared: u64,
+    pub threads: u64,
+    /// The size of the table of descriptors: no fewer than are open.
+    pub descriptors: u64,
     /// All address space that is neither private and writable nor code: where shared mappings can be.
-    elsewhere: u64,
+    shareable: u64,
+    /// The most that the kernel can hold for its mappings.
+    mappings: u64,
 }
+
+/// What the kernel holds for one mapping: `struct vm_area_struct`, and its part of the tree that they are in.
+const MAPPING_BYTES: u64 = 256;
+/// vm.max_map_count, unless it was changed.
+const MAX_MAPPINGS: u64 = 65_530;
+/// The least that a mapping can span.
+const PAGE_BYTES: u64 = 4096;
+/// How many lines of a list of mappings are read between two looks at the clock.
+const LINES: usize = 256;
 
 impl Process {
     /// `None` when it is gone. Readable by everybody, even when the process forbids inspection.
@@ -44,30 +63,37 @@ impl Process {
                 "RssAnon" | "VmSwap" | "HugetlbPages" => process.private += bytes(),
                 "RssShmem" => process.shared = bytes(),
                 "VmPTE" => process.page_tables = bytes(),
+                "FDSize" => process.descriptors = first_number(value),
+                "Threads" => process.threads = first_number(value),
                 "VmSize" => whole = bytes(),
                 "VmData" | "VmStk" | "VmExe" | "VmLib" => known += bytes(),
                 _ => {}
             }
         }
-        process.elsewhere = whole.saturating_sub(known);
+        process.shareable = whole.saturating_sub(known);
+        process.mappings = (whole / PAGE_BYTES).min(MAX_MAPPINGS) * MAPPING_BYTES;
         Some(process)
     }
 }
 
 /// An upper bound of what these processes hold, except that pages of shared anonymous mappings count as long as
-/// they may matter: below `limit` the number is what is mapped in.
-pub fn bound(processes: &[Process], limit: u64) -> u64 {
+/// they may matter: below `limit` the number is what is mapped in. None where it can't be told until the deadline.
+pub fn bound(processes: &[Process], limit: u64, deadline_ns: u64) -> Option<u64> {
     let sum = |field: fn(&Process) -> u64| processes.iter().map(field).sum::<u64>();
     let private = sum(|p| p.private + p.page_tables);
-    if private + sum(|p| p.elsewhere) < limit {
-        return private + sum(|p| p.shared);
+    if private + sum(|p| p.shareable + p.mappings) < limit {
+        return Some(private + sum(|p| p.shared));
     }
     let mut objects = Objects::default();
-    private + processes.iter().map(|p| objects.add(p)).sum::<u64>() + objects.bytes()
+    let mut bytes = private;
+    for process in processes {
+        bytes += objects.add(process, deadline_ns).in_time()?;
+    }
+    Some(bytes + objects.bytes())
 }
 
 /// What they hold, counted page by page: some 10 µs per MB. They had better stand still meanwhile.
-pub fn exact(processes: &[Process]) -> u64 {
+pub fn exact(processes: &[Process], deadline_ns: u64) -> u64 {
     let mut objects = Objects::default();
     let mut bytes = 0;
     for process in processes {
@@ -76,16 +102,43 @@ pub fn exact(processes: &[Process]) -> u64 {
         if listed && share_memory(process.pid, process.parent) {
             continue;
         }
-        // A process that forbids inspection counts in full.
-        let private = match fs::read_to_string(format!("/proc/{}/smaps_rollup", process.pid)) {
-            Ok(text) if !text.is_empty() => {
-                kilobytes(&text, "Pss_Anon:") + kilobytes(&text, "SwapPss:")
-            }
-            _ => process.private,
+        bytes += private(process, deadline_ns) + process.page_tables;
+        bytes += match objects.add(process, deadline_ns) {
+            Seen::All(bytes) => bytes,
+            Seen::Part => process.shared + process.mappings,
         };
-        bytes += private + process.page_tables + objects.add(process);
     }
     bytes + objects.bytes()
+}
+
+/// Private memory by proportional share. A process that forbids inspection counts in full.
+fn private(process: &Process, deadline_ns: u64) -> u64 {
+    if monotonic_ns() > deadline_ns {
+        return process.private;
+    }
+    match fs::read_to_string(format!("/proc/{}/smaps_rollup", process.pid)) {
+        Ok(text) if !text.is_empty() => {
+            kilobytes(&text, "Pss_Anon:") + kilobytes(&text, "SwapPss:")
+        }
+        _ => process.private,
+    }
+}
+
+/// What was seen of a process's mappings.
+enum Seen {
+    /// All of them. These are the bytes that they take besides shared objects.
+    All(u64),
+    /// The deadline came first.
+    Part,
+}
+
+impl Seen {
+    fn in_time(self) -> Option<u64> {
+        match self {
+            Seen::All(bytes) => Some(bytes),
+            Seen::Part => None,
+        }
+    }
 }
 
 /// Shared anonymous memory, by inode: the end of the furthest part that is mapped.
@@ -93,20 +146,28 @@ pub fn exact(processes: &[Process]) -> u64 {
 struct Objects(BTreeMap<u64, u64>);
 
 impl Objects {
-    /// Adds the objects a process has mapped. Returns what else of it may be shared memory, which is 0 unless
-    /// the process forbids inspection.
-    fn add(&mut self, process: &Process) -> u64 {
-        if process.elsewhere == 0 {
-            return 0;
+    /// Adds the objects that a process has mapped. What may be shared memory of a process that forbids inspection counts
+    /// in full.
+    fn add(&mut self, process: &Process, deadline_ns: u64) -> Seen {
+        if process.shareable == 0 && process.mappings == 0 {
+            return Seen::All(0);
         }
-        let Ok(maps) = fs::read_to_string(format!("/proc/{}/maps", process.pid)) else {
-            return process.elsewhere;
+        let Ok(maps) = File::open(format!("/proc/{}/maps", process.pid)) else {
+            return Seen::All(process.shareable + process.mappings);
         };
-        for (inode, end) in maps.lines().filter_map(object) {
-            let known = self.0.entry(inode).or_default();
-            *known = end.max(*known);
+        let lines = BufReader::with_capacity(64 << 10, maps).lines();
+        let mut mappings = 0;
+        for line in lines.map_while(Result::ok) {
+            if mappings % LINES == 0 && monotonic_ns() > deadline_ns {
+                return Seen::Part;
+            }
+            mappings += 1;
+            if let Some((inode, end)) = object(&line) {
+                let known = self.0.entry(inode).or_default();
+                *known = end.max(*known);
+            }
         }
-        0
+        Seen::All(mappings as u64 * MAPPING_BYTES)
     }
 
     fn bytes(&self) -> u64 {
@@ -148,11 +209,19 @@ mod tests {
     #[test]
     fn the_exact_count_of_our_own_memory_is_below_the_upper_bound() {
         let own = Process::read(std::process::id() as i32).unwrap();
-        let (upper, counted) = (bound(&[own], 0), exact(&[own]));
+        let upper = bound(&[own], 0, u64::MAX).unwrap();
+        let counted = exact(&[own], u64::MAX);
         assert!(
             counted > 0 && counted <= upper + (8 << 20),
             "{counted} of {upper}"
         );
+    }
+
+    #[test]
+    fn what_is_not_seen_in_time_is_not_told_by_the_bound_and_counts_in_full_otherwise() {
+        let own = Process::read(std::process::id() as i32).unwrap();
+        assert_eq!(bound(&[own], 0, 0), None);
+        assert!(exact(&[own], 0) >= own.private + own.mappings);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod collect;
 mod disk;
 mod episode;
 mod init;
+mod kernel_memory;
 mod link;
 mod memory;
 mod open;

@@ -2,7 +2,8 @@
 
 use super::capture::{Capture, Stream};
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::sys::stat::Mode;
 use nix::unistd::{pipe2, read, write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -23,8 +24,9 @@ pub struct Pipes<'a> {
 
 /// The program's ends.
 pub struct Ends {
-    /// None without input: /dev/null will do.
-    pub stdin: Option<OwnedFd>,
+    /// Without input, /dev/null, opened for this program alone: flags and signals set on an open file are seen by all who
+    /// share it.
+    pub stdin: OwnedFd,
     pub stdout: OwnedFd,
     /// None where both streams share a pipe.
     pub stderr: Option<OwnedFd>,
@@ -37,6 +39,13 @@ impl<'a> Pipes<'a> {
         let (stdout, stdout_end) = pipe2(OFlag::O_CLOEXEC)?;
         let (stderr, stderr_end) = pair(split)?.unzip();
         let (stdin_end, stdin) = pair(!input.is_empty())?.unzip();
+        let stdin_end = match stdin_end {
+            Some(end) => end,
+            None => {
+                let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+                open("/dev/null", flags, Mode::empty())?
+            }
+        };
         let ours = [Some(&stdout), stderr.as_ref(), stdin.as_ref()];
         for fd in ours.into_iter().flatten() {
             fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;

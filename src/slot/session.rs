@@ -162,6 +162,7 @@ impl Idle {
         let now = monotonic_ns();
         let reading = Reading {
             memory_bytes: usage.memory_bytes,
+            took_ns: usage.took_ns,
             cpu_us: usage.cpu_us + carried.orphans_cpu_us + carried.spent_cpu_us,
             disk: self
                 .watch

@@ -31,7 +31,6 @@ pub struct Surroundings<'a> {
     pub census: &'a Census,
     pub cleaner: &'a Cleaner,
     pub children: &'a SignalFd,
-    pub null: &'a OwnedFd,
     pub root: &'a Path,
     pub cores: u64,
     /// Where output is read into; `pipes::READ_BYTES` long.
@@ -89,7 +88,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         Pipes::open(order.stdin, order.split).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
     let now = monotonic_ns();
     let mut theirs = vec![
-        ends.stdin.as_ref().unwrap_or(around.null).as_raw_fd(),
+        ends.stdin.as_raw_fd(),
         ends.stdout.as_raw_fd(),
         ends.stderr.as_ref().unwrap_or(&ends.stdout).as_raw_fd(),
     ];
@@ -236,6 +235,7 @@ impl Running<'_, '_> {
             .read(self.order.limits.memory_bytes, self.watch.needs_cpu());
         Reading {
             memory_bytes: usage.memory_bytes,
+            took_ns: usage.took_ns,
             cpu_us: usage.cpu_us
                 + self.around.carried.orphans_cpu_us
                 + self.around.carried.spent_cpu_us,

@@ -21,6 +21,8 @@ const MS: u64 = 1_000_000;
 /// limit, the longer it takes to overshoot by a twentieth of it, and a closer look than that is not needed.
 const SHORTEST_NS: (u64, u64) = (3 * MS / 10, 2 * MS);
 const TOLERATED: u64 = 20;
+/// A look that takes longer is followed by twice as long a pause.
+const LONG_LOOK_NS: u64 = 40 * MS;
 /// Never look less often: estimates age.
 const LONGEST_NS: u64 = 1000 * MS;
 
@@ -41,6 +43,8 @@ pub struct Watch {
 pub struct Reading {
     pub memory_bytes: u64,
     pub cpu_us: u64,
+    /// How long it took to read memory and CPU time.
+    pub took_ns: u64,
     /// `None` where it was not due.
     pub disk: Option<DiskReading>,
 }
@@ -150,7 +154,12 @@ impl Watch {
         }
         let (least, most) = SHORTEST_NS;
         let shortest = time_for(self.limits.memory_bytes / TOLERATED).clamp(least, most);
-        pause.clamp(shortest, LONGEST_NS)
+        // A tree that takes long to look at must not keep us busy with nothing else.
+        let rest_ns = match reading.took_ns > LONG_LOOK_NS {
+            true => reading.took_ns * 2,
+            false => 0,
+        };
+        pause.clamp(shortest, LONGEST_NS).max(rest_ns)
     }
 
     fn disk_pause(&self, reading: &DiskReading) -> u64 {

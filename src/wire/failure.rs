@@ -16,6 +16,7 @@ pub enum Stage {
     /// The index is that of the granted path, readable ones first.
     GrantedPath,
     Proc,
+    Quotas,
     Devices,
     Scratch,
     Fork,
@@ -60,6 +61,7 @@ impl Failure {
                 | Stage::PrivateRoot
                 | Stage::SystemDirectory
                 | Stage::Proc
+                | Stage::Quotas
                 | Stage::Devices
                 | Stage::Landlock
                 | Stage::Seccomp
@@ -79,6 +81,7 @@ impl std::fmt::Display for Failure {
             Stage::SystemDirectory => "a system directory could not be mounted read-only",
             Stage::GrantedPath => "a path of fs_readable or fs_writable could not be mounted",
             Stage::Proc => "/proc could not be mounted for the slot",
+            Stage::Quotas => "the limits of the slot's user namespace could not be set",
             Stage::Devices => "/dev could not be set up for the slot",
             Stage::Scratch => "the scratch directory could not be set up",
             Stage::Fork => "fork failed",

@@ -32,6 +32,8 @@ pub struct Setup {
     /// Whether programs may write anywhere in the private root, as in a container, and not only in the places made for
     /// it. Such a slot is never cleaned. Namespaces tier only.
     pub open_root: bool,
+    /// Slots of the pool at one time, which share what the kernel gives to the machine.
+    pub slots: u32,
     /// Processes that other slots of the same uid may have at once, where RLIMIT_NPROC can't tell them apart.
     pub headroom: u32,
     /// Whether the processes that start programs are to be real-time processes, where the runner may make them so.
@@ -40,6 +42,16 @@ pub struct Setup {
     pub warm_bash: bool,
     /// Pythons that are kept warm; the sockets to them travel with this message, in the same order.
     pub warm_pythons: Vec<WarmPython>,
+}
+
+impl Setup {
+    /// How many slots share this one's uid, and with it what the kernel gives to a user.
+    pub fn sharing(&self) -> u32 {
+        match self.ids.change {
+            true => 1,
+            false => self.slots,
+        }
+    }
 }
 
 /// An interpreter whose preloaded parent the runner has started.
