@@ -1,5 +1,6 @@
 //! Leasing: who gets which slot, and when a new one is built.
 
+use super::host_sockets::HostSockets;
 use super::ids;
 use super::process::Processes;
 use super::slot::{BuildError, Slot, SlotLost};
@@ -71,6 +72,7 @@ struct Shared {
     changed: Notify,
     processes: Rc<Processes>,
     parents: RefCell<Vec<Rc<Parent>>>,
+    host_sockets: HostSockets,
     closed: Cell<bool>,
 }
 
@@ -91,6 +93,7 @@ impl Pool {
             changed: Notify::new(),
             processes: Rc::default(),
             parents: RefCell::default(),
+            host_sockets: HostSockets::default(),
             closed: Cell::new(false),
             settings,
         };
@@ -230,6 +233,11 @@ impl Pool {
             tier: shared.settings.tier,
             ids,
             scratch,
+            host_sockets: match shared.settings.tier {
+                Tier::Namespaces => shared.host_sockets.list(),
+                // No Unix socket can be made there.
+                Tier::Landlock => Vec::new(),
+            },
             grants: (*grants).clone(),
             elsewhere,
             warm_bash: shared.settings.warm_bash,

@@ -4,6 +4,7 @@
 //! an idle slot that does not fit is given up for it.
 
 mod claim;
+mod host_sockets;
 mod ids;
 mod process;
 mod request;

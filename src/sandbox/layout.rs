@@ -11,7 +11,7 @@ pub const INNER_GID: u32 = 1000;
 /// Host directories that are there for programs to run at all: seen read-only at the same place. Those that are
 /// symbolic links on the host (merged /usr) are symbolic links inside.
 pub const SYSTEM_DIRECTORIES: &[&str] = &[
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix", "/etc",
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/etc",
 ];
 
 /// What may be read of /etc: configuration that programs need to start, and nothing that could hold a secret.
@@ -145,8 +145,19 @@ pub const PROC_READABLE: &[&str] = &[
     "version",
 ];
 
-/// Files of /proc that are closed in the namespaces tier too: the keys of the user who started the runner.
-pub const PROC_CLOSED: &[&str] = &["keys", "key-users"];
+/// Files of /proc that are closed in the namespaces tier too: the keys of the user who started the runner, and what tells
+/// one host from another, or what it is doing.
+pub const PROC_CLOSED: &[&str] = &[
+    "keys",
+    "key-users",
+    "cmdline",
+    "diskstats",
+    "interrupts",
+    "softirqs",
+    "partitions",
+    "modules",
+    "sys/kernel/random/boot_id",
+];
 
 /// The environment every program starts with; an episode's own `env` is laid over it.
 pub fn base_environment(tier: Tier, real: impl Fn(&str) -> String) -> Vec<(String, String)> {
@@ -170,7 +181,7 @@ pub fn base_environment(tier: Tier, real: impl Fn(&str) -> String) -> Vec<(Strin
 }
 
 /// Files of /etc that are the sandbox's own in the namespaces tier.
-pub fn own_etc() -> [(&'static str, String); 4] {
+pub fn own_etc() -> [(&'static str, String); 5] {
     [
         (
             "passwd",
@@ -187,5 +198,7 @@ pub fn own_etc() -> [(&'static str, String); 4] {
             "127.0.0.1 localhost sandbox\n::1 localhost\n".into(),
         ),
         ("hostname", "sandbox\n".into()),
+        // The same in every sandbox of every host (machine-id(5)).
+        ("machine-id", "5a4d0b0c000040008000000000000001\n".into()),
     ]
 }

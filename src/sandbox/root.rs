@@ -96,6 +96,10 @@ pub fn build(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
         errno: e,
         index: 0,
     })?;
+    for socket in &setup.host_sockets {
+        // One that is gone by now needs no cover.
+        cover(socket).map_err(|e| Failure::new(Stage::HostSocket, e))?;
+    }
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE)
         .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
@@ -227,19 +231,25 @@ fn own_etc(network: Network) -> Result<(), i32> {
     bind(Path::new(OWN_ETC), Path::new(OWN_ETC), attributes)
 }
 
-/// Lays a file that nobody may open over those of /proc that tell of the host's user.
+/// Closes what /proc tells of the host and its user.
 fn closed_proc() -> Result<(), i32> {
+    let mut names = layout::PROC_CLOSED.iter();
+    names.try_for_each(|name| cover(&Path::new("/proc").join(name)))
+}
+
+/// Lays an empty file that nobody may open over a file or a socket, if it is there.
+fn cover(path: &Path) -> Result<(), i32> {
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(());
+    }
     let attributes = MountAttributes {
         read_only: true,
         no_devices: true,
     };
-    for name in layout::PROC_CLOSED {
-        let path = Path::new("/proc").join(name);
-        if path.exists() {
-            bind(Path::new(NOTHING), &path, attributes)?;
-        }
+    match bind(Path::new(NOTHING), path, attributes) {
+        Err(libc::ENOENT) => Ok(()),
+        done => done,
     }
-    Ok(())
 }
 
 fn devices(terminals: u64) -> Result<(), i32> {

@@ -163,18 +163,33 @@ fn scope(tier: Tier, network: Network) -> Option<BitFlags<Scope>> {
 }
 
 /// Keeps this process and all its descendants from signalling any other, for good: then `kill(-1)` is these and no
-/// others. Moving files between directories has to be allowed expressly, because every domain denies it that does not
-/// (LANDLOCK_ACCESS_FS_REFER, landlock(7)). Landlock ABI 6; needs `no_new_privs`.
+/// others. Landlock ABI 6; needs `no_new_privs`.
 pub fn contain_signals() -> Result<(), Failure> {
     landlock::Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::Refer)
-        .and_then(|r| r.scope(Scope::Signal))
-        .and_then(landlock::Ruleset::create)
-        .and_then(|r| r.add_rules(path_beneath_rules(["/"], AccessFs::Refer)))
+        .scope(Scope::Signal)
+        .and_then(refer_alone)
         .and_then(|created| created.no_new_privs(false).restrict_self())
         .map(drop)
         .map_err(|_| Failure::new(Stage::Landlock, Errno::EOPNOTSUPP as i32))
+}
+
+/// A ruleset that forbids nothing. Each process that enforces it is in a domain of its own with what it starts, and out of
+/// reach for those in another: one program's descriptors, memory and environment in /proc are closed to the programs of
+/// other steps (ptrace restrictions, landlock(7)).
+pub fn apart() -> Result<OwnedFd, Failure> {
+    let created = refer_alone(landlock::Ruleset::default()).map_err(failed)?;
+    Ruleset { created }.into_fd()
+}
+
+/// Moving files between directories has to be allowed expressly, because every domain denies it that does not
+/// (LANDLOCK_ACCESS_FS_REFER, landlock(7)); nothing else is handled.
+fn refer_alone(ruleset: landlock::Ruleset) -> Result<RulesetCreated, landlock::RulesetError> {
+    ruleset
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::Refer)
+        .and_then(landlock::Ruleset::create)
+        .and_then(|r| r.add_rules(path_beneath_rules(["/"], AccessFs::Refer)))
 }
 
 /// A rule for a path that was checked when the episode was read.

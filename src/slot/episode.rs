@@ -9,7 +9,7 @@ use super::space::Space;
 use super::stage::{NotPlaced, Stage as Placing};
 use super::step::{self, Carried, Order, Surroundings};
 use super::warm::{Bash, Python};
-use crate::sandbox::ruleset::{Ruleset, Scene};
+use crate::sandbox::ruleset::{self, Ruleset, Scene};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::{layout, root};
 use crate::spec::episode::{Capture as Mode, OnFailure};
@@ -21,12 +21,14 @@ use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{EpisodeRequest, Launch, Rlimit, Setup, StepRequest};
 use nix::sys::signalfd::SignalFd;
 use std::collections::BTreeMap;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 /// A built slot, as init sees it.
 pub struct Slot {
     pub setup: Setup,
+    /// What keeps programs of one episode apart, once it was needed.
+    pub apart: Option<OwnedFd>,
     pub enforced: Enforced,
     pub runner: Link,
     pub zygote: Link,
@@ -134,6 +136,7 @@ impl Slot {
                 .into_owned(),
             rlimits: self.rlimits(&request.limits),
         };
+        let apart = self.apart(request.steps.len())?;
         let bash = self
             .bash
             .as_mut()
@@ -149,15 +152,17 @@ impl Slot {
         let (start, launch, zygote, ruleset) = match (bash, python) {
             (Some(bash), _) => {
                 let launch = bash.adapt(launch, step);
-                let ruleset = bash.ruleset.as_ref().map(AsRawFd::as_raw_fd);
+                let ruleset = bash.ruleset.as_ref().map(AsRawFd::as_raw_fd).or(apart);
                 (Start::WarmBash, launch, &mut bash.link, ruleset)
             }
             (_, Some(python)) => {
-                let ruleset = python.ruleset.as_ref().map(AsRawFd::as_raw_fd);
+                let ruleset = python.ruleset.as_ref().map(AsRawFd::as_raw_fd).or(apart);
                 (Start::WarmPython, launch, &mut python.link, ruleset)
             }
             _ => {
-                let ruleset = special.as_ref().map(AsRawFd::as_raw_fd);
+                // A program that enforces its slot's ruleset by itself is apart from others already.
+                let apart = apart.filter(|_| !self.setup.elsewhere);
+                let ruleset = special.as_ref().map(AsRawFd::as_raw_fd).or(apart);
                 (Start::Exec, launch, &mut self.zygote, ruleset)
             }
         };
@@ -188,6 +193,18 @@ impl Slot {
         let done = step::run(&mut around, order)?;
         self.check_host_memory(&done)?;
         Ok(done)
+    }
+
+    /// The ruleset that keeps the programs of several steps out of each other's reach, where the tier does not do so. Those
+    /// of a session belong together.
+    fn apart(&mut self, steps: usize) -> Result<Option<RawFd>, Failure> {
+        if steps == 1 || self.enforced.tier == Tier::Landlock {
+            return Ok(None);
+        }
+        if self.apart.is_none() {
+            self.apart = Some(ruleset::apart()?);
+        }
+        Ok(self.apart.as_ref().map(AsRawFd::as_raw_fd))
     }
 
     /// A program that the host's out-of-memory killer ended did nothing wrong: that is ours to retry.

@@ -120,6 +120,7 @@ fn build(
         Err(failure) => Err((runner, failure)),
         Ok((children, space, census, cleaner, bash, pythons, landlock_abi, own_limits)) => Ok(Slot {
             setup: setup.clone(),
+            apart: None,
             enforced: Enforced {
                 tier: setup.tier,
                 landlock_abi,

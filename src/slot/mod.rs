@@ -22,6 +22,7 @@ mod kernel_memory;
 mod link;
 mod memory;
 mod open;
+mod pace;
 mod pipes;
 mod session;
 mod signals;

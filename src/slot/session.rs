@@ -6,6 +6,7 @@
 
 use super::episode::Slot;
 use super::link::Broken;
+use super::pace::Pace;
 use super::pipes::discard;
 use super::step::Carried;
 use super::transfer::Transfers;
@@ -93,6 +94,7 @@ impl Session {
     /// Returns when the runner has something to say, or is gone.
     fn wait_for_order(&mut self, slot: &mut Slot) -> Result<(), Broken> {
         let mut idle = Idle::new(&self.limits, slot);
+        let mut pace = Pace::new(monotonic_ns());
         loop {
             let runs = slot.census.is_anything_left();
             let pause = runs.then(|| {
@@ -110,7 +112,11 @@ impl Session {
                 Err(_) => return Err(Broken),
             }
             if fds[0].any().unwrap_or(true) {
+                self.carried.orphans_cpu_us += pace.charge_us();
                 return Ok(());
+            }
+            if let Some(rest) = pace.woken(monotonic_ns()) {
+                std::thread::sleep(rest);
             }
             self.reap(slot);
             let buffer = &mut slot.buffer;

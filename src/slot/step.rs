@@ -4,6 +4,7 @@ use super::capture::Capture;
 use super::census::Census;
 use super::clean::Cleaner;
 use super::link::Link;
+use super::pace::Pace;
 use super::pipes::{Pipes, discard};
 use super::watch::{DiskReading, Reading, Watch};
 use crate::spec::execution::{DiskEvidence, End, Finish, Start, StepExecution};
@@ -76,6 +77,7 @@ struct Running<'a, 'b> {
     pipes: Pipes<'b>,
     watch: Watch,
     deadline_ns: u64,
+    pace: Pace,
     /// Why we ended it.
     cause: Option<End>,
     /// Whether only this step's own processes are to end.
@@ -106,6 +108,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
             false => watch,
         },
         deadline_ns: now.saturating_add(order.timeout.as_nanos().min(u64::MAX as u128) as u64),
+        pace: Pace::new(now),
         around,
         order,
         pipes,
@@ -145,6 +148,9 @@ impl Running<'_, '_> {
                 return exit.map_err(|_| Failure::new(Stage::Zygote, 0));
             }
             self.enforce();
+            if let Some(rest) = self.pace.woken(monotonic_ns()) {
+                std::thread::sleep(rest);
+            }
         }
     }
 
@@ -283,7 +289,8 @@ impl Running<'_, '_> {
         background.retain(|fd| !discard(fd.as_fd(), buffer));
     }
 
-    fn finish(mut self, exit: Exit) -> Result<StepExecution, Failure> {
+    fn finish(mut self, mut exit: Exit) -> Result<StepExecution, Failure> {
+        exit.cpu_us += self.pace.charge_us();
         let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain_rest(capture, ceiling, buffer);

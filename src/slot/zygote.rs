@@ -90,12 +90,8 @@ impl<'a> Zygote<'a> {
         let [Some(stdin), Some(stdout), Some(stderr)] = [0, 1, 2].map(|i| fds.get(i)) else {
             return nothing;
         };
-        let ruleset = match (fds.get(3), &self.ruleset) {
-            // It could only take away from what holds already.
-            (Some(_), None) => return failed(Failure::new(Stage::Landlock, libc::EPERM)),
-            (Some(own), Some(_)) => Some(own),
-            (None, shared) => shared.as_ref(),
-        };
+        // Where the zygote's own ruleset is in force, another one comes on top of it.
+        let ruleset = fds.get(3).or(self.ruleset.as_ref());
         let image = Image::new(
             candidates(&launch.argv, &launch.env),
             &launch.argv,

@@ -13,6 +13,7 @@ pub enum Stage {
     PrivateRoot,
     /// The index is that of the system directory, see `sandbox::layout`.
     SystemDirectory,
+    HostSocket,
     /// The index is that of the granted path, readable ones first.
     GrantedPath,
     Proc,
@@ -79,6 +80,7 @@ impl std::fmt::Display for Failure {
             Stage::ChangeIds => "the slot could not change to its own uid and gid",
             Stage::PrivateRoot => "the private root could not be mounted",
             Stage::SystemDirectory => "a system directory could not be mounted read-only",
+            Stage::HostSocket => "a socket of the host could not be covered",
             Stage::GrantedPath => "a path of fs_readable or fs_writable could not be mounted",
             Stage::Proc => "/proc could not be mounted for the slot",
             Stage::Quotas => "the limits of the slot's user namespace could not be set",

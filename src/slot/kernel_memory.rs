@@ -1,0 +1,193 @@
+//! Memory of the kernel's that belongs to no process: what a tree of processes has open, and what is in it.
+//!
+//! Looked at cheaply each time, by the number of descriptors, and closely only where there are many. What is not counted,
+//! and how much that can be, is in the documentation of isolation; a memory control group counts all of it.
+
+use super::memory::Process;
+use crate::sys::clock::monotonic_ns;
+use crate::sys::kcmp::have_separate_files;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// Fewer descriptors than this in a tree are not worth a closer look.
+const FEW: u64 = 256;
+/// What an open file can hold where nothing better is known of it: a page that /proc was read into (seq_file).
+const FILE_BYTES: u64 = 4096;
+/// As many in a tree are not charged for.
+const FREE_FILES: u64 = 4096;
+/// A pipe that is made when its user has many holds two pages (pipe(7)); and its inode.
+const PIPE_BYTES: u64 = 9_500;
+/// As many of one user together hold 64 MB at most, and usually next to nothing.
+const FREE_PIPES: usize = 1024;
+/// What one descriptor that is watched by one epoll takes (`struct epitem`, `struct eppoll_entry`).
+const EPOLL_ITEM_BYTES: u64 = 200;
+/// `struct file_lock`.
+const LOCK_BYTES: u64 = 208;
+/// How many lines are read between two looks at the clock.
+const LINES: usize = 256;
+/// So few epolls can't watch much.
+const FREE_EPOLLS: usize = 64;
+
+/// What these processes make the kernel hold by their descriptors, as far as it can be told until `deadline_ns`; beyond
+/// what every program may have.
+pub fn of_descriptors(processes: &[Process], deadline_ns: u64) -> u64 {
+    let tables: Vec<Table> = processes.iter().flat_map(tables).collect();
+    let all: u64 = tables.iter().map(|table| table.count).sum();
+    if all <= FEW {
+        return 0;
+    }
+    let mut open = Open::default();
+    for table in &tables {
+        open.take(table, deadline_ns);
+    }
+    all.saturating_sub(FREE_FILES) * FILE_BYTES + open.bytes(deadline_ns)
+}
+
+/// What locks on parts of files take, of these processes and of files of theirs.
+pub fn of_locks(processes: &[Process], deadline_ns: u64) -> u64 {
+    let Ok(file) = File::open("/proc/locks") else {
+        return 0;
+    };
+    let pids: BTreeSet<i32> = processes.iter().map(|process| process.pid).collect();
+    let mut locks = 0;
+    let lines = BufReader::with_capacity(256 << 10, file).lines();
+    for (n, line) in lines.map_while(Result::ok).enumerate() {
+        if n % LINES == 0 && monotonic_ns() > deadline_ns {
+            break;
+        }
+        locks += u64::from(owner(&line).is_some_and(|pid| pids.contains(&pid)));
+    }
+    locks * LOCK_BYTES
+}
+
+/// Whose lock it is (proc_locks(5)).
+fn owner(line: &str) -> Option<i32> {
+    let mut words = line.split_ascii_whitespace();
+    // A lock that is waited for has an arrow after its number.
+    let kind = words.nth(1)?;
+    words.nth(if kind == "->" { 3 } else { 2 })?.parse().ok()
+}
+
+/// A table of descriptors, which the threads of a process usually share.
+struct Table {
+    directory: PathBuf,
+    count: u64,
+}
+
+fn tables(process: &Process) -> Vec<Table> {
+    let own = PathBuf::from(format!("/proc/{}/fd", process.pid));
+    let mut tables = vec![table(own, process.descriptors)];
+    if process.threads > 1 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", process.pid));
+        for task in tasks.into_iter().flatten().flatten() {
+            let thread = task.file_name().to_str().and_then(|name| name.parse().ok());
+            if thread.is_some_and(|thread| have_separate_files(process.pid, thread)) {
+                tables.push(table(task.path().join("fd"), 0));
+            }
+        }
+    }
+    tables
+}
+
+/// The number of descriptors is the size of the directory since Linux 6.2; before that the size of the table has to do.
+fn table(directory: PathBuf, at_most: u64) -> Table {
+    let count = fs::metadata(&directory).map_or(0, |meta| meta.len());
+    Table {
+        directory,
+        count: if count == 0 { at_most } else { count },
+    }
+}
+
+#[derive(Default)]
+struct Open {
+    pipes: BTreeSet<u64>,
+    /// Descriptors whose kind can't be told, of processes that forbid inspection: they may be pipes.
+    unknown: usize,
+    epolls: Vec<PathBuf>,
+}
+
+impl Open {
+    fn take(&mut self, table: &Table, deadline_ns: u64) {
+        let Ok(entries) = fs::read_dir(&table.directory) else {
+            self.unknown += table.count as usize;
+            return;
+        };
+        for entry in entries.flatten() {
+            if monotonic_ns() > deadline_ns {
+                return;
+            }
+            let Ok(target) = fs::read_link(entry.path()) else {
+                continue;
+            };
+            match target.to_str() {
+                Some("anon_inode:[eventpoll]") => self.epolls.push(entry.path()),
+                Some(name) => self.pipes.extend(pipe(name)),
+                None => {}
+            }
+        }
+    }
+
+    fn bytes(&self, deadline_ns: u64) -> u64 {
+        let pipes = match self.pipes.len() + self.unknown {
+            few if few <= FREE_PIPES => 0,
+            many => many as u64 * PIPE_BYTES,
+        };
+        let mut items = 0;
+        if self.epolls.len() > FREE_EPOLLS {
+            for epoll in &self.epolls {
+                if monotonic_ns() > deadline_ns {
+                    break;
+                }
+                items += watched(epoll);
+            }
+        }
+        pipes + items * EPOLL_ITEM_BYTES
+    }
+}
+
+/// The inode of a pipe, by what its descriptor links to (proc_pid_fd(5)).
+fn pipe(name: &str) -> Option<u64> {
+    name.strip_prefix("pipe:[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// How many descriptors an epoll watches: one line each of its `fdinfo` (proc_pid_fdinfo(5)).
+fn watched(descriptor: &Path) -> u64 {
+    let path = descriptor.to_string_lossy().replacen("/fd/", "/fdinfo/", 1);
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter(|line| line.starts_with("tfd:")).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+    use nix::unistd::pipe;
+
+    #[test]
+    fn the_owner_of_a_lock_is_its_pid() {
+        assert_eq!(owner("1: POSIX  ADVISORY  WRITE 1234 00:1b:5 0 EOF"), Some(1234));
+        assert_eq!(owner("1: -> POSIX  ADVISORY  WRITE 1234 00:1b:5 0 EOF"), Some(1234));
+        assert_eq!(owner("2: FLOCK  ADVISORY  WRITE 99 fe:00:1 0 EOF"), Some(99));
+    }
+
+    #[test]
+    fn epolls_that_watch_many_descriptors_and_many_pipes_are_charged_for() {
+        let own = || Process::read(std::process::id() as i32).unwrap();
+        let charged = || of_descriptors(&[own()], u64::MAX);
+        let pipes: Vec<_> = (0..FREE_PIPES + 10).map(|_| pipe().unwrap()).collect();
+        let with_pipes = charged();
+        assert!(with_pipes >= FREE_PIPES as u64 * PIPE_BYTES, "{with_pipes}");
+        let epolls: Vec<Epoll> = (0..FREE_EPOLLS + 1)
+            .map(|_| Epoll::new(EpollCreateFlags::empty()).unwrap())
+            .collect();
+        for epoll in &epolls {
+            for (n, (end, _)) in pipes[..100].iter().enumerate() {
+                epoll.add(end, EpollEvent::new(EpollFlags::EPOLLIN, n as u64)).unwrap();
+            }
+        }
+        let items = 100 * epolls.len() as u64;
+        assert!(charged() >= with_pipes + items * EPOLL_ITEM_BYTES);
+    }
+}

@@ -1,0 +1,68 @@
+//! How often a program can wake init.
+//!
+//! Init has precedence over programs, and its time is nobody's. A program that writes byte by byte, or sends it signals,
+//! could keep it busy with nothing else, and take from its neighbours what they would have had. So init rests when it is
+//! woken too often: output gathers in the pipe meanwhile. What it has used by then counts as the program's own.
+
+use nix::time::{ClockId, clock_gettime};
+use std::time::Duration;
+
+const WINDOW_NS: u64 = 10_000_000;
+/// Wake-ups in a window that cost nothing: some 5 % of a core.
+const FREE: u32 = 50;
+const REST: Duration = Duration::from_millis(1);
+
+pub struct Pace {
+    begin_cpu_us: u64,
+    window_ns: u64,
+    woken: u32,
+    rested: bool,
+}
+
+impl Pace {
+    pub fn new(now_ns: u64) -> Self {
+        Pace {
+            begin_cpu_us: own_cpu_us(),
+            window_ns: now_ns,
+            woken: 0,
+            rested: false,
+        }
+    }
+
+    /// To be called each time that it has woken; how long to rest.
+    pub fn woken(&mut self, now_ns: u64) -> Option<Duration> {
+        if now_ns.saturating_sub(self.window_ns) > WINDOW_NS {
+            (self.window_ns, self.woken) = (now_ns, 0);
+        }
+        self.woken += 1;
+        let rests = self.woken > FREE;
+        self.rested |= rests;
+        rests.then_some(REST)
+    }
+
+    /// CPU time of this process, in microseconds, that is to be charged to who has kept it busy.
+    pub fn charge_us(&self) -> u64 {
+        match self.rested {
+            true => own_cpu_us().saturating_sub(self.begin_cpu_us),
+            false => 0,
+        }
+    }
+}
+
+fn own_cpu_us() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID);
+    now.map_or(0, |time| time.tv_sec() as u64 * 1_000_000 + time.tv_nsec() as u64 / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_woken_too_often_rests_until_the_window_is_over() {
+        let mut pace = Pace::new(0);
+        assert!((0..FREE).all(|n| pace.woken(u64::from(n)).is_none()));
+        assert_eq!(pace.woken(100), Some(REST));
+        assert_eq!(pace.woken(WINDOW_NS + 1), None);
+    }
+}
