@@ -270,8 +270,12 @@ impl Slot {
 }
 
 impl Drop for Slot {
-    /// The socket closes with us, which is what ends the slot.
+    /// Says that it is not needed any more. If that does not get through, the end of the socket ends it too.
     fn drop(&mut self) {
+        let order: Order = Order::End;
+        for (header, body) in packets(&encode(&order)) {
+            let _ = socket::send(self.socket.get_ref().as_fd(), &header, body, &[]);
+        }
         self.processes.let_go(self.process);
     }
 }

@@ -89,6 +89,16 @@ impl Slot {
         })
     }
 
+    /// Lets the processes that fork programs end at once. When the runner has died they are not told, and wait.
+    pub fn release_zygotes(&self) {
+        let bash = self.bash.iter().map(|bash| &bash.link);
+        let pythons = self.pythons.iter().map(|python| &python.link);
+        for link in std::iter::once(&self.zygote).chain(bash).chain(pythons) {
+            // One that is gone has no need of it.
+            let _ = link.send(&());
+        }
+    }
+
     /// Makes the slot ready for somebody with these limits.
     pub fn prepare(&mut self, limits: &Limits) -> Result<(), Failure> {
         if self.enforced.tier == Tier::Namespaces && limits.disk_bytes != self.disk_bytes {

@@ -58,6 +58,9 @@ pub fn main(
         }
         Ok(mut slot) => {
             let ended = serve(&mut slot);
+            if ended.is_ok() || !slot.runner.is_abandoned() {
+                slot.release_zygotes();
+            }
             // In the namespaces tier our end is that of every process in it; here nothing else would see to it.
             if setup.tier == Tier::Landlock {
                 let _ = slot.cleaner.kill_all(&slot.census);
@@ -160,6 +163,7 @@ fn serve(slot: &mut Slot) -> Result<(), Broken> {
         let request = match slot.runner.recv()? {
             Order::Episode(request) => request,
             Order::Open(limits) => return session::serve(slot, limits),
+            Order::End => return Ok(()),
             Order::Exec(_) | Order::Cancel | Order::Put(_) | Order::Get(_) => return Err(Broken),
         };
         match slot.run(&request) {

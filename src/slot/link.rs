@@ -1,14 +1,19 @@
 //! A blocking socket that speaks whole messages.
 
 use crate::sys::socket;
+use crate::wire::message::{EpisodeRequest, Order};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde::{Serialize, de::DeserializeOwned};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 /// The peer is gone or speaks nonsense; there is nothing to do but to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;
+
+/// The header of a message without content.
+const EMPTY_PACKET_BYTES: usize = 1;
 
 pub struct Link {
     socket: OwnedFd,
@@ -51,19 +56,56 @@ impl Link {
 
     pub fn recv_with<T: DeserializeOwned>(&mut self, fds: &mut Vec<OwnedFd>) -> Result<T, Broken> {
         loop {
-            let length =
-                socket::recv(self.socket.as_fd(), &mut self.buffer, fds).map_err(|_| Broken)?;
-            if length == 0 {
-                return Err(Broken);
-            }
-            if let Some(message) = self
-                .assembler
-                .push(&self.buffer[..length])
-                .map_err(|_| Broken)?
-            {
+            let length = self.packet(fds)?;
+            if let Some(message) = self.take(length)? {
                 return Ok(message);
             }
         }
+    }
+
+    /// For a zygote: its next order, or None when it is released.
+    pub fn recv_order<T: DeserializeOwned>(
+        &mut self,
+        fds: &mut Vec<OwnedFd>,
+    ) -> Result<Option<T>, Broken> {
+        loop {
+            let length = self.packet(fds)?;
+            if length == EMPTY_PACKET_BYTES {
+                return Ok(None);
+            }
+            if let Some(message) = self.take(length)? {
+                return Ok(Some(message));
+            }
+        }
+    }
+
+    /// For init: whether the runner is gone without having said that the slot is not needed any more.
+    pub fn is_abandoned(&mut self) -> bool {
+        // The runner may be there, and have nothing to say.
+        let _ = fcntl(&self.socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+        loop {
+            match socket::recv(self.socket.as_fd(), &mut self.buffer, &mut Vec::new()) {
+                Ok(0) => return true,
+                Ok(length) => {
+                    if let Ok(Some(Order::<EpisodeRequest>::End)) = self.take(length) {
+                        return false;
+                    }
+                }
+                Err(errno) => return errno != Errno::EAGAIN,
+            }
+        }
+    }
+
+    fn packet(&mut self, fds: &mut Vec<OwnedFd>) -> Result<usize, Broken> {
+        match socket::recv(self.socket.as_fd(), &mut self.buffer, fds) {
+            Ok(0) | Err(_) => Err(Broken),
+            Ok(length) => Ok(length),
+        }
+    }
+
+    fn take<T: DeserializeOwned>(&mut self, length: usize) -> Result<Option<T>, Broken> {
+        let taken = self.assembler.push(&self.buffer[..length]);
+        taken.map_err(|_| Broken)
     }
 }
 

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// How far apart looks at a tree get that does not change; a thousand idle sessions are then some hundredth of a core.
 const LONGEST_PAUSE_NS: u64 = 250_000_000;
 
-/// Serves the session until the runner lets go of it.
+/// Serves the session until the runner has no need of it any more, or is gone.
 pub fn serve(slot: &mut Slot, limits: Limits) -> Result<(), Broken> {
     if let Err(failure) = slot.prepare(&limits) {
         slot.runner.send(&Reply::Refused(failure))?;
@@ -56,6 +56,7 @@ pub fn serve(slot: &mut Slot, limits: Limits) -> Result<(), Broken> {
                 let got = session.transfers.get(&slot.space, what);
                 slot.runner.send(&Reply::Got(got))?;
             }
+            Order::End => return Ok(()),
             // What it meant has just ended by itself.
             Order::Cancel => {}
             Order::Episode(_) | Order::Open(_) => return Err(Broken),

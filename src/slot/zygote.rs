@@ -19,6 +19,7 @@ use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind, Launch, Setup};
 use nix::unistd::Pid;
 use std::ffi::CString;
+use std::time::Duration;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 struct Zygote<'a> {
@@ -30,9 +31,12 @@ struct Zygote<'a> {
     ordinary: Ordinary,
 }
 
-/// Waits until init has built the root, restricts itself, and serves launches until init is gone.
+/// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone.
 pub fn main(mut init: Link, setup: &Setup, ordinary: Ordinary) {
-    let _ = serve(&mut init, setup, ordinary);
+    if serve(&mut init, setup, ordinary).is_err() {
+        // The runner has died, and with it all inits.
+        std::thread::sleep(Duration::from_millis(setup.end_delay_ms().into()));
+    }
 }
 
 fn serve(init: &mut Link, setup: &Setup, ordinary: Ordinary) -> Result<(), Broken> {
@@ -44,7 +48,9 @@ fn serve(init: &mut Link, setup: &Setup, ordinary: Ordinary) -> Result<(), Broke
     init.send(&Ok::<_, Failure>(abi))?;
     loop {
         let mut fds = Vec::new();
-        let launch: Launch = init.recv_with(&mut fds)?;
+        let Some(launch) = init.recv_order::<Launch>(&mut fds)? else {
+            return Ok(());
+        };
         // Closed only after that: init would be woken by the end of the pipes, and at once again by the exit.
         init.send(&zygote.launch(&launch, &fds))?;
     }

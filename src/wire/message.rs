@@ -46,7 +46,21 @@ pub struct Setup {
     pub warm_pythons: Vec<WarmPython>,
 }
 
+/// Filters of a slot: of its zygote, and of two warm interpreters.
+const FILTERS: u32 = 3;
+/// How many filters may go at one time. The kernel frees each in a work item of its own, under locks that all of the
+/// machine needs; some 8,000 at once have been seen to hang it.
+const MAX_FILTERS_AT_ONCE: u32 = 200;
+/// More than the kernel needs for as many.
+const INTERVAL_MS: u32 = 100;
+
 impl Setup {
+    /// How long the slot's zygotes go on when the runner has died, and all of its slots end at once, in milliseconds.
+    pub fn end_delay_ms(&self) -> u32 {
+        let groups = self.slots.saturating_mul(FILTERS).div_ceil(MAX_FILTERS_AT_ONCE);
+        self.slot % groups.max(1) * INTERVAL_MS
+    }
+
     /// How many slots share this one's uid, and with it what the kernel gives to a user.
     pub fn sharing(&self) -> u32 {
         match self.ids.change {
@@ -97,6 +111,8 @@ pub struct WarmEnter {
     pub reaps: bool,
     /// As [`Setup::real_time`].
     pub real_time: bool,
+    /// As [`Setup::end_delay_ms`].
+    pub end_delay_ms: u32,
     /// A program for seccomp.
     pub filter: serde_bytes::ByteBuf,
     /// `NAME=value`: the environment of programs that ask for no variables.
@@ -137,6 +153,8 @@ pub enum Order<R = EpisodeRequest> {
     Cancel,
     Put(Put),
     Get(Get),
+    /// The slot is not needed any more. Without this, the end of the socket means that the runner has died.
+    End,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

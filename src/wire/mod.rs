@@ -17,8 +17,11 @@
 //! runner → init     Order::Put | Get          a piece of a file in or out ([`transfer`])
 //! init   → runner   Reply::Put | Got
 //!
+//! runner → init     Order::End                the slot is not needed any more; no answer
+//!
 //! init   → zygote   Launch + 3 fds            stdin, stdout, stderr of the program
 //! zygote → init     Exit                      when the program has ended and was reaped
+//! init   → zygote   an empty message          it is released: without that, it ends a little later than the socket
 //! ```
 //!
 //! A message is one postcard-encoded value, cut into packets of at most [`packet::PACKET_BYTES`]; the first

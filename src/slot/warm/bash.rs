@@ -43,10 +43,11 @@ impl Bash {
         let (library, profile) = (home.join(".runner-interpreter.so"), home.join(PROFILE));
         let hook = format!(
             "runner_status=$? runner_last=$_\nenable -f {library} runner || kill -9 $$\n\
-             runner {SOCKET} {slice} {nice} {workdir} $runner_status \"$runner_last\"\n",
+             runner {SOCKET} {slice} {nice} {end_delay} {workdir} $runner_status \"$runner_last\"\n",
             library = library.display(),
             slice = forked.ordinary.slice.as_ns(),
             nice = forked.ordinary.nice,
+            end_delay = setup.end_delay_ms(),
             workdir = space.real(PARKED_IN).display(),
         );
         let before = entries(space);

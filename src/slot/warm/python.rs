@@ -107,6 +107,7 @@ impl Python {
             gid,
             reaps: setup.tier == Tier::Landlock,
             real_time: setup.real_time,
+            end_delay_ms: setup.end_delay_ms(),
             filter: serde_bytes::ByteBuf::from(filter(setup).ok()?.to_bytes()),
             env: variables(space, setup.tier),
         };

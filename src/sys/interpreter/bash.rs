@@ -1,6 +1,6 @@
 //! The loadable builtin of bash, and what a bash that was forked must forget of its parent.
 //!
-//! `slot::warm` lets a login bash run `runner SOCKET SLICE NICE DIRECTORY STATUS LAST` at the end of its start-up files; DIRECTORY
+//! `slot::warm` lets a login bash run `runner SOCKET SLICE NICE END_DELAY DIRECTORY STATUS LAST` at the end of its start-up files; DIRECTORY
 //! is where it started. In a child the builtin returns, the start-up file ends, and bash goes on by itself to its `-c`
 //! string, which we have replaced: from there on nothing is ours. Names and layouts are those of bash 4.4 to 5.3
 //! (`shell.h`, `builtins.h`, `command.h`).
@@ -49,7 +49,7 @@ pub static mut runner_struct: Builtin = Builtin {
     function: builtin,
     flags: ENABLED,
     long_doc: LONG_DOC.0.as_ptr(),
-    short_doc: c"runner SOCKET SLICE NICE DIRECTORY STATUS LAST".as_ptr(),
+    short_doc: c"runner SOCKET SLICE NICE END_DELAY DIRECTORY STATUS LAST".as_ptr(),
     handle: std::ptr::null_mut(),
 };
 
@@ -75,12 +75,12 @@ unsafe extern "C" {
 }
 
 extern "C" fn builtin(arguments: *const WordList) -> c_int {
-    let numbers = [0, 1, 2, 4].map(|index| argument(arguments, index));
-    let [Some(socket), Some(slice), Some(nice), Some(status)] = numbers else {
+    let numbers = [0, 1, 2, 3, 5].map(|index| argument(arguments, index));
+    let [Some(socket), Some(slice), Some(nice), Some(end_delay), Some(status)] = numbers else {
         leave();
     };
     // A fork would be in another directory, and would not have what start-up files left running or open.
-    let elsewhere = word(arguments, 3) != current_directory().as_deref();
+    let elsewhere = word(arguments, 4) != current_directory().as_deref();
     if elsewhere || has_children() || has_descriptors(socket as c_int) {
         leave();
     }
@@ -90,6 +90,7 @@ extern "C" fn builtin(arguments: *const WordList) -> c_int {
             slice_ns: slice as u64,
             nice: nice as i32,
         },
+        end_delay as u32,
     );
     start_afresh(&launch);
     // As whatever came last in the start-up files.

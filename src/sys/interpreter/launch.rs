@@ -73,6 +73,8 @@ pub struct Enter {
     pub reaps: bool,
     /// Whether it becomes a real-time process, where it may.
     pub real_time: bool,
+    /// How long it goes on when init is gone without a word.
+    pub end_delay_ms: u32,
     /// A program for seccomp.
     pub filter: Vec<u8>,
     /// `NAME=value`: what programs of the slot have, if not more.
@@ -89,6 +91,7 @@ impl Enter {
             gid: number(&mut rest)? as u32,
             reaps: number(&mut rest)? != 0,
             real_time: number(&mut rest)? != 0,
+            end_delay_ms: number(&mut rest)? as u32,
             filter: raw(&mut rest)?.to_vec(),
             env: list(&mut rest, text)?,
         })

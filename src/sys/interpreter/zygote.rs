@@ -5,6 +5,7 @@ use crate::child::{Ordinary, enforce, restrict};
 use crate::launch::{Exit, Launch};
 use crate::link::{Broken, Link, wipe};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 const EXITED: u64 = 0;
 const SIGNALED: u64 = 1;
@@ -33,12 +34,13 @@ pub trait AroundFork {
 impl AroundFork for () {}
 
 /// Serves launches of an interpreter that needs nothing special.
-pub fn serve(socket: i32, ordinary: Ordinary) -> Launch {
+pub fn serve(socket: i32, ordinary: Ordinary, end_delay_ms: u32) -> Launch {
     Zygote {
         socket,
         ordinary,
         around_fork: &(),
         reaps: false,
+        end_delay_ms,
     }
     .serve()
 }
@@ -49,6 +51,8 @@ pub struct Zygote<'a> {
     pub around_fork: &'a dyn AroundFork,
     /// Whether what programs leave behind becomes a child of this process.
     pub reaps: bool,
+    /// How long it goes on when init is gone without a word, because the runner has died and all slots end at once.
+    pub end_delay_ms: u32,
 }
 
 impl Zygote<'_> {
@@ -65,8 +69,11 @@ impl Zygote<'_> {
         let mask = block_child_signals();
         match self.until_forked(report, &mask) {
             Ok(launch) => launch,
-            // SAFETY: _exit(2) has no preconditions.
-            Err(Broken) => unsafe { c::_exit(0) },
+            Err(Broken) => {
+                std::thread::sleep(Duration::from_millis(self.end_delay_ms.into()));
+                // SAFETY: _exit(2) has no preconditions.
+                unsafe { c::_exit(0) }
+            }
         }
     }
 
@@ -81,6 +88,10 @@ impl Zygote<'_> {
                 reap_orphans_until_asked(self.socket, ended);
             }
             let (message, fds) = link.recv()?;
+            if message.is_empty() && fds.is_empty() {
+                // Init releases us. SAFETY: as above.
+                unsafe { c::_exit(0) }
+            }
             if let ([], [ruleset]) = (&*message, &*fds) {
                 // For us, and so for all the programs to come.
                 match enforce(ruleset.as_raw_fd()) {

@@ -251,9 +251,9 @@ fn become_zygote(
         unsafe { c::dup2(null.as_raw_fd(), 0) };
         let env = helper.bytes(order.env.iter().map(|v| v.as_bytes()));
         helper.call(c"adopt", &[env])?;
-        Some((order.reaps, order.env))
+        Some((order.reaps, order.end_delay_ms, order.env))
     });
-    let Some((reaps, env)) = entered else {
+    let Some((reaps, end_delay_ms, env)) = entered else {
         // SAFETY: _exit(2) has no preconditions. Init sees the end of the socket and goes on without us.
         unsafe { c::_exit(1) }
     };
@@ -271,6 +271,7 @@ fn become_zygote(
         ordinary,
         around_fork: &*turn,
         reaps,
+        end_delay_ms,
     }
     .serve()
 }
