@@ -19,6 +19,8 @@ mod memory;
 mod mounts;
 #[path = "kernel/namespaces.rs"]
 mod namespaces;
+#[path = "kernel/options.rs"]
+mod options;
 #[path = "kernel/own.rs"]
 mod own;
 #[path = "kernel/prctls.rs"]

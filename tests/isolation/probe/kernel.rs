@@ -9,6 +9,7 @@ mod machine;
 mod memory;
 mod mounts;
 mod namespaces;
+mod options;
 mod prctls;
 mod sweep;
 
@@ -24,6 +25,7 @@ pub const PROBES: &[&[Probe]] = &[
     memory::PROBES,
     mounts::PROBES,
     namespaces::PROBES,
+    options::PROBES,
     prctls::PROBES,
     sweep::PROBES,
 ];

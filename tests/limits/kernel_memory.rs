@@ -1,0 +1,138 @@
+//! Memory of the kernel's that belongs to no process counts as the program's.
+
+use super::{assert_limit, assert_ok, everywhere, in_namespaces};
+use serde_json::{Value, json};
+
+fn pair(program: &str, small_mb: u64) -> [Value; 2] {
+    let body = format!(
+        "import ctypes, fcntl, mmap, os, resource, select, socket, struct, time\nprint('kept', flush=True)\n{program}\n\
+         time.sleep(1.2)\nprint('done')"
+    );
+    let episode = |id: &str, memory_mb: u64| {
+        json!({"id": id, "argv": ["python3", "-c", body], "timeout_s": 60,
+               "resources": {"memory_mb": memory_mb, "disk_mb": 300}})
+    };
+    [episode("over", small_mb), episode("below", 2048)]
+}
+
+fn assert_pair(way: crate::common::Way, run: &crate::common::Run, small_mb: u64) {
+    let limit = format!("the limit is {small_mb} MB");
+    assert_limit(way, run, "over", "memory_limit", &limit);
+    assert_eq!(run.output("over"), "kept\n", "{way:?}");
+    assert_ok(way, run, "below");
+    assert_eq!(run.output("below"), "kept\ndone\n", "{way:?}");
+}
+
+fn assert_counts(program: &str, small_mb: u64) {
+    everywhere(&pair(program, small_mb), |way, run| assert_pair(way, run, small_mb));
+}
+
+fn assert_counts_in_namespaces(program: &str, small_mb: u64) {
+    in_namespaces(&pair(program, small_mb), |way, run| assert_pair(way, run, small_mb));
+}
+
+/// Some 200 bytes for each.
+#[test]
+fn descriptors_that_epolls_watch_count() {
+    assert_counts_in_namespaces(
+        "ends = [os.pipe() for _ in range(200)]\nepolls = [select.epoll() for _ in range(500)]\n\
+         for e in epolls:\n    for a, b in ends: e.register(a, 1); e.register(b, 1)",
+        40,
+    );
+}
+
+/// Some 256 bytes for each.
+#[test]
+fn mappings_count() {
+    assert_counts(
+        "libc = ctypes.CDLL(None)\nlibc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]\n\
+         for _ in range(4):\n    if os.fork() == 0:\n        \
+         m = mmap.mmap(-1, 200 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n        \
+         at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n        \
+         for i in range(0, 100 << 20, 8192): libc.mprotect(at + i, 4096, 1)\n        \
+         time.sleep(2)\n        os._exit(0)\n\
+         time.sleep(1)",
+        48,
+    );
+}
+
+/// Some 200 bytes for each.
+#[test]
+fn locks_count() {
+    assert_counts(
+        "files = [open(f'f{n}', 'w') for n in range(100)]\n\
+         for f in files:\n    for at in range(0, 4000, 2): fcntl.lockf(f, fcntl.LOCK_EX, 1, at)",
+        44,
+    );
+}
+
+#[test]
+fn files_without_content_count() {
+    assert_counts_in_namespaces("for n in range(50000): open(f'f{n}', 'w').close()", 48);
+}
+
+#[test]
+fn connections_that_are_never_accepted_count() {
+    assert_counts_in_namespaces(
+        "servers = []\nfor n in range(30):\n    \
+         s = socket.socket(socket.AF_UNIX); s.bind(f'\\0n{n}'); s.listen(4096); servers.append(s)\n    \
+         for _ in range(1000):\n        c = socket.socket(socket.AF_UNIX); c.connect(f'\\0n{n}'); c.close()",
+        48,
+    );
+}
+
+#[test]
+fn pipes_count_where_there_are_many() {
+    assert_counts_in_namespaces(
+        "for _ in range(10):\n    if os.fork() == 0:\n        ends = []\n        \
+         for _ in range(900):\n            a, b = os.pipe(); os.write(b, b'x' * 4096); os.close(b); ends.append(a)\n        \
+         time.sleep(2.5)\n        os._exit(0)\n\
+         time.sleep(1)",
+        80,
+    );
+}
+
+#[test]
+fn open_files_count_where_there_are_very_many() {
+    assert_counts_in_namespaces(
+        "for _ in range(20):\n    if os.fork() == 0:\n        files = [open('/proc/self/status') for _ in range(900)]\n        \
+         for f in files: f.readline()\n        time.sleep(2.5)\n        os._exit(0)\n\
+         time.sleep(1)",
+        // Each of the processes has some megabytes of its own.
+        100,
+    );
+}
+
+#[test]
+fn what_waits_in_connections_of_its_own_network_counts() {
+    let program = "s = socket.create_server(('127.0.0.1', 0), backlog=200)\nkept = []\n\
+        for _ in range(100):\n    c = socket.create_connection(s.getsockname()); c.setblocking(False); kept.append(c)\n    \
+        kept.append(s.accept()[0])\n    \
+        try:\n        while True: c.send(bytes(65536))\n    except BlockingIOError: pass";
+    let episodes = pair(program, 64).map(|mut episode| {
+        episode["network"] = "loopback".into();
+        episode
+    });
+    in_namespaces(&episodes, |way, run| assert_pair(way, run, 64));
+}
+
+/// A look at it takes long, and the program sees to it that it does: its timeout holds all the same.
+#[test]
+fn a_program_with_very_many_mappings_does_not_put_off_its_timeout() {
+    let program = "import ctypes, mmap, os\n\
+        libc = ctypes.CDLL(None)\nlibc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]\n\
+        for _ in range(20):\n    if os.fork() == 0: break\n\
+        m = mmap.mmap(-1, 512 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n\
+        at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n\
+        for i in range(0, 400 << 20, 8192): libc.mprotect(at + i, 4096, 1)\n\
+        while True: libc.mprotect(at, 4096, 1); libc.mprotect(at, 4096, 3)";
+    let episode = json!({"id": "busy", "argv": ["python3", "-c", program], "timeout_s": 6,
+        "resources": {"memory_mb": 4096}});
+    everywhere(&[episode], |way, run| {
+        let result = run.get("busy");
+        assert_eq!(result["status"], "timeout", "{way:?}: {result}");
+        assert_eq!(result["attempts"], 1, "{way:?}: {result}");
+        // How soon is the test's business as far as that is not half a minute.
+        assert!(result["wall_ms"].as_f64().unwrap() < 12_000.0, "{way:?}: {result}");
+    });
+}
