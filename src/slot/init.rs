@@ -59,10 +59,6 @@ pub fn main(
         }
         Ok(mut slot) => {
             let ended = serve(&mut slot);
-            // In the namespaces tier our end is that of every process in it; here nothing else would see to it.
-            if setup.tier == Tier::Landlock {
-                let _ = slot.cleaner.kill_all(&slot.census);
-            }
             i32::from(ended.is_err())
         }
     }
