@@ -89,7 +89,7 @@ impl Pool {
             next: Cell::new(0),
             coming: Cell::new(0),
             changed: Notify::new(),
-            processes: Rc::default(),
+            processes: Rc::new(Processes::new()),
             parents: RefCell::default(),
             closed: Cell::new(false),
             settings,
