@@ -27,6 +27,7 @@ pub struct Scratch {
 /// A scratch directory that has outlived its slot.
 pub struct Leftover {
     pub slot: Pid,
+    pub number: u32,
     scratch: Scratch,
     removal: Removal,
 }
@@ -42,12 +43,13 @@ enum Removal {
 
 impl Leftover {
     /// What a slot that has ended left; None when it has removed it by itself.
-    pub fn of(slot: Pid, scratch: Scratch) -> Option<Leftover> {
+    pub fn of(slot: Pid, number: u32, scratch: Scratch) -> Option<Leftover> {
         // One that died early may not have given it away yet; then it is empty.
         match unlinkat(AT_FDCWD, &scratch.path, UnlinkatFlags::RemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => None,
             Err(_) => Some(Leftover {
                 slot,
+                number,
                 scratch,
                 removal: Removal::Waiting,
             }),

@@ -85,16 +85,15 @@ impl Processes {
         }
     }
 
-    /// The first number from `from` on, counted round in `numbers`, that no slot process has, dying ones
-    /// included: two slots never share a uid.
-    pub fn free_number(&self, from: u32, numbers: u32) -> u32 {
-        let records = self.records.borrow();
-        let taken: BTreeSet<u32> = records
-            .values()
-            .filter_map(|record| record.number)
-            .collect();
+    /// The first number from `from` on, counted round in `numbers`, that no slot process has, dying ones and what is left
+    /// of dead ones included: two slots never share a uid.
+    pub fn free_number(&self, from: u32, numbers: u32) -> Option<u32> {
+        let (records, leftovers) = (self.records.borrow(), self.leftovers.borrow());
+        let running = records.values().filter_map(|record| record.number);
+        let left = leftovers.iter().map(|leftover| leftover.number);
+        let taken: BTreeSet<u32> = running.chain(left).collect();
         let mut round = (0..numbers).map(|i| from.wrapping_add(i) % numbers);
-        round.find(|n| !taken.contains(n)).unwrap_or(from % numbers)
+        round.find(|n| !taken.contains(n))
     }
 
     /// A slot process was started.
@@ -176,8 +175,8 @@ impl Processes {
     fn reaped(&self, process: Pid) {
         self.orphans.borrow_mut().reaped(process);
         let record = self.records.borrow_mut().remove(&process);
-        let scratch = record.and_then(|record| record.scratch);
-        let leftover = scratch.and_then(|scratch| Leftover::of(process, scratch));
+        let left = record.and_then(|record| record.number.zip(record.scratch));
+        let leftover = left.and_then(|(number, scratch)| Leftover::of(process, number, scratch));
         self.leftovers.borrow_mut().extend(leftover);
     }
 }
