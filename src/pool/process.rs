@@ -6,7 +6,7 @@ use crate::sys::sched;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -184,6 +184,14 @@ impl Processes {
 /// Kills a slot's own processes, which are its process group; those of an episode go with init.
 pub fn end(slot: Pid) {
     let _ = killpg(slot, Signal::SIGKILL);
+}
+
+/// Whether one of a slot's own processes was stopped, which only somebody outside can do: the slot's process or a child
+/// of it in its process group, init or the zygote.
+pub fn is_stopped(slot: Pid) -> bool {
+    let in_group = |child: &Pid| getpgid(Some(*child)) == Ok(slot);
+    let others = children(&slot.to_string()).into_iter().filter(in_group);
+    others.chain([slot]).any(|pid| state(pid) == Some('T'))
 }
 
 /// The state of a process, as a letter (proc_pid_stat(5)).

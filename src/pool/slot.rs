@@ -37,6 +37,8 @@ pub enum SlotLost {
     Garbled,
     #[error("the slot did not answer in time")]
     Silent,
+    #[error("the slot did not answer in time, because one of its processes is stopped (SIGSTOP)")]
+    Stopped,
 }
 
 /// A slot that could not be built.
