@@ -9,5 +9,9 @@ mod killed;
 mod left;
 #[path = "crash/output.rs"]
 mod output;
+#[path = "crash/relatives.rs"]
+mod relatives;
+#[path = "crash/scratch.rs"]
+mod scratch;
 #[path = "crash/stopped.rs"]
 mod stopped;

@@ -25,5 +25,7 @@ mod network;
 mod processes;
 #[path = "isolation/session.rs"]
 mod session;
+#[path = "isolation/uids.rs"]
+mod uids;
 #[path = "isolation/warm.rs"]
 mod warm;

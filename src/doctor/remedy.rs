@@ -2,7 +2,7 @@
 
 use super::facts::{Container, Facts};
 use super::trial::Fault;
-use crate::pool::BuildError;
+use crate::pool::{BuildError, NoUid};
 use crate::sandbox::ruleset::LEAST_ALONE;
 use crate::spec::policy::Tier;
 use crate::wire::failure::{Failure, Stage};
@@ -32,7 +32,7 @@ pub fn explain(tier: Tier, fault: &Fault, facts: &Facts) -> Obstacle {
         (None, Fault::Build(BuildError::Start(e))) if e.kind() == ErrorKind::WouldBlock => {
             too_few_processes(facts)
         }
-        (None, Fault::Build(BuildError::NoUid(_))) => obstacle(
+        (None, Fault::Build(BuildError::NoUid(NoUid::OnlyRoot))) => obstacle(
             "root of a user namespace without any other uid",
             "start it as an ordinary user, or map more uids (newuidmap, /etc/subuid)",
         ),

@@ -1,7 +1,7 @@
 //! Leasing: who gets which slot, and when a new one is built.
 
 use super::host_sockets::HostSockets;
-use super::ids;
+use super::ids::{NoUid, SlotIds};
 use super::process::Processes;
 use super::slot::{BuildError, Slot, SlotLost};
 use super::warm::{Parent, PythonSettings};
@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Slots for each core, from which on starts are real time.
@@ -19,6 +19,9 @@ const CROWDED: usize = 8;
 
 /// How often slots that were let go during the run are seen to.
 const ROUND: Duration = Duration::from_millis(200);
+
+/// How long a new slot waits for another to die whose number it can have.
+const NUMBER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What every slot of a pool is built with.
 #[derive(Clone, Debug)]
@@ -74,6 +77,7 @@ struct Shared {
     parents: RefCell<Vec<Rc<Parent>>>,
     host_sockets: HostSockets,
     closed: Cell<bool>,
+    ids: SlotIds,
 }
 
 /// The pool. Clones share their slots; it lives on one thread.
@@ -91,10 +95,11 @@ impl Pool {
             next: Cell::new(0),
             coming: Cell::new(0),
             changed: Notify::new(),
-            processes: Rc::default(),
+            processes: Rc::new(Processes::new()),
             parents: RefCell::default(),
             host_sockets: HostSockets::default(),
             closed: Cell::new(false),
+            ids: SlotIds::claim(settings.size)?,
             settings,
         };
         let pool = Pool {
@@ -213,13 +218,10 @@ impl Pool {
 
     async fn build(&self, grants: Arc<Grants>, elsewhere: bool) -> Result<Slot, BuildError> {
         let shared = &self.shared;
-        let number = shared
-            .processes
-            .free_number(shared.next.get(), ids::NUMBERS);
-        shared.next.set(number + 1);
         // Counted from now on, and not any more if this future is dropped or fails.
         let place = Place::take(self.clone());
-        let ids = ids::of_slot(number)?;
+        let number = self.free_number().await?;
+        let ids = shared.ids.of_slot(number);
         let scratch = (shared.settings.tier == Tier::Landlock).then(|| scratch(number));
         let parents = shared.parents.borrow().clone();
         let connected = parents
@@ -256,6 +258,23 @@ impl Pool {
         .map_err(|_| SlotLost::Silent)??;
         place.keep();
         Ok(slot)
+    }
+
+    /// A number for a new slot. Where uids are few, it has to wait for slots to die.
+    async fn free_number(&self) -> Result<u32, BuildError> {
+        let (shared, begin) = (&self.shared, Instant::now());
+        let numbers = shared.ids.numbers();
+        loop {
+            if let Some(number) = shared.processes.free_number(shared.next.get(), numbers) {
+                shared.next.set(number + 1);
+                return Ok(number);
+            }
+            if begin.elapsed() > NUMBER_TIMEOUT {
+                return Err(NoUid::NoneFree.into());
+            }
+            shared.processes.see_off();
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     fn give_back(&self, slot: Slot) {

@@ -6,6 +6,8 @@
 mod claim;
 mod host_sockets;
 mod ids;
+mod leftover;
+mod orphans;
 mod process;
 mod request;
 mod run;
@@ -15,7 +17,8 @@ mod warm;
 
 pub use claim::{Pool, PoolSettings};
 pub use ids::{NoUid, uid_per_slot};
-pub use process::{PARENT_SIDE, SLOT_SIDE, adopt_orphans};
+pub use orphans::adopt_orphans;
+pub use process::{PARENT_SIDE, SLOT_SIDE};
 pub use request::HostFileError;
 pub use run::RunError;
 pub use session::Session;

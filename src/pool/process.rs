@@ -1,19 +1,17 @@
 //! The slot as a process of ours: starting it, ending it, reaping it.
 
-use crate::sys::remove::remove;
+use super::leftover::{Leftover, Scratch};
+use super::orphans::{Orphans, children};
 use crate::sys::sched;
 use nix::errno::Errno;
-use nix::sys::prctl::set_child_subreaper;
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgid};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::DirEntry;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -56,50 +54,50 @@ pub fn make_real_time(slot: Pid) {
         .for_each(sched::make_real_time);
 }
 
-/// Makes this process inherit whatever a slot leaves behind when it dies badly, so that it can be reaped here
-/// and not by the host's init.
-pub fn adopt_orphans() -> Result<(), Errno> {
-    set_child_subreaper(true)
-}
-
 /// How long a slot whose socket is closed may take to clean up after itself before it is killed.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// How long orphans that fork are chased at one time; the runner has other work too.
-const ROUNDUP: Duration = Duration::from_millis(20);
 
 /// A process of ours.
 struct Record {
     /// The slot's number, which decides its uid; None for a parent of Pythons.
     number: Option<u32>,
     /// What the slot removes before it ends, unless it dies first.
-    scratch: Option<PathBuf>,
+    scratch: Option<Scratch>,
     /// Since when its socket is closed.
     let_go: Option<Instant>,
 }
 
-/// The slot processes of a pool, which are this process's only children. Slots that are let go end by themselves
-/// at EOF on their socket, and are seen off here.
-#[derive(Default)]
+/// The slot processes of a pool. Slots that are let go end by themselves at EOF on their socket, and are seen off here,
+/// with what the dead ones leave. All children of this process are reaped, the caller's too: nobody else can.
 pub struct Processes {
     records: RefCell<BTreeMap<Pid, Record>>,
+    leftovers: RefCell<Vec<Leftover>>,
+    orphans: RefCell<Orphans>,
 }
 
 impl Processes {
-    /// The first number from `from` on, counted round in `numbers`, that no slot process has, dying ones
-    /// included: two slots never share a uid.
-    pub fn free_number(&self, from: u32, numbers: u32) -> u32 {
-        let records = self.records.borrow();
-        let taken: BTreeSet<u32> = records
-            .values()
-            .filter_map(|record| record.number)
-            .collect();
+    /// To be called before the first is started.
+    pub fn new() -> Processes {
+        Processes {
+            records: RefCell::default(),
+            leftovers: RefCell::default(),
+            orphans: RefCell::new(Orphans::new()),
+        }
+    }
+
+    /// The first number from `from` on, counted round in `numbers`, that no slot process has, dying ones and what is left
+    /// of dead ones included: two slots never share a uid.
+    pub fn free_number(&self, from: u32, numbers: u32) -> Option<u32> {
+        let (records, leftovers) = (self.records.borrow(), self.leftovers.borrow());
+        let running = records.values().filter_map(|record| record.number);
+        let left = leftovers.iter().map(|leftover| leftover.number);
+        let taken: BTreeSet<u32> = running.chain(left).collect();
         let mut round = (0..numbers).map(|i| from.wrapping_add(i) % numbers);
-        round.find(|n| !taken.contains(n)).unwrap_or(from % numbers)
+        round.find(|n| !taken.contains(n))
     }
 
     /// A slot process was started.
-    pub fn started(&self, process: Pid, number: u32, scratch: Option<PathBuf>) {
+    pub fn started(&self, process: Pid, number: u32, scratch: Option<Scratch>) {
         let record = Record {
             number: Some(number),
             scratch,
@@ -118,19 +116,20 @@ impl Processes {
         self.records.borrow_mut().insert(process, record);
     }
 
-    /// Reaps one process of ours if it has ended; whether it is still there.
+    /// Reaps a slot's process if it has ended; whether that, or something that it left, is still there.
     pub fn is_there(&self, process: Pid) -> bool {
-        let mut records = self.records.borrow_mut();
-        if !records.contains_key(&process) {
-            return false;
-        }
-        match waitpid(process, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => true,
-            _ => {
-                forget(records.remove(&process));
-                false
+        if self.records.borrow().contains_key(&process) {
+            match waitpid(process, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) => return true,
+                _ => self.reaped(process),
             }
         }
+        let left = |leftover: &Leftover| leftover.slot == process;
+        if !self.leftovers.borrow().iter().any(left) {
+            return false;
+        }
+        self.see_off();
+        self.leftovers.borrow().iter().any(left)
     }
 
     /// A slot was let go. It may have died and been reaped before.
@@ -140,74 +139,63 @@ impl Processes {
         }
     }
 
-    /// Reaps what has ended, kills what takes too long, and kills what outlived a slot that died badly. Returns
-    /// whether this process has children left.
+    /// Reaps what has ended, kills what takes too long, and kills and removes what outlived a slot that died badly.
+    /// Returns whether anything of ours is left.
     pub fn see_off(&self) -> bool {
-        let mut records = self.records.borrow_mut();
-        let left = loop {
-            match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::StillAlive) => break true,
-                Ok(status) => forget(status.pid().and_then(|pid| records.remove(&pid))),
-                Err(Errno::EINTR) => {}
-                Err(_) => break false,
-            }
-        };
+        self.reap();
+        let records = self.records.borrow();
         // A parent stays as long as there are slots with children of it.
         let overdue = |record: &Record| {
             record.number.is_some() && record.let_go.is_some_and(|at| at.elapsed() > FAREWELL)
         };
         for (process, _) in records.iter().filter(|(_, record)| overdue(record)) {
-            // The slot's own processes are its process group; those of an episode go with init.
-            let _ = killpg(*process, Signal::SIGKILL);
+            end(*process);
         }
-        kill_orphans(&records);
-        left
+        let orphans = self.orphans.borrow();
+        let orphans_left = orphans.kill(|child| records.contains_key(child));
+        let mut leftovers = self.leftovers.borrow_mut();
+        leftovers.retain_mut(|leftover| leftover.is_there(!orphans_left));
+        !records.is_empty() || orphans_left || !leftovers.is_empty()
+    }
+
+    fn reap(&self) {
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) => return,
+                Ok(status) => status.pid().into_iter().for_each(|pid| self.reaped(pid)),
+                Err(Errno::EINTR) => {}
+                Err(_) => break,
+            }
+        }
+        // There are no children at all. Where our caller ignores SIGCHLD, nobody is waited for (waitpid(2)).
+        let gone: Vec<Pid> = self.records.borrow().keys().copied().collect();
+        gone.into_iter().for_each(|pid| self.reaped(pid));
+    }
+
+    fn reaped(&self, process: Pid) {
+        self.orphans.borrow_mut().reaped(process);
+        let record = self.records.borrow_mut().remove(&process);
+        let left = record.and_then(|record| record.number.zip(record.scratch));
+        let leftover = left.and_then(|(number, scratch)| Leftover::of(process, number, scratch));
+        self.leftovers.borrow_mut().extend(leftover);
     }
 }
 
-/// Removes what a process that was reaped may have left.
-fn forget(record: Option<Record>) {
-    if let Some(scratch) = record.and_then(|record| record.scratch) {
-        // Gone already, unless the slot died before it could.
-        let _ = remove(&scratch);
-    }
+/// Kills a slot's own processes, which are its process group; those of an episode go with init.
+pub fn end(slot: Pid) {
+    let _ = killpg(slot, Signal::SIGKILL);
 }
 
-/// Kills what is below us and below no slot. What forks fast is listed and killed again at once: a killed process
-/// can't finish a fork, so each round leaves fewer.
-fn kill_orphans(slots: &BTreeMap<Pid, Record>) {
-    let end = Instant::now() + ROUNDUP;
-    loop {
-        let orphans = children("self")
-            .into_iter()
-            .filter(|pid| !slots.contains_key(pid));
-        let mut open: Vec<Pid> = orphans.collect();
-        let mut killed = 0;
-        while let Some(process) = open.pop() {
-            open.extend(children(&process.to_string()));
-            killed += usize::from(is_alive(process) && kill(process, Signal::SIGKILL).is_ok());
-        }
-        if killed == 0 || Instant::now() > end {
-            return;
-        }
-    }
+/// Whether one of a slot's own processes was stopped, which only somebody outside can do: the slot's process or a child
+/// of it in its process group, init or the zygote.
+pub fn is_stopped(slot: Pid) -> bool {
+    let in_group = |child: &Pid| getpgid(Some(*child)) == Ok(slot);
+    let others = children(&slot.to_string()).into_iter().filter(in_group);
+    others.chain([slot]).any(|pid| state(pid) == Some('T'))
 }
 
-/// Whether it is more than a zombie that waits to be reaped (proc_pid_stat(5)).
-fn is_alive(process: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    stat.rfind(')')
-        .is_some_and(|end| !stat[end..].starts_with(") Z"))
-}
-
-fn children(process: &str) -> Vec<Pid> {
-    let threads = std::fs::read_dir(format!("/proc/{process}/task"))
-        .into_iter()
-        .flatten();
-    let list = |thread: DirEntry| std::fs::read_to_string(thread.path().join("children")).ok();
-    let lists: Vec<String> = threads.flatten().filter_map(list).collect();
-    let pids = lists.iter().flat_map(|list| list.split_whitespace());
-    pids.filter_map(|pid| pid.parse().ok())
-        .map(Pid::from_raw)
-        .collect()
+/// The state of a process, as a letter (proc_pid_stat(5)).
+pub fn state(process: Pid) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat[stat.rfind(')')? + 1..].trim_start().chars().next()
 }

@@ -1,6 +1,7 @@
 //! One episode through the pool: lease, run, return.
 
 use super::claim::Pool;
+use super::process;
 use super::request::{self, HostFileError};
 use super::slot::{BuildError, SlotLost};
 use crate::spec::episode::Episode;
@@ -8,10 +9,14 @@ use crate::spec::execution::Execution;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::clock::monotonic_ns;
 use crate::wire::message::EpisodeRequest;
+use nix::unistd::Pid;
 use std::time::Duration;
 
 /// What a slot may take beyond the episode's own timeouts before it counts as hung.
 const SLACK: Duration = Duration::from_secs(30);
+/// What it may take beyond them before it is looked whether it was stopped, and how often that is looked for.
+const OVERDUE: Duration = Duration::from_secs(1);
+const GLANCE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why an episode was not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +39,13 @@ impl Pool {
     pub async fn run(&self, episode: &Episode) -> Result<Execution, RunError> {
         self.check_network(episode.grants.network)?;
         let mut request = request_for(episode).await?;
-        let limit = patience(episode);
+        let allowed = time_allowed(episode);
         let elsewhere = request::names_unusual_places(episode);
         let (lease, execution) = loop {
             let mut lease = self.lease(&episode.grants, elsewhere).await?;
             request.handed_ns = monotonic_ns();
-            let answer = tokio::time::timeout(limit, lease.slot().run(&request)).await;
-            match answer.unwrap_or(Err(SlotLost::Silent)) {
+            let process = lease.slot().process();
+            match answered(process, allowed, lease.slot().run(&request)).await {
                 Ok(execution) => break (lease, execution),
                 // It died while it was idle: that is no attempt of this episode. Its place is free now, so this
                 // ends with a new slot at the latest.
@@ -63,9 +68,32 @@ impl Pool {
     }
 }
 
-/// How long a slot may take to run it.
-pub(super) fn patience(episode: &Episode) -> Duration {
-    episode.steps.iter().map(|s| s.timeout).sum::<Duration>() + SLACK
+/// How long an episode may take by its own timeouts.
+pub(super) fn time_allowed(episode: &Episode) -> Duration {
+    episode.steps.iter().map(|s| s.timeout).sum()
+}
+
+/// A slot's answer to an episode that may take so long. A slot that is overdue because it was stopped is killed: left
+/// alone, its program would go on after its timeout for as long as we wait. One that is busy is waited for.
+pub(super) async fn answered<T>(
+    slot: Pid,
+    allowed: Duration,
+    answer: impl Future<Output = Result<T, SlotLost>>,
+) -> Result<T, SlotLost> {
+    let stopped = async {
+        tokio::time::sleep(allowed + OVERDUE).await;
+        while !process::is_stopped(slot) {
+            tokio::time::sleep(GLANCE_INTERVAL).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        answer = tokio::time::timeout(allowed + SLACK, answer) => answer.unwrap_or(Err(SlotLost::Silent)),
+        () = stopped => {
+            process::end(slot);
+            Err(SlotLost::Stopped)
+        }
+    }
 }
 
 /// The request for an episode; host files are read beside the other work.

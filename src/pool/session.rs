@@ -2,7 +2,7 @@
 
 use super::claim::{Lease, Pool};
 use super::process::Processes;
-use super::run::{RunError, patience, request_for};
+use super::run::{RunError, answered, request_for, time_allowed};
 use super::slot::SlotLost;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
@@ -62,8 +62,9 @@ impl Session {
     ) -> Result<Execution, RunError> {
         let mut request = request_for(episode).await?;
         request.handed_ns = monotonic_ns();
+        let process = self.lease.slot().process();
         let running = self.lease.slot().exec(&request, cancel);
-        Ok(within(patience(episode), running).await?)
+        Ok(answered(process, time_allowed(episode), running).await?)
     }
 
     /// Puts a piece of a file in. After an outer error the session is over.

@@ -1,6 +1,7 @@
 //! The runner's end of one slot: whole messages over a non-blocking socket.
 
 use super::ids::NoUid;
+use super::leftover::Scratch;
 use super::process::{self, Processes};
 use super::warm::NotWarm;
 use crate::spec::execution::Execution;
@@ -36,6 +37,8 @@ pub enum SlotLost {
     Garbled,
     #[error("the slot did not answer in time")]
     Silent,
+    #[error("the slot did not answer in time, because one of its processes is stopped (SIGSTOP)")]
+    Stopped,
 }
 
 /// A slot that could not be built.
@@ -82,7 +85,11 @@ impl Slot {
         let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
         let process = process::start(setup.slot, theirs)?;
-        processes.started(process, setup.slot, setup.scratch.clone());
+        let scratch = setup.scratch.clone().map(|path| Scratch {
+            path,
+            ids: setup.ids,
+        });
+        processes.started(process, setup.slot, scratch);
         let enforced = Enforced {
             tier: setup.tier,
             landlock_abi: 0,

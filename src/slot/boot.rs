@@ -3,7 +3,7 @@
 use super::init::{self, Zygotes};
 use super::link::Link;
 use super::space::Space;
-use super::{signals, warm, zygote};
+use super::{clean, signals, warm, zygote};
 use crate::sandbox::root::OpenGrants;
 use crate::sandbox::ruleset::contain_signals;
 use crate::sandbox::{layout, namespaces, privileges};
@@ -21,7 +21,7 @@ use std::ffi::CString;
 use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Runs the slot side of this program; the control socket is on descriptor 0. Never returns.
 pub fn main() -> ! {
@@ -144,7 +144,7 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
     };
     match fork::fork() {
         Err(errno) => {
-            let _ = remove(&scratch);
+            end(&scratch);
             Err((runner, Failure::new(Stage::Fork, errno as i32)))
         }
         Ok(None) => {
@@ -167,10 +167,17 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
                     pythons,
                 },
             );
-            let _ = remove(&scratch);
+            end(&scratch);
             Ok(code)
         }
     }
+}
+
+/// The end of a slot in the landlock tier; in the other one the kernel sees to all of it.
+fn end(scratch: &Path) {
+    clean::end_all();
+    // What is left of it is the runner's to remove.
+    let _ = remove(scratch);
 }
 
 pub fn control_pair() -> Result<(OwnedFd, OwnedFd), Failure> {

@@ -6,15 +6,14 @@
 //! program could turn to somebody else's directory meanwhile.
 
 use super::open::open_below;
+use crate::sys::mode::set_mode;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use std::ffi::{OsStr, OsString};
-use std::fs::{Permissions, set_permissions};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// How many closed directories inside each other are looked into: each takes a descriptor meanwhile.
@@ -148,16 +147,11 @@ fn mode_of(directory: &OwnedFd) -> Option<u32> {
     fstat(directory).ok().map(|stat| stat.st_mode & 0o7777)
 }
 
-/// fchmod(2) refuses descriptors that were opened without the right to read; this name leads to the same inode.
-fn set_mode(directory: &OwnedFd, mode: u32) -> std::io::Result<()> {
-    let descriptor = format!("/proc/self/fd/{}", directory.as_raw_fd());
-    set_permissions(descriptor, Permissions::from_mode(mode))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::fs::{self, Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o7777

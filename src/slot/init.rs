@@ -19,6 +19,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 /// The processes that fork programs, as init has to tell them from programs.
 pub struct Zygotes {
@@ -60,10 +61,10 @@ pub fn main(
             let ended = serve(&mut slot);
             if ended.is_ok() || !slot.runner.is_abandoned() {
                 slot.release_zygotes();
-            }
-            // In the namespaces tier our end is that of every process in it; here nothing else would see to it.
-            if setup.tier == Tier::Landlock {
+            } else if setup.tier == Tier::Landlock {
+                // The programs end at once, and the zygotes, which are our children here, when it is their turn.
                 let _ = slot.cleaner.kill_all(&slot.census);
+                std::thread::sleep(Duration::from_millis(setup.end_delay_ms().into()));
             }
             i32::from(ended.is_err())
         }

@@ -6,6 +6,7 @@ pub mod exec;
 pub mod fork;
 pub mod kcmp;
 pub mod landlock;
+pub mod mode;
 pub mod mount;
 pub mod network;
 pub mod plain;

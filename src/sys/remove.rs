@@ -1,98 +1,148 @@
 //! Removes trees that untrusted programs made: of any depth, with directories that forbid their own removal,
 //! without following links, in a constant number of descriptors and constant stack.
 //!
-//! A directory inside a directory is first moved up, beside the tree's root, and then has its own turn. So no
-//! path is ever longer than two names, however deep the tree was.
+//! A directory inside a directory is first moved up into the tree's root, and then has its own turn. So no path is
+//! ever longer than one name, however deep the tree was, and all that a removal moves stays below the tree.
+//!
+//! Nobody should be writing to the tree any more. Should a program do so all the same, the worst it can reach is that
+//! the tree stays: every name is looked up in a directory that is open, no link and no mount is crossed on the way to
+//! the next, and modes are changed through descriptors.
 
+use super::mode::set_mode;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstatat};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat, openat2, renameat};
+use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Removes a file or a whole tree. No process may be writing to it any more.
+/// How often a tree is gone through before it is left to the caller. Once is enough unless somebody writes to it.
+const MAX_PASSES: usize = 4;
+
+/// Removes a file or a whole tree.
 pub fn remove(path: &Path) -> Result<(), Errno> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Errno::EINVAL);
     };
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let top = openat(AT_FDCWD, parent, flags, Mode::empty())?;
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let parent = openat(AT_FDCWD, parent, flags, Mode::empty())?;
     let name = CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL)?;
-    match unlinkat(&top, name.as_c_str(), UnlinkatFlags::NoRemoveDir) {
+    let mut left = Errno::ENOTEMPTY;
+    for _ in 0..MAX_PASSES {
+        if remove_entry(&parent, &name)? == Entry::Removed {
+            return Ok(());
+        }
+        let root = open_directory(&parent, &name)?;
+        if let Err(errno) = empty(&root) {
+            left = errno;
+        }
+    }
+    match remove_entry(&parent, &name)? {
+        Entry::Removed => Ok(()),
+        Entry::FullDirectory => Err(left),
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Entry {
+    Removed,
+    FullDirectory,
+}
+
+/// Removes a file or an empty directory.
+fn remove_entry(parent: &OwnedFd, name: &CStr) -> Result<Entry, Errno> {
+    match unlinkat(parent, name, UnlinkatFlags::NoRemoveDir) {
         // EPERM is what POSIX wants for a directory, and what some file systems give (unlink(2)).
-        Err(Errno::EISDIR | Errno::EPERM) => {}
-        done => return done,
+        Err(Errno::EISDIR | Errno::EPERM) => remove_directory(parent, name),
+        done => done.map(|()| Entry::Removed),
     }
+}
+
+fn remove_directory(parent: &OwnedFd, name: &CStr) -> Result<Entry, Errno> {
+    match unlinkat(parent, name, UnlinkatFlags::RemoveDir) {
+        Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(Entry::FullDirectory),
+        done => done.map(|()| Entry::Removed),
+    }
+}
+
+/// Opens a directory, and sees to it that its entries can be listed and removed.
+fn open_directory(parent: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_XDEV);
+    let directory = openat2(parent, name, how)?;
+    let mode = fstat(&directory)?.st_mode & 0o7777;
+    let needed = Mode::S_IRWXU.bits();
+    if mode & needed != needed {
+        set_mode(&directory, mode | needed)
+            .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
+    }
+    Ok(directory)
+}
+
+/// Removes everything in a directory, as far as it can; the first failure.
+fn empty(root: &OwnedFd) -> Result<(), Errno> {
+    let mut waiting = VecDeque::new();
+    let mut result = clear(root, |name| {
+        waiting.push_back(name.to_owned());
+        Ok(())
+    });
     let mut moved = 0u64;
-    let mut waiting = VecDeque::from([name]);
     while let Some(name) = waiting.pop_front() {
-        let directory = open_up(&top, &name)?;
-        empty(&top, directory, &mut moved, &mut waiting)?;
-        unlinkat(&top, name.as_c_str(), UnlinkatFlags::RemoveDir)?;
+        let emptied = open_directory(root, &name).and_then(|directory| {
+            clear(&directory, |name| {
+                // Moving a directory changes its "..", which takes the right to write to it (rename(2)).
+                open_directory(&directory, name)?;
+                waiting.push_back(move_up(root, &directory, name, &mut moved)?);
+                Ok(())
+            })
+        });
+        result = result
+            .and(emptied)
+            .and(remove_directory(root, &name).map(drop));
     }
-    Ok(())
+    result
 }
 
-/// Opens a directory, whatever its mode is.
-fn open_up(top: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    // Entries can only be removed from a directory that may be written to.
-    fchmodat(top, name, Mode::S_IRWXU, FchmodatFlags::FollowSymlink)?;
-    openat(top, name, flags, Mode::empty())
-}
-
-fn empty(
-    top: &OwnedFd,
-    directory: OwnedFd,
-    moved: &mut u64,
-    waiting: &mut VecDeque<CString>,
+/// Removes the files and empty directories in a directory, and hands on the names of the other directories. Goes on
+/// after a failure; the first one is the result.
+fn clear(
+    directory: &OwnedFd,
+    mut full: impl FnMut(&CStr) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
-    let mut entries = Dir::from_fd(directory.try_clone().map_err(|_| Errno::EMFILE)?)?;
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut entries = Dir::from_fd(openat(directory, ".", flags, Mode::empty())?)?;
+    let mut result = Ok(());
     for entry in entries.iter() {
         let entry = entry?;
         let name = entry.file_name();
         if matches!(name.to_bytes(), b"." | b"..") {
             continue;
         }
-        if !is_directory(&directory, name, entry.file_type())? {
-            unlinkat(&directory, name, UnlinkatFlags::NoRemoveDir)?;
-        } else if unlinkat(&directory, name, UnlinkatFlags::RemoveDir).is_err() {
-            // Moving a directory changes its "..", which takes the right to write to it (rename(2)).
-            fchmodat(
-                &directory,
-                name,
-                Mode::S_IRWXU,
-                FchmodatFlags::FollowSymlink,
-            )?;
-            waiting.push_back(move_up(top, &directory, name, moved)?);
-        }
+        let removed = match entry.file_type() {
+            Some(Type::Directory) => remove_directory(directory, name),
+            // Not every file system tells what it is.
+            _ => remove_entry(directory, name),
+        };
+        result = result.and(match removed {
+            Ok(Entry::Removed) => Ok(()),
+            Ok(Entry::FullDirectory) => full(name),
+            Err(errno) => Err(errno),
+        });
     }
-    Ok(())
+    result
 }
 
-fn is_directory(parent: &OwnedFd, name: &CStr, kind: Option<Type>) -> Result<bool, Errno> {
-    match kind {
-        Some(kind) => Ok(kind == Type::Directory),
-        // Not every file system tells.
-        None => {
-            let stat = fstatat(parent.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-            Ok(SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR)
-        }
-    }
-}
-
-fn move_up(top: &OwnedFd, from: &OwnedFd, name: &CStr, moved: &mut u64) -> Result<CString, Errno> {
+fn move_up(root: &OwnedFd, from: &OwnedFd, name: &CStr, moved: &mut u64) -> Result<CString, Errno> {
     loop {
         *moved += 1;
-        let text = format!(".removing-{}-{moved}", std::process::id());
-        let target = CString::new(text).map_err(|_| Errno::EINVAL)?;
+        let target = CString::new(format!(".removing-{moved}")).map_err(|_| Errno::EINVAL)?;
         // rename replaces an empty directory, but nothing else of that name (rename(2)).
-        match renameat(from, name, top, target.as_c_str()) {
+        match renameat(from, name, root, target.as_c_str()) {
             Ok(()) => return Ok(target),
             Err(Errno::EEXIST | Errno::ENOTEMPTY | Errno::ENOTDIR) => {}
             Err(errno) => return Err(errno),
@@ -103,8 +153,11 @@ fn move_up(top: &OwnedFd, from: &OwnedFd, name: &CStr, moved: &mut u64) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::fcntl::{RenameFlags, renameat2};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    use std::time::{Duration, Instant};
 
     #[test]
     fn a_tree_with_closed_directories_is_removed_and_links_are_not_followed() {
@@ -136,6 +189,45 @@ mod tests {
         drop(here);
         remove(&top).unwrap();
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
+    }
+
+    /// A directory becomes a link and a directory again, as fast as can be.
+    fn swap(tree: &Path, victim: &Path, stop: &AtomicBool) {
+        let (directory, link) = (tree.join("a/b"), tree.join("a/link"));
+        while !stop.load(Relaxed) {
+            let _ = fs::create_dir_all(directory.join("c/d"));
+            let _ = std::os::unix::fs::symlink(victim, &link);
+            for _ in 0..100 {
+                let exchange = RenameFlags::RENAME_EXCHANGE;
+                let _ = renameat2(AT_FDCWD, &directory, AT_FDCWD, &link, exchange);
+            }
+        }
+    }
+
+    #[test]
+    fn directories_that_are_swapped_for_links_meanwhile_lead_nowhere_and_leave_nothing_beside_the_tree()
+     {
+        let scratch = tempfile::tempdir().unwrap();
+        let (tree, victim) = (scratch.path().join("tree"), scratch.path().join("victim"));
+        fs::create_dir(&victim).unwrap();
+        fs::write(victim.join("kept"), "x").unwrap();
+        fs::set_permissions(&victim, Permissions::from_mode(0o500)).unwrap();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| swap(&tree, &victim, &stop));
+            scope.spawn(|| swap(&tree, &victim, &stop));
+            let end = Instant::now() + Duration::from_millis(500);
+            while Instant::now() < end {
+                let _ = remove(&tree);
+                let mode = fs::metadata(&victim).unwrap().permissions().mode();
+                assert_eq!(mode & 0o7777, 0o500);
+            }
+            stop.store(true, Relaxed);
+        });
+        let gone = remove(&tree);
+        assert!(matches!(gone, Ok(()) | Err(Errno::ENOENT)), "{gone:?}");
+        assert!(victim.join("kept").exists());
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::ops::RangeInclusive;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Background processes that want to survive, and a step that goes on for a while.
 fn stubborn(n: usize, seconds: f64) -> Value {
@@ -125,6 +125,69 @@ fn a_zygote_that_dies_costs_a_retry_of_its_episode() {
 #[test]
 fn a_warm_interpreter_that_dies_costs_a_retry_of_its_episode() {
     one_dies("bash", |sweep| sweep.warm_interpreters());
+}
+
+/// Somebody outside stops it; what programs stop themselves is their own affair.
+#[test]
+fn an_init_or_zygote_that_is_stopped_costs_a_retry_soon_after_the_timeout() {
+    for (way, role) in Way::all()
+        .into_iter()
+        .flat_map(|w| [(w, "init"), (w, "zygote")])
+    {
+        let mut jobs: Vec<Value> = (0..2).map(|n| stubborn(n, 0.7)).collect();
+        jobs.push(json!({"id": "stops", "command": "(sleep 0.2; kill -CONT $$)& kill -STOP $$; echo done"}));
+        jobs.push(json!({"id": "stays", "command": "echo begun; kill -STOP $$"}));
+        for job in &mut jobs {
+            job["timeout_s"] = 2.into();
+        }
+        let args = [
+            "--concurrency",
+            "2",
+            "--output",
+            "out.jsonl",
+            "--warm",
+            "none",
+        ];
+        let mut sweep = start(way, &jobs, &args, Stdio::null());
+        sweep.wait_running(6);
+        let begun = Instant::now();
+        kill(
+            Pid::from_raw(sweep.slot_processes(role)[0]),
+            Signal::SIGSTOP,
+        )
+        .unwrap();
+        let ended = sweep.wait();
+        assert_eq!(ended, Some(0), "{way:?}: {role}: {}", sweep.stderr());
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "{way:?}: {role}: {:?}",
+            begun.elapsed()
+        );
+        let results = sweep.results("out.jsonl");
+        let attempts = |id: &str| results[id]["attempts"].as_u64().unwrap();
+        assert_eq!(
+            attempts("e0") + attempts("e1"),
+            3,
+            "{way:?}: {role}: {results:?}"
+        );
+        for (id, status) in [
+            ("e0", "ok"),
+            ("e1", "ok"),
+            ("stops", "ok"),
+            ("stays", "timeout"),
+        ] {
+            assert_eq!(
+                results[id]["status"], status,
+                "{way:?}: {role}: {results:?}"
+            );
+        }
+        assert_eq!(
+            (attempts("stops"), attempts("stays")),
+            (1, 1),
+            "{way:?}: {role}"
+        );
+        sweep.assert_nothing_left();
+    }
 }
 
 /// Programs of a Python that had the time to become warm before them; two run at a time.

@@ -238,7 +238,7 @@ pub fn whole_lines(text: &str) -> BTreeMap<String, Value> {
     results
 }
 
-fn names(directory: &str) -> Vec<String> {
+pub fn names(directory: &str) -> Vec<String> {
     fs::read_dir(directory)
         .unwrap()
         .flatten()
