@@ -22,9 +22,30 @@ pub fn built(name: &str) -> PathBuf {
     let path = built.entry(name.to_owned()).or_insert_with(|| {
         let path = profile_directory().join(name);
         build_once(path.file_name().and_then(OsStr::to_str).expect("a name"));
-        for_everybody(&path)
+        for_everybody(&stripped(&path))
     });
     path.clone()
+}
+
+/// A copy without what debuggers need, which is most of it: episodes are given copies of it by the thousand. Itself where
+/// there is no strip(1).
+fn stripped(built: &Path) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples");
+    let copy = directory.join(built.file_name().expect("a name"));
+    let age = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    if age(&copy) >= age(built) {
+        return copy;
+    }
+    // Renamed into place, because several test processes may do this at once.
+    let partial = copy.with_extension(std::process::id().to_string());
+    let made = fs::create_dir_all(&directory).and_then(|()| {
+        let arguments = [OsStr::new("-o"), partial.as_os_str(), built.as_os_str()];
+        Command::new("strip").args(arguments).status()
+    });
+    match made.is_ok_and(|status| status.success()) && fs::rename(&partial, &copy).is_ok() {
+        true => copy,
+        false => built.to_owned(),
+    }
 }
 
 /// Where cargo put the runner: `target/debug`.

@@ -1,5 +1,5 @@
 //! Runs the built binary the way users do: as root and as an ordinary user, in both tiers.
-#![allow(dead_code)] // each test file uses its own part of this
+#![allow(dead_code, unused_imports)] // each test file uses its own part of this
 
 mod build;
 
