@@ -19,18 +19,31 @@ mod neighbours;
 mod output;
 #[path = "limits/processes.rs"]
 mod processes;
+#[path = "limits/quotas.rs"]
+mod quotas;
 #[path = "limits/scheduling.rs"]
 mod scheduling;
 #[path = "limits/time.rs"]
 mod time;
 
 use common::{Run, Way, run};
+use nix::fcntl::{Flock, FlockArg};
 use serde_json::Value;
-use std::sync::{PoisonError, RwLock};
+use std::fs::File;
+use std::path::Path;
 
-/// An ordinary user's slots without namespaces share one count of processes, with those of other tests too: the
-/// test that uses it up runs alone.
-static SHARED_PROCESSES: RwLock<()> = RwLock::new(());
+/// An ordinary user's slots without namespaces share one count of processes, with those of other tests too: a test that
+/// uses it up runs alone. A file's lock, because each test may be a process of its own (nextest).
+fn share_processes(how: FlockArg) -> Flock<File> {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared-processes.lock");
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .or_else(|_| File::open(&path))
+        .expect("a lock file");
+    Flock::lock(file, how).expect("lock")
+}
 
 /// Runs these episodes every way, in two slots, and hands each run to `check`.
 fn everywhere(episodes: &[Value], check: impl Fn(Way, &Run)) {
@@ -47,9 +60,7 @@ fn in_namespaces(episodes: &[Value], check: impl Fn(Way, &Run)) {
 }
 
 fn run_once(way: Way, episodes: &[Value]) -> Run {
-    let _shared = SHARED_PROCESSES
-        .read()
-        .unwrap_or_else(PoisonError::into_inner);
+    let _shared = share_processes(FlockArg::LockShared);
     run(way, &lines(episodes), &["--concurrency", "2"])
 }
 

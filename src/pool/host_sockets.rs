@@ -47,7 +47,10 @@ fn find() -> Vec<PathBuf> {
             table.lines().filter_map(name).collect::<Vec<_>>()
         })
         .collect();
-    let found: BTreeSet<PathBuf> = names.iter().filter_map(|name| seen_by_slots(name)).collect();
+    let found: BTreeSet<PathBuf> = names
+        .iter()
+        .filter_map(|name| seen_by_slots(name))
+        .collect();
     found.into_iter().collect()
 }
 
@@ -91,7 +94,10 @@ mod tests {
     fn only_sockets_with_an_absolute_path_have_a_name_here() {
         let line = "ffff: 00000002 00000000 00010000 0001 01 4711 /opt/a b/socket";
         assert_eq!(name(line), Some(PathBuf::from("/opt/a b/socket")));
-        assert_eq!(name("ffff: 00000002 00000000 00010000 0001 01 4711 @name"), None);
+        assert_eq!(
+            name("ffff: 00000002 00000000 00010000 0001 01 4711 @name"),
+            None
+        );
         assert_eq!(name("ffff: 00000002 00000000 00010000 0001 01 4711"), None);
     }
 }

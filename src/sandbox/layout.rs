@@ -11,7 +11,16 @@ pub const INNER_GID: u32 = 1000;
 /// Host directories that are there for programs to run at all: seen read-only at the same place. Those that are
 /// symbolic links on the host (merged /usr) are symbolic links inside.
 pub const SYSTEM_DIRECTORIES: &[&str] = &[
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/etc",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/opt",
+    "/nix/store",
+    "/etc",
 ];
 
 /// What may be read of /etc: configuration that programs need to start, and nothing that could hold a secret.

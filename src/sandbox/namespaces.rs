@@ -16,7 +16,8 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
 use nix::unistd::{
-    Gid, Pid, Uid, getegid, geteuid, getpid, pipe, read, setfsgid, setfsuid, setgroups, setresgid, setresuid, write,
+    Gid, Pid, Uid, getegid, geteuid, getpid, pipe, read, setfsgid, setfsuid, setgroups, setresgid,
+    setresuid, write,
 };
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -49,7 +50,9 @@ pub fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
         };
         fork::exit_now(result.err().map_or(0, |e| e as i32));
     };
-    let result = become_owner(ids).and_then(|()| unshare(all)).map_err(failed);
+    let result = become_owner(ids)
+        .and_then(|()| unshare(all))
+        .map_err(failed);
     if result.is_ok() {
         write(&unshared, &[1]).map_err(failed)?;
     }

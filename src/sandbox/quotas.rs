@@ -69,7 +69,11 @@ pub fn terminals(slots: u32) -> u64 {
 /// all capabilities in its user namespace and its own /proc mounted and not yet sealed.
 pub fn bound_user_namespace(sharing: u32) -> Result<(), Failure> {
     let of_user = |name| read(&format!("/proc/sys/fs/inotify/{name}")).unwrap_or(u64::MAX);
-    let instances = share(MAX_INOTIFY_INSTANCES, of_user("max_user_instances"), sharing);
+    let instances = share(
+        MAX_INOTIFY_INSTANCES,
+        of_user("max_user_instances"),
+        sharing,
+    );
     let watches = share(MAX_INOTIFY_WATCHES, of_user("max_user_watches"), sharing);
     let limits = [
         ("inotify_instances", instances),

@@ -1,8 +1,8 @@
 //! Builds the private root of a slot in the namespaces tier: a tmpfs with the host's system directories bound
 //! read-only into it, the slot's own /proc and /dev, and the paths that were granted.
 
-use super::{layout, quotas};
 use super::network::{RESOLVER, resolver_elsewhere};
+use super::{layout, quotas};
 use crate::spec::limits::{Limits, inodes};
 use crate::spec::policy::{Grants, Network};
 use crate::sys::mount::{MountAttributes, restrict};

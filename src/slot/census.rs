@@ -161,14 +161,18 @@ impl Census {
             false => 0,
         };
         let outside = self.outside_processes(processes, begin_ns + GLANCE_NS);
-        let bound = memory::bound(processes, limit.saturating_sub(outside), begin_ns + GLANCE_NS);
+        let bound = memory::bound(
+            processes,
+            limit.saturating_sub(outside),
+            begin_ns + GLANCE_NS,
+        );
         // What can't be told in time is looked at closely too.
         let mut memory_bytes = outside + bound.unwrap_or(limit);
         if memory_bytes >= limit {
             let still = stopped.get_or_insert_with(|| self.stop());
             let deadline_ns = monotonic_ns() + CLOSE_LOOK_NS;
-            memory_bytes = memory::exact(still, deadline_ns)
-                + self.outside_processes(still, deadline_ns);
+            memory_bytes =
+                memory::exact(still, deadline_ns) + self.outside_processes(still, deadline_ns);
         }
         if memory_bytes <= limit {
             resume(stopped.as_deref().unwrap_or_default());

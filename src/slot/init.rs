@@ -8,8 +8,8 @@ use super::link::{Broken, Link};
 use super::pipes::READ_BYTES;
 use super::warm::{self, Bash, Python};
 use super::{session, signals};
-use crate::sandbox::root::{self, OpenGrants};
 use crate::sandbox::quotas::{self, OwnLimits};
+use crate::sandbox::root::{self, OpenGrants};
 use crate::sandbox::{network, privileges};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
@@ -122,28 +122,30 @@ fn build(
     })();
     match prepared {
         Err(failure) => Err((runner, failure)),
-        Ok((children, space, census, cleaner, bash, pythons, landlock_abi, own_limits)) => Ok(Slot {
-            setup: setup.clone(),
-            apart: None,
-            enforced: Enforced {
-                tier: setup.tier,
-                landlock_abi,
-            },
-            census,
-            runner,
-            zygote,
-            space,
-            cleaner,
-            children,
-            disk_bytes: Limits::default().disk_bytes,
-            cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
-            buffer: vec![0; READ_BYTES],
-            own_processes: own_processes(setup) + u32::from(bash.is_some()),
-            bash,
-            pythons,
-            own_limits,
-            oom_kills: oom_kills(),
-        }),
+        Ok((children, space, census, cleaner, bash, pythons, landlock_abi, own_limits)) => {
+            Ok(Slot {
+                setup: setup.clone(),
+                apart: None,
+                enforced: Enforced {
+                    tier: setup.tier,
+                    landlock_abi,
+                },
+                census,
+                runner,
+                zygote,
+                space,
+                cleaner,
+                children,
+                disk_bytes: Limits::default().disk_bytes,
+                cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+                buffer: vec![0; READ_BYTES],
+                own_processes: own_processes(setup) + u32::from(bash.is_some()),
+                bash,
+                pythons,
+                own_limits,
+                oom_kills: oom_kills(),
+            })
+        }
     }
 }
 

@@ -167,9 +167,18 @@ mod tests {
 
     #[test]
     fn the_owner_of_a_lock_is_its_pid() {
-        assert_eq!(owner("1: POSIX  ADVISORY  WRITE 1234 00:1b:5 0 EOF"), Some(1234));
-        assert_eq!(owner("1: -> POSIX  ADVISORY  WRITE 1234 00:1b:5 0 EOF"), Some(1234));
-        assert_eq!(owner("2: FLOCK  ADVISORY  WRITE 99 fe:00:1 0 EOF"), Some(99));
+        assert_eq!(
+            owner("1: POSIX  ADVISORY  WRITE 1234 00:1b:5 0 EOF"),
+            Some(1234)
+        );
+        assert_eq!(
+            owner("1: -> POSIX  ADVISORY  WRITE 1234 00:1b:5 0 EOF"),
+            Some(1234)
+        );
+        assert_eq!(
+            owner("2: FLOCK  ADVISORY  WRITE 99 fe:00:1 0 EOF"),
+            Some(99)
+        );
     }
 
     #[test]
@@ -184,7 +193,9 @@ mod tests {
             .collect();
         for epoll in &epolls {
             for (n, (end, _)) in pipes[..100].iter().enumerate() {
-                epoll.add(end, EpollEvent::new(EpollFlags::EPOLLIN, n as u64)).unwrap();
+                epoll
+                    .add(end, EpollEvent::new(EpollFlags::EPOLLIN, n as u64))
+                    .unwrap();
             }
         }
         let items = 100 * epolls.len() as u64;

@@ -51,7 +51,9 @@ impl Pace {
 
 fn own_cpu_us() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID);
-    now.map_or(0, |time| time.tv_sec() as u64 * 1_000_000 + time.tv_nsec() as u64 / 1000)
+    now.map_or(0, |time| {
+        time.tv_sec() as u64 * 1_000_000 + time.tv_nsec() as u64 / 1000
+    })
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind, Launch, Setup};
 use nix::unistd::Pid;
 use std::ffi::CString;
-use std::time::Duration;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
 
 struct Zygote<'a> {
     setup: &'a Setup,

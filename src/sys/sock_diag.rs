@@ -41,7 +41,11 @@ pub fn internet_buffers() -> u64 {
     let protocols = [libc::IPPROTO_TCP, libc::IPPROTO_UDP];
     let all = families.into_iter().flat_map(|f| protocols.map(|p| (f, p)));
     all.filter_map(|(family, protocol)| {
-        dump(&internet_request(family as u8, protocol as u8), internet_bytes).ok()
+        dump(
+            &internet_request(family as u8, protocol as u8),
+            internet_bytes,
+        )
+        .ok()
     })
     .sum()
 }

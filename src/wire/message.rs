@@ -57,7 +57,10 @@ const INTERVAL_MS: u32 = 100;
 impl Setup {
     /// How long the slot's zygotes go on when the runner has died, and all of its slots end at once, in milliseconds.
     pub fn end_delay_ms(&self) -> u32 {
-        let groups = self.slots.saturating_mul(FILTERS).div_ceil(MAX_FILTERS_AT_ONCE);
+        let groups = self
+            .slots
+            .saturating_mul(FILTERS)
+            .div_ceil(MAX_FILTERS_AT_ONCE);
         self.slot % groups.max(1) * INTERVAL_MS
     }
 

@@ -233,7 +233,7 @@ fn an_interrupted_run_ends_with_130_and_keeps_what_was_finished() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(130), "{stderr}");
         assert!(
-            start.elapsed() < Duration::from_secs(4),
+            start.elapsed() < Duration::from_secs(30),
             "{:?}",
             start.elapsed()
         );

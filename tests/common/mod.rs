@@ -1,14 +1,17 @@
 //! Runs the built binary the way users do: as root and as an ordinary user, in both tiers.
-#![allow(dead_code)] // each test file uses its own part of this
+#![allow(dead_code, unused_imports)] // each test file uses its own part of this
+
+mod build;
+
+pub use build::{binary, built};
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
 /// The ordinary user of the tests: nobody.
 pub const NOBODY: u32 = 65534;
@@ -92,48 +95,6 @@ pub fn scratch() -> tempfile::TempDir {
         .expect("a scratch directory");
     fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).expect("chmod");
     directory
-}
-
-/// The runner's binary, where every user can execute it.
-pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| for_everybody(Path::new(env!("CARGO_BIN_EXE_runner"))))
-}
-
-/// Another program of this build, where every user can execute it: `examples/probe`.
-pub fn built(name: &str) -> PathBuf {
-    let built = Path::new(env!("CARGO_BIN_EXE_runner")).with_file_name(name);
-    assert!(
-        built.exists(),
-        "{name} is not built; run `cargo build --examples` first, as scripts/test does"
-    );
-    for_everybody(&built)
-}
-
-/// A built program itself or, where the build directory lies below a closed home, a copy, which `scripts/test`
-/// removes.
-fn for_everybody(built: &Path) -> PathBuf {
-    let open = |path: &Path| fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o1 != 0);
-    if built.ancestors().all(open) {
-        return built.to_owned();
-    }
-    let modified = fs::metadata(built)
-        .and_then(|m| m.modified())
-        .expect("the program is built");
-    let age = modified
-        .duration_since(std::time::UNIX_EPOCH)
-        .expect("after 1970")
-        .as_nanos();
-    let name = built.file_name().expect("a name").to_string_lossy();
-    let copy = std::env::temp_dir().join(format!("{name}-under-test-{age}"));
-    if !copy.exists() {
-        // Renamed into place, because several test processes may do this at once.
-        let partial = copy.with_extension(std::process::id().to_string());
-        fs::copy(built, &partial).expect("copy the program");
-        fs::set_permissions(&partial, Permissions::from_mode(0o755)).expect("chmod");
-        fs::rename(&partial, &copy).expect("rename");
-    }
-    copy
 }
 
 /// A command that runs the binary as root or as the ordinary user.

@@ -5,24 +5,28 @@ use crate::left::{Sweep, start};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use std::fs;
 use std::ops::RangeInclusive;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Background processes that want to survive, and a step that goes on for a while.
-fn stubborn(n: usize, seconds: f64) -> Value {
+/// Background processes that want to survive, and a step that goes on with these words.
+fn stubborn(n: usize, words: &str) -> Value {
     let command = format!(
-        "(setsid bash -c 'trap \"\" TERM HUP INT; sleep 300' >/dev/null 2>&1 &); echo x > $TMPDIR/file; sleep {seconds}; echo done"
+        "(setsid bash -c 'trap \"\" TERM HUP INT; sleep 300' >/dev/null 2>&1 &); echo x > $TMPDIR/file; {words}; echo done"
     );
     json!({"id": format!("e{n}"), "command": command})
 }
+
+/// Goes on when the gate is open.
+const WAITS: &str = "until [ -e {gate} ]; do sleep 0.1; done";
 
 #[test]
 fn a_runner_killed_at_any_moment_leaves_nothing_and_resumes_to_every_id_once() {
     for way in Way::all() {
         for delay_ms in [5, 40, 150, 400] {
             let jobs: Vec<Value> = (0..60)
-                .map(|n| stubborn(n, if n % 20 == 19 { 0.3 } else { 0.0 }))
+                .map(|n| stubborn(n, if n % 20 == 19 { "sleep 0.3" } else { "true" }))
                 .collect();
             let mut sweep = start(
                 way,
@@ -53,7 +57,7 @@ fn a_runner_killed_at_any_moment_leaves_nothing_and_resumes_to_every_id_once() {
 #[test]
 fn a_runner_killed_while_everything_sleeps_leaves_nothing() {
     for way in Way::all() {
-        let jobs: Vec<Value> = (0..3).map(|n| stubborn(n, 300.0)).collect();
+        let jobs: Vec<Value> = (0..3).map(|n| stubborn(n, "sleep 300")).collect();
         let mut sweep = start(way, &jobs, &["--concurrency", "3"], Stdio::null());
         sweep.wait_running(9);
         sweep.signal(Signal::SIGKILL);
@@ -65,36 +69,32 @@ fn a_runner_killed_while_everything_sleeps_leaves_nothing() {
 /// Kills one process of a slot in the middle of an episode: that one is tried again, and nothing else happens.
 fn one_dies(warm: &str, victims: impl Fn(&Sweep) -> Vec<i32>) {
     for way in Way::all() {
-        let jobs: Vec<Value> = (0..4).map(|n| stubborn(n, 0.7)).collect();
-        one_of_these_dies(way, &jobs, 6, warm, 1..=1, &victims);
+        let jobs: Vec<Value> = (0..4).map(|n| stubborn(n, WAITS)).collect();
+        let mut sweep = two_at_once(way, &jobs, warm);
+        // Of each of two: its shell, and a shell and a sleep in the background.
+        sweep.wait_running(6);
+        let victims = victims(&sweep);
+        assert_death_costs(sweep, &jobs, 1..=1, victims);
     }
 }
 
-/// As `one_dies`, once `running` processes of the jobs are there; the death costs so many attempts.
-fn one_of_these_dies(
-    way: Way,
+fn two_at_once(way: Way, jobs: &[Value], warm: &str) -> Sweep {
+    let output = ["--output", "out.jsonl", "--warm", warm];
+    let args = [&["--concurrency", "2"], &output[..]].concat();
+    start(way, jobs, &args, Stdio::null())
+}
+
+/// Kills the first of the victims and lets the episodes end; the death has cost so many attempts.
+#[track_caller]
+fn assert_death_costs(
+    mut sweep: Sweep,
     jobs: &[Value],
-    running: usize,
-    warm: &str,
     attempts_lost: RangeInclusive<u64>,
-    victims: &impl Fn(&Sweep) -> Vec<i32>,
+    victims: Vec<i32>,
 ) {
-    let mut sweep = start(
-        way,
-        jobs,
-        &[
-            "--concurrency",
-            "2",
-            "--output",
-            "out.jsonl",
-            "--warm",
-            warm,
-        ],
-        Stdio::null(),
-    );
-    sweep.wait_running(running);
-    let victim = victims(&sweep)[0];
-    kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
+    let way = sweep.way;
+    kill(Pid::from_raw(victims[0]), Signal::SIGKILL).unwrap();
+    sweep.open_gate();
     assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
     let results = sweep.results("out.jsonl");
     let attempts: Vec<u64> = results
@@ -134,7 +134,7 @@ fn an_init_or_zygote_that_is_stopped_costs_a_retry_soon_after_the_timeout() {
         .into_iter()
         .flat_map(|w| [(w, "init"), (w, "zygote")])
     {
-        let mut jobs: Vec<Value> = (0..2).map(|n| stubborn(n, 0.7)).collect();
+        let mut jobs: Vec<Value> = (0..2).map(|n| stubborn(n, "sleep 0.7")).collect();
         jobs.push(json!({"id": "stops", "command": "(sleep 0.2; kill -CONT $$)& kill -STOP $$; echo done"}));
         jobs.push(json!({"id": "stays", "command": "echo begun; kill -STOP $$"}));
         for job in &mut jobs {
@@ -190,23 +190,37 @@ fn an_init_or_zygote_that_is_stopped_costs_a_retry_soon_after_the_timeout() {
     }
 }
 
-/// Programs of a Python that had the time to become warm before them; two run at a time.
-fn of_warm_python() -> Vec<Value> {
+/// Two programs in forks of a warm Python, which wait for the gate.
+fn of_warm_python(way: Way) -> (Sweep, Vec<Value>) {
+    let path = "{gate}";
+    let bash = |n| json!({"id": format!("b{n}"), "command": format!("until [ -e {path}.python ]; do sleep 0.1; done; echo done")});
     let python = |n| {
-        let code = "import time; time.sleep(0.7); print('done')";
+        let code = format!(
+            "import os, time\nwhile not os.path.exists('{path}'): time.sleep(0.1)\nprint('done')"
+        );
         json!({"id": format!("p{n}"), "argv": ["python3", "-c", code]})
     };
-    let before = (0..2).map(|n| json!({"id": format!("b{n}"), "command": "sleep 1; echo done"}));
-    before.chain((0..4).map(python)).collect()
+    let jobs: Vec<Value> = (0..2).map(bash).chain((0..4).map(python)).collect();
+    let mut sweep = two_at_once(way, &jobs, "auto");
+    // A copy for each slot, which enters it when the episode there is over.
+    sweep.wait_until("a warm Python", |sweep| {
+        let copies = |pid: &i32| sweep.children(*pid).len();
+        sweep.warm_parents().iter().map(copies).sum::<usize>() == 2
+    });
+    fs::write(sweep.path("gate/open.python"), "").unwrap();
+    sweep.wait_until("programs in it", |sweep| {
+        let zygotes = sweep.slot_processes("python");
+        zygotes.len() == 2 && zygotes.iter().all(|pid| sweep.children(*pid).len() == 1)
+    });
+    (sweep, jobs)
 }
 
 #[test]
 fn a_warm_python_that_dies_costs_a_retry_of_its_episode() {
     for way in Way::of_tier("namespaces") {
-        one_of_these_dies(way, &of_warm_python(), 2, "auto", 1..=1, &|sweep| {
-            std::thread::sleep(Duration::from_millis(1400));
-            sweep.slot_processes("python")
-        });
+        let (sweep, jobs) = of_warm_python(way);
+        let victims = sweep.slot_processes("python");
+        assert_death_costs(sweep, &jobs, 1..=1, victims);
     }
 }
 
@@ -214,17 +228,16 @@ fn a_warm_python_that_dies_costs_a_retry_of_its_episode() {
 #[test]
 fn the_death_of_the_parent_of_warm_pythons_costs_a_retry_of_each_episode_at_most() {
     for way in Way::of_tier("namespaces") {
-        one_of_these_dies(way, &of_warm_python(), 2, "auto", 0..=2, &|sweep| {
-            std::thread::sleep(Duration::from_millis(1400));
-            sweep.warm_parents()
-        });
+        let (sweep, jobs) = of_warm_python(way);
+        let victims = sweep.warm_parents();
+        assert_death_costs(sweep, &jobs, 0..=2, victims);
     }
 }
 
 #[test]
 fn slots_that_die_idle_are_replaced_and_leave_nothing() {
     for way in Way::all() {
-        let jobs = [stubborn(0, 1.0)];
+        let jobs = [stubborn(0, WAITS)];
         let mut sweep = start(
             way,
             &jobs,
@@ -232,9 +245,21 @@ fn slots_that_die_idle_are_replaced_and_leave_nothing() {
             Stdio::null(),
         );
         sweep.wait_running(3);
-        for pid in sweep.slot_processes("init") {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        let (busy, idle): (Vec<i32>, Vec<i32>) = sweep
+            .slot_processes("init")
+            .into_iter()
+            .partition(|init| sweep.is_busy(*init));
+        assert_eq!((busy.len(), idle.len()), (1, 2), "{way:?}");
+        for pid in &idle {
+            kill(Pid::from_raw(*pid), Signal::SIGKILL).unwrap();
         }
+        // The other one's episode is to find them dead.
+        sweep.wait_until("their end", |sweep| {
+            let now = sweep.slot_processes("init");
+            idle.iter().all(|pid| !now.contains(pid))
+        });
+        kill(Pid::from_raw(busy[0]), Signal::SIGKILL).unwrap();
+        sweep.open_gate();
         assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
         assert_eq!(sweep.results("out.jsonl")["e0"]["attempts"], 2, "{way:?}");
         sweep.assert_nothing_left();

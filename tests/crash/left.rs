@@ -11,18 +11,21 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+/// Nothing that is waited for takes longer on a machine that works, however busy it is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A run of the binary whose episodes carry a mark in their environment and directory, by which they are found again.
 pub struct Sweep {
     pub child: Child,
     pub directory: tempfile::TempDir,
     mark: String,
     mounts: String,
-    way: Way,
+    pub way: Way,
     /// Every process seen below the runner so far.
     seen: BTreeMap<i32, u64>,
 }
 
-/// `{mark}` is replaced in the episodes.
+/// Starts a run. In its commands, `{gate}` is a file that is there once `open_gate` was called.
 pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let mark = format!(
@@ -31,6 +34,9 @@ pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
         NEXT.fetch_add(1, Ordering::Relaxed)
     );
     let directory = scratch();
+    let gate = directory.path().join("gate");
+    fs::create_dir(&gate).unwrap();
+    let open = gate.join("open").display().to_string();
     let lines: Vec<String> = jobs
         .iter()
         .map(|job| {
@@ -38,7 +44,7 @@ pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
             job["env"] = serde_json::json!({"MARK": mark});
             // A warm interpreter's child has its parent's environment in /proc, but a directory of its own.
             job["workdir"] = serde_json::json!(mark);
-            job.to_string()
+            job.to_string().replace("{gate}", &open)
         })
         .collect();
     fs::write(directory.path().join("jobs.jsonl"), lines.join("\n")).unwrap();
@@ -58,6 +64,8 @@ fn run_again(way: Way, directory: &tempfile::TempDir, args: &[&str], stdout: Std
     let stderr = fs::File::create(directory.path().join("stderr")).unwrap();
     command(way.root)
         .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
+        .arg("--fs-readable")
+        .arg(directory.path().join("gate"))
         .args(args)
         .current_dir(directory.path())
         .stdin(Stdio::null())
@@ -88,15 +96,28 @@ impl Sweep {
         fs::read_to_string(self.path("stderr")).unwrap()
     }
 
+    /// Lets the episodes go on that wait for it.
+    pub fn open_gate(&self) {
+        fs::write(self.path("gate/open"), "").unwrap();
+    }
+
     /// Waits until this many episodes' processes are seen, and remembers all that the runner has started.
     pub fn wait_running(&mut self, least: usize) {
-        let patience = Instant::now() + Duration::from_secs(10);
-        while marked(&self.mark).len() < least {
-            assert!(
-                Instant::now() < patience,
-                "episodes don't start: {}",
-                self.stderr()
-            );
+        self.wait_until("episodes run", |sweep| marked(&sweep.mark).len() >= least);
+    }
+
+    /// Waits until the runner has said this to people.
+    pub fn wait_said(&mut self, words: &str) {
+        self.wait_until(words, |sweep| sweep.stderr().contains(words));
+    }
+
+    /// Waits until something is so, and remembers all that the runner has started.
+    #[track_caller]
+    pub fn wait_until(&mut self, what: &str, is_so: impl Fn(&Sweep) -> bool) {
+        let begin = Instant::now();
+        while !is_so(self) {
+            let waits = begin.elapsed() < PATIENCE;
+            assert!(waits, "{:?}: {what}: never: {}", self.way, self.stderr());
             std::thread::sleep(Duration::from_millis(10));
         }
         self.seen.extend(below(self.child.id() as i32));
@@ -125,6 +146,23 @@ impl Sweep {
             .collect()
     }
 
+    /// Whether an episode runs in the slot of this init.
+    pub fn is_busy(&self, init: i32) -> bool {
+        let marked = marked(&self.mark);
+        let slots = self.children(self.child.id() as i32).into_iter();
+        let mut slots = slots.map(|slot| (slot, below(slot)));
+        // In the landlock tier init is the process that the runner has started.
+        let its = slots.find(|(slot, below)| *slot == init || below.contains_key(&init));
+        its.is_some_and(|(_, below)| marked.iter().any(|pid| below.contains_key(pid)))
+    }
+
+    /// Processes that one has started.
+    pub fn children(&self, of: i32) -> Vec<i32> {
+        let is_child = |pid: &i32| stat(*pid).is_some_and(|fields| fields[1] == of.to_string());
+        let all = below(self.child.id() as i32).into_keys();
+        all.filter(is_child).collect()
+    }
+
     /// Of warm Pythons: children of the runner itself.
     pub fn warm_parents(&self) -> Vec<i32> {
         let runner = self.child.id().to_string();
@@ -139,7 +177,7 @@ impl Sweep {
     }
 
     pub fn wait(&mut self) -> Option<i32> {
-        self.wait_at_most(Duration::from_secs(60))
+        self.wait_at_most(2 * PATIENCE)
     }
 
     pub fn wait_at_most(&mut self, patience: Duration) -> Option<i32> {
@@ -162,10 +200,10 @@ impl Sweep {
         }
     }
 
-    /// Asserts that within a second nothing of the run is there any more.
+    /// Asserts that soon nothing of the run is there any more; what an episode leaves running would stay for minutes.
     #[track_caller]
     pub fn assert_nothing_left(&self) {
-        let patience = Instant::now() + Duration::from_secs(1);
+        let patience = Instant::now() + PATIENCE / 3;
         let prefix = format!("runner-{}-", self.child.id());
         loop {
             let mut left: Vec<String> = marked(&self.mark)

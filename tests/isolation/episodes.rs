@@ -21,9 +21,15 @@ pub fn with(mut episode: Value, fields: Value) -> Value {
     episode
 }
 
+/// Without a warm Python unless the arguments ask for one: these runs are over before it is there, and a test of it
+/// has to wait for it (`warm`).
 pub fn run_all(way: Way, episodes: &[Value], args: &[&str]) -> Run {
     let lines: Vec<String> = episodes.iter().map(Value::to_string).collect();
-    run(way, &lines.join("\n"), args)
+    let warm: &[&str] = match args.contains(&"--warm") {
+        true => &[],
+        false => &["--warm", "bash"],
+    };
+    run(way, &lines.join("\n"), &[warm, args].concat())
 }
 
 /// Runs episodes one after the other in the same slot, unless the slot has to be given up in between.

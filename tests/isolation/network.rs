@@ -201,3 +201,26 @@ fn a_socket_can_not_be_granted() {
         }
     }
 }
+
+/// A read-only mount does not keep anybody from connecting.
+#[test]
+fn a_unix_socket_below_a_system_directory_is_covered() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let directory = tempfile::Builder::new()
+        .prefix("runner-test-")
+        .tempdir_in("/usr/local")
+        .expect("a directory that slots see");
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let path = directory.path().join("socket");
+    let _listener = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
+    assert_blocked(&["unix", path.to_str().unwrap()], Control::User);
+    let server = crate::client::Server::start(Way::of_tier("namespaces")[0], &[]);
+    let mut client = server.connect();
+    let mut session = client.start(json!({}));
+    let code = format!("import socket; socket.socket(socket.AF_UNIX).connect({path:?})");
+    let done = session.exec(json!({"argv": ["python3", "-c", code]}));
+    assert_eq!(done["status"], "failed", "{done}");
+}

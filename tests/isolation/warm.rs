@@ -36,7 +36,14 @@ fn every_kind_of_probe_gets_the_same_answer_below_a_warm_python() {
     ];
     let directory = program.parent().expect("a directory").display().to_string();
     for way in Way::of_tier("namespaces") {
-        let arguments = ["--concurrency", "1", "--allow-path", &directory];
+        let arguments = [
+            "--concurrency",
+            "1",
+            "--warm",
+            "auto",
+            "--allow-path",
+            &directory,
+        ];
         let run = run_all(way, &episodes, &arguments);
         let starts = ["warm", "cold"].map(|id| &run.get(id)["start"]);
         assert_eq!(starts, ["warm-python", "exec"], "{way:?}");

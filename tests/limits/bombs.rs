@@ -4,7 +4,7 @@ use super::{assert_limit, assert_ok, everywhere};
 use serde_json::{Value, json};
 
 fn python(id: &str, program: &str, memory_mb: u64) -> Value {
-    json!({"id": id, "argv": ["python3", "-c", program], "timeout_s": 30,
+    json!({"id": id, "argv": ["python3", "-c", program], "timeout_s": 120,
            "resources": {"memory_mb": memory_mb}})
 }
 
@@ -24,7 +24,7 @@ fn a_process_that_forbids_inspection_counts() {
     // PR_SET_DUMPABLE is 4.
     assert_seen(
         "import ctypes, time\nprint('kept', flush=True)\nassert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0\n\
-         hog = b'x' * (200 << 20)\ntime.sleep(0.7)\nprint('done')",
+         hog = b'x' * (200 << 20)\ntime.sleep(2)\nprint('done')",
     );
 }
 
@@ -33,7 +33,7 @@ fn shared_memory_that_a_child_filled_counts_when_the_child_is_gone() {
     assert_seen(
         "import mmap, os, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 200 << 20)\n\
          if os.fork() == 0:\n    for i in range(0, 200 << 20, 4096): m[i] = 1\n    os._exit(0)\n\
-         os.wait()\ntime.sleep(0.7)\nprint('done')",
+         os.wait()\ntime.sleep(2)\nprint('done')",
     );
 }
 
@@ -41,7 +41,7 @@ fn shared_memory_that_a_child_filled_counts_when_the_child_is_gone() {
 fn shared_memory_that_is_mapped_out_again_counts() {
     assert_seen(
         "import mmap, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 200 << 20)\n\
-         for i in range(0, 200 << 20, 4096): m[i] = 1\nm.madvise(mmap.MADV_DONTNEED)\ntime.sleep(0.7)\nprint('done')",
+         for i in range(0, 200 << 20, 4096): m[i] = 1\nm.madvise(mmap.MADV_DONTNEED)\ntime.sleep(2)\nprint('done')",
     );
 }
 
@@ -51,7 +51,7 @@ fn page_tables_count() {
     assert_seen(
         "import mmap, time\nprint('kept', flush=True)\nsize = 100 << 30\n\
          m = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, prot=mmap.PROT_READ)\n\
-         for i in range(0, size, 2 << 20): m[i]\ntime.sleep(0.7)\nprint('done')",
+         for i in range(0, size, 2 << 20): m[i]\ntime.sleep(2)\nprint('done')",
     );
 }
 
@@ -61,8 +61,8 @@ fn memory_that_is_handed_from_parent_to_child_counts() {
         "import mmap, os, time\nprint('kept', flush=True)\n\
          for _ in range(10):\n    m = mmap.mmap(-1, 20 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n    \
          for i in range(0, 20 << 20, 4096): m[i] = 1\n    \
-         if os.fork() == 0:\n        time.sleep(0.9)\n        os._exit(0)\n    m.close()\n\
-         time.sleep(0.7)\nprint('done')",
+         if os.fork() == 0:\n        time.sleep(2.5)\n        os._exit(0)\n    m.close()\n\
+         time.sleep(2)\nprint('done')",
     );
 }
 
@@ -83,9 +83,9 @@ fn a_program_that_is_stopped_to_be_counted_goes_on_and_one_that_stopped_itself_d
     let program = "import os, signal, time\ndata = b'x' * (100 << 20)\npids = []\n\
         for n in range(4):\n    pid = os.fork()\n    if pid == 0:\n        \
         if n == 0: os.kill(os.getpid(), signal.SIGSTOP)\n        \
-        time.sleep(0.8)\n        os._exit(0)\n    pids.append(pid)\n\
+        time.sleep(2)\n        os._exit(0)\n    pids.append(pid)\n\
         for pid in pids[1:]: os.waitpid(pid, 0)\n\
-        time.sleep(0.3)\nprint(os.waitpid(pids[0], os.WNOHANG))\nos.kill(pids[0], signal.SIGKILL)";
+        time.sleep(0.5)\nprint(os.waitpid(pids[0], os.WNOHANG))\nos.kill(pids[0], signal.SIGKILL)";
     everywhere(&[python("shares", program, 200)], |way, run| {
         assert_ok(way, run, "shares");
         assert_eq!(run.output("shares"), "(0, 0)\n", "{way:?}");

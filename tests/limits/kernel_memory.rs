@@ -24,11 +24,15 @@ fn assert_pair(way: crate::common::Way, run: &crate::common::Run, small_mb: u64)
 }
 
 fn assert_counts(program: &str, small_mb: u64) {
-    everywhere(&pair(program, small_mb), |way, run| assert_pair(way, run, small_mb));
+    everywhere(&pair(program, small_mb), |way, run| {
+        assert_pair(way, run, small_mb)
+    });
 }
 
 fn assert_counts_in_namespaces(program: &str, small_mb: u64) {
-    in_namespaces(&pair(program, small_mb), |way, run| assert_pair(way, run, small_mb));
+    in_namespaces(&pair(program, small_mb), |way, run| {
+        assert_pair(way, run, small_mb)
+    });
 }
 
 /// Some 200 bytes for each.
@@ -133,6 +137,9 @@ fn a_program_with_very_many_mappings_does_not_put_off_its_timeout() {
         assert_eq!(result["status"], "timeout", "{way:?}: {result}");
         assert_eq!(result["attempts"], 1, "{way:?}: {result}");
         // How soon is the test's business as far as that is not half a minute.
-        assert!(result["wall_ms"].as_f64().unwrap() < 12_000.0, "{way:?}: {result}");
+        assert!(
+            result["wall_ms"].as_f64().unwrap() < 12_000.0,
+            "{way:?}: {result}"
+        );
     });
 }

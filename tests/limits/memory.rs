@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// The same program under a memory limit that is too small for it, and under one that is not.
 fn pair(program: &str, small_mb: u64, large_mb: u64) -> [Value; 2] {
     let episode = |id: &str, memory_mb: u64| {
-        json!({"id": id, "argv": ["python3", "-c", program], "timeout_s": 30,
+        json!({"id": id, "argv": ["python3", "-c", program], "timeout_s": 120,
                "resources": {"memory_mb": memory_mb, "disk_mb": 400}})
     };
     [episode("over", small_mb), episode("below", large_mb)]
@@ -52,7 +52,7 @@ fn assert_pair(way: crate::common::Way, run: &crate::common::Run, small_mb: u64,
 
 #[test]
 fn a_process_that_holds_too_much_memory_is_ended() {
-    let program = "import time\nprint('kept', flush=True)\nhog = b'x' * (150 << 20)\ntime.sleep(0.7)\nprint('done')";
+    let program = "import time\nprint('kept', flush=True)\nhog = b'x' * (150 << 20)\ntime.sleep(2)\nprint('done')";
     everywhere(&pair(program, 64, 512), |way, run| {
         assert_pair(way, run, 64, 150.0)
     });
@@ -63,7 +63,7 @@ fn memory_is_that_of_the_whole_tree_each_with_its_own_copy_of_what_fork_shared()
     // No process alone is over the limit.
     let program = "import os, time\nprint('kept', flush=True)\ndata = bytearray(b'x') * (40 << 20)\n\
         for _ in range(4):\n    if os.fork() == 0:\n        for i in range(0, len(data), 4096): data[i] = 1\n        \
-        time.sleep(0.7)\n        os._exit(0)\n\
+        time.sleep(2)\n        os._exit(0)\n\
         for _ in range(4): os.wait()\nprint('done')";
     everywhere(&pair(program, 120, 512), |way, run| {
         assert_pair(way, run, 120, 150.0)
@@ -74,7 +74,7 @@ fn memory_is_that_of_the_whole_tree_each_with_its_own_copy_of_what_fork_shared()
 fn memory_that_fork_shares_counts_once() {
     let program = "import os, time\nprint('kept', flush=True)\ndata = b'x' * (200 << 20)\n\
         for _ in range(4):\n    if os.fork() == 0:\n        \
-        total = sum(data[i] for i in range(0, len(data), 4096))\n        time.sleep(0.7)\n        os._exit(0)\n\
+        total = sum(data[i] for i in range(0, len(data), 4096))\n        time.sleep(2)\n        os._exit(0)\n\
         for _ in range(4): os.wait()\nprint('done')";
     everywhere(&pair(program, 150, 400), |way, run| {
         assert_pair(way, run, 150, 200.0);
@@ -90,7 +90,7 @@ fn memory_that_fork_shares_counts_once() {
 fn shared_anonymous_memory_counts() {
     let program = "import mmap, os, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 150 << 20)\n\
         for i in range(0, 150 << 20, 4096): m[i] = 1\n\
-        if os.fork() == 0:\n    time.sleep(0.7)\n    os._exit(0)\nos.wait()\nprint('done')";
+        if os.fork() == 0:\n    time.sleep(2)\n    os._exit(0)\nos.wait()\nprint('done')";
     everywhere(&pair(program, 64, 512), |way, run| {
         assert_pair(way, run, 64, 150.0)
     });
@@ -101,7 +101,7 @@ fn shared_anonymous_memory_of_a_tree_counts_once() {
     let program = "import mmap, os, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 100 << 20)\n\
         for i in range(0, 100 << 20, 4096): m[i] = 1\n\
         for _ in range(4):\n    if os.fork() == 0:\n        sum(m[i] for i in range(0, 100 << 20, 4096))\n        \
-        time.sleep(0.7)\n        os._exit(0)\n\
+        time.sleep(2)\n        os._exit(0)\n\
         for _ in range(4): os.wait()\nprint('done')";
     everywhere(&pair(program, 64, 250), |way, run| {
         assert_pair(way, run, 64, 100.0)
@@ -113,7 +113,7 @@ fn files_in_tmp_and_dev_shm_count_as_memory() {
     for place in ["/tmp/hog", "/dev/shm/hog", "/workspace/hog"] {
         let program = format!(
             "import time\nprint('kept', flush=True)\nf = open('{place}', 'wb')\n\
-             for _ in range(150): f.write(b'x' * (1 << 20))\nf.flush()\ntime.sleep(0.7)\nprint('done')"
+             for _ in range(150): f.write(b'x' * (1 << 20))\nf.flush()\ntime.sleep(2)\nprint('done')"
         );
         in_namespaces(&pair(&program, 64, 512), |way, run| {
             assert_pair(way, run, 64, 150.0)
@@ -127,7 +127,7 @@ fn system_v_shared_memory_counts_even_when_no_process_has_it_mapped() {
         c.shmat.restype = ctypes.c_void_p\nc.shmat.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int]\n\
         c.shmdt.argtypes = [ctypes.c_void_p]\n\
         id = c.shmget(0, ctypes.c_size_t(150 << 20), 0o1600)\nassert id >= 0, ctypes.get_errno()\n\
-        at = c.shmat(id, None, 0)\nctypes.memset(at, 1, 150 << 20)\nc.shmdt(at)\ntime.sleep(0.7)\nprint('done')";
+        at = c.shmat(id, None, 0)\nctypes.memset(at, 1, 150 << 20)\nc.shmdt(at)\ntime.sleep(2)\nprint('done')";
     in_namespaces(&pair(program, 64, 512), |way, run| {
         assert_pair(way, run, 64, 150.0)
     });
@@ -178,7 +178,7 @@ fn what_is_in_the_buffers_of_sockets_counts_and_idle_sockets_do_not() {
         time.sleep(3)\n        os._exit(0)\n\
         for _ in range(8): os.wait()\nprint('done')";
     let idle =
-        "import socket, time\npairs = [socket.socketpair() for _ in range(200)]\ntime.sleep(1.2)";
+        "import socket, time\npairs = [socket.socketpair() for _ in range(200)]\ntime.sleep(4)";
     let [over, below] = pair(program, 96, 1024);
     let idle =
         json!({"id": "idle", "argv": ["python3", "-c", idle], "resources": {"memory_mb": 96}});

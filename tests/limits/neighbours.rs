@@ -1,9 +1,9 @@
 //! Bombs in the slots beside them change nothing about well-behaved episodes.
 
-use super::{SHARED_PROCESSES, lines};
+use super::{lines, share_processes};
 use crate::common::{Run, Way, run};
+use nix::fcntl::FlockArg;
 use serde_json::{Value, json};
-use std::sync::PoisonError;
 
 const FORK_BOMB: &str = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass";
 const MEMORY_BOMB: &str = "import os\nfor _ in range(5): os.fork()\n\
@@ -77,9 +77,7 @@ fn verdicts(run: &Run) -> Vec<Verdict> {
 
 #[test]
 fn a_fork_bomb_a_memory_bomb_and_a_disk_bomb_change_no_verdict_beside_them() {
-    let _alone = SHARED_PROCESSES
-        .write()
-        .unwrap_or_else(PoisonError::into_inner);
+    let _alone = share_processes(FlockArg::LockExclusive);
     let episodes = well_behaved();
     for way in Way::all() {
         let arguments = ["--concurrency", "4"];

@@ -88,7 +88,7 @@ fn a_gigabyte_of_output_is_drained_without_growing_the_runner() {
 fn output_without_end_ends_in_output_limit() {
     let command = "head -c 3M /dev/zero";
     let episodes = [
-        json!({"id": "endless", "argv": ["yes"], "resources": {"output_kb": 1}, "timeout_s": 30}),
+        json!({"id": "endless", "argv": ["yes"], "resources": {"output_kb": 1}, "timeout_s": 120}),
         json!({"id": "over", "command": command, "resources": {"output_kb": 1}}),
         json!({"id": "below", "command": command, "resources": {"output_kb": 4}}),
     ];
@@ -111,7 +111,7 @@ fn output_without_end_ends_in_output_limit() {
 #[test]
 fn a_flood_on_stdout_on_stderr_and_on_both_at_once_is_drained() {
     let flood = "head -c 50M /dev/zero";
-    let episode = |id: &str, command: String| json!({"id": id, "command": command, "timeout_s": 60, "capture": "split", "resources": {"output_kb": 200}});
+    let episode = |id: &str, command: String| json!({"id": id, "command": command, "timeout_s": 120, "capture": "split", "resources": {"output_kb": 200}});
     let episodes = [
         episode("stdout", flood.to_owned()),
         episode("stderr", format!("{flood} >&2")),

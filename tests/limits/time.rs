@@ -8,22 +8,22 @@ const BURN: &str = "import os, time\n\
     def burn(s):\n    start = time.process_time()\n    while time.process_time() - start < s: pass\n";
 
 fn python(id: &str, program: &str, resources: Value) -> Value {
-    json!({"id": id, "argv": ["python3", "-c", format!("{BURN}{program}")], "resources": resources, "timeout_s": 30})
+    json!({"id": id, "argv": ["python3", "-c", format!("{BURN}{program}")], "resources": resources, "timeout_s": 120})
 }
 
 #[test]
 fn a_program_that_outlasts_its_timeout_is_ended_and_what_it_printed_is_returned() {
-    let slow = "echo kept; sleep 0.9; echo done";
+    let slow = "echo kept; sleep 3; echo done";
     let stubborn = "import signal, time\n\
         for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(s, signal.SIG_IGN)\n\
-        print('kept', flush=True)\ntime.sleep(0.9)\nprint('done')";
+        print('kept', flush=True)\ntime.sleep(3)\nprint('done')";
     // Ends by itself only where it has the time: a loop of some seconds.
     let busy =
-        "trap '' TERM INT HUP; echo kept; while :; do [ $SECONDS -lt 2 ] || break; done; echo done";
+        "trap '' TERM INT HUP; echo kept; while :; do [ $SECONDS -lt 4 ] || break; done; echo done";
     // Its child is in another session and holds the output open.
-    let detached = "setsid sleep 0.9 & echo kept; wait; echo done";
+    let detached = "setsid sleep 3 & echo kept; wait; echo done";
     let mut episodes = Vec::new();
-    for (id, timeout_s) in [("short", 0.4), ("long", 30.0)] {
+    for (id, timeout_s) in [("short", 1.0), ("long", 120.0)] {
         episodes
             .push(json!({"id": format!("{id}-shell"), "command": slow, "timeout_s": timeout_s}));
         episodes
@@ -42,7 +42,7 @@ fn a_program_that_outlasts_its_timeout_is_ended_and_what_it_printed_is_returned(
             assert_eq!(result["exit_code"], 124, "{way:?}: {result}");
             assert_eq!(result["output"], "kept\n", "{way:?}: {result}");
             let wall_ms = number(run, &id, "wall_ms");
-            assert!((350.0..1500.0).contains(&wall_ms), "{way:?}: {result}");
+            assert!((950.0..30_000.0).contains(&wall_ms), "{way:?}: {result}");
             let id = format!("long-{kind}");
             assert_ok(way, run, &id);
             assert_eq!(run.output(&id), "kept\ndone\n", "{way:?}");
@@ -54,7 +54,7 @@ fn a_program_that_outlasts_its_timeout_is_ended_and_what_it_printed_is_returned(
 fn the_timeout_of_the_command_line_holds_for_episodes_that_name_none() {
     for way in crate::common::Way::all() {
         let jobs = "{\"id\": \"none\", \"command\": \"sleep 1\"}\n\
-                    {\"id\": \"own\", \"command\": \"sleep 1\", \"timeout_s\": 20}\n";
+                    {\"id\": \"own\", \"command\": \"sleep 1\", \"timeout_s\": 60}\n";
         let run = crate::common::run(way, jobs, &["--timeout-s", "0.3"]);
         assert_eq!(run.status("none"), "timeout", "{way:?}");
         assert_eq!(run.status("own"), "ok", "{way:?}");
@@ -63,7 +63,8 @@ fn the_timeout_of_the_command_line_holds_for_episodes_that_name_none() {
 
 #[test]
 fn a_process_that_uses_up_its_cpu_time_is_ended() {
-    let program = "print('kept', flush=True)\nburn(0.9)\nprint('done')";
+    // What it may use before anybody looks is no matter here, only that it does not come to its end.
+    let program = "print('kept', flush=True)\nburn(1.5)\nprint('done')";
     let episodes = [
         python("over", program, json!({"cpu_time_s": 0.4})),
         python("below", program, json!({"cpu_time_s": 10})),
@@ -79,7 +80,7 @@ fn a_process_that_uses_up_its_cpu_time_is_ended() {
         assert_eq!(run.output("over"), "kept\n", "{way:?}");
         assert_eq!(run.get("over")["exit_code"], 137, "{way:?}");
         assert!(
-            (390.0..900.0).contains(&number(run, "over", "cpu_ms")),
+            (390.0..1500.0).contains(&number(run, "over", "cpu_ms")),
             "{way:?}: {}",
             run.get("over")
         );
@@ -87,7 +88,7 @@ fn a_process_that_uses_up_its_cpu_time_is_ended() {
             assert_ok(way, run, id);
             assert_eq!(run.output(id), "kept\ndone\n", "{way:?}");
             assert!(
-                number(run, id, "cpu_ms") >= 900.0,
+                number(run, id, "cpu_ms") >= 1500.0,
                 "{way:?}: {}",
                 run.get(id)
             );
@@ -161,7 +162,7 @@ fn a_timeout_that_strikes_before_the_program_runs_ends_it_all_the_same() {
         assert_ok(way, run, "long enough");
         for (id, result) in run.results.iter().filter(|(id, _)| *id != "long enough") {
             assert_eq!(result["status"], "timeout", "{way:?}: {id}: {result}");
-            assert!(number(run, id, "wall_ms") < 5000.0, "{way:?}: {result}");
+            assert!(number(run, id, "wall_ms") < 15_000.0, "{way:?}: {result}");
         }
     });
 }
@@ -169,7 +170,7 @@ fn a_timeout_that_strikes_before_the_program_runs_ends_it_all_the_same() {
 #[test]
 fn the_steps_of_an_episode_share_its_cpu_time() {
     let step = json!({"argv": ["python3", "-c", format!("{BURN}burn(0.4)")]});
-    let episode = |id: &str, limit: f64| json!({"id": id, "steps": [step, step, step], "resources": {"cpu_time_s": limit}, "timeout_s": 30});
+    let episode = |id: &str, limit: f64| json!({"id": id, "steps": [step, step, step], "resources": {"cpu_time_s": limit}, "timeout_s": 120});
     everywhere(
         &[episode("over", 0.7), episode("below", 20.0)],
         |way, run| {

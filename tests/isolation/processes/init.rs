@@ -208,7 +208,7 @@ while True: pass";
             run.get("busy")
         );
         let wall = run.get("busy")["wall_ms"].as_f64().unwrap();
-        assert!(wall < 10_000.0, "{way:?}: {wall} ms");
+        assert!(wall < 30_000.0, "{way:?}: {wall} ms");
         assert_eq!(run.output("after"), "fine\n", "{way:?}");
     }
 }

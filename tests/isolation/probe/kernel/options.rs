@@ -6,11 +6,15 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 pub const PROBES: &[Probe] = &[
-    ("socket-filter", |_| set_option(libc::SO_ATTACH_FILTER, Value::Filter)),
+    ("socket-filter", |_| {
+        set_option(libc::SO_ATTACH_FILTER, Value::Filter)
+    }),
     ("socket-filter-of-group", |_| {
         set_option(libc::SO_ATTACH_REUSEPORT_CBPF, Value::Filter)
     }),
-    ("socket-filter-lock", |_| set_option(libc::SO_LOCK_FILTER, Value::One)),
+    ("socket-filter-lock", |_| {
+        set_option(libc::SO_LOCK_FILTER, Value::One)
+    }),
     ("set-socket-option", |arguments| {
         set_option(number(&arguments[0]) as i32, Value::One)
     }),
@@ -19,7 +23,11 @@ pub const PROBES: &[Probe] = &[
         let mut request = [0u8; 40];
         // The name of an interface, as those calls expect it that ask for one.
         request[..2].copy_from_slice(b"lo");
-        on_socket(libc::SYS_ioctl, number(&arguments[0]), address(&mut request))
+        on_socket(
+            libc::SYS_ioctl,
+            number(&arguments[0]),
+            address(&mut request),
+        )
     }),
     ("file-control", |arguments| {
         on_pipe(number(&arguments[0]), number(&arguments[1]))
@@ -73,7 +81,10 @@ fn on_socket(call: i64, request: u64, argument: u64) -> Attempt {
 
 fn on_pipe(command: u64, argument: u64) -> Attempt {
     let (end, _other): (OwnedFd, OwnedFd) = nix::unistd::pipe()?;
-    done(libc::SYS_fcntl, &[end.as_raw_fd() as u64, command, argument])
+    done(
+        libc::SYS_fcntl,
+        &[end.as_raw_fd() as u64, command, argument],
+    )
 }
 
 fn lock_of_open_file() -> Attempt {

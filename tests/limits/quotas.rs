@@ -1,0 +1,121 @@
+//! What the kernel counts for a user or for the machine: an episode gets a share, and neither the host nor a neighbour is
+//! the poorer for it.
+
+use super::{assert_ok, everywhere, in_namespaces};
+use crate::common::{Way, command, parse, scratch};
+use serde_json::json;
+use std::fs;
+use std::process::Command;
+
+/// Timers that were made until no more could be.
+const TIMERS: &str = "import ctypes, sys\nlibc = ctypes.CDLL(None)\nmade = 0\nt = ctypes.c_void_p()\n\
+    while made < 6000 and libc.timer_create(1, None, ctypes.byref(t)) == 0: made += 1\nprint(made, flush=True)\n";
+
+#[test]
+fn queued_signals_and_timers_are_bounded() {
+    let episodes = [json!({"id": "timers", "argv": ["python3", "-c", TIMERS]})];
+    everywhere(&episodes, |way, run| {
+        assert_ok(way, run, "timers");
+        let made: u32 = run.output("timers").trim().parse().expect("a number");
+        assert!((100..=4096).contains(&made), "{way:?}: {made}");
+    });
+}
+
+/// How many signals are queued for the user that the tests run as (proc_pid_status(5), SigQ).
+fn queued() -> i64 {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("SigQ:"));
+    let count = line.and_then(|line| line.trim().split('/').next());
+    count.and_then(|n| n.parse().ok()).expect("a number")
+}
+
+#[test]
+fn what_a_slot_of_roots_queues_is_not_counted_for_root() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    for way in Way::all().into_iter().filter(|way| way.root) {
+        let directory = scratch();
+        let told = directory.path().join("told");
+        fs::create_dir(&told).unwrap();
+        fs::set_permissions(&told, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        let code = format!(
+            "{TIMERS}import time\nopen('{}/made', 'w').close()\ntime.sleep(1)",
+            told.display()
+        );
+        let job = json!({"id": "holds", "argv": ["python3", "-c", code], "fs_writable": [told]});
+        let jobs = directory.path().join("jobs.jsonl");
+        fs::write(&jobs, job.to_string()).unwrap();
+        let before = queued();
+        let child = command(true)
+            .args(["--isolation", way.tier, "--allow-path", told.to_str().unwrap()])
+            .args(["--jobs", jobs.to_str().unwrap()])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while !told.join("made").exists() && std::time::Instant::now() < patience {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let during = queued();
+        let run = parse(child.wait_with_output().unwrap());
+        assert_eq!(run.status("holds"), "ok", "{way:?}: {}", run.get("holds"));
+        // Other tests' timers may come and go meanwhile, but not thousands.
+        assert!(during - before < 1000, "{way:?}: {before} {during}");
+    }
+}
+
+#[test]
+fn inotify_instances_and_terminals_are_bounded() {
+    let code = "import ctypes, os\nlibc = ctypes.CDLL(None)\nwatchers = 0\n\
+        while watchers < 200 and libc.inotify_init1(0) >= 0: watchers += 1\n\
+        terminals = 0\n\
+        try:\n    while terminals < 200: os.openpty(); terminals += 1\nexcept OSError: pass\n\
+        print(watchers, terminals)";
+    let episodes = [json!({"id": "all", "argv": ["python3", "-c", code]})];
+    in_namespaces(&episodes, |way, run| {
+        assert_ok(way, run, "all");
+        let made: Vec<u32> = run
+            .output("all")
+            .split_whitespace()
+            .map(|n| n.parse().unwrap())
+            .collect();
+        assert!((1..=32).contains(&made[0]), "{way:?}: {made:?}");
+        assert!((1..=64).contains(&made[1]), "{way:?}: {made:?}");
+    });
+}
+
+/// The kernel counts descriptors in flight for the user, and lets nobody send one more who has the limit of the sender.
+#[test]
+fn descriptors_in_flight_do_not_keep_the_next_step_from_starting() {
+    let fills = "import array, os, socket, time\na, b = socket.socketpair()\nsent = 0\n\
+        try:\n    while True:\n        a.sendmsg([b'x'], [(1, 1, array.array('i', [0] * 250))]); sent += 250\n\
+        except OSError: pass\n\
+        print(sent, flush=True)\nif os.fork() == 0:\n    os.setsid(); os.close(1); os.close(2); time.sleep(60)";
+    let steps = json!([
+        {"argv": ["python3", "-c", fills]},
+        {"argv": ["python3", "-c", "print('next')"]},
+    ]);
+    let job = json!({"id": "flight", "steps": steps});
+    for way in Way::all() {
+        let directory = scratch();
+        fs::write(directory.path().join("jobs.jsonl"), job.to_string()).unwrap();
+        let runner = command(way.root);
+        let argv = std::iter::once(runner.get_program()).chain(runner.get_args());
+        let output = Command::new("prlimit")
+            .arg("--nofile=1024:1024")
+            .args(argv)
+            .args(["--isolation", way.tier, "--jobs", "jobs.jsonl", "--warm", "none"])
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        let run = parse(output);
+        let result = run.get("flight");
+        assert_eq!(result["status"], "ok", "{way:?}: {result}");
+        assert_eq!(result["attempts"], 1, "{way:?}: {result}");
+        assert_eq!(result["steps"][1]["output"], "next\n", "{way:?}: {result}");
+        let sent: u32 = result["steps"][0]["output"].as_str().unwrap().trim().parse().unwrap();
+        assert!(sent >= 500, "{way:?}: {sent}");
+    }
+}
