@@ -2,7 +2,7 @@
 
 use super::disk::{self, Usage};
 use super::kernel_memory;
-use super::memory::{self, Process};
+use super::memory::{self, Budget, Process};
 use super::watch::DiskReading;
 use crate::sandbox::network;
 use crate::spec::limits::Limits;
@@ -22,10 +22,10 @@ const CROWD: usize = 8;
 /// How often a list of processes is taken again because some of it was gone, or new.
 const ROUNDS: usize = 4;
 
-/// How long a look may take while the processes go on, and how long while they are stopped: so long can a program with
-/// very many mappings or descriptors put off its timeout, and no longer.
-const GLANCE_NS: u64 = 50_000_000;
-const CLOSE_LOOK_NS: u64 = 400_000_000;
+/// What a look at mappings may cost while the processes go on, and what while they are stopped, in microseconds of CPU
+/// time and nanoseconds of all time: so long can a program with very many of them put off its timeout, and no longer.
+const QUICK_LOOK: (u64, u64) = (30_000, 500_000_000);
+const CLOSE_LOOK: (u64, u64) = (300_000, 3_000_000_000);
 
 /// Fewer sockets than this are not worth asking for their buffers, of some 200 KB each (net.core.wmem_default).
 const MANY_SOCKETS: u64 = 64;
@@ -160,19 +160,18 @@ impl Census {
             true => processes.iter().map(|p| self.cpu_us(p.pid)).sum(),
             false => 0,
         };
-        let outside = self.outside_processes(processes, begin_ns + GLANCE_NS);
-        let bound = memory::bound(
-            processes,
-            limit.saturating_sub(outside),
-            begin_ns + GLANCE_NS,
-        );
-        // What can't be told in time is looked at closely too.
+        let outside = self.outside_processes(processes, limit);
+        let budget = Budget::new(QUICK_LOOK.0, QUICK_LOOK.1);
+        let bound = memory::bound(processes, limit.saturating_sub(outside), &budget);
+        // What can't be told quickly is looked at closely too.
         let mut memory_bytes = outside + bound.unwrap_or(limit);
         if memory_bytes >= limit {
             let still = stopped.get_or_insert_with(|| self.stop());
-            let deadline_ns = monotonic_ns() + CLOSE_LOOK_NS;
-            memory_bytes =
-                memory::exact(still, deadline_ns) + self.outside_processes(still, deadline_ns);
+            let budget = Budget::new(CLOSE_LOOK.0, CLOSE_LOOK.1);
+            memory_bytes = memory::exact(still, &budget) + self.outside_processes(still, limit);
+            if budget.was_starved() {
+                memory_bytes = memory_bytes.min(limit);
+            }
         }
         if memory_bytes <= limit {
             resume(stopped.as_deref().unwrap_or_default());
@@ -256,12 +255,12 @@ impl Census {
         used
     }
 
-    /// Bytes that no process has mapped.
-    fn outside_processes(&self, processes: &[Process], deadline_ns: u64) -> u64 {
+    /// Bytes that no process has mapped. Counting ends at what is over the limit.
+    fn outside_processes(&self, processes: &[Process], limit: u64) -> u64 {
         self.files_in_memory()
             + self.sockets()
-            + kernel_memory::of_descriptors(processes, deadline_ns)
-            + kernel_memory::of_locks(processes, deadline_ns)
+            + kernel_memory::of_descriptors(processes, limit)
+            + kernel_memory::of_locks(processes, limit)
     }
 
     /// Bytes that sockets take, those that were never accepted included, where those of the episode can be told from others.

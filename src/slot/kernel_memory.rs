@@ -4,7 +4,6 @@
 //! and how much that can be, is in the documentation of isolation; a memory control group counts all of it.
 
 use super::memory::Process;
-use crate::sys::clock::monotonic_ns;
 use crate::sys::kcmp::have_separate_files;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -25,14 +24,12 @@ const FREE_PIPES: usize = 1024;
 const EPOLL_ITEM_BYTES: u64 = 200;
 /// `struct file_lock`.
 const LOCK_BYTES: u64 = 208;
-/// How many lines are read between two looks at the clock.
-const LINES: usize = 256;
 /// So few epolls can't watch much.
 const FREE_EPOLLS: usize = 64;
 
-/// What these processes make the kernel hold by their descriptors, as far as it can be told until `deadline_ns`; beyond
-/// what every program may have.
-pub fn of_descriptors(processes: &[Process], deadline_ns: u64) -> u64 {
+/// What these processes make the kernel hold by their descriptors, beyond what every program may have. Counting ends
+/// where it is more than `limit`.
+pub fn of_descriptors(processes: &[Process], limit: u64) -> u64 {
     let tables: Vec<Table> = processes.iter().flat_map(tables).collect();
     let all: u64 = tables.iter().map(|table| table.count).sum();
     if all <= FEW {
@@ -40,26 +37,22 @@ pub fn of_descriptors(processes: &[Process], deadline_ns: u64) -> u64 {
     }
     let mut open = Open::default();
     for table in &tables {
-        open.take(table, deadline_ns);
+        open.take(table);
     }
-    all.saturating_sub(FREE_FILES) * FILE_BYTES + open.bytes(deadline_ns)
+    all.saturating_sub(FREE_FILES) * FILE_BYTES + open.pipe_bytes() + open.epoll_bytes(limit)
 }
 
-/// What locks on parts of files take, of these processes and of files of theirs.
-pub fn of_locks(processes: &[Process], deadline_ns: u64) -> u64 {
+/// What locks on files take that these processes hold or wait for. Counting ends where it is more than `limit`.
+pub fn of_locks(processes: &[Process], limit: u64) -> u64 {
     let Ok(file) = File::open("/proc/locks") else {
         return 0;
     };
     let pids: BTreeSet<i32> = processes.iter().map(|process| process.pid).collect();
-    let mut locks = 0;
     let lines = BufReader::with_capacity(256 << 10, file).lines();
-    for (n, line) in lines.map_while(Result::ok).enumerate() {
-        if n % LINES == 0 && monotonic_ns() > deadline_ns {
-            break;
-        }
-        locks += u64::from(owner(&line).is_some_and(|pid| pids.contains(&pid)));
-    }
-    locks * LOCK_BYTES
+    let theirs = lines
+        .map_while(Result::ok)
+        .filter(|line| owner(line).is_some_and(|pid| pids.contains(&pid)));
+    theirs.take((limit / LOCK_BYTES) as usize + 1).count() as u64 * LOCK_BYTES
 }
 
 /// Whose lock it is (proc_locks(5)).
@@ -109,15 +102,12 @@ struct Open {
 }
 
 impl Open {
-    fn take(&mut self, table: &Table, deadline_ns: u64) {
+    fn take(&mut self, table: &Table) {
         let Ok(entries) = fs::read_dir(&table.directory) else {
             self.unknown += table.count as usize;
             return;
         };
         for entry in entries.flatten() {
-            if monotonic_ns() > deadline_ns {
-                return;
-            }
             let Ok(target) = fs::read_link(entry.path()) else {
                 continue;
             };
@@ -129,21 +119,24 @@ impl Open {
         }
     }
 
-    fn bytes(&self, deadline_ns: u64) -> u64 {
-        let pipes = match self.pipes.len() + self.unknown {
+    fn pipe_bytes(&self) -> u64 {
+        match self.pipes.len() + self.unknown {
             few if few <= FREE_PIPES => 0,
             many => many as u64 * PIPE_BYTES,
-        };
-        let mut items = 0;
+        }
+    }
+
+    fn epoll_bytes(&self, limit: u64) -> u64 {
+        let mut bytes = 0;
         if self.epolls.len() > FREE_EPOLLS {
             for epoll in &self.epolls {
-                if monotonic_ns() > deadline_ns {
+                bytes += watched(epoll) * EPOLL_ITEM_BYTES;
+                if bytes > limit {
                     break;
                 }
-                items += watched(epoll);
             }
         }
-        pipes + items * EPOLL_ITEM_BYTES
+        bytes
     }
 }
 

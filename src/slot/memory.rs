@@ -6,12 +6,12 @@
 //! from outside once no process has its pages mapped in (`MADV_DONTNEED`, or a child that filled them and
 //! ended). Files of the private root and System V objects are the caller's to add.
 //!
-//! To look at many mappings takes the kernel, and us, some time. So a look has a deadline, and what was not seen by then
-//! counts as it would in the upper bound.
+//! To look at very many mappings takes the kernel, and us, some time. So a look has a budget, and what was not seen when
+//! that is spent counts as it would in the upper bound.
 //!
 //! All numbers come from /proc/<pid>/status, maps and smaps_rollup (proc_pid_status(5); smaps_rollup, Linux 4.14).
 
-use crate::sys::clock::monotonic_ns;
+use crate::sys::clock;
 use crate::sys::kcmp::share_memory;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -44,8 +44,39 @@ const MAPPING_BYTES: u64 = 256;
 const MAX_MAPPINGS: u64 = 65_530;
 /// The least that a mapping can span.
 const PAGE_BYTES: u64 = 4096;
-/// How many lines of a list of mappings are read between two looks at the clock.
+/// How many lines of a list of mappings are read between two looks at the clocks.
 const LINES: usize = 256;
+
+/// What a look may cost.
+pub struct Budget {
+    cpu_until_us: u64,
+    until_ns: u64,
+}
+
+impl Budget {
+    /// So much CPU time of ours, and so much time in all: a busy process can make us wait for its locks, and a busy
+    /// machine for a core.
+    pub fn new(cpu_us: u64, wall_ns: u64) -> Self {
+        Budget {
+            cpu_until_us: clock::cpu_us() + cpu_us,
+            until_ns: clock::monotonic_ns() + wall_ns,
+        }
+    }
+
+    /// Whether the tree is more than we can look at.
+    fn is_worked_off(&self) -> bool {
+        clock::cpu_us() > self.cpu_until_us
+    }
+
+    fn is_spent(&self) -> bool {
+        clock::monotonic_ns() > self.until_ns || self.is_worked_off()
+    }
+
+    /// Whether time ran out before there was any chance to see enough: that says nothing of the tree.
+    pub fn was_starved(&self) -> bool {
+        clock::monotonic_ns() > self.until_ns && !self.is_worked_off()
+    }
+}
 
 impl Process {
     /// `None` when it is gone. Readable by everybody, even when the process forbids inspection.
@@ -77,8 +108,8 @@ impl Process {
 }
 
 /// An upper bound of what these processes hold, except that pages of shared anonymous mappings count as long as
-/// they may matter: below `limit` the number is what is mapped in. None where it can't be told until the deadline.
-pub fn bound(processes: &[Process], limit: u64, deadline_ns: u64) -> Option<u64> {
+/// they may matter: below `limit` the number is what is mapped in. None where it can't be told within the budget.
+pub fn bound(processes: &[Process], limit: u64, budget: &Budget) -> Option<u64> {
     let sum = |field: fn(&Process) -> u64| processes.iter().map(field).sum::<u64>();
     let private = sum(|p| p.private + p.page_tables);
     if private + sum(|p| p.shareable + p.mappings) < limit {
@@ -87,13 +118,13 @@ pub fn bound(processes: &[Process], limit: u64, deadline_ns: u64) -> Option<u64>
     let mut objects = Objects::default();
     let mut bytes = private;
     for process in processes {
-        bytes += objects.add(process, deadline_ns).in_time()?;
+        bytes += objects.add(process, budget).in_time()?;
     }
     Some(bytes + objects.bytes())
 }
 
 /// What they hold, counted page by page: some 10 µs per MB. They had better stand still meanwhile.
-pub fn exact(processes: &[Process], deadline_ns: u64) -> u64 {
+pub fn exact(processes: &[Process], budget: &Budget) -> u64 {
     let mut objects = Objects::default();
     let mut bytes = 0;
     for process in processes {
@@ -102,8 +133,8 @@ pub fn exact(processes: &[Process], deadline_ns: u64) -> u64 {
         if listed && share_memory(process.pid, process.parent) {
             continue;
         }
-        bytes += private(process, deadline_ns) + process.page_tables;
-        bytes += match objects.add(process, deadline_ns) {
+        bytes += private(process, budget) + process.page_tables;
+        bytes += match objects.add(process, budget) {
             Seen::All(bytes) => bytes,
             Seen::Part => process.shared + process.mappings,
         };
@@ -112,8 +143,8 @@ pub fn exact(processes: &[Process], deadline_ns: u64) -> u64 {
 }
 
 /// Private memory by proportional share. A process that forbids inspection counts in full.
-fn private(process: &Process, deadline_ns: u64) -> u64 {
-    if monotonic_ns() > deadline_ns {
+fn private(process: &Process, budget: &Budget) -> u64 {
+    if budget.is_spent() {
         return process.private;
     }
     match fs::read_to_string(format!("/proc/{}/smaps_rollup", process.pid)) {
@@ -128,7 +159,7 @@ fn private(process: &Process, deadline_ns: u64) -> u64 {
 enum Seen {
     /// All of them. These are the bytes that they take besides shared objects.
     All(u64),
-    /// The deadline came first.
+    /// The budget was spent before.
     Part,
 }
 
@@ -148,7 +179,7 @@ struct Objects(BTreeMap<u64, u64>);
 impl Objects {
     /// Adds the objects that a process has mapped. What may be shared memory of a process that forbids inspection counts
     /// in full.
-    fn add(&mut self, process: &Process, deadline_ns: u64) -> Seen {
+    fn add(&mut self, process: &Process, budget: &Budget) -> Seen {
         if process.shareable == 0 && process.mappings == 0 {
             return Seen::All(0);
         }
@@ -158,7 +189,7 @@ impl Objects {
         let lines = BufReader::with_capacity(64 << 10, maps).lines();
         let mut mappings = 0;
         for line in lines.map_while(Result::ok) {
-            if mappings % LINES == 0 && monotonic_ns() > deadline_ns {
+            if mappings % LINES == 0 && budget.is_spent() {
                 return Seen::Part;
             }
             mappings += 1;
@@ -209,8 +240,9 @@ mod tests {
     #[test]
     fn the_exact_count_of_our_own_memory_is_below_the_upper_bound() {
         let own = Process::read(std::process::id() as i32).unwrap();
-        let upper = bound(&[own], 0, u64::MAX).unwrap();
-        let counted = exact(&[own], u64::MAX);
+        let plenty = Budget::new(u64::MAX / 2, u64::MAX / 2);
+        let upper = bound(&[own], 0, &plenty).unwrap();
+        let counted = exact(&[own], &plenty);
         assert!(
             counted > 0 && counted <= upper + (8 << 20),
             "{counted} of {upper}"
@@ -220,8 +252,9 @@ mod tests {
     #[test]
     fn what_is_not_seen_in_time_is_not_told_by_the_bound_and_counts_in_full_otherwise() {
         let own = Process::read(std::process::id() as i32).unwrap();
-        assert_eq!(bound(&[own], 0, 0), None);
-        assert!(exact(&[own], 0) >= own.private + own.mappings);
+        let spent = Budget::new(0, 0);
+        assert_eq!(bound(&[own], 0, &spent), None);
+        assert!(exact(&[own], &spent) >= own.private + own.mappings);
     }
 
     #[test]

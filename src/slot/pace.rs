@@ -4,7 +4,7 @@
 //! could keep it busy with nothing else, and take from its neighbours what they would have had. So init rests when it is
 //! woken too often: output gathers in the pipe meanwhile. What it has used by then counts as the program's own.
 
-use nix::time::{ClockId, clock_gettime};
+use crate::sys::clock::cpu_us;
 use std::time::Duration;
 
 const WINDOW_NS: u64 = 10_000_000;
@@ -22,7 +22,7 @@ pub struct Pace {
 impl Pace {
     pub fn new(now_ns: u64) -> Self {
         Pace {
-            begin_cpu_us: own_cpu_us(),
+            begin_cpu_us: cpu_us(),
             window_ns: now_ns,
             woken: 0,
             rested: false,
@@ -43,17 +43,10 @@ impl Pace {
     /// CPU time of this process, in microseconds, that is to be charged to who has kept it busy.
     pub fn charge_us(&self) -> u64 {
         match self.rested {
-            true => own_cpu_us().saturating_sub(self.begin_cpu_us),
+            true => cpu_us().saturating_sub(self.begin_cpu_us),
             false => 0,
         }
     }
-}
-
-fn own_cpu_us() -> u64 {
-    let now = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID);
-    now.map_or(0, |time| {
-        time.tv_sec() as u64 * 1_000_000 + time.tv_nsec() as u64 / 1000
-    })
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ fn mappings_count() {
          for _ in range(4):\n    if os.fork() == 0:\n        \
          m = mmap.mmap(-1, 200 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n        \
          at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n        \
-         for i in range(0, 100 << 20, 8192): libc.mprotect(at + i, 4096, 1)\n        \
+         for i in range(0, 190 << 20, 8192): libc.mprotect(at + i, 4096, 1)\n        \
          time.sleep(2)\n        os._exit(0)\n\
          time.sleep(1)",
         48,
@@ -102,8 +102,7 @@ fn open_files_count_where_there_are_very_many() {
         "for _ in range(20):\n    if os.fork() == 0:\n        files = [open('/proc/self/status') for _ in range(900)]\n        \
          for f in files: f.readline()\n        time.sleep(2.5)\n        os._exit(0)\n\
          time.sleep(1)",
-        // Each of the processes has some megabytes of its own.
-        100,
+        64,
     );
 }
 

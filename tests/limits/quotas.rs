@@ -48,7 +48,12 @@ fn what_a_slot_of_roots_queues_is_not_counted_for_root() {
         fs::write(&jobs, job.to_string()).unwrap();
         let before = queued();
         let child = command(true)
-            .args(["--isolation", way.tier, "--allow-path", told.to_str().unwrap()])
+            .args([
+                "--isolation",
+                way.tier,
+                "--allow-path",
+                told.to_str().unwrap(),
+            ])
             .args(["--jobs", jobs.to_str().unwrap()])
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())
@@ -106,7 +111,14 @@ fn descriptors_in_flight_do_not_keep_the_next_step_from_starting() {
         let output = Command::new("prlimit")
             .arg("--nofile=1024:1024")
             .args(argv)
-            .args(["--isolation", way.tier, "--jobs", "jobs.jsonl", "--warm", "none"])
+            .args([
+                "--isolation",
+                way.tier,
+                "--jobs",
+                "jobs.jsonl",
+                "--warm",
+                "none",
+            ])
             .current_dir(directory.path())
             .output()
             .unwrap();
@@ -115,7 +127,12 @@ fn descriptors_in_flight_do_not_keep_the_next_step_from_starting() {
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
         assert_eq!(result["attempts"], 1, "{way:?}: {result}");
         assert_eq!(result["steps"][1]["output"], "next\n", "{way:?}: {result}");
-        let sent: u32 = result["steps"][0]["output"].as_str().unwrap().trim().parse().unwrap();
+        let sent: u32 = result["steps"][0]["output"]
+            .as_str()
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
         assert!(sent >= 500, "{way:?}: {sent}");
     }
 }

@@ -53,6 +53,10 @@ fn a_program_of_the_same_step_is_open() {
     );
     episode["files"] = json!({"spy.py": SPY});
     let run = run_all(way, &[episode], &[]);
-    assert!(run.output("one").contains("environ\n"), "{}", run.get("one"));
+    assert!(
+        run.output("one").contains("environ\n"),
+        "{}",
+        run.get("one")
+    );
     assert!(run.output("one").contains("FORGED\n"), "{}", run.get("one"));
 }
