@@ -4,6 +4,7 @@
 //! Between executions, what they left running is supervised as during them: its memory is looked at, its output is
 //! drained, its orphans are reaped.
 
+use super::disk::Count;
 use super::episode::Slot;
 use super::link::Broken;
 use super::pipes::discard;
@@ -134,6 +135,7 @@ impl Session {
 /// The watch over what runs between two executions.
 struct Idle {
     watch: Watch,
+    disk: Count,
     limits: Limits,
     next_ns: u64,
     pause_ns: u64,
@@ -151,6 +153,7 @@ impl Idle {
             last_bytes: 0,
             limits: limits.clone(),
             watch,
+            disk: Count::default(),
         }
     }
 
@@ -163,10 +166,10 @@ impl Idle {
         let reading = Reading {
             memory_bytes: usage.memory_bytes,
             cpu_us: usage.cpu_us + carried.orphans_cpu_us + carried.spent_cpu_us,
-            disk: self
-                .watch
-                .needs_disk(now)
-                .then(|| slot.census.on_disk(slot.space.root_path(), &self.limits)),
+            disk: self.watch.needs_disk(now).then(|| {
+                slot.census
+                    .on_disk(&mut self.disk, slot.space.root_path(), &self.limits)
+            }),
         };
         let crossed = self.watch.take(&reading, now);
         let soonest = self.watch.next_ns().saturating_sub(now);
