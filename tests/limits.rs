@@ -9,6 +9,8 @@ mod bombs;
 mod disk;
 #[path = "limits/exits.rs"]
 mod exits;
+#[path = "limits/kernel_log.rs"]
+mod kernel_log;
 #[path = "limits/kernel_memory.rs"]
 mod kernel_memory;
 #[path = "limits/memory.rs"]

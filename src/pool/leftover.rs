@@ -3,11 +3,10 @@
 //! What is in them was made by programs. So they are removed when no process of the slot is left, beside the other
 //! work, and as the slot's uid: as root the thread that does it gives up what root may do with files.
 
-use crate::sys::remove::remove;
+use crate::sys::remove::{remove_contents, remove_empty};
 use crate::wire::message::Ids;
 use nix::errno::Errno;
-use nix::fcntl::AT_FDCWD;
-use nix::unistd::{Gid, Pid, Uid, UnlinkatFlags, setfsgid, setfsuid, unlinkat};
+use nix::unistd::{Gid, Pid, Uid, setfsgid, setfsuid};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -45,15 +44,12 @@ impl Leftover {
     /// What a slot that has ended left; None when it has removed it by itself.
     pub fn of(slot: Pid, number: u32, scratch: Scratch) -> Option<Leftover> {
         // One that died early may not have given it away yet; then it is empty.
-        match unlinkat(AT_FDCWD, &scratch.path, UnlinkatFlags::RemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => None,
-            Err(_) => Some(Leftover {
-                slot,
-                number,
-                scratch,
-                removal: Removal::Waiting,
-            }),
-        }
+        (!remove_empty(&scratch.path)).then_some(Leftover {
+            slot,
+            number,
+            scratch,
+            removal: Removal::Waiting,
+        })
     }
 
     /// Goes on with its removal; whether it is still there. `quiet` says that nobody writes to it any more.
@@ -62,17 +58,16 @@ impl Leftover {
             Removal::Waiting if quiet => self.start(Instant::now()),
             Removal::Waiting => {}
             Removal::Running(thread, since) if thread.is_finished() => {
-                match thread.join().unwrap_or(Err(Errno::EIO)) {
-                    Ok(()) | Err(Errno::ENOENT) => return false,
-                    Err(errno) if since.elapsed() > REMOVAL_TIMEOUT => {
-                        self.report(errno);
-                        return false;
-                    }
-                    Err(_) => {
-                        let next = Instant::now() + RETRY_INTERVAL;
-                        self.removal = Removal::Failed(since, next);
-                    }
+                let emptied = thread.join().unwrap_or(Err(Errno::EIO));
+                // The directory that it is in may be ours alone.
+                if remove_empty(&self.scratch.path) {
+                    return false;
                 }
+                if since.elapsed() > REMOVAL_TIMEOUT {
+                    self.report(emptied.err().unwrap_or(Errno::ENOTEMPTY));
+                    return false;
+                }
+                self.removal = Removal::Failed(since, Instant::now() + RETRY_INTERVAL);
             }
             Removal::Failed(since, next) if Instant::now() >= next => self.start(since),
             other => self.removal = other,
@@ -84,7 +79,7 @@ impl Leftover {
         let scratch = self.scratch.clone();
         let spawned = std::thread::Builder::new()
             .name("removal".into())
-            .spawn(move || remove_as_slot(&scratch));
+            .spawn(move || empty_as_slot(&scratch));
         self.removal = match spawned {
             Ok(thread) => Removal::Running(thread, since),
             Err(_) => Removal::Failed(since, Instant::now() + RETRY_INTERVAL),
@@ -101,11 +96,11 @@ impl Leftover {
 }
 
 /// To be called in a thread of its own, which stays the slot's.
-fn remove_as_slot(scratch: &Scratch) -> Result<(), Errno> {
+fn empty_as_slot(scratch: &Scratch) -> Result<(), Errno> {
     if scratch.ids.change {
         // These are the calling thread's alone, and take the capabilities for files with them (capabilities(7)).
         setfsgid(Gid::from_raw(scratch.ids.gid));
         setfsuid(Uid::from_raw(scratch.ids.uid));
     }
-    remove(&scratch.path)
+    remove_contents(&scratch.path)
 }

@@ -8,7 +8,7 @@ use crate::sandbox::root::OpenGrants;
 use crate::sandbox::ruleset::contain_signals;
 use crate::sandbox::{layout, namespaces, privileges};
 use crate::spec::policy::Tier;
-use crate::sys::remove::remove;
+use crate::sys::remove::{remove, remove_contents};
 use crate::sys::sched::{self, Ordinary};
 use crate::sys::{fork, socket, terminal};
 use crate::wire::failure::{Failure, Stage};
@@ -176,8 +176,10 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
 /// The end of a slot in the landlock tier; in the other one the kernel sees to all of it.
 fn end(scratch: &Path) {
     clean::end_all();
-    // What is left of it is the runner's to remove.
-    let _ = remove(scratch);
+    // In a directory that only the runner may write to, the rest is the runner's to remove.
+    if remove(scratch).is_err() {
+        let _ = remove_contents(scratch);
+    }
 }
 
 pub fn control_pair() -> Result<(OwnedFd, OwnedFd), Failure> {

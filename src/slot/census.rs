@@ -1,6 +1,6 @@
 //! Who lives in the slot, and what they use: the readings behind the limits.
 
-use super::disk::{self, Usage};
+use super::disk::{Count, Usage};
 use super::kernel_memory;
 use super::memory::{self, Budget, Process};
 use super::watch::DiskReading;
@@ -33,6 +33,9 @@ const MANY_SOCKETS: u64 = 64;
 const SOCKET_BYTES: u64 = 2304;
 /// A file, directory or link of a tmpfs, with its name (`struct shmem_inode_info`, `struct dentry`).
 const INODE_BYTES: u64 = 1280;
+
+/// How long one look at the disk counts: timeouts and the watch over memory wait for it.
+const LONGEST_COUNT_NS: u64 = 20_000_000;
 
 /// Finds the processes of the episode.
 pub struct Census {
@@ -86,12 +89,14 @@ impl Census {
         }
     }
 
-    /// What the episode has on disk below `root`, named or not.
-    pub fn on_disk(&self, root: &Path, limits: &Limits) -> DiskReading {
+    /// What the episode has on disk below `root`, named or not, as far as `count` gets in one look.
+    pub fn on_disk(&self, count: &mut Count, root: &Path, limits: &Limits) -> DiskReading {
         let begin_ns = monotonic_ns();
-        let named = disk::usage(root, limits.disk_bytes, limits.inodes());
+        let until_ns = begin_ns + LONGEST_COUNT_NS;
+        let named = count.look(root, limits.disk_bytes, limits.inodes(), until_ns);
         DiskReading {
-            used: named.plus(self.unlinked(root)),
+            used: named.used.plus(self.unlinked(root)),
+            whole: named.whole,
             took_ns: monotonic_ns() - begin_ns,
         }
     }

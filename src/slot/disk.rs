@@ -1,23 +1,27 @@
 //! What an episode has on disk, counted where no mount bounds it (landlock tier).
 //!
 //! Init runs as the slot's uid, so a directory the program closed (mode 000) is closed to us too: it is opened up to
-//! be listed, and its mode put back. Without root that uid is the user's own. So every directory is opened below
-//! the slot's, without following a link, and its mode changed through the descriptor, never by a path that the
+//! be listed, and its mode put back. Without root that uid is the user's own. So every directory is opened in the one
+//! above it, without following a link, and its mode changed through the descriptor, never by a path that the
 //! program could turn to somebody else's directory meanwhile.
+//!
+//! A program decides how long its tree takes to count. So one look counts for a while only, and the next one goes on
+//! where it ended.
 
 use super::open::open_below;
+use crate::sys::clock::monotonic_ns;
 use crate::sys::mode::set_mode;
-use nix::dir::Dir;
-use nix::errno::Errno;
+use nix::dir::{Dir, OwningIter};
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// How many closed directories inside each other are looked into: each takes a descriptor meanwhile.
-const MOST_CLOSED: usize = 64;
+/// How many directories that lead to one another are open at one time: those of which some directory is still to be
+/// looked into. A single path may be of any depth.
+const MAX_OPEN: usize = 128;
 /// What has to be allowed to list a directory and to look at what is in it.
 const LISTABLE: u32 = 0o500;
 
@@ -50,93 +54,159 @@ impl Usage {
         }
     }
 
+    /// The greater of both, each by itself.
+    fn max(self, other: Usage) -> Usage {
+        Usage {
+            bytes: self.bytes.max(other.bytes),
+            inodes: self.inodes.max(other.inodes),
+        }
+    }
+
     /// Whether this is over what an episode may have on disk; both are the most that it may.
     pub fn is_over(self, bytes: u64, inodes: u64) -> bool {
         self.bytes > bytes || self.inodes > inodes
     }
 }
 
-/// A step of the walk still to be taken.
-enum Task {
-    List(PathBuf),
-    /// Closes a directory again, when everything below it was seen.
-    Close(OwnedFd, u32),
+/// What one look found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    pub used: Usage,
+    /// Whether that is all there is, and not the most that is known so far.
+    pub whole: bool,
 }
 
-/// Everything below a directory, links not followed; counting ends once it is over the most that may be there, so
-/// that no tree can hold us up for long. What lies too deep to be reached by a path, or in too many closed
-/// directories, counts as more than any limit: nothing could bound it otherwise.
+/// A count that may take several looks. What lies in too many open directories counts as more than any limit: nothing
+/// could bound it otherwise.
+#[derive(Default)]
+pub struct Count {
+    /// The directories that are open, each inside the one before.
+    open: Vec<Directory>,
+    used: Usage,
+    /// What the count before this one found.
+    last: Usage,
+}
+
+/// A directory that is being looked into.
+struct Directory {
+    descriptor: OwnedFd,
+    /// Its own mode, if it had to be opened up.
+    closed: Option<u32>,
+    /// While it is being listed.
+    entries: Option<OwningIter>,
+    /// The directories in it that are still to be looked into.
+    below: Vec<OsString>,
+}
+
+/// Everything below a directory, counted at once. See [`Count::look`].
 pub fn usage(root: &Path, most_bytes: u64, most_inodes: u64) -> Usage {
-    let mut used = Usage::default();
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let Ok(root) = open(root, flags, Mode::empty()) else {
-        return used;
-    };
-    let mut tasks = vec![Task::List(PathBuf::from("."))];
-    let mut closed = 0;
-    while let Some(task) = tasks.pop() {
-        let path = match task {
-            Task::List(_) if used.is_over(most_bytes, most_inodes) => continue,
-            Task::List(path) => path,
-            Task::Close(directory, mode) => {
-                closed -= 1;
-                // Unless the program has set it itself meanwhile.
-                if mode_of(&directory) == Some(mode | LISTABLE) {
-                    let _ = set_mode(&directory, mode);
-                }
-                continue;
-            }
-        };
-        let directory = match open_below(root.as_fd(), &path, OFlag::O_PATH | OFlag::O_DIRECTORY) {
-            Ok(directory) => directory,
-            Err(Errno::ENAMETOOLONG) => {
-                used = Usage::BEYOND;
-                continue;
-            }
-            Err(_) => continue,
-        };
-        let mode = mode_of(&directory).unwrap_or(LISTABLE);
-        let is_closed = mode & LISTABLE != LISTABLE;
-        if is_closed && closed == MOST_CLOSED {
-            used = Usage::BEYOND;
-            continue;
-        }
-        if is_closed && set_mode(&directory, mode | LISTABLE).is_ok() {
-            closed += 1;
-            // What is below it comes before this in the stack's order.
-            let again = directory.try_clone();
-            tasks.extend(again.map(|again| Task::Close(again, mode)));
-        }
-        let below = list(&directory, &mut used, most_bytes, most_inodes);
-        tasks.extend(below.into_iter().map(|name| Task::List(path.join(name))));
-    }
-    used
+    let mut count = Count::default();
+    count.look(root, most_bytes, most_inodes, u64::MAX).used
 }
 
-/// Counts what is in a directory. Returns the names of those that are directories themselves.
-fn list(directory: &OwnedFd, used: &mut Usage, bytes: u64, inodes: u64) -> Vec<OsString> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let opened = openat(directory, ".", flags, Mode::empty()).and_then(Dir::from_fd);
-    let Ok(mut entries) = opened else {
-        return Vec::new();
-    };
-    let mut below = Vec::new();
-    for entry in entries.iter().flatten() {
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
+impl Count {
+    /// Counts everything below a directory, links not followed, until CLOCK_MONOTONIC is `until_ns`, but one entry at
+    /// least. A count ends once it is over the most that may be there.
+    pub fn look(
+        &mut self,
+        root: &Path,
+        most_bytes: u64,
+        most_inodes: u64,
+        until_ns: u64,
+    ) -> Counted {
+        if self.open.is_empty() {
+            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            let root = open(root, flags, Mode::empty()).ok();
+            self.open.extend(root.map(Directory::new));
         }
-        let stat = fstatat(directory.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW);
-        let Ok(stat) = stat else { continue };
+        while !self.open.is_empty() {
+            self.step();
+            if self.used.is_over(most_bytes, most_inodes) {
+                self.open.clear();
+            } else if !self.open.is_empty() && monotonic_ns() > until_ns {
+                return Counted {
+                    used: self.used.max(self.last),
+                    whole: false,
+                };
+            }
+        }
+        self.last = std::mem::take(&mut self.used);
+        Counted {
+            used: self.last,
+            whole: true,
+        }
+    }
+
+    /// Counts one entry, or goes on to the next directory.
+    fn step(&mut self) {
+        let Some(directory) = self.open.last_mut() else {
+            return;
+        };
+        if directory.entries.is_some() {
+            return directory.list_one(&mut self.used);
+        }
+        let name = directory.below.pop();
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+        let base = directory.descriptor.as_fd();
+        let below = name.and_then(|name| open_below(base, Path::new(&name), flags).ok());
+        // Before the next one is looked into, so that a path of any depth takes two descriptors.
+        if directory.below.is_empty() {
+            self.open.pop();
+        }
+        match below {
+            Some(_) if self.open.len() >= MAX_OPEN => self.used = Usage::BEYOND,
+            below => self.open.extend(below.map(Directory::new)),
+        }
+    }
+}
+
+impl Directory {
+    fn new(descriptor: OwnedFd) -> Directory {
+        let mode = mode_of(&descriptor).unwrap_or(LISTABLE);
+        let is_closed = mode & LISTABLE != LISTABLE;
+        let opened_up = is_closed && set_mode(&descriptor, mode | LISTABLE).is_ok();
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let listed = openat(&descriptor, ".", flags, Mode::empty()).and_then(Dir::from_fd);
+        Directory {
+            descriptor,
+            closed: opened_up.then_some(mode),
+            entries: listed.ok().map(Dir::into_iter),
+            below: Vec::new(),
+        }
+    }
+
+    /// Counts one more entry, if there is one.
+    fn list_one(&mut self, used: &mut Usage) {
+        match self.entries.as_mut().and_then(Iterator::next) {
+            Some(Ok(entry)) => self.count(entry.file_name(), used),
+            Some(Err(_)) => {}
+            None => self.entries = None,
+        }
+    }
+
+    fn count(&mut self, name: &CStr, used: &mut Usage) {
+        if matches!(name.to_bytes(), b"." | b"..") {
+            return;
+        }
+        let stat = fstatat(self.descriptor.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW);
+        let Ok(stat) = stat else { return };
         used.add(stat.st_blocks as u64);
         if is_directory(&stat) {
-            below.push(OsStr::from_bytes(name.to_bytes()).to_owned());
-        }
-        if used.is_over(bytes, inodes) {
-            break;
+            self.below
+                .push(OsStr::from_bytes(name.to_bytes()).to_owned());
         }
     }
-    below
+}
+
+impl Drop for Directory {
+    /// Closes it again, unless the program has set its mode itself meanwhile.
+    fn drop(&mut self) {
+        if let Some(mode) = self.closed
+            && mode_of(&self.descriptor) == Some(mode | LISTABLE)
+        {
+            let _ = set_mode(&self.descriptor, mode);
+        }
+    }
 }
 
 fn is_directory(stat: &FileStat) -> bool {
@@ -191,5 +261,49 @@ mod tests {
             fs::write(root.path().join(n.to_string()), "").unwrap();
         }
         assert_eq!(usage(root.path(), u64::MAX, 10).inodes, 11);
+    }
+
+    #[test]
+    fn a_look_that_is_too_short_is_gone_on_with_and_says_the_most_that_is_known() {
+        let root = tempfile::tempdir().unwrap();
+        let inner = root.path().join("closed/inner");
+        fs::create_dir_all(&inner).unwrap();
+        for n in 0..500 {
+            fs::write(inner.join(n.to_string()), "").unwrap();
+        }
+        set_permissions(root.path().join("closed"), Permissions::from_mode(0o000)).unwrap();
+        let mut count = Count::default();
+        let mut looks = vec![];
+        while looks.last().is_none_or(|c: &Counted| !c.whole) && looks.len() < 10_000 {
+            looks.push(count.look(root.path(), u64::MAX, u64::MAX, 0));
+        }
+        assert!(looks.len() > 500, "{}", looks.len());
+        assert!(looks.is_sorted_by_key(|counted| counted.used.inodes));
+        assert_eq!(looks.last().unwrap().used.inodes, 502);
+        // The next count begins with what this one found.
+        let next = count.look(root.path(), u64::MAX, u64::MAX, 0);
+        assert_eq!((next.used.inodes, next.whole), (502, false));
+        drop(count);
+        assert_eq!(mode(&root.path().join("closed")), 0);
+        set_permissions(root.path().join("closed"), Permissions::from_mode(0o700)).unwrap();
+    }
+
+    #[test]
+    fn a_path_may_be_of_any_depth_but_not_so_many_directories_with_others_beside_it() {
+        let deep = |beside: bool| {
+            let root = tempfile::tempdir().unwrap();
+            let mut here = OwnedFd::from(fs::File::open(root.path()).unwrap());
+            for _ in 0..3000 {
+                for name in ["a", "b"].iter().take(1 + usize::from(beside)) {
+                    nix::sys::stat::mkdirat(&here, *name, Mode::S_IRWXU).unwrap();
+                }
+                here = openat(&here, "a", OFlag::O_DIRECTORY, Mode::empty()).unwrap();
+            }
+            let used = usage(root.path(), u64::MAX, u64::MAX);
+            crate::sys::remove::remove(root.path()).unwrap();
+            used
+        };
+        assert_eq!(deep(false).inodes, 3000);
+        assert!(deep(true).is_over(u64::MAX - 1, u64::MAX));
     }
 }

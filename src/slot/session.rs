@@ -4,6 +4,7 @@
 //! Between executions, what they left running is supervised as during them: its memory is looked at, its output is
 //! drained, its orphans are reaped.
 
+use super::disk::Count;
 use super::episode::Slot;
 use super::link::Broken;
 use super::pace::Pace;
@@ -141,6 +142,7 @@ impl Session {
 /// The watch over what runs between two executions.
 struct Idle {
     watch: Watch,
+    disk: Count,
     limits: Limits,
     next_ns: u64,
     pause_ns: u64,
@@ -158,6 +160,7 @@ impl Idle {
             last_bytes: 0,
             limits: limits.clone(),
             watch,
+            disk: Count::default(),
         }
     }
 
@@ -171,10 +174,10 @@ impl Idle {
             memory_bytes: usage.memory_bytes,
             took_ns: usage.took_ns,
             cpu_us: usage.cpu_us + carried.orphans_cpu_us + carried.spent_cpu_us,
-            disk: self
-                .watch
-                .needs_disk(now)
-                .then(|| slot.census.on_disk(slot.space.root_path(), &self.limits)),
+            disk: self.watch.needs_disk(now).then(|| {
+                slot.census
+                    .on_disk(&mut self.disk, slot.space.root_path(), &self.limits)
+            }),
         };
         let crossed = self.watch.take(&reading, now);
         let soonest = self.watch.next_ns().saturating_sub(now);

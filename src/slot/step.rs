@@ -3,6 +3,7 @@
 use super::capture::Capture;
 use super::census::Census;
 use super::clean::Cleaner;
+use super::disk::Count;
 use super::link::Link;
 use super::pace::Pace;
 use super::pipes::{Pipes, discard};
@@ -76,6 +77,7 @@ struct Running<'a, 'b> {
     order: Order<'b>,
     pipes: Pipes<'b>,
     watch: Watch,
+    disk: Count,
     deadline_ns: u64,
     pace: Pace,
     /// Why we ended it.
@@ -107,6 +109,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
             true => watch.forgive_disk(),
             false => watch,
         },
+        disk: Count::default(),
         deadline_ns: now.saturating_add(order.timeout.as_nanos().min(u64::MAX as u128) as u64),
         pace: Pace::new(now),
         around,
@@ -234,7 +237,7 @@ impl Running<'_, '_> {
         }
     }
 
-    fn read_usage(&self) -> Reading {
+    fn read_usage(&mut self) -> Reading {
         let usage = self
             .around
             .census
@@ -250,12 +253,12 @@ impl Running<'_, '_> {
     }
 
     /// What the episode has on disk, if it is time to look.
-    fn read_disk(&self) -> Option<DiskReading> {
+    fn read_disk(&mut self) -> Option<DiskReading> {
         let due = self.watch.needs_disk(monotonic_ns());
         due.then(|| {
             self.around
                 .census
-                .on_disk(self.around.root, self.order.limits)
+                .on_disk(&mut self.disk, self.around.root, self.order.limits)
         })
     }
 

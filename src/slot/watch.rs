@@ -53,6 +53,8 @@ pub struct Reading {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DiskReading {
     pub used: Usage,
+    /// Whether that is all there is; else the next look goes on counting.
+    pub whole: bool,
     pub took_ns: u64,
 }
 
@@ -73,7 +75,11 @@ impl Watch {
         };
         watch.next_ns = now_ns + watch.pause(&Reading::default());
         if disk {
-            watch.disk_next_ns = now_ns + watch.disk_pause(&DiskReading::default());
+            let nothing = DiskReading {
+                whole: true,
+                ..DiskReading::default()
+            };
+            watch.disk_next_ns = now_ns + watch.disk_pause(&nothing);
         }
         watch
     }
@@ -127,7 +133,8 @@ impl Watch {
         let disk = reading.disk?;
         self.disk_next_ns = now_ns + self.disk_pause(&disk);
         let allowed = &mut self.disk_allowed;
-        if std::mem::take(&mut self.forgives) {
+        if self.forgives {
+            self.forgives = !disk.whole;
             allowed.bytes = allowed.bytes.max(disk.used.bytes);
             allowed.inodes = allowed.inodes.max(disk.used.inodes);
         }
@@ -165,7 +172,10 @@ impl Watch {
     fn disk_pause(&self, reading: &DiskReading) -> u64 {
         let bytes = self.limits.disk_bytes.saturating_sub(reading.used.bytes);
         let inodes = self.limits.inodes().saturating_sub(reading.used.inodes);
-        let soonest_ms = (bytes / DISK_BYTES_PER_MS).min(inodes / INODES_PER_MS);
+        let soonest_ms = match reading.whole {
+            true => (bytes / DISK_BYTES_PER_MS).min(inodes / INODES_PER_MS),
+            false => 0,
+        };
         let rest_ns = reading.took_ns.saturating_mul(DISK_SHARE - 1);
         let pause = soonest_ms.saturating_mul(MS).max(rest_ns);
         pause.clamp(SHORTEST_NS.1, LONGEST_NS)
@@ -181,6 +191,7 @@ mod tests {
     fn on_disk(bytes: u64, inodes: u64) -> DiskReading {
         DiskReading {
             used: Usage { bytes, inodes },
+            whole: true,
             took_ns: 0,
         }
     }

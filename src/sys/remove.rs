@@ -25,19 +25,13 @@ const MAX_PASSES: usize = 4;
 
 /// Removes a file or a whole tree.
 pub fn remove(path: &Path) -> Result<(), Errno> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(Errno::EINVAL);
-    };
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let parent = openat(AT_FDCWD, parent, flags, Mode::empty())?;
-    let name = CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL)?;
+    let (parent, name) = open_parent(path)?;
     let mut left = Errno::ENOTEMPTY;
     for _ in 0..MAX_PASSES {
         if remove_entry(&parent, &name)? == Entry::Removed {
             return Ok(());
         }
-        let root = open_directory(&parent, &name)?;
-        if let Err(errno) = empty(&root) {
+        if let Err(errno) = empty(&open_directory(&parent, &name)?) {
             left = errno;
         }
     }
@@ -45,6 +39,30 @@ pub fn remove(path: &Path) -> Result<(), Errno> {
         Entry::Removed => Ok(()),
         Entry::FullDirectory => Err(left),
     }
+}
+
+/// Removes everything in a directory; for who may not remove the directory itself.
+pub fn remove_contents(path: &Path) -> Result<(), Errno> {
+    let (parent, name) = open_parent(path)?;
+    empty(&open_directory(&parent, &name)?)
+}
+
+/// Removes a directory that is empty; whether it is gone.
+pub fn remove_empty(path: &Path) -> bool {
+    matches!(
+        unlinkat(AT_FDCWD, path, UnlinkatFlags::RemoveDir),
+        Ok(()) | Err(Errno::ENOENT)
+    )
+}
+
+fn open_parent(path: &Path) -> Result<(OwnedFd, CString), Errno> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Errno::EINVAL);
+    };
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let parent = openat(AT_FDCWD, parent, flags, Mode::empty())?;
+    let name = CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL)?;
+    Ok((parent, name))
 }
 
 #[derive(PartialEq, Eq)]

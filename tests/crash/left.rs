@@ -6,6 +6,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -48,6 +49,9 @@ pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
         })
         .collect();
     fs::write(directory.path().join("jobs.jsonl"), lines.join("\n")).unwrap();
+    let temporary = directory.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o1777)).unwrap();
     let mounts = mounts();
     let child = run_again(way, &directory, args, stdout);
     Sweep {
@@ -68,6 +72,7 @@ fn run_again(way: Way, directory: &tempfile::TempDir, args: &[&str], stdout: Std
         .arg(directory.path().join("gate"))
         .args(args)
         .current_dir(directory.path())
+        .env("TMPDIR", directory.path().join("tmp"))
         .stdin(Stdio::null())
         .stdout(stdout)
         .stderr(stderr)
@@ -204,7 +209,7 @@ impl Sweep {
     #[track_caller]
     pub fn assert_nothing_left(&self) {
         let patience = Instant::now() + PATIENCE / 3;
-        let prefix = format!("runner-{}-", self.child.id());
+        let temporary = self.path("tmp");
         loop {
             let mut left: Vec<String> = marked(&self.mark)
                 .into_iter()
@@ -216,11 +221,7 @@ impl Sweep {
                     .filter(|(p, s)| started(**p) == Some(**s))
                     .map(|(p, _)| format!("process {p}")),
             );
-            left.extend(
-                names("/tmp")
-                    .into_iter()
-                    .filter(|name| name.starts_with(&prefix)),
-            );
+            left.extend(names(temporary.to_str().unwrap()));
             if mounts() != self.mounts {
                 left.push("a mount".into());
             }
@@ -255,13 +256,6 @@ impl Drop for Sweep {
         for pid in marked(&self.mark) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
-        let prefix = format!("runner-{}-", self.child.id());
-        for name in names("/tmp")
-            .into_iter()
-            .filter(|name| name.starts_with(&prefix))
-        {
-            let _ = fs::remove_dir_all(PathBuf::from("/tmp").join(name));
-        }
     }
 }
 
@@ -276,7 +270,7 @@ pub fn whole_lines(text: &str) -> BTreeMap<String, Value> {
     results
 }
 
-pub fn names(directory: &str) -> Vec<String> {
+fn names(directory: &str) -> Vec<String> {
     fs::read_dir(directory)
         .unwrap()
         .flatten()

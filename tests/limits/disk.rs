@@ -171,3 +171,23 @@ fn a_file_that_grows_by_appends_ends_in_disk_limit() {
         assert_eq!(run.output("below"), "done\n", "{way:?}");
     });
 }
+
+#[test]
+fn without_namespaces_a_timeout_holds_however_long_the_tree_takes_to_count() {
+    // Directories that take long to get to, because a path may have 2,000 parts.
+    let program = "import os\n\
+        for i in range(1990): os.mkdir('d'); os.chdir('d')\n\
+        for i in range(25000): os.mkdir(str(i))";
+    let steps = json!([
+        {"argv": ["python3", "-c", program], "timeout_s": 120},
+        {"argv": ["sleep", "60"], "timeout_s": 1},
+    ]);
+    let episode = json!({"id": "deep", "steps": steps, "resources": {"disk_mb": 1024}});
+    for way in crate::common::Way::of_tier("landlock") {
+        let run = super::run_once(way, std::slice::from_ref(&episode));
+        let result = &run.get("deep")["steps"][1];
+        assert_eq!(result["status"], "timeout", "{way:?}: {result}");
+        let wall_ms = result["wall_ms"].as_f64().unwrap();
+        assert!(wall_ms < 2000.0, "{way:?}: {result}");
+    }
+}
