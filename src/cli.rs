@@ -200,6 +200,10 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub sessions: usize,
 
+    /// Clients that may be connected at one time [default: 4 for each session, at least 64]
+    #[arg(long, value_name = "N")]
+    pub connections: Option<usize>,
+
     /// How long a start may wait for one of them to end, in seconds, unless it says otherwise
     #[arg(long, value_name = "S", default_value_t = 60.0)]
     pub wait_s: f64,

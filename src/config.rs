@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Slots are processes with namespaces; more than this is a typo.
 const MOST_SLOTS: usize = 4096;
+/// A connection takes a descriptor, and there are no more of them.
+const MOST_CONNECTIONS: usize = 1 << 20;
 /// A week.
 const LONGEST_S: f64 = 604_800.0;
 
@@ -143,6 +145,8 @@ pub struct ServeConfig {
     pub stdio: bool,
     /// Sessions at one time.
     pub sessions: usize,
+    /// Clients that may be connected at one time.
+    pub connections: usize,
     /// Slots that are kept ready for the next sessions.
     pub ahead: usize,
     /// How long a `start` may wait for a slot.
@@ -160,6 +164,8 @@ impl TryFrom<Serve> for ServeConfig {
 
     fn try_from(flags: Serve) -> Result<Self, ConfigError> {
         in_range("--sessions", flags.sessions, 1..=MOST_SLOTS)?;
+        let connections = flags.connections.unwrap_or(4 * flags.sessions.max(16));
+        in_range("--connections", connections, 1..=MOST_CONNECTIONS)?;
         in_range("--wait-s", flags.wait_s, 0.0..=LONGEST_S)?;
         in_range("--idle-s", flags.idle_s, 0.0..=LONGEST_S)?;
         let mut defaults = defaults(&flags.sandbox)?;
@@ -169,6 +175,7 @@ impl TryFrom<Serve> for ServeConfig {
             socket: flags.socket,
             stdio: flags.stdio,
             sessions: flags.sessions,
+            connections,
             ahead: default_concurrency().min(flags.sessions),
             wait: Duration::from_secs_f64(flags.wait_s),
             idle: (flags.idle_s > 0.0).then(|| Duration::from_secs_f64(flags.idle_s)),

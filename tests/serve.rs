@@ -10,6 +10,8 @@ mod client;
 mod ends;
 #[path = "serve/files.rs"]
 mod files;
+#[path = "serve/limits.rs"]
+mod limits;
 #[path = "serve/many.rs"]
 mod many;
 #[path = "serve/sessions.rs"]

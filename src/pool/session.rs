@@ -54,16 +54,20 @@ impl Session {
     }
 
     /// Runs one execution, an episode with one step; when `cancel` is ready it ends as at its timeout. After
-    /// [`RunError::Lost`] the session is over.
+    /// [`RunError::Lost`] the session is over. What goes to the slot is taken out of the episode: it can be large, and
+    /// executions can be many and long.
     pub async fn exec(
         &mut self,
-        episode: &Episode,
+        episode: &mut Episode,
         cancel: impl Future<Output = ()>,
     ) -> Result<Execution, RunError> {
         let mut request = request_for(episode).await?;
+        for step in &mut episode.steps {
+            (step.files, step.stdin) = (Vec::new(), Vec::new());
+        }
         request.handed_ns = monotonic_ns();
         let process = self.lease.slot().process();
-        let running = self.lease.slot().exec(&request, cancel);
+        let running = self.lease.slot().exec(request, cancel);
         Ok(answered(process, time_allowed(episode), running).await?)
     }
 

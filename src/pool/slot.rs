@@ -132,11 +132,16 @@ impl Slot {
     /// Runs one execution of the session that the slot belongs to; when `cancel` is ready it is ended.
     pub async fn exec(
         &mut self,
-        request: &EpisodeRequest,
+        mut request: EpisodeRequest,
         cancel: impl Future<Output = ()>,
     ) -> Result<Execution, SlotLost> {
-        self.tell(&Order::Exec(request), answer::most_bytes(request))
+        self.tell(&Order::Exec(&request), answer::most_bytes(&request))
             .await?;
+        // The slot has them now.
+        for step in &mut request.steps {
+            (step.files, step.stdin) = (Vec::new(), Vec::new());
+            (step.argv, step.env) = (Vec::new(), Vec::new());
+        }
         tokio::pin!(cancel);
         let reply = tokio::select! {
             reply = self.recv() => reply?,
@@ -146,7 +151,7 @@ impl Slot {
                 self.recv().await?
             }
         };
-        self.execution(request, reply)
+        self.execution(&request, reply)
     }
 
     fn execution(&self, request: &EpisodeRequest, reply: Reply) -> Result<Execution, SlotLost> {

@@ -1,12 +1,23 @@
 //! What goes to a client: lines, made from results and errors.
+//!
+//! A client that does not read makes its own requests wait: what waits to be written is bounded, and beyond it each of
+//! its sessions holds the one answer or the one piece of a file that it can't get rid of. Nothing waits for a client for
+//! longer than its [writer](super::frame::write_all) does.
 
 use super::request::Id;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// Lines that may wait to be written; a client that does not read makes its own requests wait.
-const WAITING: usize = 16;
+/// Lines that may wait to be written.
+const MAX_WAITING: usize = 16;
+
+/// Bytes that may wait to be written; a longer line waits alone.
+const MAX_WAITING_BYTES: usize = 1 << 20;
+
+/// The longest message of an error, in bytes: it may quote what a client sent.
+const MAX_MESSAGE_BYTES: usize = 4096;
 
 /// What went wrong, in a word for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -36,10 +47,14 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(code: Code, message: impl Into<String>) -> Fault {
-        Fault {
-            code,
-            message: message.into(),
+        let mut message = message.into();
+        if message.len() > MAX_MESSAGE_BYTES {
+            let mut cuts = (0..=MAX_MESSAGE_BYTES).rev();
+            let cut = cuts.find(|at| message.is_char_boundary(*at));
+            message.truncate(cut.unwrap_or(0));
+            message.push('…');
         }
+        Fault { code, message }
     }
 
     pub fn bad(message: impl Into<String>) -> Fault {
@@ -47,41 +62,89 @@ impl Fault {
     }
 }
 
+/// An error answer as a line.
+pub fn refusal(id: &Id, fault: Fault) -> Vec<u8> {
+    answer_line(id, Err::<(), _>(fault))
+}
+
 /// The way to one client. Clones share it.
 #[derive(Clone)]
 pub struct Client {
-    lines: mpsc::Sender<Vec<u8>>,
+    lines: mpsc::Sender<(Vec<u8>, OwnedSemaphorePermit)>,
+    room: Arc<Semaphore>,
+}
+
+/// What is to be written to a client. When it is dropped, whoever waits for the client goes on.
+pub struct Unwritten {
+    lines: mpsc::Receiver<(Vec<u8>, OwnedSemaphorePermit)>,
+    room: Arc<Semaphore>,
 }
 
 impl Client {
     /// A client, and the lines that are to be written to it.
-    pub fn new() -> (Client, mpsc::Receiver<Vec<u8>>) {
-        let (lines, written) = mpsc::channel(WAITING);
-        (Client { lines }, written)
+    pub fn new() -> (Client, Unwritten) {
+        let (sender, lines) = mpsc::channel(MAX_WAITING);
+        let room = Arc::new(Semaphore::new(MAX_WAITING_BYTES));
+        let client = Client {
+            lines: sender,
+            room: room.clone(),
+        };
+        (client, Unwritten { lines, room })
     }
 
     /// Sends one line. A client that is gone needs none.
-    pub async fn line(&self, message: &impl Serialize) {
-        let mut line = serde_json::to_vec(message).expect("answers are JSON");
-        line.push(b'\n');
-        let _ = self.lines.send(line).await;
+    pub async fn line(&self, message: impl Serialize) {
+        let line = line(&message);
+        // What it was made of is not held while the client takes its time.
+        drop(message);
+        self.send(line).await;
     }
 
     /// The final answer to a request.
     pub async fn answer<T: Serialize>(&self, id: &Id, done: Result<T, Fault>) {
-        #[derive(Serialize)]
-        struct Answer<'a, T> {
-            id: &'a RawValue,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            result: Option<T>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            error: Option<Fault>,
-        }
-        let (result, error) = match done {
-            Ok(result) => (Some(result), None),
-            Err(fault) => (None, Some(fault)),
-        };
-        let id = id.raw();
-        self.line(&Answer { id, result, error }).await;
+        self.send(answer_line(id, done)).await;
     }
+
+    async fn send(&self, line: Vec<u8>) {
+        let bytes = line.len().min(MAX_WAITING_BYTES) as u32;
+        if let Ok(room) = self.room.clone().acquire_many_owned(bytes).await {
+            let _ = self.lines.send((line, room)).await;
+        }
+    }
+}
+
+impl Unwritten {
+    /// The next line, with the room that it takes until it is dropped.
+    pub async fn next(&mut self) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
+        self.lines.recv().await
+    }
+}
+
+impl Drop for Unwritten {
+    fn drop(&mut self) {
+        self.room.close();
+    }
+}
+
+fn answer_line<T: Serialize>(id: &Id, done: Result<T, Fault>) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Answer<'a, T> {
+        id: &'a RawValue,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result: Option<T>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<Fault>,
+    }
+    let (result, error) = match done {
+        Ok(result) => (Some(result), None),
+        Err(fault) => (None, Some(fault)),
+    };
+    let id = id.raw();
+    line(&Answer { id, result, error })
+}
+
+fn line(message: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(message).expect("answers are JSON");
+    line.push(b'\n');
+    line
 }

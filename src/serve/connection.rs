@@ -2,10 +2,13 @@
 
 use super::PROTOCOL;
 use super::answer::{Client, Code, Fault};
-use super::frame::{self, Line, Lines};
+use super::budget::{Budget, Held, MAX_WAITING_STARTS, REQUEST_BYTES, START_BYTES};
+use super::fields::Fields;
+use super::frame::{self, Closing, Line, Lines};
 use super::request::{self, Head, Id, Start};
 use super::run::Server;
-use super::session::{self, Handle, Op};
+use super::session::{self, Handle, Op, Request};
+use super::stats::Counted;
 use super::upload::{Frame, Uploads};
 use crate::sys::clock::monotonic_ns;
 use serde_json::json;
@@ -15,26 +18,56 @@ use std::rc::Rc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// Sessions that are over and whose end can still be told.
 const REMEMBERED: usize = 256;
+
+/// No `op` has a longer name.
+const MAX_OP_CHARS: usize = 16;
 
 /// What the sessions of a connection share.
 pub struct Shared {
     pub client: Client,
     pub uploads: Uploads,
+    /// What its client makes the server hold.
+    pub budget: Rc<Budget>,
+    /// Starts that wait for a slot.
+    waiting_starts: Cell<usize>,
     sessions: RefCell<HashMap<String, Handle>>,
     over: RefCell<VecDeque<(String, String)>>,
     /// What gives a request up, by its id.
     cancels: RefCell<HashMap<String, oneshot::Sender<()>>>,
     next: Cell<u64>,
-    closing: watch::Sender<bool>,
+    closing: watch::Sender<Option<Instant>>,
+}
+
+/// A start that waits, counted for as long as this lives.
+pub struct WaitingStart(Rc<Shared>);
+
+impl Drop for WaitingStart {
+    fn drop(&mut self) {
+        let starts = &self.0.waiting_starts;
+        starts.set(starts.get() - 1);
+    }
 }
 
 impl Shared {
-    /// Becomes true when the connection is at its end.
-    pub fn closing(&self) -> watch::Receiver<bool> {
+    /// Says since when the connection is at its end.
+    pub fn closing(&self) -> Closing {
         self.closing.subscribe()
+    }
+
+    fn start_waits(self: &Rc<Self>) -> Result<WaitingStart, Fault> {
+        let waiting = self.waiting_starts.get();
+        if waiting >= MAX_WAITING_STARTS {
+            let message = format!(
+                "{MAX_WAITING_STARTS} starts of this connection wait already; wait for some to be answered"
+            );
+            return Err(Fault::new(Code::Busy, message));
+        }
+        self.waiting_starts.set(waiting + 1);
+        Ok(WaitingStart(self.clone()))
     }
 
     /// Takes a new session in; its name.
@@ -71,7 +104,7 @@ impl Shared {
 
     /// Hands a request to a session. While an id has no answer yet it can't be another's: `cancel` would not know which
     /// is meant.
-    fn hand(&self, name: &str, id: &Id, op: Op) -> Result<(), Fault> {
+    fn hand(&self, name: &str, id: &Id, op: Op, held: Held) -> Result<(), Fault> {
         let sessions = self.sessions.borrow();
         let Some(handle) = sessions.get(name) else {
             return Err(self.no_session(name));
@@ -83,7 +116,13 @@ impl Shared {
             ));
         }
         let (cancel, cancelled) = oneshot::channel();
-        match handle.ops.try_send((id.clone(), op, cancelled)) {
+        let request = Request {
+            id: id.clone(),
+            op,
+            cancelled,
+            held,
+        };
+        match handle.ops.try_send(request) {
             Ok(()) => {
                 cancels.insert(id.key().to_owned(), cancel);
                 Ok(())
@@ -100,28 +139,32 @@ impl Shared {
 /// Serves one client until it is gone or the server ends, and returns when nothing of its sessions is left.
 pub async fn serve(
     server: Rc<Server>,
+    _counted: Counted,
     reader: impl AsyncRead + Unpin,
     writer: impl AsyncWrite + Unpin + 'static,
 ) {
-    let (client, mut writing) = frame::client(writer, server.config.idle);
-    let (closing, _) = watch::channel(false);
+    let (close, closing) = watch::channel(None);
+    let (client, mut writing) = frame::client(writer, server.config.idle, closing);
+    let budget = Budget::new(server.held.clone());
+    let mut lines = Lines::new(reader, budget.nothing());
     let shared = Rc::new(Shared {
         client,
         uploads: Uploads::default(),
+        budget,
+        waiting_starts: Cell::default(),
         sessions: RefCell::default(),
         over: RefCell::default(),
         cancels: RefCell::default(),
         next: Cell::new(0),
-        closing,
+        closing: close,
     });
-    shared.client.line(&greeting(&server)).await;
+    shared.client.line(greeting(&server)).await;
     let mut connection = Connection {
         server: server.clone(),
         shared,
         tasks: JoinSet::new(),
     };
     let mut ending = server.ending();
-    let mut lines = Lines::new(reader);
     let reading = connection.read(&mut lines);
     tokio::select! {
         () = reading => {}
@@ -129,15 +172,16 @@ pub async fn serve(
         _ = &mut writing => {}
         _ = ending.wait_for(|ending| *ending) => {}
     }
+    drop(lines);
     let Connection {
         shared, mut tasks, ..
     } = connection;
-    shared.closing.send_replace(true);
+    // From now on the writer waits no longer than the farewell, and no session any longer than the writer.
+    shared.closing.send_replace(Some(Instant::now()));
     while tasks.join_next().await.is_some() {}
     drop(shared);
-    // What it has not read by now it never will.
     if !writing.is_finished() {
-        let _ = tokio::time::timeout(frame::FAREWELL, writing).await;
+        let _ = writing.await;
     }
 }
 
@@ -175,6 +219,10 @@ impl Connection {
                         .answer(&Id::none(), Err::<(), _>(fault))
                         .await;
                 }
+                Ok(Line::NoRoom(full)) => {
+                    let fault = Err::<(), _>(full.into());
+                    self.shared.client.answer(&Id::none(), fault).await;
+                }
                 Ok(Line::End) | Err(_) => return,
             }
             while self.tasks.try_join_next().is_some() {}
@@ -183,11 +231,12 @@ impl Connection {
 
     async fn line(&mut self, line: &[u8]) {
         let (id, head) = Head::read(line);
-        let refused = match head {
-            Ok(head) if head.op.is_none() => {
-                return self.shared.uploads.hand(&id, Frame::read(&head)).await;
+        let refused = match head.map(|head| head.op) {
+            Ok(None) => return self.frame(&id, line).await,
+            Ok(Some(op)) => {
+                let op: String = op.chars().take(MAX_OP_CHARS).collect();
+                self.request(&id, &op, line).await
             }
-            Ok(head) => self.request(&id, &head.op.unwrap_or_default(), line).await,
             Err(fault) => Err(fault),
         };
         if let Err(fault) = refused {
@@ -195,28 +244,52 @@ impl Connection {
         }
     }
 
+    /// Passes a piece of an upload on when there is room for it: until then no more is read from the client.
+    async fn frame(&mut self, id: &Id, line: &[u8]) {
+        let uploads = &self.shared.uploads;
+        if !uploads.is_open(id) {
+            return;
+        }
+        let held = self.shared.budget.wait_for(line.len()).await;
+        let (frame, held) = match (held, Head::read(line).1) {
+            (Ok(held), Ok(head)) => (Frame::read(&head), held),
+            (Ok(held), Err(fault)) => (Frame::Bad(fault), held),
+            (Err(full), _) => (Frame::Bad(full.into()), self.shared.budget.nothing()),
+        };
+        uploads.hand(id, frame, held).await;
+    }
+
     /// Takes a request on. What is refused here is answered by the caller.
     async fn request(&mut self, id: &Id, op: &str, line: &[u8]) -> Result<(), Fault> {
         let shared = &self.shared;
+        let held = |besides| shared.budget.take(line.len() + besides);
         match op {
             "start" => {
+                let waits = shared.start_waits()?;
+                let held = held(START_BYTES)?;
                 let start = Start::read(line, &self.server.context)?;
                 let (server, shared) = (self.server.clone(), shared.clone());
-                self.tasks
-                    .spawn_local(session::live(server, shared, id.clone(), start));
+                let asked = session::Asked {
+                    id: id.clone(),
+                    start,
+                    waits,
+                    held,
+                };
+                self.tasks.spawn_local(session::live(server, shared, asked));
                 Ok(())
             }
             "exec" => {
+                let held = held(REQUEST_BYTES)?;
                 let (session, fields) = request::exec(line)?;
-                shared.hand(&session, id, Op::Exec(fields, monotonic_ns()))
+                shared.hand(&session, id, Op::Exec(fields, monotonic_ns()), held)
             }
             "upload" => {
                 let (session, path) = request::transfer(line, "upload")?;
-                shared.hand(&session, id, Op::Upload(path))
+                shared.hand(&session, id, Op::Upload(path), held(REQUEST_BYTES)?)
             }
             "download" => {
                 let (session, path) = request::transfer(line, "download")?;
-                shared.hand(&session, id, Op::Download(path))
+                shared.hand(&session, id, Op::Download(path), held(REQUEST_BYTES)?)
             }
             "cancel" => {
                 let (session, of) = request::cancel(line)?;
@@ -243,8 +316,9 @@ impl Connection {
                 }
             }
             "stats" => {
-                request::Fields::read(line, "stats", &[])?;
-                let stats = self.server.stats.answer(self.server.pool.idle());
+                Fields::read(line, "stats", &[])?;
+                let (ready, held) = (self.server.pool.idle(), self.server.held.held());
+                let stats = self.server.stats.answer(ready, held);
                 shared.client.answer(id, Ok(stats)).await;
                 Ok(())
             }

@@ -46,13 +46,13 @@ pub async fn run(
             Piece::Entry(entry) => {
                 moved.entries += 1;
                 client
-                    .line(&json!({"id": id.raw(), "entry": shown(&entry)}))
+                    .line(json!({"id": id.raw(), "entry": shown(&entry)}))
                     .await;
             }
             Piece::Data(bytes) => {
                 moved.bytes += bytes.len() as u64;
                 client
-                    .line(&json!({"id": id.raw(), "data": STANDARD.encode(bytes)}))
+                    .line(json!({"id": id.raw(), "data": STANDARD.encode(bytes)}))
                     .await;
             }
             Piece::End => return Ok(moved),

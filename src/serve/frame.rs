@@ -1,16 +1,21 @@
 //! Lines of bounded length, from a client and to it.
 
-use super::answer::Client;
+use super::answer::{Client, Unwritten};
+use super::budget::{FREE_BYTES, Full, Held};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::sync::mpsc;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The longest line that is taken, in bytes.
 pub const MOST_BYTES: usize = 16 << 20;
 
-/// How long the last lines may take to be written once nothing more is done for a client.
+/// How long may be written to a client, all in all, once nothing more is done for it.
 pub const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Since when a connection is at its end.
+pub type Closing = watch::Receiver<Option<Instant>>;
 
 /// The next thing a client said.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,6 +23,8 @@ pub enum Line<'a> {
     Whole(&'a [u8]),
     /// One that was too long; it is skipped.
     TooLong,
+    /// One that there was no room for; it is skipped.
+    NoRoom(Full),
     /// The client is gone. What it had begun to say is no line.
     End,
 }
@@ -25,23 +32,22 @@ pub enum Line<'a> {
 pub struct Lines<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
+    /// What `line` takes beyond what is free.
+    held: Held,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    pub fn new(reader: R) -> Self {
+    pub fn new(reader: R, held: Held) -> Self {
         Lines {
             reader: BufReader::with_capacity(64 << 10, reader),
             line: Vec::new(),
+            held,
         }
     }
 
     pub async fn next(&mut self) -> io::Result<Line<'_>> {
-        // What a long line took is given back.
-        if self.line.capacity() > MOST_BYTES / 8 {
-            self.line = Vec::new();
-        }
-        self.line.clear();
-        let mut too_long = false;
+        self.forget();
+        let mut skipped: Option<Line<'static>> = None;
         loop {
             let buffer = self.reader.fill_buf().await?;
             if buffer.is_empty() {
@@ -49,40 +55,96 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
             let end = memchr::memchr(b'\n', buffer);
             let part = &buffer[..end.unwrap_or(buffer.len())];
-            match self.line.len() + part.len() > MOST_BYTES {
-                true => too_long = true,
-                false => self.line.extend_from_slice(part),
-            }
             let read = part.len() + usize::from(end.is_some());
+            if skipped.is_none() {
+                let length = self.line.len() + part.len();
+                match make_room(&mut self.line, &mut self.held, length).await {
+                    Ok(()) => self.line.extend_from_slice(part),
+                    Err(why) => skipped = Some(why),
+                }
+            }
+            if skipped.is_some() {
+                self.forget();
+            }
             self.reader.consume(read);
             if end.is_some() {
-                return Ok(match too_long {
-                    true => Line::TooLong,
-                    false => Line::Whole(&self.line),
-                });
+                return Ok(skipped.unwrap_or(Line::Whole(&self.line)));
             }
         }
     }
+
+    /// Gives back what a long line took.
+    fn forget(&mut self) {
+        self.line.clear();
+        if self.line.capacity() > FREE_BYTES {
+            self.line = Vec::new();
+        }
+        self.held.shrink(0);
+    }
 }
 
-/// Writes a client's lines until it is gone, does not read for longer than `patience`, or nothing is left to say.
+/// Makes a line able to be so long.
+async fn make_room(
+    line: &mut Vec<u8>,
+    held: &mut Held,
+    length: usize,
+) -> Result<(), Line<'static>> {
+    if length > MOST_BYTES {
+        return Err(Line::TooLong);
+    }
+    if length > line.capacity() {
+        // Twice as much each time, so that a line is not moved with each of its parts.
+        let capacity = length.next_power_of_two().clamp(1 << 10, MOST_BYTES);
+        let counted = capacity.saturating_sub(FREE_BYTES);
+        held.grow(counted).await.map_err(Line::NoRoom)?;
+        line.reserve_exact(capacity - line.len());
+    }
+    Ok(())
+}
+
+/// Writes a client's lines until it is gone, does not read for longer than `patience`, or nothing is left to say; and
+/// no longer than [`FAREWELL`] of the time after its connection is at its end.
 pub async fn write_all(
     mut writer: impl AsyncWrite + Unpin,
-    mut lines: mpsc::Receiver<Vec<u8>>,
+    mut lines: Unwritten,
     patience: Option<Duration>,
+    closing: Closing,
 ) {
-    while let Some(line) = lines.recv().await {
+    let mut farewell = FAREWELL;
+    while let Some((line, _room)) = lines.next().await {
+        let begin = Instant::now();
         let writing = async {
             writer.write_all(&line).await?;
             writer.flush().await
         };
-        let written = match patience {
-            Some(patience) => tokio::time::timeout(patience, writing).await,
-            None => Ok(writing.await),
+        let written = tokio::select! {
+            biased;
+            written = writing => written,
+            () = sleep_for(patience) => return,
+            () = sleep_from_end(closing.clone(), farewell) => return,
         };
-        if !matches!(written, Ok(Ok(()))) {
+        if written.is_err() {
             return;
         }
+        if let Some(closed) = *closing.borrow() {
+            farewell = farewell.saturating_sub(closed.max(begin).elapsed());
+        }
+    }
+}
+
+/// Sleeps, for ever if nothing is said.
+pub async fn sleep_for(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_from_end(mut closing: Closing, duration: Duration) {
+    if closing.wait_for(Option::is_some).await.is_ok() {
+        tokio::time::sleep(duration).await;
+    } else {
+        std::future::pending().await
     }
 }
 
@@ -90,23 +152,34 @@ pub async fn write_all(
 pub fn client(
     writer: impl AsyncWrite + Unpin + 'static,
     patience: Option<Duration>,
+    closing: Closing,
 ) -> (Client, tokio::task::JoinHandle<()>) {
     let (client, lines) = Client::new();
-    let writing = tokio::task::spawn_local(write_all(writer, lines, patience));
+    let writing = tokio::task::spawn_local(write_all(writer, lines, patience, closing));
     (client, writing)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::budget::{Budget, CONNECTION_BYTES};
     use super::*;
+    use std::rc::Rc;
 
     async fn all(input: &[u8]) -> Vec<String> {
-        let mut lines = Lines::new(input);
+        all_beside(input, 0).await
+    }
+
+    /// Reads all lines of a connection that holds so much already.
+    async fn all_beside(input: &[u8], others: usize) -> Vec<String> {
+        let budget = Budget::new(Rc::default());
+        let _others = budget.take(others).expect("room");
+        let mut lines = Lines::new(input, budget.nothing());
         let mut seen = Vec::new();
         loop {
             match lines.next().await.unwrap() {
                 Line::Whole(line) => seen.push(String::from_utf8_lossy(line).into_owned()),
                 Line::TooLong => seen.push("too long".into()),
+                Line::NoRoom(_) => seen.push("no room".into()),
                 Line::End => return seen,
             }
         }
@@ -122,5 +195,32 @@ mod tests {
         let mut input = vec![b'x'; MOST_BYTES + 1];
         input.extend_from_slice(b"\nnext\n");
         assert_eq!(all(&input).await, ["too long", "next"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_without_room_is_skipped_and_a_short_one_always_read() {
+        let mut input = vec![b'x'; FREE_BYTES + 1];
+        input.extend_from_slice(b"\nnext\n");
+        let seen = all_beside(&input, CONNECTION_BYTES).await;
+        assert_eq!(seen, ["no room", "next"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_written_to_no_longer_than_the_farewell() {
+        let (writer, _never_read) = tokio::io::duplex(16);
+        let (client, lines) = Client::new();
+        let (close, closing) = watch::channel(None);
+        let closed = async {
+            tokio::time::sleep(Duration::from_secs(100)).await;
+            close.send_replace(Some(Instant::now()));
+        };
+        let asking = async {
+            for _ in 0..100 {
+                client.line("a line that is longer than the pipe").await;
+            }
+        };
+        let begin = Instant::now();
+        tokio::join!(write_all(writer, lines, None, closing), closed, asking);
+        assert_eq!(begin.elapsed(), Duration::from_secs(100) + FAREWELL);
     }
 }

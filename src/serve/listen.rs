@@ -5,8 +5,10 @@ use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, RenameFlags, open, r
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, lstat, umask};
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use tokio::net::UnixListener;
 
 /// Why a socket can't be had.
@@ -20,6 +22,11 @@ pub enum ListenError {
         "--socket {0:?} is longer than the 107 bytes that the kernel takes (unix(7)); give a shorter path"
     )]
     TooLong(PathBuf),
+    #[error(
+        "--socket {0:?}: somebody keeps its directory locked (flock(2)), as a server does while it starts; try again, or \
+         give a path in a directory that nobody else can open"
+    )]
+    Locked(PathBuf),
     #[error(
         "--socket {path:?}: {error}; give a path in a directory that exists and can be written to"
     )]
@@ -35,6 +42,10 @@ pub struct Socket {
 
 /// sun_path without its NUL, unix(7).
 const MOST_PATH_BYTES: usize = 107;
+
+/// How long another server may take to start. Whoever can open the directory can lock it, and for ever.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Socket {
     /// Makes it. What a server that is gone has left is replaced.
@@ -56,8 +67,10 @@ impl Socket {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let directory = open(directory, flags, Mode::empty()).map_err(os)?;
         // Two servers that start at once must not take what the other has just made for left over.
-        let _lock =
-            Flock::lock(directory, FlockArg::LockExclusive).map_err(|(_, errno)| os(errno))?;
+        let _lock = lock(directory).map_err(|errno| match errno {
+            Errno::EWOULDBLOCK => ListenError::Locked(path.to_owned()),
+            other => os(other),
+        })?;
         make_way(path)?;
         let _ = fs::remove_file(&made);
         let before = umask(Mode::from_bits_truncate(0o177));
@@ -79,6 +92,20 @@ impl Socket {
             path: path.to_owned(),
             identity: identity(&stat.map_err(os)?),
         })
+    }
+}
+
+/// Locks a directory; EWOULDBLOCK when somebody else keeps it locked.
+fn lock(mut directory: OwnedFd) -> Result<Flock<OwnedFd>, Errno> {
+    let end = Instant::now() + LOCK_TIMEOUT;
+    loop {
+        match Flock::lock(directory, FlockArg::LockExclusiveNonblock) {
+            Err((unlocked, Errno::EWOULDBLOCK | Errno::EINTR)) if Instant::now() < end => {
+                directory = unlocked;
+                std::thread::sleep(LOCK_INTERVAL);
+            }
+            locked => return locked.map_err(|(_, errno)| errno),
+        }
     }
 }
 

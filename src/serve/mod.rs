@@ -38,16 +38,34 @@
 //! | `too_long` | a line of more than 16 MiB; it is skipped, and answered with the id `null` |
 //! | `invalid` | what is asked for can't be had: a range, a path, this machine |
 //! | `no_session` | it never was on this connection, or is over; the message says why |
-//! | `busy` | no slot within `wait_s`, or too many requests wait in this session |
+//! | `busy` | no slot within `wait_s`, or more than the server may hold (below); with the id `null` where a line could not be read for it, and in place of the greeting where there may be no more connections |
 //! | `not_found`, `is_directory`, `refused`, `no_space` | a transfer met a path that can't be read or written |
 //! | `stopped`, `cancelled` | the session was stopped, or the request given up, meanwhile |
 //! | `infra` | our side failed; the session is over |
+//!
+//! # What clients can make the server hold
+//!
+//! | what | at most | beyond that |
+//! |---|---|---|
+//! | connections | `--connections`, 4 for each session unless said otherwise | `busy`, and the connection is closed |
+//! | a line | 16 MiB | `too_long` |
+//! | requests that wait in one session | 64 | `busy` |
+//! | starts that wait on one connection | 1,024 | `busy` |
+//! | bytes of one connection: its unfinished line, its unanswered requests and starts, what sessions keep of their starts, pieces of uploads on their way | 64 MiB | requests: `busy`. Lines and uploads wait for room for 10 s, and nothing more is read from the client; then `busy` |
+//! | the same of all connections, without the first 64 KiB of each | 256 MiB | the same |
+//! | answers that the client has not read | 1 MiB, and one answer or piece of a file for each session | its requests wait; after `--idle-s` the connection is closed |
+//!
+//! A request counts as many bytes as its line, and some (see [`budget`]). At the server's end, and at that of a
+//! connection, its client has 2 s for all that is still to be read.
 
 mod answer;
+mod budget;
 mod connection;
 mod download;
+mod fields;
 mod frame;
 mod listen;
+mod open;
 mod request;
 mod run;
 mod session;

@@ -1,11 +1,11 @@
 //! From a line to a request: what it names, and the episode that an execution is.
 
 use super::answer::{Code, Fault};
+use super::fields::Fields;
 use crate::spec::episode::Episode;
 use crate::spec::parse::{FileContext, parse};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// What a client calls its request by: its JSON, a string or an integer.
@@ -45,8 +45,9 @@ pub struct Head<'a> {
     pub op: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub entry: Option<&'a RawValue>,
+    /// A string, as it was written.
     #[serde(borrow)]
-    pub data: Option<Cow<'a, str>>,
+    pub data: Option<&'a RawValue>,
     #[serde(default)]
     pub end: bool,
     #[serde(default)]
@@ -73,51 +74,6 @@ impl<'a> Head<'a> {
                 let message = "`id` is missing, or no string or integer of at most 256 bytes; give the request one";
                 (Id::none(), Err(Fault::bad(message)))
             }
-        }
-    }
-}
-
-/// The fields of a request beside `id` and `op`.
-pub struct Fields {
-    op: &'static str,
-    fields: Map<String, Value>,
-}
-
-impl Fields {
-    /// Reads a line again, whole; a field that is not among `known` is an error.
-    pub fn read(line: &[u8], op: &'static str, known: &[&str]) -> Result<Fields, Fault> {
-        let mut fields: Map<String, Value> = serde_json::from_slice(line)
-            .map_err(|error| Fault::bad(format!("the line can't be read: {error}")))?;
-        fields.remove("id");
-        fields.remove("op");
-        match fields.keys().find(|name| !known.contains(&name.as_str())) {
-            None => Ok(Fields { op, fields }),
-            Some(name) => Err(Fault::bad(format!(
-                "`{op}` has no field {name:?}; it takes {}",
-                known.join(", ")
-            ))),
-        }
-    }
-
-    /// Takes out a field that has to be there, and a string.
-    pub fn text(&mut self, name: &str) -> Result<String, Fault> {
-        match self.fields.remove(name) {
-            Some(Value::String(text)) => Ok(text),
-            Some(_) => Err(Fault::bad(format!("`{name}` is not a string"))),
-            None => Err(Fault::bad(format!("`{}` needs `{name}`", self.op))),
-        }
-    }
-
-    /// Takes out a number of seconds, up to a week.
-    pub fn seconds(&mut self, name: &str) -> Result<Option<f64>, Fault> {
-        match self.fields.remove(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(value) => match value.as_f64() {
-                Some(seconds) if (0.0..=604_800.0).contains(&seconds) => Ok(Some(seconds)),
-                _ => Err(Fault::bad(format!(
-                    "`{name}` must be from 0 to 604800 seconds, not {value}"
-                ))),
-            },
         }
     }
 }
@@ -150,48 +106,65 @@ const EXEC: &[&str] = &[
 /// What of a start applies to each execution.
 const INHERITED: [&str; 5] = ["workdir", "env", "timeout_s", "capture", "resources"];
 
-/// A `start` that was read.
+/// A `start` that was read. It is kept as it was written, and becomes an episode when there is a slot for it.
 pub struct Start {
     pub wait_s: Option<f64>,
     pub idle_s: Option<f64>,
     /// An episode with everything the session is to have, and a program that does nothing.
-    pub episode: Episode,
-    inherited: Map<String, Value>,
+    line: String,
+    inherited: String,
 }
 
 impl Start {
     pub fn read(line: &[u8], context: &FileContext) -> Result<Start, Fault> {
         let mut asked = Fields::read(line, "start", START)?;
         let (wait_s, idle_s) = (asked.seconds("wait_s")?, asked.seconds("idle_s")?);
-        let mut fields = asked.fields;
-        let inherited = INHERITED
-            .iter()
-            .filter_map(|name| Some((name.to_string(), fields.get(*name)?.clone())))
-            .collect();
-        fields.insert("argv".into(), json!(["true"]));
-        Ok(Start {
+        let fields = asked.written(START);
+        let comma = if fields.is_empty() { "" } else { "," };
+        let start = Start {
             wait_s,
             idle_s,
-            episode: episode(&fields, context)?,
-            inherited,
-        })
+            line: format!("{{{fields}{comma}\"argv\":[\"true\"]}}"),
+            inherited: asked.written(&INHERITED),
+        };
+        start.episode(context)?;
+        Ok(start)
     }
 
-    /// The execution that an `exec` of this session asks for.
-    pub fn exec(&self, exec: Fields, context: &FileContext) -> Result<Episode, Fault> {
-        let mut fields = self.inherited.clone();
-        fields.insert("steps".into(), json!([exec.fields]));
-        let mut episode = episode(&fields, context)?;
+    /// An episode with everything the session is to have, and a program that does nothing.
+    pub fn episode(&self, context: &FileContext) -> Result<Episode, Fault> {
+        episode(&self.line, context)
+    }
+
+    /// What of it each execution takes over; the rest is not needed once the session is open.
+    pub fn into_inherited(self) -> Inherited {
+        Inherited(self.inherited)
+    }
+}
+
+/// The fields of a `start` that apply to each execution of its session, as they were written.
+pub struct Inherited(String);
+
+impl Inherited {
+    /// How many bytes it holds.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The execution that these fields of an `exec` ask for.
+    pub fn exec(&self, fields: &str, context: &FileContext) -> Result<Episode, Fault> {
+        let comma = if self.0.is_empty() { "" } else { "," };
+        let line = format!("{{{}{comma}\"steps\":[{{{fields}}}]}}", self.0);
+        let mut episode = episode(&line, context)?;
         episode.multi_step = false;
-        episode.grants = self.episode.grants.clone();
         Ok(episode)
     }
 }
 
-/// The fields of an `exec`, and the session it is for.
-pub fn exec(line: &[u8]) -> Result<(String, Fields), Fault> {
+/// The session that an `exec` is for, and its other fields, as they were written.
+pub fn exec(line: &[u8]) -> Result<(String, String), Fault> {
     let mut fields = Fields::read(line, "exec", EXEC)?;
-    Ok((fields.text("session")?, fields))
+    Ok((fields.text("session")?, fields.written(EXEC)))
 }
 
 /// The session and the path of a transfer.
@@ -204,9 +177,7 @@ pub fn transfer(line: &[u8], op: &'static str) -> Result<(String, String), Fault
 pub fn cancel(line: &[u8]) -> Result<(String, Id), Fault> {
     let mut fields = Fields::read(line, "cancel", &["session", "of"])?;
     let session = fields.text("session")?;
-    let of = fields.fields.remove("of").unwrap_or_default();
-    let raw = serde_json::value::to_raw_value(&of).expect("JSON from JSON");
-    match Id::read(&raw) {
+    match fields.take("of").and_then(Id::read) {
         Some(id) => Ok((session, id)),
         None => Err(Fault::bad("`cancel` needs `of`, the id of a request")),
     }
@@ -217,9 +188,8 @@ pub fn stop(line: &[u8]) -> Result<String, Fault> {
     Fields::read(line, "stop", &["session"])?.text("session")
 }
 
-fn episode(fields: &Map<String, Value>, context: &FileContext) -> Result<Episode, Fault> {
-    let text = serde_json::to_vec(fields).expect("JSON from JSON");
-    parse(&text, 1, 1, context).map_err(|invalid| {
+fn episode(line: &str, context: &FileContext) -> Result<Episode, Fault> {
+    parse(line.as_bytes(), 1, 1, context).map_err(|invalid| {
         Fault::new(
             Code::Invalid,
             invalid
@@ -236,6 +206,7 @@ mod tests {
     use super::*;
     use crate::spec::parse::Defaults;
     use proptest::prelude::*;
+    use serde_json::Value;
     use std::path::Path;
     use std::sync::Arc;
 
@@ -253,7 +224,7 @@ mod tests {
         }
         let start = Start::read(line, &context);
         if let (Ok(start), Ok((_, fields))) = (start, exec(line)) {
-            let _ = start.exec(fields, &context);
+            let _ = start.into_inherited().exec(&fields, &context);
         }
         let _ = (transfer(line, "upload"), cancel(line), stop(line));
     }
@@ -314,7 +285,8 @@ mod tests {
         let own =
             br#"{"id":2,"op":"exec","session":"s1","argv":["x"],"env":{"B":"2"},"workdir":"sub"}"#;
         let (session, fields) = exec(own).expect("an exec");
-        let episode = start.exec(fields, &context).expect("an episode");
+        let inherited = start.into_inherited();
+        let episode = inherited.exec(&fields, &context).expect("an episode");
         let step = &episode.steps[0];
         assert_eq!(
             (session.as_str(), step.workdir.as_str()),

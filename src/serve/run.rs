@@ -1,7 +1,10 @@
 //! The server: its pool, its listeners, its end.
 
+use super::answer::{self, Code, Fault};
+use super::budget::Total;
 use super::connection;
 use super::listen::{ListenError, Socket};
+use super::request::Id;
 use super::stats::Stats;
 use crate::config::ServeConfig;
 use crate::pool::{self, Pool};
@@ -15,6 +18,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, LocalSet};
 
@@ -22,6 +26,9 @@ const USAGE: u8 = 2;
 const CANT_ENFORCE: u8 = 3;
 /// How soon a connection is accepted again after one could not be.
 const BREATH: Duration = Duration::from_millis(100);
+/// How long the sessions, and then the slots, may take to end. What is not over by then the kernel ends with us: no
+/// client, and no process that can't be killed, holds the server up.
+const END_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What all connections share.
 pub struct Server {
@@ -35,6 +42,8 @@ pub struct Server {
     /// Slots that may be built at one time.
     pub building: Semaphore,
     pub stats: Rc<Stats>,
+    /// What all clients make the server hold.
+    pub held: Rc<Total>,
     ending: watch::Sender<bool>,
 }
 
@@ -101,6 +110,7 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
         places: Arc::new(Semaphore::new(config.sessions)),
         building: Semaphore::new(config.ahead),
         stats: Stats::new(),
+        held: Rc::default(),
         pool: pool.clone(),
         ending,
         config,
@@ -113,15 +123,21 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
     }
     drop(socket);
     server.ending.send_replace(true);
-    while connections.join_next().await.is_some() {}
-    pool.shut_down().await;
+    let all_over = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(END_TIMEOUT, all_over).await;
+    drop(connections);
+    let _ = tokio::time::timeout(END_TIMEOUT, pool.shut_down()).await;
     Ok(())
 }
 
 /// The client on stdin and stdout, with whose end everything ends.
 async fn on_stdio(server: &Rc<Server>) {
     match server.config.stdio {
-        true => connection::serve(server.clone(), tokio::io::stdin(), tokio::io::stdout()).await,
+        true => {
+            let (stdin, stdout) = (tokio::io::stdin(), tokio::io::stdout());
+            let counted = server.stats.connection();
+            connection::serve(server.clone(), counted, stdin, stdout).await;
+        }
         false => std::future::pending().await,
     }
 }
@@ -132,13 +148,30 @@ async fn accept(server: &Rc<Server>, socket: Option<&Socket>, connections: &mut 
     };
     loop {
         match socket.listener.accept().await {
+            Ok((stream, _)) if server.stats.connections() >= server.config.connections => {
+                refuse(server, &stream);
+            }
             Ok((stream, _)) => {
                 let (reader, writer) = stream.into_split();
-                connections.spawn_local(connection::serve(server.clone(), reader, writer));
+                let counted = server.stats.connection();
+                let served = connection::serve(server.clone(), counted, reader, writer);
+                connections.spawn_local(served);
             }
             // No descriptor is free, say: clients wait, and those that are served notice nothing.
             Err(_) => tokio::time::sleep(BREATH).await,
         }
         while connections.try_join_next().is_some() {}
     }
+}
+
+/// Says why a client is not served, in place of the greeting; the connection then closes.
+fn refuse(server: &Server, stream: &UnixStream) {
+    let message = format!(
+        "{} clients are connected, and there may be no more; close some connections, or give the server more with \
+         --connections",
+        server.config.connections
+    );
+    let line = answer::refusal(&Id::none(), Fault::new(Code::Busy, message));
+    // Nothing has been written to it yet, so a line has room; and whoever is gone needs none.
+    let _ = stream.try_write(&line);
 }

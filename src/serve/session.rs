@@ -1,33 +1,54 @@
 //! One session, from the wait for a slot to the end of everything it was.
 
 use super::answer::{Code, Fault};
-use super::connection::Shared;
-use super::request::{Fields, Id, Start};
+use super::budget::Held;
+use super::connection::{Shared, WaitingStart};
+use super::frame::{Closing, sleep_for};
+use super::open::{Place, open};
+use super::request::{Id, Inherited, Start};
 use super::run::Server;
 use super::{download, upload};
 use crate::pool::{self, RunError, SlotLost};
 use crate::spec::outcome::{Outcome, Status, Verdict};
 use crate::spec::paths;
+use crate::spec::policy::Grants;
 use serde::Serialize;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot, watch};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
 
 /// Requests that may wait in one session.
 const WAITING: usize = 64;
 
 /// What is asked of a session.
 pub enum Op {
-    /// With the time at which it came.
-    Exec(Fields, u64),
+    /// The fields of an execution, as they were written, with the time at which they came.
+    Exec(String, u64),
     Upload(String),
     Download(String),
 }
 
+/// A request of a session until it is answered.
+pub struct Request {
+    pub id: Id,
+    pub op: Op,
+    /// Says that it is to be given up.
+    pub cancelled: oneshot::Receiver<()>,
+    pub held: Held,
+}
+
+/// A start until it is answered.
+pub struct Asked {
+    pub id: Id,
+    pub start: Start,
+    pub waits: WaitingStart,
+    pub held: Held,
+}
+
 /// What of a session a connection holds.
 pub struct Handle {
-    /// Requests, each with what says that it is to be given up.
-    pub ops: mpsc::Sender<(Id, Op, oneshot::Receiver<()>)>,
+    pub ops: mpsc::Sender<Request>,
     pub stop: oneshot::Sender<Id>,
 }
 
@@ -64,168 +85,117 @@ struct Done {
 }
 
 /// Waits for a slot, answers the start, and lives until the session is over.
-pub async fn live(server: Rc<Server>, shared: Rc<Shared>, id: Id, start: Start) {
+pub async fn live(server: Rc<Server>, shared: Rc<Shared>, asked: Asked) {
+    let Asked {
+        id,
+        start,
+        waits,
+        mut held,
+    } = asked;
     let mut closing = shared.closing();
     let idle = match start.idle_s {
         Some(seconds) => (seconds > 0.0).then(|| Duration::from_secs_f64(seconds)),
         None => server.config.idle,
     };
     let opened = tokio::select! {
-        _ = closing.wait_for(|closing| *closing) => return,
+        _ = closing.wait_for(Option::is_some) => return,
         opened = open(&server, &start) => opened,
     };
-    let (session, place, queue_ms, start_ms) = match opened {
+    drop(waits);
+    let opened = match opened {
         Ok(opened) => opened,
         Err(fault) => return shared.client.answer(&id, Err::<(), _>(fault)).await,
     };
-    let (ops, asked) = mpsc::channel(WAITING);
+    let inherited = start.into_inherited();
+    held.shrink(inherited.len());
+    let (ops, requests) = mpsc::channel(WAITING);
     let (stop, stopped) = oneshot::channel();
     let name = shared.register(Handle { ops, stop });
     let mut life = Life {
         server,
         shared,
         name,
-        start,
-        session,
+        inherited,
+        workdir: opened.workdir,
+        grants: opened.grants,
+        session: opened.session,
         idle,
+        place: opened.place,
+        _held: held,
     };
     let started = Started {
         session: &life.name,
         enforced: life.session.enforced(),
-        queue_ms,
-        start_ms,
+        queue_ms: opened.queue_ms,
+        start_ms: opened.start_ms,
     };
     life.shared.client.answer(&id, Ok(started)).await;
-    life.run(asked, stopped, closing).await;
-    drop(place);
-}
-
-/// A session's place among those that there may be, and in the counts.
-type Place = (tokio::sync::OwnedSemaphorePermit, super::stats::Counted);
-
-async fn open(
-    server: &Rc<Server>,
-    start: &Start,
-) -> Result<(pool::Session, Place, f64, f64), Fault> {
-    let begin = Instant::now();
-    let patience = start
-        .wait_s
-        .map_or(server.config.wait, Duration::from_secs_f64);
-    let waits = server.stats.waits();
-    let permit = tokio::time::timeout(patience, server.places.clone().acquire_owned())
-        .await
-        .map_err(|_| {
-            let message = format!(
-                "all {} sessions are taken, and none ended within {} s; stop some, raise wait_s, or give the server \
-                 more with --sessions",
-                server.config.sessions,
-                patience.as_secs_f64()
-            );
-            Fault::new(Code::Busy, message)
-        })?
-        .expect("the server's places are never closed");
-    // Slots are built few at a time: each would be the slower for the others.
-    let building = server.building.acquire().await.expect("nor these");
-    drop(waits);
-    let queued = begin.elapsed();
-    let opened = server
-        .pool
-        .open(&start.episode.grants, &start.episode.limits)
-        .await;
-    drop(building);
-    server.pool.keep_ahead();
-    let mut session = opened.map_err(|error| match error {
-        RunError::NoLoopback | RunError::HostFile(_) => {
-            Fault::new(Code::Invalid, error.to_string())
-        }
-        other => Fault::new(Code::Infra, other.to_string()),
-    })?;
-    if start
-        .episode
-        .steps
-        .iter()
-        .any(|step| !step.files.is_empty())
-    {
-        place_files(&mut session, start).await?;
-    }
-    let ms = |duration: Duration| (duration.as_secs_f64() * 1e6).round() / 1e3;
-    let place = (permit, server.stats.session());
-    Ok((session, place, ms(queued), ms(begin.elapsed() - queued)))
-}
-
-/// The files of a start are those of an execution that does nothing.
-async fn place_files(session: &mut pool::Session, start: &Start) -> Result<(), Fault> {
-    let execution = session.exec(&start.episode, std::future::pending()).await;
-    let execution = execution.map_err(|error| Fault::new(Code::Invalid, error.to_string()))?;
-    let outcome = Outcome::of(&start.episode, execution, 1, 0);
-    match (outcome.verdict.status, outcome.verdict.error) {
-        (Status::Ok, _) => Ok(()),
-        (_, Some(error)) => Err(Fault::new(Code::Invalid, error)),
-        (status, None) => Err(Fault::new(
-            Code::Infra,
-            format!("`true` ended {}", status.name()),
-        )),
-    }
+    life.run(requests, stopped, closing).await;
 }
 
 struct Life {
     server: Rc<Server>,
     shared: Rc<Shared>,
     name: String,
-    start: Start,
+    inherited: Inherited,
+    workdir: String,
+    grants: Arc<Grants>,
     session: pool::Session,
     idle: Option<Duration>,
+    place: Place,
+    /// What the server holds of its start.
+    _held: Held,
 }
 
 /// What ends a session.
 enum Ended {
     Closing,
-    Stopped(Id),
+    /// By this request, and this other one ran.
+    Stopped {
+        by: Id,
+        running: Option<Id>,
+    },
     Idle,
-    Lost(String),
+    /// During this request, and why.
+    Lost(Id, String),
 }
 
 impl Life {
     async fn run(
         mut self,
-        mut asked: mpsc::Receiver<(Id, Op, oneshot::Receiver<()>)>,
+        mut requests: mpsc::Receiver<Request>,
         mut stopped: oneshot::Receiver<Id>,
-        mut closing: watch::Receiver<bool>,
+        mut closing: Closing,
     ) {
         let ended = loop {
-            let idle = self.idle;
-            let rest = async {
-                match idle {
-                    Some(idle) => tokio::time::sleep(idle).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let (id, op, cancelled) = tokio::select! {
+            let request = tokio::select! {
                 biased;
-                _ = closing.wait_for(|closing| *closing) => break Ended::Closing,
-                Ok(id) = &mut stopped => break Ended::Stopped(id),
-                Some(op) = asked.recv() => op,
-                () = rest => break Ended::Idle,
+                _ = closing.wait_for(Option::is_some) => break Ended::Closing,
+                Ok(by) = &mut stopped => break Ended::Stopped { by, running: None },
+                Some(request) = requests.recv() => request,
+                () = sleep_for(self.idle) => break Ended::Idle,
             };
+            let Request {
+                id,
+                op,
+                cancelled,
+                held: _held,
+            } = request;
             let doing = self.perform(&id, op, cancelled);
             let done = tokio::select! {
                 biased;
-                _ = closing.wait_for(|closing| *closing) => break Ended::Closing,
-                Ok(stop) = &mut stopped => {
-                    self.shared.forget(&id);
-                    self.shared.client.answer(&id, Err::<(), _>(was_stopped())).await;
-                    break Ended::Stopped(stop);
-                }
+                _ = closing.wait_for(Option::is_some) => break Ended::Closing,
+                Ok(by) = &mut stopped => break Ended::Stopped { by, running: Some(id) },
                 done = doing => done,
             };
             if let Err(lost) = done {
-                break Ended::Lost(lost);
+                break Ended::Lost(id, lost);
             }
         };
-        self.end(ended, asked).await;
+        self.end(ended, requests).await;
     }
 
-    /// Does one thing and answers it. An error is the end of the session.
+    /// Does one thing and answers it. An error is the end of the session, and the answer is still due.
     async fn perform(
         &mut self,
         id: &Id,
@@ -270,32 +240,32 @@ impl Life {
         lost.map_or(Ok(()), Err)
     }
 
-    /// Answers a request; why the session is over, if it is.
+    /// Answers a request, unless the session is over: then why.
     async fn report<T: Serialize>(&self, id: &Id, done: Result<T, Broken>) -> Option<String> {
-        let (answer, lost) = match done {
-            Ok(done) => (Ok(done), None),
-            Err(Broken::Request(fault)) => (Err(fault), None),
-            Err(Broken::Session(why)) => {
-                let fault = Fault::new(Code::Infra, format!("{why}; the session is over"));
-                (Err(fault), Some(why))
-            }
+        let answer = match done {
+            Ok(done) => Ok(done),
+            Err(Broken::Request(fault)) => Err(fault),
+            // Answered when it has ended.
+            Err(Broken::Session(why)) => return Some(why),
         };
         // From the answer on, its id may be another's.
         self.shared.forget(id);
         self.shared.client.answer(id, answer).await;
-        lost
+        None
     }
 
     async fn exec(
         &mut self,
-        fields: Fields,
+        fields: String,
         accepted_ns: u64,
         cancelled: &mut oneshot::Receiver<()>,
     ) -> Result<Done, Broken> {
-        let episode = self
-            .start
-            .exec(fields, &self.server.context)
+        let mut episode = self
+            .inherited
+            .exec(&fields, &self.server.context)
             .map_err(Broken::Request)?;
+        drop(fields);
+        episode.grants = self.grants.clone();
         let mut was = false;
         let cancel = async {
             match cancelled.await {
@@ -304,7 +274,7 @@ impl Life {
                 Err(_) => std::future::pending().await,
             }
         };
-        let execution = match self.session.exec(&episode, cancel).await {
+        let execution = match self.session.exec(&mut episode, cancel).await {
             Ok(execution) => execution,
             Err(RunError::HostFile(error)) => {
                 return Err(Broken::Request(Fault::new(
@@ -333,33 +303,47 @@ impl Life {
 
     /// Where a path of a request leads in the sandbox.
     fn resolve(&self, path: &str) -> Result<String, Broken> {
-        let resolved = paths::resolve(&self.start.episode.workdir, path);
+        let resolved = paths::resolve(&self.workdir, path);
         resolved.map_err(|flaw| Broken::Request(Fault::bad(format!("`path` {flaw}"))))
     }
 
-    async fn end(self, ended: Ended, mut asked: mpsc::Receiver<(Id, Op, oneshot::Receiver<()>)>) {
+    /// Ends the sandbox and gives its place back first: a client that does not read its answers keeps neither.
+    async fn end(self, ended: Ended, mut requests: mpsc::Receiver<Request>) {
         let why = match &ended {
             Ended::Closing => "its connection closed".into(),
-            Ended::Stopped(_) => "it was stopped".into(),
+            Ended::Stopped { .. } => "it was stopped".into(),
             Ended::Idle => "it was idle for longer than its idle_s".into(),
-            Ended::Lost(lost) => lost.clone(),
+            Ended::Lost(_, lost) => lost.clone(),
         };
         self.shared.over(&self.name, why);
-        asked.close();
-        while let Some((id, ..)) = asked.recv().await {
-            self.shared.forget(&id);
-            self.shared
-                .client
-                .answer(&id, Err::<(), _>(was_stopped()))
-                .await;
-        }
+        requests.close();
         self.session.end().await;
+        drop(self.place);
         self.server.pool.keep_ahead();
-        if let Ended::Stopped(id) = ended {
-            self.shared
-                .client
-                .answer(&id, Ok(serde_json::json!({})))
-                .await;
+        let answer = async |id: &Id, fault: Fault| {
+            self.shared.forget(id);
+            self.shared.client.answer(id, Err::<(), _>(fault)).await;
+        };
+        let mut stopped_by = None;
+        match ended {
+            Ended::Lost(id, why) => {
+                let message = format!("{why}; the session is over");
+                answer(&id, Fault::new(Code::Infra, message)).await;
+            }
+            Ended::Stopped { by, running } => {
+                if let Some(id) = running {
+                    answer(&id, was_stopped()).await;
+                }
+                stopped_by = Some(by);
+            }
+            Ended::Closing | Ended::Idle => {}
+        }
+        while let Some(request) = requests.recv().await {
+            answer(&request.id, was_stopped()).await;
+        }
+        if let Some(id) = stopped_by {
+            let done = serde_json::json!({});
+            self.shared.client.answer(&id, Ok(done)).await;
         }
     }
 }

@@ -14,6 +14,7 @@ const TARGET: Duration = Duration::from_millis(5);
 
 pub struct Stats {
     executions: RefCell<Statistics>,
+    connections: Cell<usize>,
     sessions: Cell<usize>,
     waiting: Cell<usize>,
     started: Cell<u64>,
@@ -21,6 +22,10 @@ pub struct Stats {
 
 #[derive(Serialize)]
 pub struct Answer {
+    /// Clients that are connected.
+    connections: usize,
+    /// What of their requests counts against what all may hold together, in bytes.
+    held_bytes: usize,
     /// Open now.
     sessions: usize,
     /// Starts that wait for a slot.
@@ -46,10 +51,20 @@ impl Stats {
     pub fn new() -> Rc<Stats> {
         Rc::new(Stats {
             executions: RefCell::new(Statistics::new(TARGET)),
+            connections: Cell::new(0),
             sessions: Cell::new(0),
             waiting: Cell::new(0),
             started: Cell::new(0),
         })
+    }
+
+    /// Clients that are connected.
+    pub fn connections(&self) -> usize {
+        self.connections.get()
+    }
+
+    pub fn connection(self: &Rc<Self>) -> Counted {
+        self.count(|stats| &stats.connections)
     }
 
     pub fn waits(self: &Rc<Self>) -> Counted {
@@ -70,8 +85,10 @@ impl Stats {
         self.executions.borrow_mut().record(outcome);
     }
 
-    pub fn answer(&self, ready: usize) -> Answer {
+    pub fn answer(&self, ready: usize, held_bytes: usize) -> Answer {
         Answer {
+            connections: self.connections.get(),
+            held_bytes,
             sessions: self.sessions.get(),
             waiting: self.waiting.get(),
             started: self.started.get(),

@@ -16,6 +16,8 @@
 //! way is ignored.
 
 use super::answer::{Client, Code, Fault};
+use super::budget::Held;
+use super::frame::sleep_for;
 use super::request::{Head, Id};
 use super::session::{Broken, was_cancelled};
 use crate::pool::Session;
@@ -26,6 +28,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -67,30 +71,42 @@ pub struct Moved {
 
 impl Frame {
     pub fn read(head: &Head<'_>) -> Frame {
-        let decoded = || match (&head.entry, &head.data, head.end, head.abort) {
+        let read = || match (&head.entry, &head.data, head.end, head.abort) {
             (Some(entry), None, false, false) => serde_json::from_str(entry.get())
                 .map(Frame::Entry)
                 .map_err(|e| format!("`entry` can't be read: {e}")),
-            (None, Some(data), false, false) => STANDARD
-                .decode(data.as_bytes())
-                .map(Frame::Data)
-                .map_err(|e| format!("`data` is not base64: {e}")),
+            (None, Some(data), false, false) => decoded(data).map(Frame::Data),
             (None, None, true, false) => Ok(Frame::End),
             (None, None, false, true) => Ok(Frame::Abort),
             _ => Err("give exactly one of `op`, `entry`, `data`, `end`, `abort`".to_owned()),
         };
-        decoded().unwrap_or_else(|message| Frame::Bad(Fault::bad(message)))
+        read().unwrap_or_else(|message| Frame::Bad(Fault::bad(message)))
     }
 }
+
+fn decoded(data: &RawValue) -> Result<Vec<u8>, String> {
+    let text = data.get();
+    let plain = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
+    let text: Cow<'_, str> = match plain {
+        Some(plain) if !plain.contains('\\') => plain.into(),
+        _ => serde_json::from_str(text).map_err(|_| "`data` is not a string".to_owned())?,
+    };
+    STANDARD
+        .decode(text.as_bytes())
+        .map_err(|e| format!("`data` is not base64: {e}"))
+}
+
+/// The way of frames to an upload, each with what the server holds of it.
+type Frames = mpsc::Sender<(Frame, Held)>;
 
 /// The uploads of one connection that are under way, by the ids of their requests.
 #[derive(Clone, Default)]
 pub struct Uploads {
-    open: Rc<RefCell<HashMap<String, mpsc::Sender<Frame>>>>,
+    open: Rc<RefCell<HashMap<String, Frames>>>,
 }
 
 /// One of them, for as long as it lives.
-struct Open<'a>(&'a Uploads, &'a Id, mpsc::Receiver<Frame>);
+struct Open<'a>(&'a Uploads, &'a Id, mpsc::Receiver<(Frame, Held)>);
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
@@ -99,11 +115,17 @@ impl Drop for Open<'_> {
 }
 
 impl Uploads {
-    /// Hands a frame to the upload it belongs to, when that has taken the last one. One that is over needs none.
-    pub async fn hand(&self, id: &Id, frame: Frame) {
+    /// Whether there is such an upload. One that is over needs no more frames.
+    pub fn is_open(&self, id: &Id) -> bool {
+        self.open.borrow().contains_key(id.key())
+    }
+
+    /// Hands a frame to the upload it belongs to, when that has taken the last one: until then no more is read from its
+    /// client.
+    pub async fn hand(&self, id: &Id, frame: Frame, held: Held) {
         let upload = self.open.borrow().get(id.key()).cloned();
         if let Some(upload) = upload {
-            let _ = upload.send(frame).await;
+            let _ = upload.send((frame, held)).await;
         }
     }
 
@@ -138,7 +160,7 @@ pub async fn run(
 ) -> Result<Moved, Broken> {
     let mut open = from.uploads.begin(from.id).map_err(Broken::Request)?;
     let ready = serde_json::json!({"id": from.id.raw(), "ready": true});
-    from.client.line(&ready).await;
+    from.client.line(ready).await;
     let taken = take(session, base, &mut open.2, from.patience, cancelled).await;
     if taken.is_err() {
         // What is open is closed; if that fails too, the next request will tell.
@@ -150,28 +172,23 @@ pub async fn run(
 async fn take(
     session: &mut Session,
     base: &str,
-    frames: &mut mpsc::Receiver<Frame>,
+    frames: &mut mpsc::Receiver<(Frame, Held)>,
     patience: Option<Duration>,
     cancelled: &mut oneshot::Receiver<()>,
 ) -> Result<Moved, Broken> {
     let mut moved = Moved::default();
     loop {
-        let silence = async {
-            match patience {
-                Some(patience) => tokio::time::sleep(patience).await,
-                None => std::future::pending().await,
-            }
-        };
         let next = tokio::select! {
             biased;
             Ok(()) = &mut *cancelled => return Err(Broken::Request(was_cancelled())),
             next = frames.recv() => next,
-            () = silence => {
+            () = sleep_for(patience) => {
                 let message = "the client sent nothing for the session's idle_s";
                 return Err(Broken::Request(Fault::new(Code::Stopped, message)));
             }
         };
-        match next {
+        let (frame, _held) = next.unzip();
+        match frame {
             Some(Frame::Entry(raw)) => {
                 let entry = entry(base, raw).map_err(Broken::Request)?;
                 put(session, Put::Entry(entry)).await?;
@@ -217,6 +234,12 @@ fn entry(base: &str, raw: RawEntry) -> Result<Entry, Fault> {
     let kind = match (raw.kind, &raw.target) {
         (Kind::File, None) => EntryKind::File,
         (Kind::Directory, None) => EntryKind::Directory,
+        (Kind::Link, Some(target)) if target.len() > paths::MAX_PATH => {
+            return Err(flaw(format!(
+                "has a `target` of more than {} bytes",
+                paths::MAX_PATH
+            )));
+        }
         (Kind::Link, Some(target)) => EntryKind::Link(target.clone()),
         (Kind::Link, None) => return Err(flaw("is a link without `target`".into())),
         (_, Some(_)) => return Err(flaw("has a `target` and is no link".into())),
@@ -264,7 +287,9 @@ pub fn refusal(not_done: &NotDone, tier: Tier) -> Fault {
         ),
         Errno::E2BIG => (
             Code::Refused,
-            "holds more than 200,000 entries in waiting; pack it with tar first".to_owned(),
+            "holds more than 200,000 entries, or 16 MB of names, that wait for their turn; pack it with tar first, or \
+             download its directories one by one"
+                .to_owned(),
         ),
         Errno::EBADF => (
             Code::BadRequest,

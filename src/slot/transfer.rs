@@ -11,6 +11,7 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
 use nix::sys::stat::{SFlag, fstat};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,6 +20,10 @@ use std::path::{Path, PathBuf};
 
 /// Entries that may wait for their turn, so that a tree of millions can't fill init's memory.
 const MOST_WAITING: usize = 200_000;
+
+/// What their names may take together, each with what is held beside it.
+const MOST_WAITING_BYTES: usize = 16 << 20;
+const WAITING_BYTES: usize = 40;
 
 /// What is under way in a session; at most one of each.
 #[derive(Default)]
@@ -84,9 +89,25 @@ fn not_done(path: String, errno: Errno) -> NotDone {
 /// A tree on its way out: parents before what is in them, names in order.
 struct Walk {
     base: OwnedFd,
-    /// Paths below the base that are yet to come, the next one last.
-    waiting: Vec<PathBuf>,
+    /// What is yet to come, the next one last.
+    waiting: Vec<Waiting>,
+    waiting_bytes: usize,
+    /// The path below the base of what came last. Parents come before what is in them, so the directory of whatever comes
+    /// next is a beginning of it.
+    path: Vec<u8>,
     open: Option<(PathBuf, File)>,
+}
+
+/// A name, and how much of the last path is its directory: whole paths could be many times as long.
+struct Waiting {
+    parent: usize,
+    name: Vec<u8>,
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        self.name.len() + WAITING_BYTES
+    }
 }
 
 impl Walk {
@@ -97,7 +118,12 @@ impl Walk {
         match kind(&base)? {
             SFlag::S_IFREG | SFlag::S_IFDIR => Ok(Walk {
                 base,
-                waiting: vec![PathBuf::new()],
+                waiting: vec![Waiting {
+                    parent: 0,
+                    name: Vec::new(),
+                }],
+                waiting_bytes: WAITING_BYTES,
+                path: Vec::new(),
                 open: None,
             }),
             _ => Err(Errno::EINVAL),
@@ -115,7 +141,7 @@ impl Walk {
             }
             self.open = None;
         }
-        while let Some(path) = self.waiting.pop() {
+        while let Some(path) = self.next_path() {
             match self.entry(&path) {
                 Ok(Some(entry)) => return Ok(Piece::Entry(entry)),
                 // Neither file nor directory nor link, or gone by now.
@@ -124,6 +150,17 @@ impl Walk {
             }
         }
         Ok(Piece::End)
+    }
+
+    fn next_path(&mut self) -> Option<PathBuf> {
+        let next = self.waiting.pop()?;
+        self.waiting_bytes -= next.bytes();
+        self.path.truncate(next.parent);
+        if next.parent > 0 {
+            self.path.push(b'/');
+        }
+        self.path.extend_from_slice(&next.name);
+        Some(OsStr::from_bytes(&self.path).into())
     }
 
     fn entry(&mut self, path: &Path) -> Result<Option<Entry>, Errno> {
@@ -168,19 +205,26 @@ impl Walk {
     }
 
     fn list(&mut self, path: &Path, directory: OwnedFd) -> Result<(), Errno> {
-        let mut names = Vec::new();
+        let parent = path.as_os_str().len();
+        let mut listed = Vec::new();
         for entry in Dir::from_fd(directory)?.iter() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
-            if !matches!(name, b"." | b"..") {
-                names.push(path.join(std::ffi::OsStr::from_bytes(name)));
+            if matches!(name, b"." | b"..") {
+                continue;
             }
-            if self.waiting.len() + names.len() > MOST_WAITING {
+            let name = name.to_vec();
+            let waiting = Waiting { parent, name };
+            self.waiting_bytes += waiting.bytes();
+            listed.push(waiting);
+            if self.waiting.len() + listed.len() > MOST_WAITING
+                || self.waiting_bytes > MOST_WAITING_BYTES
+            {
                 return Err(Errno::E2BIG);
             }
         }
-        names.sort_unstable_by(|a, b| b.cmp(a));
-        self.waiting.append(&mut names);
+        listed.sort_unstable_by(|a, b| b.name.cmp(&a.name));
+        self.waiting.append(&mut listed);
         Ok(())
     }
 }

@@ -4,12 +4,26 @@
 use super::message::EpisodeRequest;
 use super::packet::{MESSAGE_BYTES, PACKET_BYTES};
 use crate::spec::episode::Capture;
-use crate::spec::execution::{End, Execution, Finish, StepExecution};
+use crate::spec::execution::{Collected, End, Execution, Finish, StepExecution};
 
-/// All content that `collect` returns together, in bytes. A file that does not fit is named without its content.
+/// All that `collect` returns, names and content together, in bytes. A file that does not fit is named without its
+/// content.
 pub const COLLECT_BYTES: u64 = 16 << 20;
+/// What of that names may take, as [`collected_name_bytes`] counts them, so that they leave room for content.
+pub const COLLECT_NAME_BYTES: u64 = 4 << 20;
 /// Files that `collect` returns at most; one more entry counts the others.
 pub const COLLECT_FILES: usize = 10_000;
+
+/// What a returned file takes besides its content: its name, as long as JSON makes it, and what stands around it.
+pub fn collected_name_bytes(name: &str) -> u64 {
+    const AROUND_BYTES: u64 = 64;
+    let escaped = name.bytes().map(|byte| match byte {
+        0..=0x1f => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    });
+    AROUND_BYTES + escaped.sum::<u64>()
+}
 
 /// The longest name of a file, in bytes: a path of 4,096 that is not UTF-8 grows threefold as text.
 const NAME_BYTES: usize = 3 * 4096;
@@ -24,7 +38,7 @@ pub fn most_bytes(request: &EpisodeRequest) -> usize {
         .saturating_add(NAME_BYTES + ENTRY_BYTES);
     let collected = match request.collect.is_empty() {
         true => 0,
-        false => COLLECT_BYTES as usize + (COLLECT_FILES + 1) * (NAME_BYTES + ENTRY_BYTES),
+        false => COLLECT_BYTES as usize + NAME_BYTES + (COLLECT_FILES + 1) * ENTRY_BYTES,
     };
     step.saturating_mul(request.steps.len())
         .saturating_add(collected + PACKET_BYTES)
@@ -33,14 +47,27 @@ pub fn most_bytes(request: &EpisodeRequest) -> usize {
 
 /// Whether these can be the facts of that request.
 pub fn fits(request: &EpisodeRequest, facts: &Execution) -> bool {
-    let contents = facts.collected.iter().filter_map(|f| f.content.as_ref());
     // An answer to an earlier request, or one sent ahead, has another time.
     facts.handed_ns == request.handed_ns
         && (1..=request.steps.len()).contains(&facts.steps.len())
         && facts.steps.iter().all(|step| step_fits(request, step))
         && (facts.collected.is_empty() || !request.collect.is_empty())
-        && facts.collected.len() <= COLLECT_FILES + 1
-        && contents.map(|c| c.len() as u64).sum::<u64>() <= COLLECT_BYTES
+        && collected_fits(&facts.collected)
+}
+
+/// Files within the bounds, and one more entry that tells of the others.
+fn collected_fits(collected: &[Collected]) -> bool {
+    let (rest, files) = match collected {
+        [files @ .., last] if last.content.is_none() => (Some(last), files),
+        files => (None, files),
+    };
+    let names: u64 = files.iter().map(|f| collected_name_bytes(&f.path)).sum();
+    let contents = files.iter().filter_map(|f| f.content.as_ref());
+    let content: u64 = contents.map(|c| c.len() as u64).sum();
+    files.len() <= COLLECT_FILES
+        && names <= COLLECT_NAME_BYTES
+        && names + content <= COLLECT_BYTES
+        && rest.is_none_or(|last| last.path.len() <= NAME_BYTES)
 }
 
 fn step_fits(request: &EpisodeRequest, step: &StepExecution) -> bool {
@@ -62,4 +89,36 @@ fn step_fits(request: &EpisodeRequest, step: &StepExecution) -> bool {
 /// signal(7): 64 is the last real-time signal.
 fn is_signal(signal: i32) -> bool {
     (1..=64).contains(&signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_more_than_collect_returns_do_not_fit() {
+        let file = |name: usize, content: usize| Collected {
+            path: "x".repeat(name),
+            content: Some(vec![0; content]),
+            bytes: content as u64,
+        };
+        let rest = Collected {
+            path: "… and 7 more files".into(),
+            content: None,
+            bytes: 0,
+        };
+        assert!(collected_fits(&[]));
+        assert!(collected_fits(&[file(10, 10), rest.clone()]));
+        let names = COLLECT_NAME_BYTES as usize / 4096;
+        assert!(collected_fits(&vec![file(4000, 1); names]));
+        assert!(!collected_fits(&vec![file(4095, 1); names]));
+        let full = COLLECT_BYTES as usize - 100;
+        assert!(collected_fits(&[file(36, full), rest.clone()]));
+        assert!(!collected_fits(&[file(37, full), rest.clone()]));
+        let mut many = vec![file(1, 0); COLLECT_FILES];
+        many.push(rest);
+        assert!(collected_fits(&many));
+        many.insert(0, file(1, 0));
+        assert!(!collected_fits(&many));
+    }
 }

@@ -5,6 +5,7 @@ import random
 
 import pytest
 from ares.containers import containers
+from runner_ares import errors, transfer
 
 
 def written(path, data, mode=0o644):
@@ -92,6 +93,60 @@ async def test_a_download_makes_no_links(open_container, tmp_path):
         await container.exec_run("mkdir /d; cd /d; ln -s /etc/passwd link; ln -s / up; echo 1 > file; mkfifo pipe")
         await container.download_dir("/d", tmp_path / "back")
     assert [path.name for path in (tmp_path / "back").iterdir()] == ["file"]
+
+
+async def test_a_download_writes_through_no_link_that_is_where_it_goes(open_container, tmp_path):
+    outside = tmp_path / "outside"
+    kept = written(outside / "file", b"kept")
+    outside.chmod(0o755)
+    async with open_container() as container:
+        await container.exec_run("mkdir -p /d/sub/deep; chmod 700 /d/sub; echo new | tee /d/file /d/sub/file /d/sub/deep/f")
+        for place in ("sub", "sub/deep"):
+            back = tmp_path / place.replace("/", "-")
+            (back / place).parent.mkdir(parents=True, exist_ok=True)
+            (back / place).symlink_to(outside)
+            with pytest.raises(errors.RunnerError, match="is a link.*remove the link"):
+                await container.download_dir("/d", back)
+        # A link that has the name of a file is replaced.
+        back = tmp_path / "back"
+        back.mkdir()
+        (back / "file").symlink_to(kept)
+        await container.download_dir("/d", back)
+        assert (back / "file").read_bytes() == b"new\n"
+        assert not (back / "file").is_symlink()
+        single = tmp_path / "single"
+        single.symlink_to(kept)
+        await container.download_file("/d/file", single)
+        assert single.read_bytes() == b"new\n"
+        # The directory itself may be a link of the caller's.
+        (tmp_path / "real").mkdir()
+        (tmp_path / "alias").symlink_to(tmp_path / "real")
+        await container.download_dir("/d", tmp_path / "alias")
+        assert (tmp_path / "real/sub/file").read_bytes() == b"new\n"
+    assert [path.name for path in outside.iterdir()] == ["file"]
+    assert kept.read_bytes() == b"kept"
+    assert outside.stat().st_mode & 0o777 == 0o755
+    assert not list(tmp_path.rglob(".download-*"))
+
+
+def test_a_link_that_is_sent_and_then_a_file_through_it_stay_below_the_target(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    writer = transfer._Writer("/d", tmp_path / "back", tree=True)
+    writer.entry({"path": "", "kind": "directory"})
+    writer.entry({"path": "link", "kind": "link", "target": str(outside)})
+    writer.entry({"path": "link/file", "kind": "file"})
+    writer.data(b"1")
+    # Somebody puts a link in its way meanwhile.
+    (tmp_path / "back/link").rename(tmp_path / "moved")
+    (tmp_path / "back/link").symlink_to(outside)
+    with pytest.raises(errors.LinkInTheWay):
+        writer.entry({"path": "link/second", "kind": "file"})
+    writer.abandon()
+    for path in ("/etc/x", "../x", "a/../../x"):
+        with pytest.raises(errors.RunnerError, match="outside"):
+            writer.entry({"path": path, "kind": "file"})
+    assert not list(outside.iterdir())
 
 
 async def test_what_cannot_be_copied_is_said(open_container, tmp_path):

@@ -201,3 +201,38 @@ fn collect_names_what_is_over_its_cap_without_the_content() {
         );
     });
 }
+
+#[test]
+fn names_count_against_what_collect_returns_and_the_others_are_told_by_number() {
+    let make = "import os\nname = 'n' * 240\nos.makedirs(name + '/' + name + '/' + name)\n\
+                for i in range(12000): os.mknod(f'{name}/{name}/{name}/{i:05}')\nopen('a', 'w').write('kept')";
+    let episode = json!({"id": "e", "argv": ["/usr/bin/python3", "-c", make], "collect": ["**/*"],
+                         "resources": {"disk_mb": 512}});
+    everywhere(&[episode], |way, run| {
+        assert_ok(way, run, "e");
+        let files = run.get("e")["files"].as_object().expect("files");
+        let told = files.keys().find_map(|name| {
+            let rest = name.strip_prefix("… and ")?;
+            rest.strip_suffix(" more files")?.parse::<usize>().ok()
+        });
+        let told = told.unwrap_or_else(|| panic!("{way:?}: nothing is told of the others"));
+        assert_eq!(files.len() - 1 + told, 12_001, "{way:?}");
+        assert_eq!(files["a"], "kept", "{way:?}");
+        let line = run.lines.first().expect("a line").len();
+        assert!(line < 5 << 20, "{way:?}: a line of {line} bytes");
+    });
+}
+
+#[test]
+fn a_tree_that_is_too_deep_to_be_searched_is_told() {
+    let make = "import os\nopen('a', 'w').write('kept')\n\
+                for i in range(30):\n os.mkdir('d' * 200); os.chdir('d' * 200); open('f', 'w')";
+    let episodes =
+        [json!({"id": "e", "argv": ["/usr/bin/python3", "-c", make], "collect": ["**/*"]})];
+    everywhere(&episodes, |way, run| {
+        let files = run.get("e")["files"].as_object().expect("files");
+        assert_eq!(files["a"], "kept", "{way:?}");
+        let told = files.keys().any(|name| name.contains("not searched"));
+        assert!(told, "{way:?}");
+    });
+}

@@ -25,7 +25,10 @@ pub struct Server {
 
 impl Server {
     pub fn start(way: Way, arguments: &[&str]) -> Server {
-        let directory = scratch();
+        Server::start_in(scratch(), way, arguments)
+    }
+
+    pub fn start_in(directory: tempfile::TempDir, way: Way, arguments: &[&str]) -> Server {
         let server = Server {
             child: command(way.root)
                 .args(["serve", "--socket", "s", "--isolation", way.tier])
@@ -66,17 +69,50 @@ impl Server {
         self.processes()
     }
 
+    /// What `stats` says of a count.
+    pub fn count(&self, name: &str) -> u64 {
+        let stats = self.connect().call("stats", json!({}));
+        let count = stats["result"][name].as_u64();
+        count.unwrap_or_else(|| panic!("no {name}: {stats}"))
+    }
+
+    /// A line of its `/proc/…/status` in kB.
+    pub fn memory_kb(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the server runs");
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        let value = value.expect("such a line").trim_start_matches(':').trim();
+        value.trim_end_matches(" kB").parse().expect("kB")
+    }
+
     /// Sends SIGTERM and waits; the exit status.
     pub fn end(mut self) -> Option<i32> {
         terminate(self.pid());
-        self.child.wait().expect("wait").code()
+        self.wait()
+    }
+
+    #[track_caller]
+    fn wait(&mut self) -> Option<i32> {
+        let begin = Instant::now();
+        while begin.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait().expect("wait") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.child.kill().expect("kill");
+        self.child.wait().expect("wait");
+        panic!("the server does not end");
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         terminate(self.pid());
-        let _ = self.child.wait();
+        let _ = match std::thread::panicking() {
+            true => self.child.wait().ok().and_then(|status| status.code()),
+            false => self.wait(),
+        };
     }
 }
 
@@ -119,6 +155,13 @@ pub struct Session<'a> {
 
 impl Client {
     pub fn connect(path: &Path) -> Client {
+        let client = Client::try_connect(path);
+        assert!(client.greeting["protocol"].is_u64(), "{}", client.greeting);
+        client
+    }
+
+    /// One that the server may have refused; then the greeting says why.
+    pub fn try_connect(path: &Path) -> Client {
         let writer = UnixStream::connect(path).expect("connect");
         writer.set_read_timeout(Some(PATIENCE)).expect("timeout");
         let reader = BufReader::new(writer.try_clone().expect("clone"));
@@ -173,9 +216,14 @@ impl Client {
         Session { client: self, name }
     }
 
-    /// Says that nothing more comes, and waits until the server has closed its side too.
-    pub fn hang_up(mut self) {
+    /// Says that nothing more comes.
+    pub fn shut_down_writing(&self) {
         self.writer.shutdown(Shutdown::Write).expect("shutdown");
+    }
+
+    /// The same, and waits until the server has closed its side too.
+    pub fn hang_up(mut self) {
+        self.shut_down_writing();
         let mut rest = Vec::new();
         self.reader.read_to_end(&mut rest).expect("the end in time");
     }

@@ -146,6 +146,60 @@ fn a_signal_ends_the_server_and_everything_of_it() {
     }
 }
 
+#[test]
+fn a_signal_ends_the_server_whatever_waits_for_clients_that_do_not_read() {
+    for way in Way::all() {
+        let server = Server::start(way, &["--sessions", "2", "--idle-s", "0"]);
+        let (path, pid) = (server.path(), server.pid());
+        let mut clients = [server.connect(), server.connect()];
+        let names = clients
+            .each_mut()
+            .map(|client| client.start(json!({})).name);
+        for (client, name) in clients.iter_mut().zip(names) {
+            // Answers that nobody reads, then requests that wait, then starts that wait.
+            let large = json!({"session": name, "command": "head -c 500000 /dev/zero"});
+            for _ in 0..40 {
+                client.ask("exec", large.clone());
+            }
+            client.ask("exec", json!({"session": name, "command": "sleep 1000"}));
+            for _ in 0..20 {
+                client.ask("start", json!({"wait_s": 1000}));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let begin = Instant::now();
+        assert_eq!(server.end(), Some(0), "{way:?}");
+        assert!(
+            begin.elapsed() < Duration::from_secs(8),
+            "{way:?}: {:?}",
+            begin.elapsed()
+        );
+        assert!(!path.exists(), "{way:?}: the socket is still there");
+        let own = format!("runner-{pid}-");
+        let left = std::fs::read_dir(std::env::temp_dir()).expect("a temporary directory");
+        let names = left.flatten().map(|entry| entry.file_name());
+        let left: Vec<_> = names
+            .filter(|name| name.to_string_lossy().starts_with(&own))
+            .collect();
+        assert!(left.is_empty(), "{way:?}: {left:?} is left");
+    }
+}
+
+#[test]
+fn a_client_that_hangs_up_and_does_not_read_keeps_no_session() {
+    let server = Server::start(Way::all()[0], &["--idle-s", "0"]);
+    let mut client = server.connect();
+    let mut session = client.start(json!({}));
+    for _ in 0..40 {
+        session.ask("exec", json!({"command": "head -c 500000 /dev/zero"}));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    client.shut_down_writing();
+    wait_for(|| server.count("sessions") == 0);
+    // Its connection is over a moment later.
+    wait_for(|| server.count("connections") == 1);
+}
+
 /// Directories of slots of the landlock tier.
 fn scratch_directories() -> usize {
     let entries = std::fs::read_dir(std::env::temp_dir()).expect("a temporary directory");

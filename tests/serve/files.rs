@@ -187,6 +187,44 @@ fn what_does_not_fit_is_said_and_the_session_goes_on() {
 }
 
 #[test]
+fn a_tree_of_long_names_is_refused_before_it_fills_the_slot_and_the_session_goes_on() {
+    for way in [Way::all()[0], Way::of_tier("landlock")[0]] {
+        let server = Server::start(way, &["--disk-mb", "1024"]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        let make = "import os; os.mkdir('d'); [os.mknod(f'd/{i:05}' + 'n' * 250) for i in range(60000)]; \
+                    os.mkdir('few'); [os.mknod(f'few/{i}' + 'n' * 250) for i in range(9)]";
+        session.exec(json!({"argv": ["/usr/bin/python3", "-c", make]}));
+        let (_, answer) = session.download("d");
+        assert_eq!(code(&answer), "refused", "{way:?} {answer}");
+        let message = answer["error"]["message"].as_str().expect("a message");
+        assert!(message.contains("pack it with tar"), "{message}");
+        let (items, _) = session.download("few");
+        assert_eq!(items.len(), 10, "{way:?}");
+        assert_eq!(session.output("ls d | wc -l"), "60000\n", "{way:?}");
+    }
+}
+
+#[test]
+fn a_deep_tree_comes_with_whole_paths_in_order() {
+    let server = Server::start(Way::all()[0], &[]);
+    let mut client = server.connect();
+    let mut session = client.start(json!({}));
+    session.output("mkdir -p t/a/b/c t/a/d t/e; touch t/a/b/c/1 t/a/b/2 t/a/3 t/e/4 t/5");
+    let (items, _) = session.download("t");
+    let paths: Vec<&str> = items
+        .iter()
+        .map(|(entry, _)| entry["path"].as_str().expect("a path"))
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "", "5", "a", "a/3", "a/b", "a/b/2", "a/b/c", "a/b/c/1", "a/d", "e", "e/4"
+        ]
+    );
+}
+
+#[test]
 fn a_wrong_frame_ends_the_upload_and_nothing_else() {
     let server = Server::start(Way::all()[0], &[]);
     let mut client = server.connect();

@@ -4,9 +4,12 @@ use crate::client::{Client, Server};
 use crate::common::{Way, command, scratch};
 use serde_json::json;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// What a server says that can't start, and its exit status.
 fn refused(directory: &Path, arguments: &[&str]) -> (String, Option<i32>) {
@@ -81,6 +84,50 @@ fn what_is_no_socket_is_left_alone() {
         assert_eq!(code, Some(2));
     }
     assert_eq!(fs::read_to_string(&path).expect("read"), "precious");
+}
+
+#[test]
+fn a_directory_that_somebody_keeps_locked_holds_the_start_up_for_a_moment_only() {
+    use nix::fcntl::{Flock, FlockArg};
+    let directory = scratch();
+    let file = || fs::File::open(directory.path()).expect("open");
+    let locked = Flock::lock(file(), FlockArg::LockExclusive).expect("lock");
+    let mut waiting = command(true)
+        .args(["serve", "--socket", "s"])
+        .current_dir(directory.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let begin = Instant::now();
+    let status = loop {
+        match waiting.try_wait().expect("wait") {
+            Some(status) => break status.code(),
+            None if begin.elapsed() > Duration::from_secs(20) => {
+                waiting.kill().expect("kill");
+                waiting.wait().expect("wait");
+                panic!("it waits for ever");
+            }
+            None => std::thread::sleep(Duration::from_millis(10)),
+        }
+    };
+    let mut said = String::new();
+    let mut stderr = waiting.stderr.take().expect("piped");
+    stderr.read_to_string(&mut said).expect("read");
+    assert!(
+        said.contains("locked") && said.contains("try again"),
+        "{said}"
+    );
+    assert_eq!(status, Some(2));
+    drop(locked);
+    // One that is starting is waited for.
+    let starting = Flock::lock(file(), FlockArg::LockExclusive).expect("lock");
+    let unlock = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        drop(starting);
+    });
+    let server = Server::start_in(directory, Way::all()[0], &[]);
+    unlock.join().expect("unlocked");
+    assert_eq!(server.connect().greeting["protocol"], 1);
 }
 
 #[test]

@@ -181,7 +181,8 @@ class Connection(asyncio.Protocol):
 
     def _take(self, line: bytearray) -> None:
         message: Message = json.loads(line)
-        request = self._requests.get(message["id"]) if "id" in message else self._greeting
+        # Before the greeting, an error without an id says why there is none.
+        request = self._requests.get(message["id"]) if message.get("id") is not None else self._greeting
         if request is None:
             return
         if request.tell(message) >= _ENOUGH and not (self._paused or self._ending) and self._transport is not None:

@@ -28,7 +28,7 @@ class SessionEnded(RequestFailed):
 
 
 class NoSlot(RequestFailed, TimeoutError):
-    """No slot became free in time."""
+    """No slot became free in time, or the server holds as many requests or connections as it may."""
 
 
 class NotFound(RequestFailed, FileNotFoundError):
@@ -45,6 +45,10 @@ class Refused(RequestFailed, PermissionError):
 
 class NoSpace(RequestFailed, OSError):
     """The disk limit of the session is reached."""
+
+
+class LinkInTheWay(RunnerError, FileExistsError):
+    """A download met a link in the directory that it was to fill."""
 
 
 class ExecTimeout(RunnerError, TimeoutError):

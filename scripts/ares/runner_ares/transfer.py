@@ -1,7 +1,8 @@
 """Trees of files as the protocol's frames, both ways: regular files, directories and links, byte for byte, with modes.
 
 What comes out of a sandbox was made by a program nobody trusts. So a download creates files and directories only
-below the place it was asked to fill, and makes no links.
+below the place it was asked to fill, makes no links, and follows none that it finds there: what the sandbox sends
+chooses the path, and would choose where it ends.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -125,11 +126,8 @@ class _Writer:
     def __init__(self, remote: str, local: Path, tree: bool) -> None:
         self._remote, self._local, self._tree = remote, local, tree
         # The modes of directories come last: one without `w` must be filled first.
-        self._directories: list[tuple[Path, int]] = []
-        self._partial: str | None = None
-        self._descriptor = -1
-        self._place = local
-        self._mode = 0
+        self._directories: list[tuple[PurePosixPath, int]] = []
+        self._partial: _Partial | None = None
 
     def entry(self, entry: Message) -> None:
         self._complete()
@@ -141,35 +139,102 @@ class _Writer:
                 "is a directory; use download_dir" if kind == "directory" else "is not a directory; use download_file"
             )
             raise (IsADirectoryError if kind == "directory" else NotADirectoryError)(f"{self._remote} {what}")
-        place, mode = self._local / name, int(entry.get("mode", "0644"), 8) & 0o755
+        mode = int(entry.get("mode", "0644"), 8) & 0o755
         if kind == "directory":
-            place.mkdir(parents=True, exist_ok=True)
-            self._directories.append((place, mode))
+            os.close(self._open_directory(name))
+            self._directories.append((name, mode))
         elif kind == "file":
-            place.parent.mkdir(parents=True, exist_ok=True)
-            self._place, self._mode = place, mode
-            self._descriptor, self._partial = tempfile.mkstemp(dir=place.parent, prefix=".download-")
+            if self._tree:
+                self._partial = _Partial(self._open_directory(name.parent), name.name, mode)
+            else:
+                self._local.parent.mkdir(parents=True, exist_ok=True)
+                self._partial = _Partial(_open(self._local.parent), self._local.name, mode)
 
     def data(self, data: bytes) -> None:
+        if self._partial is None:
+            raise errors.RunnerError(f"the server sent data of {self._remote} that belongs to no file")
+        self._partial.write(data)
+
+    def finish(self) -> None:
+        self._complete()
+        for name, mode in reversed(self._directories):
+            descriptor = self._open_directory(name)
+            try:
+                # Those who asked for it must be able to read it and to remove it.
+                os.fchmod(descriptor, mode | stat.S_IRWXU)
+            finally:
+                os.close(descriptor)
+
+    def _open_directory(self, name: PurePosixPath) -> int:
+        """Makes a directory below `local`, with its parents, and opens it. Only `local` itself may be a link."""
+        self._local.mkdir(parents=True, exist_ok=True)
+        descriptor = _open(self._local)
+        try:
+            for depth, part in enumerate(name.parts, 1):
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=descriptor)
+                if stat.S_ISLNK(os.stat(part, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                    raise errors.LinkInTheWay(
+                        f"{self._local.joinpath(*name.parts[:depth])} is a link, and a download follows none, because "
+                        "the sandbox chooses what goes through it; remove the link, or download into an empty directory"
+                    )
+                # It may have become one by now.
+                below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = below
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _complete(self) -> None:
+        partial, self._partial = self._partial, None
+        if partial is not None:
+            partial.complete()
+
+    def abandon(self) -> None:
+        partial, self._partial = self._partial, None
+        if partial is not None:
+            partial.abandon()
+
+
+class _Partial:
+    """A file that is not whole yet, under another name in its directory, which it takes over."""
+
+    def __init__(self, directory: int, name: str, mode: int) -> None:
+        self._directory, self._name, self._mode = directory, name, mode
+        self._partial = f".download-{secrets.token_hex(8)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self._descriptor = os.open(self._partial, flags, 0o600, dir_fd=directory)
+        except BaseException:
+            os.close(directory)
+            raise
+
+    def write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(self._descriptor, view) :]
 
-    def finish(self) -> None:
-        self._complete()
-        for directory, mode in reversed(self._directories):
-            # Those who asked for it must be able to read it and to remove it.
-            directory.chmod(mode | stat.S_IRWXU)
-
-    def _complete(self) -> None:
-        if self._partial is not None:
+    def complete(self) -> None:
+        """Gives it its name. What has that name is replaced: a link, too, and not what it leads to."""
+        try:
             os.fchmod(self._descriptor, self._mode | stat.S_IRUSR | stat.S_IWUSR)
-            os.close(self._descriptor)
-            os.replace(self._partial, self._place)
-            self._partial = None
+            os.replace(self._partial, self._name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
+        except BaseException:
+            self.abandon()
+            raise
+        self._close()
 
     def abandon(self) -> None:
-        if self._partial is not None:
-            os.close(self._descriptor)
-            os.unlink(self._partial)
-            self._partial = None
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._partial, dir_fd=self._directory)
+        self._close()
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        os.close(self._directory)
+
+
+def _open(directory: Path) -> int:
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

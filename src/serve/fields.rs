@@ -1,0 +1,120 @@
+//! The fields of a request, read without making anything of their values: a short line can't become a large tree.
+
+use super::answer::Fault;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+
+/// The fields of a request beside `id` and `op`, each as the client wrote it.
+pub struct Fields<'a> {
+    op: &'static str,
+    fields: BTreeMap<&'static str, &'a RawValue>,
+}
+
+/// The longest part of what a client sent that a message quotes, in characters.
+const MAX_QUOTED: usize = 60;
+
+impl<'a> Fields<'a> {
+    /// Reads a line again, whole; a field that is not among `known` is an error.
+    pub fn read(
+        line: &'a [u8],
+        op: &'static str,
+        known: &'static [&'static str],
+    ) -> Result<Fields<'a>, Fault> {
+        let mut json = serde_json::Deserializer::from_slice(line);
+        let read = Known(known).deserialize(&mut json);
+        let read = read.and_then(|read| json.end().map(|()| read));
+        match read.map_err(|error| Fault::bad(format!("the line can't be read: {error}")))? {
+            Ok(fields) => Ok(Fields { op, fields }),
+            Err(unknown) => Err(Fault::bad(format!(
+                "`{op}` has no field {:?}; it takes {}",
+                shortened(&unknown),
+                known.join(", ")
+            ))),
+        }
+    }
+
+    /// Takes out a field.
+    pub fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+        self.fields.remove(name)
+    }
+
+    /// Takes out a field that has to be there, and a string.
+    pub fn text(&mut self, name: &str) -> Result<String, Fault> {
+        match self.take(name) {
+            Some(value) => serde_json::from_str(value.get())
+                .map_err(|_| Fault::bad(format!("`{name}` is not a string"))),
+            None => Err(Fault::bad(format!("`{}` needs `{name}`", self.op))),
+        }
+    }
+
+    /// Takes out a number of seconds, up to a week.
+    pub fn seconds(&mut self, name: &str) -> Result<Option<f64>, Fault> {
+        let Some(value) = self.take(name).map(RawValue::get) else {
+            return Ok(None);
+        };
+        match serde_json::from_str::<Option<f64>>(value) {
+            Ok(None) => Ok(None),
+            Ok(Some(seconds)) if (0.0..=604_800.0).contains(&seconds) => Ok(Some(seconds)),
+            _ => Err(Fault::bad(format!(
+                "`{name}` must be from 0 to 604800 seconds, not {}",
+                shortened(value)
+            ))),
+        }
+    }
+
+    /// Those that are among `names`, as they stand in an object.
+    pub fn written(&self, names: &[&str]) -> String {
+        let mut text = String::new();
+        for (name, value) in &self.fields {
+            if names.contains(name) {
+                let comma = if text.is_empty() { "" } else { "," };
+                write!(text, "{comma}\"{name}\":{value}").expect("strings take what is written");
+            }
+        }
+        text
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(MAX_QUOTED).collect()
+}
+
+/// Reads an object whose fields have these names, or the name of the first other one.
+struct Known(&'static [&'static str]);
+
+type KnownFields<'a> = Result<BTreeMap<&'static str, &'a RawValue>, String>;
+
+impl<'de> DeserializeSeed<'de> for Known {
+    type Value = KnownFields<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Known {
+    type Value = KnownFields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut read: Self::Value = Ok(BTreeMap::new());
+        while let Some(name) = map.next_key::<String>()? {
+            let known = self.0.iter().find(|known| **known == name);
+            match (&mut read, known) {
+                (Ok(fields), Some(known)) => {
+                    fields.insert(known, map.next_value::<&RawValue>()?);
+                    continue;
+                }
+                (Ok(_), None) if name != "id" && name != "op" => read = Err(name),
+                _ => {}
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(read)
+    }
+}
