@@ -51,14 +51,11 @@ fn no_broken_humaneval_program_is_ok() {
 
 #[test]
 fn humaneval_programs_get_the_same_verdicts_warm_and_cold() {
-    // Until the preloaded Python is ready.
-    let wait = |i| format!("{{\"id\": \"wait {i}\", \"argv\": [\"sleep\", \"4\"]}}\n");
-    let waits = wait(0) + &wait(1);
     for kind in [&[][..], &["--break"]] {
         let jobs = humaneval(kind);
         for way in Way::of_tier("namespaces") {
             let cold = run(way, &jobs, &["--warm", "none"]);
-            let warm = run(way, &format!("{waits}{jobs}"), &["--concurrency", "2"]);
+            let warm = common::run_when_warm(way, &jobs, 2, 1, &[]);
             for (id, expected) in &cold.results {
                 let found = warm.get(id);
                 let seen = |r: &Value| (r["status"].clone(), r["exit_code"].clone());

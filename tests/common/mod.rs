@@ -2,8 +2,10 @@
 #![allow(dead_code, unused_imports)] // each test file uses its own part of this
 
 mod build;
+mod warm;
 
 pub use build::{binary, built};
+pub use warm::{children, run_when, run_when_warm, wait_for, warm_parents};
 
 use serde_json::Value;
 use std::collections::BTreeMap;

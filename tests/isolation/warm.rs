@@ -1,8 +1,7 @@
 //! A fork of the warm Python has restricted itself, and is then as confined as a program that was started: every kind of
 //! probe gets the same answer from below it. (Each probe by itself also runs in a fork of the warm bash: `case`.)
 
-use crate::common::{Way, built};
-use crate::episodes::run_all;
+use crate::common::{Way, built, run_when_warm};
 use serde_json::json;
 
 /// One of every kind, as arguments of the probe.
@@ -28,23 +27,15 @@ fn every_kind_of_probe_gets_the_same_answer_below_a_warm_python() {
     let files = json!({"probe": {"host_path": program, "mode": "0755"}});
     let argv = json!(["/usr/bin/python3", "-c", code]);
     let episodes = [
-        // By the end of it the interpreter is there.
-        json!({"id": "wait", "argv": ["sleep", "1"]}),
         json!({"id": "warm", "argv": argv, "files": files}),
         // An option makes it start anew.
         json!({"id": "cold", "argv": ["/usr/bin/python3", "-s", "-c", code], "files": files}),
     ];
     let directory = program.parent().expect("a directory").display().to_string();
     for way in Way::of_tier("namespaces") {
-        let arguments = [
-            "--concurrency",
-            "1",
-            "--warm",
-            "auto",
-            "--allow-path",
-            &directory,
-        ];
-        let run = run_all(way, &episodes, &arguments);
+        let lines = episodes.each_ref().map(|episode| format!("{episode}\n"));
+        let allowed = ["--allow-path", &directory];
+        let run = run_when_warm(way, &lines.concat(), 1, 1, &allowed);
         let starts = ["warm", "cold"].map(|id| &run.get(id)["start"]);
         assert_eq!(starts, ["warm-python", "exec"], "{way:?}");
         let lines = |id| run.output(id).lines().collect::<Vec<_>>();

@@ -82,13 +82,12 @@ fn a_program_that_fails_for_its_own_reasons_with_space_left_did_not_hit_the_disk
 
 #[test]
 fn without_namespaces_neither_a_removed_name_nor_a_deep_path_hides_what_is_written() {
-    let unlinked = "import os\nf = open('big', 'wb', buffering=0)\nos.unlink('big')\n\
-        for i in range(80): f.write(bytes(1 << 20))\n\
-        __import__('time').sleep(4)\n";
-    let deep = "import os\nfor i in range(20): os.mkdir('d' * 250); os.chdir('d' * 250)\n\
-        f = open('big', 'wb', buffering=0)\n\
-        for i in range(80): f.write(bytes(1 << 20))\n\
-        __import__('time').sleep(4)\n";
+    // Each file alone is below the limit of 10 MB.
+    let write = "for name in ('one', 'two'):\n    f = open(name, 'wb', buffering=0); keep.append(f); f.write(bytes(8 << 20))\n";
+    let begin = "import os, time\nkeep = []\n";
+    let unlinked = &format!("{begin}{write}    os.unlink(name)\ntime.sleep(4)\n");
+    let enter = "for i in range(20): os.mkdir('d' * 250); os.chdir('d' * 250)\n";
+    let deep = &format!("{begin}{enter}{write}time.sleep(4)\n");
     let episode = |id: &str, code: &str, disk_mb: u64| json!({"id": id, "argv": ["python3", "-c", code], "timeout_s": 120, "resources": {"disk_mb": disk_mb}});
     let episodes = [
         episode("over-unlinked", unlinked, 10),

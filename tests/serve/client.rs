@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test file uses its own part of this
 
+pub use crate::common::wait_for;
 use crate::common::{Way, command, scratch};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +13,7 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// No answer takes longer on a machine that works.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -128,16 +129,6 @@ fn descendants(pid: u32) -> usize {
         .split_whitespace()
         .filter_map(|pid| pid.parse().ok());
     pids.map(|pid| 1 + descendants(pid)).sum()
-}
-
-/// Waits until something is so.
-#[track_caller]
-pub fn wait_for(is_so: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "it never came to be");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 pub struct Client {

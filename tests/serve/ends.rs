@@ -139,10 +139,10 @@ fn a_signal_ends_the_server_and_everything_of_it() {
         let mut session = client.start(json!({}));
         session.output("sleep 1000 > /dev/null & echo");
         session.ask("exec", json!({"command": "sleep 1000"}));
-        let (path, kept) = (server.path(), scratch_directories());
+        let (path, pid) = (server.path(), server.pid());
         assert_eq!(server.end(), Some(0), "{way:?}");
         assert!(!path.exists(), "{way:?}: the socket is still there");
-        assert!(scratch_directories() <= kept);
+        assert_eq!(scratch_directories(pid), Vec::<String>::new(), "{way:?}");
     }
 }
 
@@ -200,15 +200,14 @@ fn a_client_that_hangs_up_and_does_not_read_keeps_no_session() {
     wait_for(|| server.count("connections") == 1);
 }
 
-/// Directories of slots of the landlock tier.
-fn scratch_directories() -> usize {
+/// Directories of a server's slots in the landlock tier.
+fn scratch_directories(server: u32) -> Vec<String> {
     let entries = std::fs::read_dir(std::env::temp_dir()).expect("a temporary directory");
     let names = entries.flatten().map(|entry| entry.file_name());
-    let ours = |name: &std::ffi::OsString| {
-        let name = name.to_string_lossy();
-        name.starts_with("runner-") && !name.starts_with("runner-test-")
-    };
-    names.filter(ours).count()
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    names
+        .filter(|name| name.starts_with(&format!("runner-{server}-")))
+        .collect()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Python: every case of `python.jsonl` comes out the same from a warm interpreter as from a new one.
 
-use crate::common::{Run, Way, run, scratch};
+use crate::common::{Run, Way, run, run_when, run_when_warm, scratch};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,13 @@ use std::process::Command;
 
 const PYTHON: &str = "/usr/bin/python3";
 
-/// Keeps the slots busy until the interpreter is warm.
-fn after_a_while(jobs: &str) -> String {
-    let wait = |i| json!({"id": format!("wait {i}"), "argv": ["sleep", "4"]}).to_string() + "\n";
-    wait(0) + &wait(1) + jobs
-}
-
 fn one(id: &str, code: &str) -> String {
     json!({"id": id, "argv": ["python3", "-c", code]}).to_string() + "\n"
 }
 
 fn run_warm(way: Way, jobs: &str, args: &[&str]) -> Run {
-    let all = [&["--concurrency", "2", "--warm", "python"], args].concat();
-    run(way, &after_a_while(jobs), &all)
+    let all = [&["--warm", "python"], args].concat();
+    run_when_warm(way, jobs, 2, 1, &all)
 }
 
 /// What differs from run to run: addresses, directories of slots, uids, and times.
@@ -151,8 +145,7 @@ fn random_numbers_differ_from_episode_to_episode() {
         true => &["--warm", "python,numpy"],
         false => &["--warm", "python"],
     };
-    let all = [&["--concurrency", "2"], modules].concat();
-    let run = run(Way::of_tier("namespaces")[0], &after_a_while(&jobs), &all);
+    let run = run_when_warm(Way::of_tier("namespaces")[0], &jobs, 2, 1, modules);
     let mut words = std::collections::BTreeSet::new();
     for i in 0..20 {
         let result = run.get(&format!("n{i}"));
@@ -300,17 +293,12 @@ fn a_module_that_cant_be_kept_is_named_and_the_run_goes_on_cold() {
         let list = format!("python={}:{module}", python.display());
         let readable = directory.path().to_str().unwrap();
         let job = json!({"id": "run", "argv": [python, "-c", "print(1)"]}).to_string() + "\n";
-        let args = [
-            "--warm",
-            &list,
-            "--concurrency",
-            "2",
-            "--fs-readable",
-            readable,
-        ];
-        let run = run(Way::of_tier("namespaces")[0], &after_a_while(&job), &args);
+        let args = ["--warm", &list, "--fs-readable", readable];
         // That it takes longer than a minute is known after a minute; nobody waits for that.
-        let is_reported = name == "hangs" || run.stderr.contains(&module);
+        let is_said = |said: &str| name == "hangs" || said.contains(&module);
+        let way = Way::of_tier("namespaces")[0];
+        let run = run_when(way, &job, 2, &args, |_, said| is_said(said));
+        let is_reported = is_said(&run.stderr);
         assert!(is_reported, "{name}: {}", run.stderr);
         assert_eq!(run.output("run"), "1\n", "{name}");
         assert_eq!(run.get("run")["start"], "exec", "{name}");
@@ -327,19 +315,8 @@ fn a_virtual_environment_is_warm_with_its_own_modules() {
     };
     let list = format!("python={}", python.display());
     let readable = directory.path().to_str().unwrap();
-    let args = [
-        "--warm",
-        &list,
-        "--concurrency",
-        "2",
-        "--fs-readable",
-        readable,
-    ];
-    let warm = run(
-        Way::of_tier("namespaces")[0],
-        &after_a_while(&job("v")),
-        &args,
-    );
+    let args = ["--warm", &list, "--fs-readable", readable];
+    let warm = run_when_warm(Way::of_tier("namespaces")[0], &job("v"), 2, 1, &args);
     let cold = run(
         Way::of_tier("namespaces")[0],
         &job("v"),
@@ -359,19 +336,12 @@ fn several_interpreters_are_warm_at_once() {
         + &one("system", code);
     let list = format!("bash,python={}:json,python={PYTHON}:re", python.display());
     let readable = directory.path().to_str().unwrap();
-    let args = [
-        "--warm",
-        &list,
-        "--concurrency",
-        "2",
-        "--fs-readable",
-        readable,
-    ];
+    let args = ["--warm", &list, "--fs-readable", readable];
     for way in Way::of_tier("namespaces")
         .into_iter()
         .filter(|way| way.root)
     {
-        let run = run(way, &after_a_while(&jobs), &args);
+        let run = run_when_warm(way, &jobs, 2, 2, &args);
         for id in ["own", "system"] {
             assert_eq!(run.get(id)["start"], "warm-python", "{id}: {}", run.stderr);
         }

@@ -1,18 +1,16 @@
 //! All slots share one import of what a warm Python has loaded: its time, and its memory.
 
-use super::common::{binary, scratch};
+use super::common::{Way, children, run_when, scratch, wait_for, warm_parents};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
+use std::sync::mpsc;
 
 /// Takes a second of CPU and 60 MB.
 const MODULE: &str = "import time\nend = time.process_time() + 1\n\
     while time.process_time() < end: pass\n\
     data = bytearray(60 << 20)\nfor i in range(0, len(data), 4096): data[i] = 1\n";
-/// Enough for a few imports, and for a fraction of what an import in each of the slots would take.
-const WAIT_S: u64 = 6;
 const SLOTS: usize = 16;
 const MB: u64 = 1 << 20;
 
@@ -37,66 +35,60 @@ fn tree_bytes(pid: u32) -> u64 {
     let own_kb: u64 = own
         .and_then(|text| text.trim().strip_suffix(" kB")?.trim().parse().ok())
         .unwrap_or(0);
-    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
-        .into_iter()
-        .flatten();
-    let children: u64 = tasks
-        .flatten()
-        .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
-        .flat_map(|list| {
-            list.split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .filter_map(|child| child.parse().ok())
-        .map(tree_bytes)
-        .sum();
-    own_kb * 1024 + children
+    let below: u64 = children(pid).into_iter().map(tree_bytes).sum();
+    own_kb * 1024 + below
 }
 
 /// Memory while each slot runs a program, and how many of them were warm.
 fn run_in(slots: usize, python: &Path, directory: &Path) -> (u64, usize) {
-    let mut jobs = String::new();
-    for i in 0..slots {
-        let wait = ["sleep".to_owned(), WAIT_S.to_string()];
-        jobs += &format!("{}\n", json!({"id": format!("wait {i}"), "argv": wait}));
-    }
-    for i in 0..slots {
-        let code = "import heavy, time; time.sleep(4)";
-        jobs += &format!(
-            "{}\n",
-            json!({"id": i.to_string(), "argv": [python, "-c", code]})
-        );
-    }
-    let file = directory.join(format!("jobs-{slots}.jsonl"));
-    fs::write(&file, jobs).expect("jobs");
+    let stop = directory.join(format!("stop-{slots}"));
+    let code = format!(
+        "import heavy, os, time\nwhile not os.path.exists('{}'): time.sleep(0.1)",
+        stop.display()
+    );
+    let program = |n: usize| json!({"id": n.to_string(), "argv": [python, "-c", code]}).to_string();
+    let jobs: Vec<String> = (0..slots).map(program).collect();
     let list = format!("python={}:heavy", python.display());
-    let child = Command::new(binary())
-        .arg("--jobs")
-        .arg(&file)
-        .args([
-            "--isolation",
-            "namespaces",
-            "--warm",
-            &list,
-            "--concurrency",
-        ])
-        .arg(slots.to_string())
-        .args([Path::new("--fs-readable"), directory])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the runner starts");
-    std::thread::sleep(Duration::from_secs(WAIT_S + 2));
-    let bytes = tree_bytes(child.id());
-    let output = child.wait_with_output().expect("the runner ends");
-    let results = String::from_utf8_lossy(&output.stdout).into_owned();
-    let is_warm = |line: &&str| {
-        let result: Value = serde_json::from_str(line).expect("JSON");
-        assert_eq!(result["status"], "ok", "{line}");
+    let arguments = [
+        "--warm",
+        &list,
+        "--fs-readable",
+        directory.to_str().expect("UTF-8"),
+    ];
+    let way = Way {
+        root: true,
+        tier: "namespaces",
+    };
+    let copies = |runner| warm_parents(runner).into_iter().flat_map(children);
+    let (tell, runner) = mpsc::channel();
+    let (bytes, run) = std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            run_when(way, &jobs.join("\n"), slots, &arguments, |runner, _| {
+                let is_so = copies(runner).count() == slots;
+                if is_so {
+                    tell.send(runner).expect("somebody listens");
+                }
+                is_so
+            })
+        });
+        let runner = runner.recv().expect("warm Pythons");
+        // Each copy has forked a program.
+        wait_for(|| {
+            copies(runner)
+                .filter(|copy| !children(*copy).is_empty())
+                .count()
+                == slots
+        });
+        let bytes = tree_bytes(runner);
+        fs::write(&stop, "").expect("write");
+        (bytes, run.join().expect("no panic"))
+    });
+    let programs = (0..slots).map(|n| run.get(&n.to_string()));
+    let is_warm = |result: &&Value| {
+        assert_eq!(result["status"], "ok", "{result}");
         result["start"] == "warm-python"
     };
-    (bytes, results.lines().filter(is_warm).count())
+    (bytes, programs.filter(is_warm).count())
 }
 
 #[test]
@@ -109,7 +101,7 @@ fn many_slots_import_once_and_share_the_memory() {
     let python = environment(directory.path());
     let (one, _) = run_in(1, &python, directory.path());
     let (many, warm) = run_in(SLOTS, &python, directory.path());
-    assert_eq!(warm, SLOTS, "warm after {WAIT_S} s");
+    assert_eq!(warm, SLOTS, "warm ones");
     assert!(one > 60 * MB, "{} MB", one / MB);
     assert!(
         many < one * 3 / 2 + SLOTS as u64 * 6 * MB,
