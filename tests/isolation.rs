@@ -17,6 +17,8 @@ mod episodes;
 mod files;
 #[path = "isolation/kernel.rs"]
 mod kernel;
+#[path = "isolation/ledger.rs"]
+mod ledger;
 #[path = "isolation/leftovers.rs"]
 mod leftovers;
 #[path = "isolation/network.rs"]
