@@ -1,10 +1,9 @@
-//! Unix sockets of the host's daemons below the directories that every slot sees.
+//! Unix sockets of the host's daemons, some of which may lie below the directories that every slot sees.
 //!
 //! A read-only mount does not keep anybody from connecting to a socket in it, and Landlock does not before ABI 9. So a slot
 //! gets an empty file over each that is known when it is built. One that is made later, or by a process whose network
 //! namespace we can't see, is not covered.
 
-use crate::sandbox::layout::SYSTEM_DIRECTORIES;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +21,7 @@ pub struct HostSockets {
 }
 
 impl HostSockets {
-    /// Sockets that have a name below a system directory now.
+    /// Where sockets can be connected to by their path now, links resolved.
     pub fn list(&self) -> Vec<PathBuf> {
         let mut last = self.last.borrow_mut();
         match &*last {
@@ -47,10 +46,7 @@ fn find() -> Vec<PathBuf> {
             table.lines().filter_map(name).collect::<Vec<_>>()
         })
         .collect();
-    let found: BTreeSet<PathBuf> = names
-        .iter()
-        .filter_map(|name| seen_by_slots(name))
-        .collect();
+    let found: BTreeSet<PathBuf> = names.iter().filter_map(|name| socket(name)).collect();
     found.into_iter().collect()
 }
 
@@ -60,13 +56,11 @@ fn name(line: &str) -> Option<PathBuf> {
     Some(PathBuf::from(&line[at + 1..]))
 }
 
-/// Where slots see this socket, if they do.
-fn seen_by_slots(name: &Path) -> Option<PathBuf> {
+/// Where a socket of this name is, unless it is gone, or was bound in another mount namespace.
+fn socket(name: &Path) -> Option<PathBuf> {
     let path = name.canonicalize().ok()?;
     let is_socket = fs::symlink_metadata(&path).ok()?.file_type().is_socket();
-    let mut directories = SYSTEM_DIRECTORIES.iter();
-    let is_seen = directories.any(|directory| path.starts_with(directory));
-    (is_socket && is_seen).then_some(path)
+    is_socket.then_some(path)
 }
 
 /// A process in each of the network namespaces that we can tell apart; ourselves for our own.

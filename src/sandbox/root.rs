@@ -96,7 +96,11 @@ pub fn build(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
         errno: e,
         index: 0,
     })?;
-    for socket in &setup.host_sockets {
+    let is_seen = |path: &&PathBuf| {
+        let mut directories = layout::SYSTEM_DIRECTORIES.iter();
+        directories.any(|directory| path.starts_with(directory))
+    };
+    for socket in setup.host_sockets.iter().filter(is_seen) {
         // One that is gone by now needs no cover.
         cover(socket).map_err(|e| Failure::new(Stage::HostSocket, e))?;
     }

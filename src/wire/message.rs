@@ -23,7 +23,7 @@ pub struct Setup {
     pub ids: Ids,
     /// Landlock tier only: the slot's own directory on the host, to be created and removed by init.
     pub scratch: Option<PathBuf>,
-    /// Sockets of the host below the directories that every slot sees, which are to be covered.
+    /// Sockets of the host, which are to be covered where every slot sees them.
     pub host_sockets: Vec<PathBuf>,
     pub grants: Grants,
     /// Whether episodes may name places outside of the usual ones ([`paths::is_usual`]): then each program is
