@@ -2,7 +2,7 @@
 
 use super::boot::open_space;
 use super::census::Census;
-use super::clean::Cleaner;
+use super::clean::{self, Cleaner};
 use super::episode::{Slot, oom_kills};
 use super::link::{Broken, Link};
 use super::pipes::READ_BYTES;
@@ -55,10 +55,17 @@ pub fn main(
     match build(runner, zygote, &setup, grants, zygotes) {
         Err((runner, failure)) => {
             let _ = runner.send(&Reply::Refused(failure));
+            if setup.tier == Tier::Landlock {
+                clean::end_all();
+            }
             1
         }
         Ok(mut slot) => {
             let ended = serve(&mut slot);
+            // In the namespaces tier our end is that of every process in it; here nothing else would see to it.
+            if setup.tier == Tier::Landlock && slot.cleaner.kill_all(&slot.census).is_err() {
+                clean::end_all();
+            }
             i32::from(ended.is_err())
         }
     }
