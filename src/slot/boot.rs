@@ -144,7 +144,8 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
     };
     match fork::fork() {
         Err(errno) => {
-            end(&scratch);
+            clean::end_all();
+            remove_scratch(&scratch);
             Err((runner, Failure::new(Stage::Fork, errno as i32)))
         }
         Ok(None) => {
@@ -167,15 +168,14 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
                     pythons,
                 },
             );
-            end(&scratch);
+            remove_scratch(&scratch);
             Ok(code)
         }
     }
 }
 
-/// The end of a slot in the landlock tier; in the other one the kernel sees to all of it.
-fn end(scratch: &Path) {
-    clean::end_all();
+/// Removes what nobody writes to any more.
+fn remove_scratch(scratch: &Path) {
     // In a directory that only the runner may write to, the rest is the runner's to remove.
     if remove(scratch).is_err() {
         let _ = remove_contents(scratch);

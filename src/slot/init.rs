@@ -2,7 +2,7 @@
 
 use super::boot::open_space;
 use super::census::Census;
-use super::clean::Cleaner;
+use super::clean::{self, Cleaner};
 use super::episode::{Slot, oom_kills};
 use super::link::{Broken, Link};
 use super::pipes::READ_BYTES;
@@ -19,7 +19,6 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
 /// The processes that fork programs, as init has to tell them from programs.
 pub struct Zygotes {
@@ -55,16 +54,19 @@ pub fn main(
     match build(runner, zygote, &setup, grants, zygotes) {
         Err((runner, failure)) => {
             let _ = runner.send(&Reply::Refused(failure));
+            if setup.tier == Tier::Landlock {
+                clean::end_all();
+            }
             1
         }
         Ok(mut slot) => {
             let ended = serve(&mut slot);
             if ended.is_ok() || !slot.runner.is_abandoned() {
                 slot.release_zygotes();
-            } else if setup.tier == Tier::Landlock {
-                // The programs end at once, and the zygotes, which are our children here, when it is their turn.
-                let _ = slot.cleaner.kill_all(&slot.census);
-                std::thread::sleep(Duration::from_millis(setup.end_delay_ms().into()));
+            }
+            // In the namespaces tier our end is that of every process in it; here nothing else would see to it.
+            if setup.tier == Tier::Landlock && slot.cleaner.kill_all(&slot.census).is_err() {
+                clean::end_all();
             }
             i32::from(ended.is_err())
         }

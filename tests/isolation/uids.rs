@@ -1,41 +1,56 @@
 //! Two runners as root at the same time never give two slots the same uid.
 
 use crate::common::{binary, scratch};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Programs that stay for a while, with a name by which they are found.
+/// Programs that stay until they are killed, with a name by which they are found.
 fn sleepers(directory: &Path, count: usize) -> String {
     let mark = directory.file_name().unwrap().to_str().unwrap();
     let episode =
-        |n: usize| json!({"id": n.to_string(), "command": format!("exec -a {mark} sleep 2")});
+        |n: usize| json!({"id": n.to_string(), "command": format!("exec -a {mark} sleep 60")});
     (0..count).map(|n| format!("{}\n", episode(n))).collect()
 }
 
-/// The uids of running programs with this name, once there are so many of them.
+/// Running programs with this name, and their uids.
+fn running(directory: &Path) -> Vec<(Pid, u32)> {
+    let mark = directory.file_name().unwrap().to_str().unwrap();
+    let program = |process: DirEntry| {
+        let line = fs::read(process.path().join("cmdline")).ok()?;
+        let pid = process.file_name().to_str()?.parse().ok()?;
+        let uid = process.metadata().ok()?.uid();
+        line.starts_with(mark.as_bytes())
+            .then_some((Pid::from_raw(pid), uid))
+    };
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes.filter_map(program).collect()
+}
+
+/// Their uids, once there are so many of them.
 #[track_caller]
 fn uids_of(directory: &Path, count: usize) -> Vec<u32> {
-    let mark = directory.file_name().unwrap().to_str().unwrap();
-    let patience = Instant::now() + Duration::from_secs(20);
+    let patience = Instant::now() + Duration::from_secs(40);
     loop {
-        let processes = fs::read_dir("/proc").unwrap().flatten();
-        let named = processes.filter(|process| {
-            fs::read(process.path().join("cmdline")).is_ok_and(|c| c.starts_with(mark.as_bytes()))
-        });
-        let uids: Vec<u32> = named
-            .filter_map(|process| Some(process.metadata().ok()?.uid()))
-            .collect();
-        if uids.len() >= count {
-            return uids;
+        let found = running(directory);
+        if found.len() >= count {
+            return found.into_iter().map(|(_, uid)| uid).collect();
         }
-        assert!(Instant::now() < patience, "{} of {count} run", uids.len());
+        assert!(Instant::now() < patience, "{} of {count} run", found.len());
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn end(directory: &Path) {
+    for (pid, _) in running(directory) {
+        let _ = kill(pid, Signal::SIGKILL);
     }
 }
 
@@ -56,10 +71,10 @@ fn feed(mut command: Command, jobs: &str) -> Child {
 }
 
 #[track_caller]
-fn assert_all_ok(output: &Output, count: usize) {
+fn assert_all_ran(output: &Output, count: usize) {
     let results = String::from_utf8_lossy(&output.stdout);
-    let ok = |line: &&str| serde_json::from_str::<Value>(line).unwrap()["status"] == "ok";
-    assert_eq!(results.lines().filter(ok).count(), count, "{output:?}");
+    let killed = |line: &&str| serde_json::from_str::<Value>(line).unwrap()["signal"] == 9;
+    assert_eq!(results.lines().filter(killed).count(), count, "{output:?}");
 }
 
 #[test]
@@ -81,8 +96,9 @@ fn runners_with_the_same_process_id_in_containers_of_their_own_share_no_uid() {
         };
         let runners: Vec<Child> = (0..2).map(start).collect();
         let uids = uids_of(directory.path(), 6);
+        end(directory.path());
         for runner in runners {
-            assert_all_ok(&runner.wait_with_output().unwrap(), 3);
+            assert_all_ran(&runner.wait_with_output().unwrap(), 3);
         }
         let different: BTreeSet<u32> = uids.iter().copied().collect();
         assert_eq!((uids.len(), different.len()), (6, 6), "{tier}: {uids:?}");
@@ -139,8 +155,9 @@ fn in_a_user_namespace_with_few_uids_runners_share_none_and_say_when_they_would_
     let second = run(20);
     let uids: BTreeSet<u32> = uids_of(directory.path(), 8).into_iter().collect();
     let third = run(30).wait_with_output().unwrap();
-    assert_all_ok(&first.wait_with_output().unwrap(), 4);
-    assert_all_ok(&second.wait_with_output().unwrap(), 4);
+    end(directory.path());
+    assert_all_ran(&first.wait_with_output().unwrap(), 4);
+    assert_all_ran(&second.wait_with_output().unwrap(), 4);
     assert_eq!(uids.len(), 8, "{uids:?}");
     let few = run(101).wait_with_output().unwrap();
     for (output, message) in [
