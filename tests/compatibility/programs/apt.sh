@@ -1,5 +1,5 @@
 # Package tools without rights: changes end with an error that says so, and nothing hangs.
-fails() { local out; out=$(timeout 20 "${@:2}" 2>&1 </dev/null); local code=$?; if ((code > 0 && code < 124)) && [[ -n $out ]]; then echo "ok $1"; else echo "not ok $1: $code $out"; fi; }
+fails() { local out; out=$(timeout 240 "${@:2}" 2>&1 </dev/null); local code=$?; if ((code > 0 && code < 124)) && [[ -n $out ]]; then echo "ok $1"; else echo "not ok $1: $code $out"; fi; }
 check dpkg-version '1' 'dpkg --version | grep -c "Debian .dpkg. package"'
 check dpkg-architecture "$(dpkg --print-architecture 2>&1)" 'dpkg --print-architecture'
 check dpkg-compares-versions 'less' 'dpkg --compare-versions 1.9 lt 1.10 && echo less'

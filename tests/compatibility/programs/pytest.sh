@@ -20,7 +20,7 @@ def test_queue(how):
     queue = context.Queue()
     process = context.Process(target=put, args=(queue, 7))
     process.start()
-    assert queue.get(timeout=30) == 49
+    assert queue.get(timeout=200) == 49
     process.join()
     assert process.exitcode == 0
 
@@ -71,7 +71,7 @@ def test_thread_pool_executor():
 def test_threads_and_queue():
     done = queue.Queue()
     for n in range(20): threading.Thread(target=lambda n=n: done.put(n)).start()
-    assert sorted(done.get(timeout=30) for _ in range(20)) == list(range(20))
+    assert sorted(done.get(timeout=200) for _ in range(20)) == list(range(20))
 
 def test_asyncio_subprocess():
     async def main():

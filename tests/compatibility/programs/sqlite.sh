@@ -7,7 +7,7 @@ base = sqlite3.connect('b.db')
 base.execute('pragma journal_mode=wal'); base.execute('create table t(n)'); base.commit(); base.close()
 for n in range(2):
     if os.fork() == 0:
-        base = sqlite3.connect('b.db', timeout=30)
+        base = sqlite3.connect('b.db', timeout=200)
         for i in range(20):
             with base: base.execute('insert into t values (?)', (n * 100 + i,))
         os._exit(0)
