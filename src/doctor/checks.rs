@@ -119,7 +119,11 @@ impl Findings<'_> {
             _ => "",
         };
         if faults.iter().any(Option::is_none) {
-            return Check::ok("seccomp", format!("filters can be installed{outer}"));
+            let (filters, processes) = (self.facts.filters, self.facts.filtered_processes);
+            let value = format!(
+                "filters can be installed{outer}; {processes} processes here carry {filters}"
+            );
+            return Check::ok("seccomp", value);
         }
         let refused = |fault: &&Fault| {
             let stage = fault.failure().map(|failure| failure.stage);

@@ -27,6 +27,10 @@ pub struct Facts {
     /// Whether / is a mount point; it is not in a chroot, where user namespaces can't be made (unshare(2)).
     pub root_is_mount: bool,
     pub landlock: Result<u32, Errno>,
+    /// Processes of this machine, as far as we see them, that carry seccomp filters.
+    pub filtered_processes: usize,
+    /// Their filters added up. Processes that share one are counted apart.
+    pub filters: u64,
     /// The active security modules, comma-separated (/sys/kernel/security/lsm).
     pub modules: Option<String>,
     /// The kinds whose maximum is 0.
@@ -61,6 +65,7 @@ impl Facts {
     pub fn read() -> Facts {
         let mounts = read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let status = read_to_string("/proc/self/status").ok();
+        let filters = filters();
         Facts {
             kernel: kernel(),
             uid: geteuid().as_raw(),
@@ -69,6 +74,8 @@ impl Facts {
             proc_masks: proc_masks(&mounts),
             root_is_mount: mounts.is_empty() || mount_points(&mounts).any(|point| point == "/"),
             landlock: landlock::abi(),
+            filtered_processes: filters.len(),
+            filters: filters.iter().sum(),
             modules: line("/sys/kernel/security/lsm"),
             none_allowed: NAMESPACES
                 .into_iter()
@@ -149,6 +156,18 @@ fn proc_masks(mounts: &str) -> Vec<String> {
         .filter(hides)
         .map(str::to_owned)
         .collect()
+}
+
+/// How many filters each process carries that has any (proc_pid_status(5), Linux 5.9).
+fn filters() -> Vec<u64> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of = |process: std::fs::DirEntry| {
+        let status = read_to_string(process.path().join("status")).ok()?;
+        let mut lines = status.lines();
+        let count = lines.find_map(|line| line.strip_prefix("Seccomp_filters:"))?;
+        count.trim().parse().ok().filter(|count| *count > 0)
+    };
+    processes.filter_map(of).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,11 @@ use super::watch::DiskReading;
 use crate::sandbox::network;
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Network, Tier};
-use crate::sys::{clock::monotonic_ns, sock_diag, sysv};
+use crate::sys::{
+    clock::monotonic_ns,
+    sock_diag::{self, Whose},
+    sysv,
+};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statfs::statfs;
@@ -29,8 +33,6 @@ const CLOSE_LOOK: (u64, u64) = (300_000, 3_000_000_000);
 
 /// Fewer sockets than this are not worth asking for their buffers, of some 200 KB each (net.core.wmem_default).
 const MANY_SOCKETS: u64 = 64;
-/// A Unix socket with its inode (`struct unix_sock`, `struct socket_alloc`, `struct dentry`, `struct file`).
-const SOCKET_BYTES: u64 = 2304;
 /// A file, directory or link of a tmpfs, with its name (`struct shmem_inode_info`, `struct dentry`).
 const INODE_BYTES: u64 = 1280;
 
@@ -264,7 +266,7 @@ impl Census {
     fn outside_processes(&self, processes: &[Process], limit: u64) -> u64 {
         self.files_in_memory()
             + self.sockets()
-            + kernel_memory::of_descriptors(processes, limit)
+            + kernel_memory::of_descriptors(processes, self.own_sockets, limit)
             + kernel_memory::of_locks(processes, limit)
     }
 
@@ -279,9 +281,11 @@ impl Census {
         }
         let internet = match self.network {
             Network::None => 0,
-            Network::Loopback | Network::Host => sock_diag::internet_buffers(),
+            Network::Loopback | Network::Host => sock_diag::internet_buffers(&Whose::Everybodys),
         };
-        sockets * SOCKET_BYTES + sock_diag::unix_buffers().unwrap_or(0) + internet
+        sockets * kernel_memory::SOCKET_BYTES
+            + sock_diag::unix_buffers(&Whose::Everybodys).unwrap_or(0)
+            + internet
     }
 
     /// Bytes held by files of the private root and System V objects; on the landlock tier files are on disk.

@@ -5,6 +5,7 @@
 
 use super::memory::Process;
 use crate::sys::kcmp::have_separate_files;
+use crate::sys::sock_diag::{self, Whose};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -20,6 +21,8 @@ const FREE_FILES: u64 = 4096;
 const PIPE_BYTES: u64 = 9_500;
 /// As many of one user together hold 64 MB at most, and usually next to nothing.
 const FREE_PIPES: usize = 1024;
+/// A Unix socket with its inode (`struct unix_sock`, `struct socket_alloc`, `struct dentry`, `struct file`).
+pub const SOCKET_BYTES: u64 = 2304;
 /// What one descriptor that is watched by one epoll takes (`struct epitem`, `struct eppoll_entry`).
 const EPOLL_ITEM_BYTES: u64 = 200;
 /// `struct file_lock`.
@@ -28,8 +31,8 @@ const LOCK_BYTES: u64 = 208;
 const FREE_EPOLLS: usize = 64;
 
 /// What these processes make the kernel hold by their descriptors, beyond what every program may have. Counting ends
-/// where it is more than `limit`.
-pub fn of_descriptors(processes: &[Process], limit: u64) -> u64 {
+/// where it is more than `limit`. Sockets are left out where all of those in a network namespace are counted.
+pub fn of_descriptors(processes: &[Process], sockets_are_counted: bool, limit: u64) -> u64 {
     let tables: Vec<Table> = processes.iter().flat_map(tables).collect();
     let all: u64 = tables.iter().map(|table| table.count).sum();
     if all <= FEW {
@@ -39,7 +42,12 @@ pub fn of_descriptors(processes: &[Process], limit: u64) -> u64 {
     for table in &tables {
         open.take(table);
     }
-    all.saturating_sub(FREE_FILES) * FILE_BYTES + open.pipe_bytes() + open.epoll_bytes(limit)
+    let sockets = match sockets_are_counted {
+        true => 0,
+        false => open.socket_bytes(),
+    };
+    let files = all.saturating_sub(FREE_FILES) * FILE_BYTES;
+    files + open.pipe_bytes() + open.epoll_bytes(limit) + sockets
 }
 
 /// What locks on files take that these processes hold or wait for. Counting ends where it is more than `limit`.
@@ -96,6 +104,7 @@ fn table(directory: PathBuf, at_most: u64) -> Table {
 #[derive(Default)]
 struct Open {
     pipes: BTreeSet<u64>,
+    sockets: BTreeSet<u64>,
     /// Descriptors whose kind can't be told, of processes that forbid inspection: they may be pipes.
     unknown: usize,
     epolls: Vec<PathBuf>,
@@ -113,7 +122,10 @@ impl Open {
             };
             match target.to_str() {
                 Some("anon_inode:[eventpoll]") => self.epolls.push(entry.path()),
-                Some(name) => self.pipes.extend(pipe(name)),
+                Some(name) => {
+                    self.pipes.extend(inode(name, "pipe:["));
+                    self.sockets.extend(inode(name, "socket:["));
+                }
                 None => {}
             }
         }
@@ -124,6 +136,16 @@ impl Open {
             few if few <= FREE_PIPES => 0,
             many => many as u64 * PIPE_BYTES,
         }
+    }
+
+    /// With what is in their buffers.
+    fn socket_bytes(&self) -> u64 {
+        if self.sockets.is_empty() {
+            return 0;
+        }
+        let theirs = Whose::Of(&self.sockets);
+        let buffers = sock_diag::unix_buffers(&theirs).unwrap_or(0);
+        self.sockets.len() as u64 * SOCKET_BYTES + buffers + sock_diag::internet_buffers(&theirs)
     }
 
     fn epoll_bytes(&self, limit: u64) -> u64 {
@@ -140,9 +162,9 @@ impl Open {
     }
 }
 
-/// The inode of a pipe, by what its descriptor links to (proc_pid_fd(5)).
-fn pipe(name: &str) -> Option<u64> {
-    name.strip_prefix("pipe:[")?.strip_suffix(']')?.parse().ok()
+/// The inode of a pipe or socket, by what its descriptor links to (proc_pid_fd(5)).
+fn inode(name: &str, kind: &str) -> Option<u64> {
+    name.strip_prefix(kind)?.strip_suffix(']')?.parse().ok()
 }
 
 /// How many descriptors an epoll watches: one line each of its `fdinfo` (proc_pid_fdinfo(5)).
@@ -177,7 +199,7 @@ mod tests {
     #[test]
     fn epolls_that_watch_many_descriptors_and_many_pipes_are_charged_for() {
         let own = || Process::read(std::process::id() as i32).unwrap();
-        let charged = || of_descriptors(&[own()], u64::MAX);
+        let charged = || of_descriptors(&[own()], true, u64::MAX);
         let pipes: Vec<_> = (0..FREE_PIPES + 10).map(|_| pipe().unwrap()).collect();
         let with_pipes = charged();
         assert!(with_pipes >= FREE_PIPES as u64 * PIPE_BYTES, "{with_pipes}");

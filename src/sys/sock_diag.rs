@@ -3,6 +3,7 @@
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType};
 use nix::sys::socket::{recv, send, socket};
+use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// What is asked for, and how the answer calls it (<linux/sock_diag.h>, <linux/unix_diag.h>, <linux/inet_diag.h>).
@@ -25,33 +26,54 @@ const LISTENING: u8 = 10;
 const HEADER: usize = 16;
 const UNIX_MESSAGE: usize = 16;
 const INTERNET_MESSAGE: usize = 72;
+/// Where those two have the inode of the socket.
+const UNIX_INODE: usize = 4;
+const INTERNET_INODE: usize = 68;
 const ATTRIBUTE: usize = 4;
 const ANSWER_BYTES: usize = 32 << 10;
 
-/// Bytes in the buffers of all Unix sockets of our network namespace, those of processes that are gone and those
-/// in flight between others included.
-pub fn unix_buffers() -> Result<u64, Errno> {
-    dump(&unix_request(), unix_bytes)
+/// Which sockets of our network namespace are meant.
+pub enum Whose<'a> {
+    /// All, those of processes that are gone and those in flight between others included.
+    Everybodys,
+    /// Those with these inodes.
+    Of(&'a BTreeSet<u64>),
 }
 
-/// Bytes in the buffers of all TCP and UDP sockets of our network namespace. A kernel without the modules for a family
-/// tells nothing of it.
-pub fn internet_buffers() -> u64 {
+impl Whose<'_> {
+    fn holds(&self, inode: Option<u32>) -> bool {
+        match self {
+            Whose::Everybodys => true,
+            Whose::Of(inodes) => inode.is_some_and(|inode| inodes.contains(&u64::from(inode))),
+        }
+    }
+}
+
+/// Bytes in the buffers of Unix sockets.
+pub fn unix_buffers(whose: &Whose<'_>) -> Result<u64, Errno> {
+    dump(&unix_request(), |message| {
+        let is_meant = whose.holds(number(message, HEADER + UNIX_INODE));
+        if is_meant { unix_bytes(message) } else { 0 }
+    })
+}
+
+/// Bytes in the buffers of TCP and UDP sockets. A kernel without the modules for a family tells nothing of it.
+pub fn internet_buffers(whose: &Whose<'_>) -> u64 {
+    let bytes_of = |message: &[u8]| {
+        let is_meant = whose.holds(number(message, HEADER + INTERNET_INODE));
+        if is_meant { internet_bytes(message) } else { 0 }
+    };
     let families = [libc::AF_INET, libc::AF_INET6];
     let protocols = [libc::IPPROTO_TCP, libc::IPPROTO_UDP];
-    let all = families.into_iter().flat_map(|f| protocols.map(|p| (f, p)));
-    all.filter_map(|(family, protocol)| {
-        dump(
-            &internet_request(family as u8, protocol as u8),
-            internet_bytes,
-        )
-        .ok()
-    })
-    .sum()
+    let all = families.into_iter().flat_map(|family| {
+        protocols.map(|protocol| internet_request(family as u8, protocol as u8))
+    });
+    all.filter_map(|request| dump(&request, bytes_of).ok())
+        .sum()
 }
 
 /// Asks for sockets and adds up what each of them answers for.
-fn dump(request: &[u8], bytes_of: fn(&[u8]) -> u64) -> Result<u64, Errno> {
+fn dump(request: &[u8], bytes_of: impl Fn(&[u8]) -> u64) -> Result<u64, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let protocol = SockProtocol::NetlinkSockDiag;
     let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
@@ -59,7 +81,7 @@ fn dump(request: &[u8], bytes_of: fn(&[u8]) -> u64) -> Result<u64, Errno> {
     send(socket.as_raw_fd(), request, MsgFlags::empty())?;
     let mut bytes = 0;
     let mut answer = vec![0; ANSWER_BYTES];
-    while let Some(more) = part(&socket, &mut answer, bytes_of)? {
+    while let Some(more) = part(&socket, &mut answer, &bytes_of)? {
         bytes += more;
     }
     Ok(bytes)
@@ -98,7 +120,7 @@ fn internet_request(family: u8, protocol: u8) -> [u8; 72] {
 fn part(
     socket: &OwnedFd,
     answer: &mut [u8],
-    bytes_of: fn(&[u8]) -> u64,
+    bytes_of: &impl Fn(&[u8]) -> u64,
 ) -> Result<Option<u64>, Errno> {
     let length = recv(socket.as_raw_fd(), answer, MsgFlags::MSG_DONTWAIT)?;
     let (mut rest, mut bytes) = (&answer[..length], 0);
@@ -176,29 +198,37 @@ mod tests {
 
     #[test]
     fn what_waits_in_a_tcp_connection_counts() {
-        let before = internet_buffers();
+        let before = internet_buffers(&Whose::Everybodys);
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let mut sender = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let _receiver = listener.accept().unwrap();
         sender.set_nonblocking(true).unwrap();
         while sender.write(&[1; 65_536]).is_ok() {}
-        let after = internet_buffers();
+        let after = internet_buffers(&Whose::Everybodys);
         assert!(after > before + 500_000, "{before} {after}");
     }
 
     #[test]
     fn what_is_written_and_not_read_counts_even_when_the_writer_is_gone() {
-        let before = unix_buffers().unwrap();
+        let before = unix_buffers(&Whose::Everybodys).unwrap();
         let pairs: Vec<_> = (0..50).map(|_| UnixStream::pair().unwrap()).collect();
         for (from, _) in &pairs {
             (&*from).write_all(&[1; 100_000]).unwrap();
         }
-        let after = unix_buffers().unwrap();
+        let after = unix_buffers(&Whose::Everybodys).unwrap();
         // Others' sockets come and go meanwhile.
         assert!(after > before + 4_000_000, "{before} {after}");
         let receivers: Vec<_> = pairs.into_iter().map(|(_, to)| to).collect();
-        let orphaned = unix_buffers().unwrap();
+        let orphaned = unix_buffers(&Whose::Everybodys).unwrap();
         assert!(orphaned > before + 4_000_000, "{before} {orphaned}");
+        let inode = |socket: &UnixStream| {
+            use std::os::unix::fs::MetadataExt;
+            let path = format!("/proc/self/fd/{}", socket.as_raw_fd());
+            std::fs::metadata(path).unwrap().ino()
+        };
+        let some: BTreeSet<u64> = receivers[..10].iter().map(inode).collect();
+        let of_some = unix_buffers(&Whose::Of(&some)).unwrap();
+        assert!((1_000_000..2_500_000).contains(&of_some), "{of_some}");
         drop(receivers);
     }
 }

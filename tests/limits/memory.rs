@@ -182,7 +182,7 @@ fn what_is_in_the_buffers_of_sockets_counts_and_idle_sockets_do_not() {
     let [over, below] = pair(program, 96, 1024);
     let idle =
         json!({"id": "idle", "argv": ["python3", "-c", idle], "resources": {"memory_mb": 96}});
-    in_namespaces(&[over, below, idle], |way, run| {
+    everywhere(&[over, below, idle], |way, run| {
         assert_limit(way, run, "over", "memory_limit", "the limit is 96 MB");
         assert_ok(way, run, "below");
         assert!(
