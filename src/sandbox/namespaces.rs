@@ -50,9 +50,8 @@ pub fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
         };
         fork::exit_now(result.err().map_or(0, |e| e as i32));
     };
-    let result = become_owner(ids)
-        .and_then(|()| unshare(all))
-        .map_err(failed);
+    let owner = become_owner(ids).map_err(|e| Failure::new(Stage::ChangeIds, e as i32));
+    let result = owner.and_then(|()| unshare(all).map_err(failed));
     if result.is_ok() {
         write(&unshared, &[1]).map_err(failed)?;
     }

@@ -149,7 +149,14 @@ fn private(process: &Process, budget: &Budget) -> u64 {
     }
     match fs::read_to_string(format!("/proc/{}/smaps_rollup", process.pid)) {
         Ok(text) if !text.is_empty() => {
-            kilobytes(&text, "Pss_Anon:") + kilobytes(&text, "SwapPss:")
+            // Huge pages of the host's pool are in no proportional share.
+            let names = [
+                "Pss_Anon:",
+                "SwapPss:",
+                "Private_Hugetlb:",
+                "Shared_Hugetlb:",
+            ];
+            names.iter().map(|name| kilobytes(&text, name)).sum()
         }
         _ => process.private,
     }

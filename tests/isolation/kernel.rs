@@ -25,5 +25,7 @@ mod options;
 mod own;
 #[path = "kernel/prctls.rs"]
 mod prctls;
+#[path = "kernel/random.rs"]
+mod random;
 #[path = "kernel/sweep.rs"]
 mod sweep;

@@ -11,6 +11,7 @@ mod mounts;
 mod namespaces;
 mod options;
 mod prctls;
+mod random;
 mod sweep;
 
 use crate::Probe;
@@ -27,5 +28,6 @@ pub const PROBES: &[&[Probe]] = &[
     namespaces::PROBES,
     options::PROBES,
     prctls::PROBES,
+    random::PROBES,
     sweep::PROBES,
 ];
