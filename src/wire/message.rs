@@ -54,14 +54,16 @@ const MAX_FILTERS_AT_ONCE: u32 = 200;
 /// More than the kernel needs for as many.
 const INTERVAL_MS: u32 = 100;
 
+/// Which of the groups, that end one after the other, a slot belongs to.
+fn group(slot: u32, slots: u32) -> u32 {
+    let groups = slots.saturating_mul(FILTERS).div_ceil(MAX_FILTERS_AT_ONCE);
+    slot % groups.max(1)
+}
+
 impl Setup {
     /// How long the slot's zygotes go on when the runner has died, and all of its slots end at once, in milliseconds.
     pub fn end_delay_ms(&self) -> u32 {
-        let groups = self
-            .slots
-            .saturating_mul(FILTERS)
-            .div_ceil(MAX_FILTERS_AT_ONCE);
-        self.slot % groups.max(1) * INTERVAL_MS
+        group(self.slot, self.slots) * INTERVAL_MS
     }
 
     /// How many slots share this one's uid, and with it what the kernel gives to a user.
@@ -296,6 +298,21 @@ impl From<WarmExit> for Exit {
             ended_ns: exit.ended_ns,
             cpu_us: exit.cpu_us,
             max_rss_bytes: exit.max_rss_bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_end_in_groups_of_two_hundred_filters_and_a_small_pool_at_once() {
+        assert!((0..66).all(|slot| group(slot, 66) == 0));
+        let groups: Vec<u32> = (0..1000).map(|slot| group(slot, 1000)).collect();
+        for number in 0..=14 {
+            let size = groups.iter().filter(|group| **group == number).count() as u32;
+            assert!((60..=67).contains(&size), "{number}: {size}");
         }
     }
 }

@@ -21,7 +21,7 @@ pub const PRETENDED: &[Entry] = &[
         Case { checks: &[arg(0, CORE)], reason: "0 would start the host's handler for crashes, which the limit of 1 does not; gpg and sanitizers insist" },
     ]),
     when(libc::SYS_prlimit64, Nothing, &[
-        Case { checks: &[arg(1, CORE), arg(2, Check::NotNull)], reason: "the same; asking is allowed" },
+        Case { checks: &[arg(0, Check::Is(0)), arg(1, CORE), arg(2, Check::NotNull)], reason: "the same, of oneself; asking is allowed" },
     ]),
     when(libc::SYS_setsockopt, Nothing, &[
         Case { checks: &option(libc::SO_SNDBUF), reason: "buffers stay as large as the kernel makes them: what is in them belongs to no process" },

@@ -1,15 +1,13 @@
 //! What the kernel allocates, queues or runs for a call beyond its return, and who pays for it.
 
-/// Each kind names what bounds it for one episode. The sum over all slots is that times the slots, unless it says
-/// otherwise. Where a memory control group can be had, all of it but what is marked as not charged counts there too.
+/// Each kind names what bounds it for one episode; `src/sandbox/SHARED.md` says what remains, and what slots share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
     /// Nothing that outlives the call; its time in the kernel is CPU time of the caller.
     Nothing,
     /// Pages and page tables of the process: `memory_mb` counts them.
     Memory,
-    /// A mapping, some 200 bytes: at most vm.max_map_count (65,530) for each process. No limit sees them without a memory
-    /// control group.
+    /// A mapping, some 256 bytes: counted as memory where the address space is large enough for them to matter.
     Mapping,
     /// RLIMIT_MEMLOCK (8 MB), within what `memory_mb` counts.
     Locked,
@@ -25,7 +23,7 @@ pub enum Cost {
     File,
     /// Names and inodes that the kernel keeps as long as nobody needs the memory.
     Cache,
-    /// A lock on a part of a file, some 200 bytes. No limit sees them without a memory control group.
+    /// A lock on a file or a part of one, some 200 bytes: counted as memory.
     FileLock,
     /// Something to watch: fs.epoll.max_user_watches for each uid, counted as memory where there are many descriptors;
     /// user.max_inotify_watches of the slot's user namespace.
