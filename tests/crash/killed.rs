@@ -225,6 +225,9 @@ fn slots_that_die_idle_are_replaced_and_leave_nothing() {
             Stdio::null(),
         );
         sweep.wait_running(3);
+        sweep.wait_until("three slots", |sweep| {
+            sweep.slot_processes("init").len() == 3
+        });
         let (busy, idle): (Vec<i32>, Vec<i32>) = sweep
             .slot_processes("init")
             .into_iter()
