@@ -267,7 +267,6 @@ impl Census {
         self.files_in_memory()
             + self.sockets()
             + kernel_memory::of_descriptors(processes, self.own_sockets, limit)
-            + kernel_memory::of_locks(processes, limit)
     }
 
     /// Bytes that sockets take, those that were never accepted included, where those of the episode can be told from others.

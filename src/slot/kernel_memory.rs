@@ -1,14 +1,14 @@
 //! Memory of the kernel's that belongs to no process: what a tree of processes has open, and what is in it.
 //!
 //! Looked at cheaply each time, by the number of descriptors, and closely only where there are many. What is not counted,
-//! and how much that can be, is in the documentation of isolation; a memory control group counts all of it.
+//! and how much that can be, is in `sandbox/SHARED.md`. Locks on files are not: /proc/locks holds up everybody on the
+//! machine who locks a file while it is read.
 
 use super::memory::Process;
 use crate::sys::kcmp::have_separate_files;
 use crate::sys::sock_diag::{self, Whose};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Fewer descriptors than this in a tree are not worth a closer look.
@@ -25,8 +25,6 @@ const FREE_PIPES: usize = 1024;
 pub const SOCKET_BYTES: u64 = 2304;
 /// What one descriptor that is watched by one epoll takes (`struct epitem`, `struct eppoll_entry`).
 const EPOLL_ITEM_BYTES: u64 = 200;
-/// `struct file_lock`.
-const LOCK_BYTES: u64 = 208;
 /// So few epolls can't watch much.
 const FREE_EPOLLS: usize = 64;
 
@@ -48,27 +46,6 @@ pub fn of_descriptors(processes: &[Process], sockets_are_counted: bool, limit: u
     };
     let files = all.saturating_sub(FREE_FILES) * FILE_BYTES;
     files + open.pipe_bytes() + open.epoll_bytes(limit) + sockets
-}
-
-/// What locks on files take that these processes hold or wait for. Counting ends where it is more than `limit`.
-pub fn of_locks(processes: &[Process], limit: u64) -> u64 {
-    let Ok(file) = File::open("/proc/locks") else {
-        return 0;
-    };
-    let pids: BTreeSet<i32> = processes.iter().map(|process| process.pid).collect();
-    let lines = BufReader::with_capacity(256 << 10, file).lines();
-    let theirs = lines
-        .map_while(Result::ok)
-        .filter(|line| owner(line).is_some_and(|pid| pids.contains(&pid)));
-    theirs.take((limit / LOCK_BYTES) as usize + 1).count() as u64 * LOCK_BYTES
-}
-
-/// Whose lock it is (proc_locks(5)).
-fn owner(line: &str) -> Option<i32> {
-    let mut words = line.split_ascii_whitespace();
-    // A lock that is waited for has an arrow after its number.
-    let kind = words.nth(1)?;
-    words.nth(if kind == "->" { 3 } else { 2 })?.parse().ok()
 }
 
 /// A table of descriptors, which the threads of a process usually share.
@@ -179,22 +156,6 @@ mod tests {
     use super::*;
     use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
     use nix::unistd::pipe;
-
-    #[test]
-    fn the_owner_of_a_lock_is_its_pid() {
-        assert_eq!(
-            owner("1: POSIX  ADVISORY  WRITE 1234 00:1b:5 0 EOF"),
-            Some(1234)
-        );
-        assert_eq!(
-            owner("1: -> POSIX  ADVISORY  WRITE 1234 00:1b:5 0 EOF"),
-            Some(1234)
-        );
-        assert_eq!(
-            owner("2: FLOCK  ADVISORY  WRITE 99 fe:00:1 0 EOF"),
-            Some(99)
-        );
-    }
 
     #[test]
     fn epolls_that_watch_many_descriptors_and_many_pipes_are_charged_for() {

@@ -62,16 +62,6 @@ fn mappings_count() {
     );
 }
 
-/// Some 200 bytes for each.
-#[test]
-fn locks_count() {
-    assert_counts(
-        "files = [open(f'f{n}', 'w') for n in range(300)]\n\
-         for f in files:\n    for at in range(0, 1000, 2): fcntl.lockf(f, fcntl.LOCK_EX, 1, at)",
-        32,
-    );
-}
-
 #[test]
 fn files_without_content_count() {
     assert_counts_in_namespaces("for n in range(50000): open(f'f{n}', 'w').close()", 48);

@@ -23,7 +23,7 @@ pub enum Cost {
     File,
     /// Names and inodes that the kernel keeps as long as nobody needs the memory.
     Cache,
-    /// A lock on a file or a part of one, some 200 bytes: counted as memory.
+    /// A lock on a file or a part of one, some 200 bytes, which no limit sees.
     FileLock,
     /// Something to watch: fs.epoll.max_user_watches for each uid, counted as memory where there are many descriptors;
     /// user.max_inotify_watches of the slot's user namespace.

@@ -141,7 +141,9 @@ pub const FCNTL: &[Entry] = &[
         value!(1, libc::F_GETLK, "locks on files: sqlite, dpkg"),
         value!(1, libc::F_SETLK, "the same"),
         value!(1, libc::F_SETLKW, "the same"),
-        // Not F_OFD_SETLK: a lock of an open file has no owner, so that nobody could be charged for very many.
+        value!(1, libc::F_OFD_GETLK, "the same, of an open file"),
+        value!(1, libc::F_OFD_SETLK, "the same"),
+        value!(1, libc::F_OFD_SETLKW, "the same"),
     ]),
 ];
 #[rustfmt::skip]

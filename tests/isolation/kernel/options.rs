@@ -22,7 +22,6 @@ refused! {
     no_module_is_loaded_for_a_vlan: ["socket-ioctl", "0x8982"], Control::Impossible("it would load a module");
     /// F_SETPIPE_SZ.
     a_pipe_can_not_be_made_larger: ["file-control", "1031", "1048576"], Control::User;
-    a_lock_has_an_owner: ["lock-of-open-file"], Control::Impossible("outside there is a directory to write to only by chance");
 }
 
 /// The host's interfaces would be those that a socketpair tells of where there is no network namespace.

@@ -1,6 +1,6 @@
 //! Options of calls that are many in one: setsockopt, getsockopt, ioctl, fcntl.
 
-use crate::raw::{address, call, done, number};
+use crate::raw::{address, done, number};
 use crate::{Attempt, Probe};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -32,7 +32,6 @@ pub const PROBES: &[Probe] = &[
     ("file-control", |arguments| {
         on_pipe(number(&arguments[0]), number(&arguments[1]))
     }),
-    ("lock-of-open-file", |_| lock_of_open_file()),
 ];
 
 enum Value {
@@ -85,15 +84,4 @@ fn on_pipe(command: u64, argument: u64) -> Attempt {
         libc::SYS_fcntl,
         &[end.as_raw_fd() as u64, command, argument],
     )
-}
-
-fn lock_of_open_file() -> Attempt {
-    let file = std::fs::File::create("locked").map_err(crate::errno)?;
-    // SAFETY: all-zero is a valid `flock`, a struct of integers.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    lock.l_type = libc::F_WRLCK as i16;
-    lock.l_len = 1;
-    let (fd, command) = (file.as_raw_fd() as u64, libc::F_OFD_SETLK as u64);
-    call(libc::SYS_fcntl, &[fd, command, address(&mut lock)])?;
-    Ok("a lock".into())
 }
