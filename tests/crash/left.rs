@@ -29,8 +29,9 @@ pub struct Sweep {
 /// Starts a run. In its commands, `{gate}` is a file that is there once `open_gate` was called.
 pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
     static NEXT: AtomicU32 = AtomicU32::new(0);
+    // None is the beginning of another.
     let mark = format!(
-        "mark-{}-{}",
+        "mark-{}-{}-end",
         std::process::id(),
         NEXT.fetch_add(1, Ordering::Relaxed)
     );
