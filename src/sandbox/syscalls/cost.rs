@@ -11,7 +11,7 @@ pub enum Cost {
     Mapping,
     /// RLIMIT_MEMLOCK (8 MB), within what `memory_mb` counts.
     Locked,
-    /// A descriptor and what is behind it: `open_files` for each process; more than a thousand in a tree count as memory
+    /// A descriptor and what is behind it: `open_files` for each process; where a tree has very many, they count as memory
     /// (`slot::kernel_memory`).
     Descriptor,
     /// Bytes on their way through a socket, and descriptors on theirs: the kernel's bound for each socket's buffer, and
