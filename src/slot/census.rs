@@ -3,6 +3,9 @@
 use super::disk::{Count, Usage};
 use super::kernel_memory;
 use super::memory::{self, Budget, Process};
+use super::procfs::{
+    GROUP, PARENT, UTIME, all_processes, children, is_in_state, resident_pages, stat_fields,
+};
 use super::watch::DiskReading;
 use crate::sandbox::network;
 use crate::spec::limits::Limits;
@@ -19,7 +22,7 @@ use nix::unistd::{Pid, SysconfVar, getpgid, getpgrp, getpid, sysconf};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Fewer processes than this can be looked at while they run.
 const CROWD: usize = 8;
@@ -44,8 +47,6 @@ pub struct Census {
     tier: Tier,
     /// Landlock tier: our own children that are not part of any episode.
     zygotes: Vec<i32>,
-    /// Whether the network namespace is the slot's own, so that all sockets in it are the episode's.
-    own_sockets: bool,
     network: Network,
     page_bytes: u64,
     ticks_per_second: u64,
@@ -65,7 +66,6 @@ impl Census {
         Census {
             tier,
             zygotes: zygotes.into_iter().map(Pid::as_raw).collect(),
-            own_sockets: tier == Tier::Namespaces && network != Network::Host,
             network,
             page_bytes: setting(SysconfVar::PAGE_SIZE, 4096),
             ticks_per_second: setting(SysconfVar::CLK_TCK, 100),
@@ -194,7 +194,7 @@ impl Census {
     /// look takes us longer than our share of the cores among them, and then we would wait for our next turn.
     fn is_crowd(&self, much: u64) -> bool {
         let processes = self.processes();
-        let resident = |pid: &i32| statm_resident(*pid).unwrap_or(0) * self.page_bytes;
+        let resident = |pid: &i32| resident_pages(*pid).unwrap_or(0) * self.page_bytes;
         processes.len() > CROWD && processes.iter().map(resident).sum::<u64>() >= much
     }
 
@@ -266,12 +266,17 @@ impl Census {
     fn outside_processes(&self, processes: &[Process], limit: u64) -> u64 {
         self.files_in_memory()
             + self.sockets()
-            + kernel_memory::of_descriptors(processes, self.own_sockets, limit)
+            + kernel_memory::of_descriptors(processes, self.owns_network(), limit)
+    }
+
+    /// Whether the network namespace is the slot's own, so that all sockets in it are the episode's.
+    fn owns_network(&self) -> bool {
+        self.tier == Tier::Namespaces && self.network != Network::Host
     }
 
     /// Bytes that sockets take, those that were never accepted included, where those of the episode can be told from others.
     fn sockets(&self) -> u64 {
-        let sockets = match self.own_sockets {
+        let sockets = match self.owns_network() {
             true => network::sockets().unwrap_or(0),
             false => 0,
         };
@@ -335,103 +340,5 @@ impl Census {
 fn resume(processes: &[Process]) {
     for process in processes.iter().filter(|p| !p.stopped) {
         let _ = kill(Pid::from_raw(process.pid), Signal::SIGCONT);
-    }
-}
-
-fn all_processes() -> Vec<i32> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
-}
-
-/// Children of every thread of a process (CONFIG_PROC_CHILDREN), or a scan of all processes without it.
-fn children(pid: i32) -> Vec<i32> {
-    let tasks = PathBuf::from(format!("/proc/{pid}/task"));
-    // A directory per thread, and the two that every directory has: most processes need no listing.
-    let threads: Vec<PathBuf> = match fs::metadata(&tasks) {
-        Ok(meta) if meta.nlink() <= 3 => vec![tasks.join(pid.to_string())],
-        Ok(_) => {
-            let listed = fs::read_dir(&tasks).into_iter().flatten().flatten();
-            listed.map(|thread| thread.path()).collect()
-        }
-        Err(_) => return Vec::new(),
-    };
-    let mut found = Vec::new();
-    for thread in threads {
-        match fs::read_to_string(thread.join("children")) {
-            Ok(list) => found.extend(
-                list.split_whitespace()
-                    .filter_map(|p| p.parse::<i32>().ok()),
-            ),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && thread.exists() => {
-                let is_child = |p: &i32| stat_field(*p, PARENT) == Some(pid as i64);
-                return all_processes().into_iter().filter(is_child).collect();
-            }
-            Err(_) => {}
-        }
-    }
-    found
-}
-
-/// Threads of all processes of a uid, which is what RLIMIT_NPROC counts.
-pub fn processes_of(uid: u32) -> u32 {
-    let threads = |pid: i32| {
-        let directory = format!("/proc/{pid}/task");
-        let owner = fs::metadata(&directory).ok()?.uid();
-        (owner == uid).then(|| fs::read_dir(&directory).map_or(0, |tasks| tasks.count() as u32))
-    };
-    all_processes().into_iter().filter_map(threads).sum()
-}
-
-fn statm_resident(pid: i32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    text.split(' ').nth(1)?.parse().ok()
-}
-
-/// Indices into the numbers after the process's state in /proc/<pid>/stat (proc_pid_stat(5)).
-const PARENT: usize = 0;
-const GROUP: usize = 1;
-/// utime, stime, cutime and cstime, in clock ticks, follow each other.
-const UTIME: usize = 10;
-
-/// Whether a process is in this state (proc_pid_stat(5)), or gone.
-fn is_in_state(pid: i32, state: char) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rfind(')')
-        .is_none_or(|end| stat[end + 1..].trim_start().starts_with(state))
-}
-
-fn stat_field(pid: i32, index: usize) -> Option<i64> {
-    stat_fields(pid)?.get(index).copied()
-}
-
-fn stat_fields(pid: i32) -> Option<Vec<i64>> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name is in parentheses and may itself hold spaces and parentheses.
-    let after_name = &text[text.rfind(')')? + 2..];
-    Some(
-        after_name
-            .split(' ')
-            .skip(1)
-            .map(|n| n.parse().unwrap_or(0))
-            .collect(),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_own_parent_and_cpu_time_are_read_from_proc() {
-        let own = getpid().as_raw();
-        assert_eq!(
-            stat_field(own, PARENT),
-            Some(nix::unistd::getppid().as_raw() as i64)
-        );
     }
 }

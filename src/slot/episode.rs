@@ -125,27 +125,10 @@ impl Slot {
         alone: bool,
         carried: &mut Carried,
     ) -> Result<StepExecution, Failure> {
-        let mut placing = Placing::new(&self.space);
-        let placed = placing
-            .workdir(&step.workdir)
-            .and_then(|()| step.files.iter().try_for_each(|f| placing.file(f)));
-        carried.extra.extend(placing.into_extra());
-        if let Err(NotPlaced { path, errno }) = placed {
-            return Ok(never_ran(End::NotPrepared {
-                path,
-                errno: errno as i32,
-            }));
+        if let Err(end) = self.place(step, &mut carried.extra) {
+            return Ok(never_ran(end));
         }
-        let launch = Launch {
-            argv: step.argv.clone(),
-            env: self.environment(step),
-            workdir: self
-                .space
-                .real(&step.workdir)
-                .to_string_lossy()
-                .into_owned(),
-            rlimits: self.rlimits(&request.limits),
-        };
+        let launch = self.launch(step, &request.limits);
         let apart = self.apart(request.steps.len())?;
         let bash = self
             .bash
@@ -203,6 +186,30 @@ impl Slot {
         let done = step::run(&mut around, order)?;
         self.check_host_memory(&done)?;
         Ok(done)
+    }
+
+    /// What a zygote is to run for a step.
+    fn launch(&self, step: &StepRequest, limits: &Limits) -> Launch {
+        let workdir = self.space.real(&step.workdir);
+        Launch {
+            argv: step.argv.clone(),
+            env: self.environment(step),
+            workdir: workdir.to_string_lossy().into_owned(),
+            rlimits: self.rlimits(limits),
+        }
+    }
+
+    /// Puts the step's files and working directory in place; what could not be, is how the step ends.
+    fn place(&self, step: &StepRequest, extra: &mut Vec<String>) -> Result<(), End> {
+        let mut placing = Placing::new(&self.space);
+        let placed = placing
+            .workdir(&step.workdir)
+            .and_then(|()| step.files.iter().try_for_each(|f| placing.file(f)));
+        extra.extend(placing.into_extra());
+        placed.map_err(|NotPlaced { path, errno }| End::NotPrepared {
+            path,
+            errno: errno as i32,
+        })
     }
 
     /// The ruleset that keeps the programs of several steps out of each other's reach, where the tier does not do so. Those

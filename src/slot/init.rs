@@ -51,104 +51,92 @@ pub fn main(
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
 ) -> i32 {
-    match build(runner, zygote, &setup, grants, zygotes) {
-        Err((runner, failure)) => {
+    let mut slot = match build(zygote, &setup, grants, zygotes) {
+        Ok(built) => built(runner),
+        Err(failure) => {
             let _ = runner.send(&Reply::Refused(failure));
             if setup.tier == Tier::Landlock {
                 clean::end_all();
             }
-            1
+            return 1;
         }
-        Ok(mut slot) => {
-            let ended = serve(&mut slot);
-            if ended.is_ok() || !slot.runner.is_abandoned() {
-                slot.release_zygotes();
-            }
-            // In the namespaces tier our end is that of every process in it; here nothing else would see to it.
-            if setup.tier == Tier::Landlock && slot.cleaner.kill_all(&slot.census).is_err() {
-                clean::end_all();
-            }
-            i32::from(ended.is_err())
-        }
+    };
+    let ended = serve(&mut slot);
+    if ended.is_ok() || !slot.runner.is_abandoned() {
+        slot.release_zygotes();
     }
+    // In the namespaces tier our end is that of every process in it; here nothing else would see to it.
+    if setup.tier == Tier::Landlock && slot.cleaner.kill_all(&slot.census).is_err() {
+        clean::end_all();
+    }
+    i32::from(ended.is_err())
 }
 
+/// Builds the sandbox; what comes back makes it the slot that serves this runner.
 fn build(
-    runner: Link,
     mut zygote: Link,
     setup: &Setup,
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
-) -> Result<Slot, (Link, Failure)> {
-    let prepared = (|| {
-        if let Some(grants) = grants {
-            root::build(grants, setup)?;
-            quotas::bound_user_namespace(setup.sharing())?;
-            network::bring_up(setup.grants.network)?;
-            if setup.open_root {
-                root::seal_proc()?;
-            }
-        }
-        let os = |stage: Stage| move |e: Errno| Failure::new(stage, e as i32);
-        privileges::drop_for_init(setup.tier)?;
-        privileges::forbid_inspection()?;
-        // A program may close its stdin before it has read all: that is EPIPE, and nothing to die of.
-        crate::sys::signal::ignore(Signal::SIGPIPE).map_err(os(Stage::Fork))?;
-        let children = signals::child_events().map_err(os(Stage::Fork))?;
-        let space = open_space(setup)?;
-        let gone = |_: Broken| Failure::new(Stage::Zygote, 0);
-        zygote.send(&()).map_err(gone)?;
-        let landlock_abi = zygote.recv::<Result<u32, Failure>>().map_err(gone)??;
-        let census = Census::new(
-            setup.tier,
-            setup.grants.network,
-            zygotes.children(setup.tier),
-        );
-        let bash = zygotes
-            .warm
-            .and_then(|forked| Bash::start(forked, setup, &space));
-        let pythons = Python::invite(zygotes.pythons, setup, &space);
-        // What start-up files left running is no part of any episode.
-        let cleaner = Cleaner::new(&space, setup.grants.network)?;
-        cleaner.kill_all(&census)?;
-        Ok((
-            children,
-            space,
-            census,
-            cleaner,
-            bash,
-            pythons,
-            landlock_abi,
-            OwnLimits::read().map_err(os(Stage::Rlimit))?,
-        ))
-    })();
-    match prepared {
-        Err(failure) => Err((runner, failure)),
-        Ok((children, space, census, cleaner, bash, pythons, landlock_abi, own_limits)) => {
-            Ok(Slot {
-                setup: setup.clone(),
-                apart: None,
-                enforced: Enforced {
-                    tier: setup.tier,
-                    landlock_abi,
-                },
-                census,
-                runner,
-                zygote,
-                space,
-                cleaner,
-                children,
-                disk_bytes: Limits::default().disk_bytes,
-                cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
-                buffer: vec![0; READ_BYTES],
-                own_processes: own_processes(setup) + u32::from(bash.is_some()),
-                bash,
-                pythons,
-                own_limits,
-                oom_kills: oom_kills(),
-            })
-        }
+) -> Result<impl FnOnce(Link) -> Slot, Failure> {
+    if let Some(grants) = grants {
+        build_root(grants, setup)?;
     }
+    let os = |stage: Stage| move |e: Errno| Failure::new(stage, e as i32);
+    privileges::drop_for_init(setup.tier)?;
+    privileges::forbid_inspection()?;
+    // A program may close its stdin before it has read all: that is EPIPE, and nothing to die of.
+    crate::sys::signal::ignore(Signal::SIGPIPE).map_err(os(Stage::Fork))?;
+    let children = signals::child_events().map_err(os(Stage::Fork))?;
+    let space = open_space(setup)?;
+    let gone = |_: Broken| Failure::new(Stage::Zygote, 0);
+    zygote.send(&()).map_err(gone)?;
+    let landlock_abi = zygote.recv::<Result<u32, Failure>>().map_err(gone)??;
+    let census = Census::new(
+        setup.tier,
+        setup.grants.network,
+        zygotes.children(setup.tier),
+    );
+    let bash = zygotes
+        .warm
+        .and_then(|forked| Bash::start(forked, setup, &space));
+    let pythons = Python::invite(zygotes.pythons, setup, &space);
+    // What start-up files left running is no part of any episode.
+    let cleaner = Cleaner::new(&space, setup.grants.network)?;
+    cleaner.kill_all(&census)?;
+    let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
+    Ok(move |runner| Slot {
+        setup: setup.clone(),
+        apart: None,
+        enforced: Enforced {
+            tier: setup.tier,
+            landlock_abi,
+        },
+        census,
+        runner,
+        zygote,
+        space,
+        cleaner,
+        children,
+        disk_bytes: Limits::default().disk_bytes,
+        cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+        buffer: vec![0; READ_BYTES],
+        own_processes: own_processes(setup) + u32::from(bash.is_some()),
+        bash,
+        pythons,
+        own_limits,
+        oom_kills: oom_kills(),
+    })
+}
+
+fn build_root(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
+    root::build(grants, setup)?;
+    quotas::bound_user_namespace(setup.sharing())?;
+    network::bring_up(setup.grants.network)?;
+    if setup.open_root {
+        root::seal_proc()?;
+    }
+    Ok(())
 }
 
 /// Init and zygote run under the slot's uid and count as processes of it. Without a uid of its own, so does
@@ -156,7 +144,7 @@ fn build(
 fn own_processes(setup: &Setup) -> u32 {
     match setup.tier {
         Tier::Landlock if !setup.ids.change => {
-            super::census::processes_of(setup.ids.uid) + setup.headroom
+            super::procfs::processes_of(setup.ids.uid) + setup.headroom
         }
         _ => 2,
     }

@@ -24,6 +24,7 @@ mod memory;
 mod open;
 mod pace;
 mod pipes;
+mod procfs;
 mod session;
 mod signals;
 mod space;
