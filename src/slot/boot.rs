@@ -89,12 +89,11 @@ fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: 
         if setup.ids.change {
             namespaces::change_ids(layout::INNER_UID, layout::INNER_GID)?;
         }
-        let filter = zygote::filter(&setup)?;
-        let warm = warm::fork(&setup, &filter, ordinary)?;
+        let warm = warm::fork(&setup, ordinary)?;
         namespaces::enter_processes()?;
-        Ok((grants, filter, warm, control_pair()?))
+        Ok((grants, warm, control_pair()?))
     })();
-    let (grants, filter, warm, (for_init, for_zygote)) = match prepared {
+    let (grants, warm, (for_init, for_zygote)) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return Err((runner, failure)),
     };
@@ -107,7 +106,6 @@ fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: 
                 runner,
                 Link::short(for_init),
                 setup,
-                &filter,
                 Some(grants),
                 Zygotes {
                     exec: None,
@@ -119,7 +117,7 @@ fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: 
         Ok(Some(init)) => {
             drop((runner, for_init, grants, warm, pythons));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup, &filter, ordinary);
+            zygote::main(Link::new(for_zygote), &setup, ordinary);
             // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
             let _ = crate::sys::wait::wait(Some(init));
             Ok(0)
@@ -137,11 +135,10 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
         }
         set_child_subreaper(true).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
         contain_signals()?;
-        let filter = zygote::filter(&setup)?;
-        let warm = warm::fork(&setup, &filter, ordinary)?;
-        Ok((scratch, filter, warm, control_pair()?))
+        let warm = warm::fork(&setup, ordinary)?;
+        Ok((scratch, warm, control_pair()?))
     })();
-    let (scratch, filter, warm, (for_init, for_zygote)) = match prepared {
+    let (scratch, warm, (for_init, for_zygote)) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return Err((runner, failure)),
     };
@@ -154,7 +151,7 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
         Ok(None) => {
             drop((runner, for_init, warm, pythons));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup, &filter, ordinary);
+            zygote::main(Link::new(for_zygote), &setup, ordinary);
             Ok(0)
         }
         Ok(Some(zygote)) => {
@@ -164,7 +161,6 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
                 runner,
                 Link::short(for_init),
                 setup,
-                &filter,
                 None,
                 Zygotes {
                     exec: Some(zygote),

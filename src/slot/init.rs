@@ -10,7 +10,6 @@ use super::warm::{self, Bash, Python};
 use super::{session, signals};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::root::{self, OpenGrants};
-use crate::sandbox::seccomp::Filter;
 use crate::sandbox::{network, privileges};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
@@ -49,11 +48,10 @@ pub fn main(
     runner: Link,
     zygote: Link,
     setup: Setup,
-    filter: &Filter,
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
 ) -> i32 {
-    let mut slot = match build(zygote, &setup, filter, grants, zygotes) {
+    let mut slot = match build(zygote, &setup, grants, zygotes) {
         Ok(built) => built(runner),
         Err(failure) => {
             let _ = runner.send(&Reply::Refused(failure));
@@ -78,10 +76,9 @@ pub fn main(
 fn build(
     mut zygote: Link,
     setup: &Setup,
-    filter: &Filter,
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
-) -> Result<impl FnOnce(Link) -> Slot + use<>, Failure> {
+) -> Result<impl FnOnce(Link) -> Slot, Failure> {
     if let Some(grants) = grants {
         build_root(grants, setup)?;
     }
@@ -103,14 +100,13 @@ fn build(
     let bash = zygotes
         .warm
         .and_then(|forked| Bash::start(forked, setup, &space));
-    let pythons = Python::invite(zygotes.pythons, setup, filter, &space);
+    let pythons = Python::invite(zygotes.pythons, setup, &space);
     // What start-up files left running is no part of any episode.
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
     cleaner.kill_all(&census)?;
     let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
-    let own_processes = own_processes(setup) + u32::from(bash.is_some());
-    let setup = setup.clone();
     Ok(move |runner| Slot {
+        setup: setup.clone(),
         apart: None,
         enforced: Enforced {
             tier: setup.tier,
@@ -125,8 +121,7 @@ fn build(
         disk_bytes: Limits::default().disk_bytes,
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
         buffer: vec![0; READ_BYTES],
-        own_processes,
-        setup,
+        own_processes: own_processes(setup) + u32::from(bash.is_some()),
         bash,
         pythons,
         own_limits,

@@ -32,21 +32,16 @@ struct Zygote<'a> {
 }
 
 /// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone.
-pub fn main(mut init: Link, setup: &Setup, filter: &Filter, ordinary: Ordinary) {
-    if serve(&mut init, setup, filter, ordinary).is_err() {
+pub fn main(mut init: Link, setup: &Setup, ordinary: Ordinary) {
+    if serve(&mut init, setup, ordinary).is_err() {
         // The runner has died, and with it all inits.
         std::thread::sleep(Duration::from_millis(setup.end_delay_ms().into()));
     }
 }
 
-fn serve(
-    init: &mut Link,
-    setup: &Setup,
-    filter: &Filter,
-    ordinary: Ordinary,
-) -> Result<(), Broken> {
+fn serve(init: &mut Link, setup: &Setup, ordinary: Ordinary) -> Result<(), Broken> {
     init.recv::<()>()?;
-    let (mut zygote, abi) = match Zygote::prepare(setup, filter, ordinary) {
+    let (mut zygote, abi) = match Zygote::prepare(setup, ordinary) {
         Ok(ready) => ready,
         Err(failure) => return init.send(&Err::<u32, _>(failure)),
     };
@@ -65,14 +60,10 @@ impl<'a> Zygote<'a> {
     /// Everything that episodes inherit: no capabilities, no new privileges, the filter, and the ruleset where it is the
     /// same for all and scopes no signals, of which the zygote is to be out of reach. A domain of its own costs each
     /// program some 15 µs. Returns the Landlock ABI, otherwise as a rehearsal in a throw-away child found it enforced.
-    fn prepare(
-        setup: &'a Setup,
-        filter: &Filter,
-        ordinary: Ordinary,
-    ) -> Result<(Self, u32), Failure> {
+    fn prepare(setup: &'a Setup, ordinary: Ordinary) -> Result<(Self, u32), Failure> {
         let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))?;
         let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
-        give_up()?;
+        let filter = give_up(setup)?;
         let (abi, ruleset) = match setup.tier == Tier::Namespaces && !setup.elsewhere {
             true => (ruleset.enforce()?, None),
             false => (rehearse(&ruleset, &mut stack)?, Some(ruleset.into_fd()?)),
@@ -165,16 +156,17 @@ fn rehearse(ruleset: &Ruleset, stack: &mut Stack) -> Result<u32, Failure> {
     rehearsal
 }
 
-/// What zygotes of every kind give up, for themselves and all that they fork, before they install the filter, which denies
-/// part of this.
-pub fn give_up() -> Result<(), Failure> {
+/// What zygotes of every kind give up, for themselves and all that they fork. The filter comes back to be installed
+/// last: it denies part of this.
+pub fn give_up(setup: &Setup) -> Result<Filter, Failure> {
     privileges::fixed_rlimits()?;
     privileges::drop_all()?;
     privileges::forbid_new()?;
-    privileges::forbid_inspection()
+    privileges::forbid_inspection()?;
+    filter(setup)
 }
 
-/// The filter of a slot, which all of its zygotes install: to compile it takes a millisecond or two.
+/// The filter of a slot, to be installed last.
 pub fn filter(setup: &Setup) -> Result<Filter, Failure> {
     let setting = Setting {
         tier: setup.tier,

@@ -1,7 +1,6 @@
 //! The process that becomes an interpreter: from the fork to its exec.
 
 use crate::sandbox::namespaces;
-use crate::sandbox::seccomp::Filter;
 use crate::slot::boot::{control_pair, name};
 use crate::slot::link::Link;
 use crate::slot::zygote::{candidates, give_up};
@@ -28,7 +27,7 @@ pub struct Forked {
 }
 
 /// Forks it, where one is wanted. To be called with all namespaces but the one of processes entered.
-pub fn fork(setup: &Setup, filter: &Filter, ordinary: Ordinary) -> Result<Option<Forked>, Failure> {
+pub fn fork(setup: &Setup, ordinary: Ordinary) -> Result<Option<Forked>, Failure> {
     if !setup.warm_bash {
         return Ok(None);
     }
@@ -43,13 +42,13 @@ pub fn fork(setup: &Setup, filter: &Filter, ordinary: Ordinary) -> Result<Option
             drop(ours);
             name(setup, "warm");
             // Init sees the end of the socket, and goes on without us.
-            let _ = become_interpreter(theirs, filter);
+            let _ = become_interpreter(theirs, setup);
             fork::exit_now(1)
         }
     }
 }
 
-fn become_interpreter(socket: OwnedFd, filter: &Filter) -> Result<(), Failure> {
+fn become_interpreter(socket: OwnedFd, setup: &Setup) -> Result<(), Failure> {
     let failed = |_| Failure::new(Stage::Zygote, 0);
     let os = |e: nix::errno::Errno| Failure::new(Stage::Zygote, e as i32);
     let (mut link, mut fds) = (Link::new(socket), Vec::new());
@@ -70,8 +69,7 @@ fn become_interpreter(socket: OwnedFd, filter: &Filter) -> Result<(), Failure> {
     if fcntl(link.as_fd(), FcntlArg::F_DUPFD(SOCKET)) != Ok(SOCKET) {
         return Err(Failure::new(Stage::Zygote, libc::EMFILE));
     }
-    give_up()?;
-    filter.install()?;
+    give_up(setup)?.install()?;
     // A start-up file that never ends is ended; what is loaded at the end of them takes this back.
     alarm::set(PATIENCE_S);
     Err(Failure::new(Stage::Zygote, image.exec() as i32))

@@ -3,10 +3,9 @@
 use super::hand_over;
 use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
-use crate::sandbox::seccomp::Filter;
 use crate::slot::link::{Broken, Link};
 use crate::slot::space::Space;
-use crate::slot::zygote::candidates;
+use crate::slot::zygote::{candidates, filter};
 use crate::spec::policy::{Network, Tier};
 use crate::wire::message::{Setup, StepRequest, WarmEnter, WarmGreeting, WarmPython};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -78,16 +77,11 @@ struct Invitation(WarmEnter, Vec<File>);
 
 impl Python {
     /// Prepares for those that the runner has sockets to.
-    pub fn invite(
-        sockets: Vec<OwnedFd>,
-        setup: &Setup,
-        filter: &Filter,
-        space: &Space,
-    ) -> Vec<Python> {
+    pub fn invite(sockets: Vec<OwnedFd>, setup: &Setup, space: &Space) -> Vec<Python> {
         let mut invited = Vec::new();
         for (socket, python) in sockets.into_iter().zip(&setup.warm_pythons) {
             // One that can't be had is no loss but of time.
-            invited.extend(Python::invite_one(socket, python, setup, filter, space));
+            invited.extend(Python::invite_one(socket, python, setup, space));
         }
         invited
     }
@@ -96,7 +90,6 @@ impl Python {
         socket: OwnedFd,
         python: &WarmPython,
         setup: &Setup,
-        filter: &Filter,
         space: &Space,
     ) -> Option<Python> {
         let namespaces = match setup.tier {
@@ -115,7 +108,7 @@ impl Python {
             reaps: setup.tier == Tier::Landlock,
             real_time: setup.real_time,
             end_delay_ms: setup.end_delay_ms(),
-            filter: serde_bytes::ByteBuf::from(filter.to_bytes()),
+            filter: serde_bytes::ByteBuf::from(filter(setup).ok()?.to_bytes()),
             env: variables(space, setup.tier),
         };
         let beginning = |module: &String| {
