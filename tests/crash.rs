@@ -7,6 +7,8 @@ mod common;
 mod killed;
 #[path = "crash/left.rs"]
 mod left;
+#[path = "crash/memory.rs"]
+mod memory;
 #[path = "crash/output.rs"]
 mod output;
 #[path = "crash/relatives.rs"]

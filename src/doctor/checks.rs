@@ -1,6 +1,5 @@
 //! From facts and trials to checks: what a run has, and what it would want.
 
-use super::cgroup::Cgroup;
 use super::facts::Facts;
 use super::remedy::{self, Obstacle};
 use super::report::Check;
@@ -199,21 +198,14 @@ impl Findings<'_> {
         }
     }
 
-    /// A run does not use cgroups: what is missing costs it nothing, and there is nothing to type.
+    /// Without one, most of what a program makes the kernel hold is counted all the same.
     fn cgroup(&self) -> Check {
-        let (delegated, what) = match self.facts.cgroup {
-            Cgroup::Delegated => (true, "memory delegated, not used yet".to_owned()),
-            Cgroup::None => (false, "none".to_owned()),
-            Cgroup::NoMemory => (false, "without the memory controller".to_owned()),
-            Cgroup::Closed(why) => (false, format!("no child can be made ({why})")),
-        };
-        let value = format!("{what}; memory is watched, not reserved");
-        if delegated {
-            return Check::ok("cgroup_v2", value);
-        }
-        Check {
-            remedy: None,
-            ..Check::limited("cgroup_v2", value, "")
+        match &self.facts.cgroups {
+            Ok(()) => Check::ok("memory_cgroup", "one for each slot"),
+            Err(why) => Check {
+                remedy: remedy::no_cgroups(why).map(str::to_owned),
+                ..Check::limited("memory_cgroup", format!("{why}; memory is counted"), "")
+            },
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the machine says about itself in /proc and /sys. What can't be read is `None`: either tree may be missing.
 
-use super::cgroup::{self, Cgroup};
+use crate::pool::{Cgroups, NoCgroups};
 use crate::sys::landlock;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
@@ -45,7 +45,7 @@ pub struct Facts {
     pub confined_by: Option<String>,
     /// `Seccomp` of /proc/self/status: 0 none, 2 a filter is on this process already.
     pub seccomp: Option<u32>,
-    pub cgroup: Cgroup,
+    pub cgroups: Result<(), NoCgroups>,
     /// Soft and hard limits; `u64::MAX` is unlimited.
     pub processes: (u64, u64),
     pub open_files: (u64, u64),
@@ -91,7 +91,7 @@ impl Facts {
                 .map(|label| label.trim_end_matches('\0').to_owned())
                 .filter(|label| !label.is_empty() && !label.starts_with("unconfined")),
             seccomp: status.as_deref().and_then(seccomp_mode),
-            cgroup: cgroup::read(&mounts),
+            cgroups: Cgroups::open().map(|_| ()),
             processes: limits(Resource::RLIMIT_NPROC),
             open_files: limits(Resource::RLIMIT_NOFILE),
             stack: limits(Resource::RLIMIT_STACK),

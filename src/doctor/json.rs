@@ -9,7 +9,7 @@
 //! - `tier`: what a run would use, `namespaces`, `landlock` or null
 //! - `exit_status`: that of this program, 0 or 3
 //! - `checks[].name`: `kernel`, `user`, `landlock`, `seccomp`, `user_namespaces`, `network_namespaces`, `proc`,
-//!   `cgroup_v2`, `rlimits`, `bash`, `python3`, `namespaces_tier`, `landlock_tier`; each once, in this order.
+//!   `memory_cgroup`, `rlimits`, `bash`, `python3`, `namespaces_tier`, `landlock_tier`; each once, in this order.
 //!   There may be more in later versions; these stay.
 //! - `checks[].state`: `ok`, `missing` or `limited`
 //! - `checks[].value`: what was found, for people

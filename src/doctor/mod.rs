@@ -10,7 +10,6 @@
 //! A trial is the code of a run: its pool, its slots, its episodes. Facts only explain a trial that failed; no
 //! verdict rests on them. Exit status: 0 when a run with the same `--isolation` can be had, 3 when not.
 
-mod cgroup;
 mod checks;
 mod facts;
 mod json;

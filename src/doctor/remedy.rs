@@ -2,7 +2,7 @@
 
 use super::facts::{Container, Facts};
 use super::trial::Fault;
-use crate::pool::{BuildError, NoUid};
+use crate::pool::{BuildError, NoCgroups, NoUid};
 use crate::sandbox::ruleset::LEAST_ALONE;
 use crate::spec::policy::Tier;
 use crate::wire::failure::{Failure, Stage};
@@ -60,6 +60,16 @@ fn of_stage(tier: Tier, failure: Failure, facts: &Facts) -> Obstacle {
         ),
         Stage::Fork => too_few_processes(facts),
         _ => other(tier, failure.to_string()),
+    }
+}
+
+/// What gives the runner a cgroup of its own, where systemd can.
+pub fn no_cgroups(why: &NoCgroups) -> Option<&'static str> {
+    match why {
+        NoCgroups::NotMounted | NoCgroups::Closed { version: 1, .. } => None,
+        NoCgroups::Closed { .. } | NoCgroups::Shared => {
+            Some("systemd-run --user --scope -p Delegate=yes runner …   (sudo: without --user)")
+        }
     }
 }
 

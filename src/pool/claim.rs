@@ -1,5 +1,6 @@
 //! Leasing: who gets which slot, and when a new one is built.
 
+use super::cgroup::Cgroups;
 use super::host_sockets::HostSockets;
 use super::ids::{NoUid, SlotIds};
 use super::process::Processes;
@@ -76,6 +77,8 @@ struct Shared {
     processes: Rc<Processes>,
     parents: RefCell<Vec<Rc<Parent>>>,
     host_sockets: HostSockets,
+    /// Where none can be had, nothing is said: everything goes on without them.
+    cgroups: Option<Rc<Cgroups>>,
     closed: Cell<bool>,
     ids: SlotIds,
 }
@@ -98,6 +101,7 @@ impl Pool {
             processes: Rc::new(Processes::new()),
             parents: RefCell::default(),
             host_sockets: HostSockets::default(),
+            cgroups: Cgroups::open().ok().map(Rc::new),
             closed: Cell::new(false),
             ids: SlotIds::claim(settings.size)?,
             settings,
@@ -199,7 +203,7 @@ impl Pool {
         self.shared.closed.set(true);
         self.shared.idle.borrow_mut().clear();
         self.shared.parents.borrow_mut().clear();
-        while self.shared.processes.see_off() {
+        while self.shared.see_off() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -224,11 +228,17 @@ impl Pool {
         let ids = shared.ids.of_slot(number);
         let scratch = (shared.settings.tier == Tier::Landlock).then(|| scratch(number));
         let parents = shared.parents.borrow().clone();
-        let connected = parents
-            .iter()
-            .filter_map(|parent| Some((parent.python().clone(), parent.connect()?)));
+        // When the kernel has no more of them, the slot goes without.
+        let cgroup = shared.cgroups.as_ref().and_then(|all| all.make().ok());
+        let (cgroup, files) = cgroup.unzip();
+        let mut fds = files.unwrap_or_default();
+        let connected = parents.iter().filter_map(|parent| {
+            let join = fds.first().and_then(|fd| fd.try_clone().ok());
+            Some((parent.python().clone(), parent.connect(join)?))
+        });
         let (warm_pythons, sockets): (Vec<_>, Vec<_>) = connected.unzip();
         let own = 1 + warm_pythons.len() as u32;
+        fds.extend(sockets);
         let setup = Setup {
             version: VERSION,
             slot: number,
@@ -242,6 +252,7 @@ impl Pool {
             },
             grants: (*grants).clone(),
             elsewhere,
+            cgroup: cgroup.is_some(),
             warm_bash: shared.settings.warm_bash,
             warm_pythons,
             open_root: shared.settings.open_root && shared.settings.tier == Tier::Namespaces,
@@ -252,7 +263,7 @@ impl Pool {
         };
         let slot = tokio::time::timeout(
             Duration::from_secs(30),
-            Slot::build(&setup, grants, shared.processes.clone(), &sockets),
+            Slot::build(&setup, grants, shared.processes.clone(), &fds, cgroup),
         )
         .await
         .map_err(|_| SlotLost::Silent)??;
@@ -305,9 +316,18 @@ impl Pool {
     }
 }
 
+impl Shared {
+    /// Sees to slots that were let go; whether anything of theirs is left.
+    fn see_off(&self) -> bool {
+        let processes = self.processes.see_off();
+        let cgroups = self.cgroups.as_ref().is_some_and(|all| all.remove_ended());
+        processes || cgroups
+    }
+}
+
 async fn see_off(pool: Weak<Shared>) {
     while let Some(shared) = pool.upgrade() {
-        shared.processes.see_off();
+        shared.see_off();
         drop(shared);
         tokio::time::sleep(ROUND).await;
     }

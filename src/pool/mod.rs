@@ -3,6 +3,7 @@
 //! A slot is built for certain grants. A lease gets an idle slot that fits, or a new one; where the pool is full,
 //! an idle slot that does not fit is given up for it.
 
+mod cgroup;
 mod claim;
 mod host_sockets;
 mod ids;
@@ -15,6 +16,7 @@ mod session;
 mod slot;
 mod warm;
 
+pub use cgroup::{Cgroups, NoCgroups};
 pub use claim::{Pool, PoolSettings};
 pub use ids::{NoUid, uid_per_slot};
 pub use orphans::adopt_orphans;

@@ -1,5 +1,6 @@
 //! The slot as a process of ours: starting it, ending it, reaping it.
 
+use super::cgroup::Cgroup;
 use super::leftover::{Leftover, Scratch};
 use super::orphans::{Orphans, children};
 use crate::sys::sched;
@@ -7,7 +8,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgid};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -57,12 +58,17 @@ pub fn make_real_time(slot: Pid) {
 /// How long a slot whose socket is closed may take to clean up after itself before it is killed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How long an init whose zygote was killed may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A process of ours.
 struct Record {
     /// The slot's number, which decides its uid; None for a parent of Pythons.
     number: Option<u32>,
     /// What the slot removes before it ends, unless it dies first.
     scratch: Option<Scratch>,
+    /// Removed some time after the slot.
+    _cgroup: Option<Cgroup>,
     /// Since when its socket is closed.
     let_go: Option<Instant>,
 }
@@ -73,6 +79,8 @@ pub struct Processes {
     records: RefCell<BTreeMap<Pid, Record>>,
     leftovers: RefCell<Vec<Leftover>>,
     orphans: RefCell<Orphans>,
+    /// When a slot's process last died that had not been let go, where its init lives on as a child of ours for a while.
+    died: Cell<Option<Instant>>,
 }
 
 impl Processes {
@@ -82,6 +90,7 @@ impl Processes {
             records: RefCell::default(),
             leftovers: RefCell::default(),
             orphans: RefCell::new(Orphans::new()),
+            died: Cell::default(),
         }
     }
 
@@ -97,10 +106,17 @@ impl Processes {
     }
 
     /// A slot process was started.
-    pub fn started(&self, process: Pid, number: u32, scratch: Option<Scratch>) {
+    pub fn started(
+        &self,
+        process: Pid,
+        number: u32,
+        scratch: Option<Scratch>,
+        cgroup: Option<Cgroup>,
+    ) {
         let record = Record {
             number: Some(number),
             scratch,
+            _cgroup: cgroup,
             let_go: None,
         };
         self.records.borrow_mut().insert(process, record);
@@ -111,6 +127,7 @@ impl Processes {
         let record = Record {
             number: None,
             scratch: None,
+            _cgroup: None,
             let_go: None,
         };
         self.records.borrow_mut().insert(process, record);
@@ -152,7 +169,8 @@ impl Processes {
             end(*process);
         }
         let orphans = self.orphans.borrow();
-        let orphans_left = orphans.kill(|child| records.contains_key(child));
+        let is_awaited = self.died.get().is_some_and(|at| at.elapsed() < LAST_WORDS);
+        let orphans_left = is_awaited || orphans.kill(|child| records.contains_key(child));
         let mut leftovers = self.leftovers.borrow_mut();
         leftovers.retain_mut(|leftover| leftover.is_there(!orphans_left));
         !records.is_empty() || orphans_left || !leftovers.is_empty()
@@ -175,6 +193,14 @@ impl Processes {
     fn reaped(&self, process: Pid) {
         self.orphans.borrow_mut().reaped(process);
         let record = self.records.borrow_mut().remove(&process);
+        // Without a directory of its own it has namespaces, and in them an init.
+        let is_zygote = |record: &Record| record.number.is_some() && record.scratch.is_none();
+        if record
+            .as_ref()
+            .is_some_and(|r| is_zygote(r) && r.let_go.is_none())
+        {
+            self.died.set(Some(Instant::now()));
+        }
         let left = record.and_then(|record| record.number.zip(record.scratch));
         let leftover = left.and_then(|(number, scratch)| Leftover::of(process, number, scratch));
         self.leftovers.borrow_mut().extend(leftover);

@@ -1,5 +1,6 @@
 //! The runner's end of one slot: whole messages over a non-blocking socket.
 
+use super::cgroup::Cgroup;
 use super::ids::NoUid;
 use super::leftover::Scratch;
 use super::process::{self, Processes};
@@ -75,12 +76,14 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Starts a slot process and waits until its sandbox is ready.
+    /// Starts a slot process and waits until its sandbox is ready. `fds` travel with the set-up; `cgroup` lives as long as
+    /// the process.
     pub async fn build(
         setup: &Setup,
         grants: Arc<Grants>,
         processes: Rc<Processes>,
-        pythons: &[OwnedFd],
+        fds: &[OwnedFd],
+        cgroup: Option<Cgroup>,
     ) -> Result<Slot, BuildError> {
         let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
@@ -89,7 +92,7 @@ impl Slot {
             path,
             ids: setup.ids,
         });
-        processes.started(process, setup.slot, scratch);
+        processes.started(process, setup.slot, scratch, cgroup);
         let enforced = Enforced {
             tier: setup.tier,
             landlock_abi: 0,
@@ -107,8 +110,8 @@ impl Slot {
             enforced,
             episodes: 0,
         };
-        let pythons: Vec<RawFd> = pythons.iter().map(AsRawFd::as_raw_fd).collect();
-        slot.send_with(setup, &pythons).await?;
+        let fds: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+        slot.send_with(setup, &fds).await?;
         match slot.recv::<Reply>().await? {
             Reply::Ready(enforced) if enforced.tier == setup.tier => slot.enforced = enforced,
             Reply::Refused(failure) => return Err(SlotLost::Refused(failure).into()),

@@ -67,8 +67,15 @@ struct Process {
     socket: Option<Rc<AsyncFd<OwnedFd>>>,
     ready: bool,
     connected: usize,
-    /// Ends of sockets that came before it was ready.
-    waiting: Vec<OwnedFd>,
+    /// What came before it was ready.
+    waiting: Vec<Place>,
+}
+
+/// What a zygote that is to be forked gets.
+struct Place {
+    socket: OwnedFd,
+    /// The cgroup of its slot, which it is to join.
+    cgroup: Option<OwnedFd>,
 }
 
 impl Parent {
@@ -106,16 +113,20 @@ impl Parent {
         Ok(parent)
     }
 
-    /// A socket for a slot, whose other end is or will be a zygote; None when there won't be one.
-    pub fn connect(self: &Rc<Self>) -> Option<OwnedFd> {
+    /// A socket for a slot, whose other end is or will be a zygote in the slot's cgroup; None when there won't be one.
+    pub fn connect(self: &Rc<Self>, cgroup: Option<OwnedFd>) -> Option<OwnedFd> {
         let mut current = self.current.borrow_mut();
         let socket = current.socket.clone()?;
         let (ours, theirs) = socket::pair().ok()?;
+        let place = Place {
+            socket: theirs,
+            cgroup,
+        };
         current.connected += 1;
         let handed = match current.ready {
-            true => hand_over(&socket, &theirs).is_ok(),
+            true => hand_over(&socket, &place).is_ok(),
             false => {
-                current.waiting.push(theirs);
+                current.waiting.push(place);
                 true
             }
         };
@@ -144,9 +155,9 @@ impl Parent {
         current.ready = true;
         let waiting = std::mem::take(&mut current.waiting);
         if let Some(socket) = &current.socket {
-            for theirs in waiting {
+            for place in waiting {
                 // A slot whose socket is lost sees its end.
-                let _ = hand_over(socket, &theirs);
+                let _ = hand_over(socket, &place);
             }
         }
     }
@@ -214,9 +225,13 @@ impl Drop for Process {
     }
 }
 
-/// Gives one end of a socket to the parent. It takes them as fast as it can fork, some in a millisecond.
-fn hand_over(parent: &AsyncFd<OwnedFd>, theirs: &OwnedFd) -> Result<(), Errno> {
-    socket::send(parent.get_ref().as_fd(), &[0], &[], &[theirs.as_raw_fd()])
+/// Asks the parent for a zygote. It forks some in a millisecond.
+fn hand_over(parent: &AsyncFd<OwnedFd>, place: &Place) -> Result<(), Errno> {
+    let fds: Vec<_> = std::iter::once(&place.socket)
+        .chain(&place.cgroup)
+        .map(AsRawFd::as_raw_fd)
+        .collect();
+    socket::send(parent.get_ref().as_fd(), &[0], &[], &fds)
 }
 
 /// Follows a parent until it is ready, or never will be.

@@ -1,5 +1,6 @@
 //! Entry point of the slot side: from a fresh re-exec to init and zygote.
 
+use super::cgroup::{self, Cgroup, Door};
 use super::init::{self, Zygotes};
 use super::link::Link;
 use super::space::Space;
@@ -37,8 +38,8 @@ pub fn main() -> ! {
 }
 
 fn run(mut runner: Link) -> i32 {
-    let mut pythons = Vec::new();
-    let Ok(setup) = runner.recv_with::<Setup>(&mut pythons) else {
+    let mut fds = Vec::new();
+    let Ok(setup) = runner.recv_with::<Setup>(&mut fds) else {
         return 1;
     };
     if setup.version != VERSION {
@@ -50,10 +51,19 @@ fn run(mut runner: Link) -> i32 {
     if let Err(failure) = privileges::forbid_cores().and_then(|()| privileges::forbid_new()) {
         return refuse(&runner, failure);
     }
-    let ordinary = sched::take_precedence();
+    let (door, cgroup) = match setup.cgroup.then(|| cgroup::take(&mut fds)).transpose() {
+        Ok(taken) => taken.unzip(),
+        Err(failure) => return refuse(&runner, failure),
+    };
+    let given = Given {
+        ordinary: sched::take_precedence(),
+        door,
+        cgroup,
+        pythons: fds,
+    };
     let built = match setup.tier {
-        Tier::Namespaces => namespaces_tier(runner, setup, pythons, ordinary),
-        Tier::Landlock => landlock_tier(runner, setup, pythons, ordinary),
+        Tier::Namespaces => namespaces_tier(runner, setup, given),
+        Tier::Landlock => landlock_tier(runner, setup, given),
     };
     match built {
         Ok(code) => code,
@@ -81,15 +91,25 @@ pub fn quiet_down() -> Result<(), Errno> {
 
 type Built = Result<i32, (Link, Failure)>;
 
+/// What a slot starts with, besides its orders.
+struct Given {
+    /// How programs are scheduled.
+    ordinary: Ordinary,
+    /// For the zygotes, where there is a cgroup.
+    door: Option<Door>,
+    cgroup: Option<Cgroup>,
+    pythons: Vec<OwnedFd>,
+}
+
 /// This process becomes the zygote, and its child PID 1 of the slot.
-fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Ordinary) -> Built {
+fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
     let prepared = (|| {
         namespaces::enter(&setup.ids, setup.grants.network)?;
         let grants = OpenGrants::open(&setup.grants)?;
         if setup.ids.change {
             namespaces::change_ids(layout::INNER_UID, layout::INNER_GID)?;
         }
-        let warm = warm::fork(&setup, ordinary)?;
+        let warm = warm::fork(&setup, given.ordinary, given.door.as_ref())?;
         namespaces::enter_processes()?;
         Ok((grants, warm, control_pair()?))
     })();
@@ -100,7 +120,7 @@ fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: 
     match fork::fork() {
         Err(errno) => Err((runner, Failure::new(Stage::Fork, errno as i32))),
         Ok(None) => {
-            drop(for_zygote);
+            drop((for_zygote, given.door));
             name(&setup, "init");
             Ok(init::main(
                 runner,
@@ -110,14 +130,15 @@ fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: 
                 Zygotes {
                     exec: None,
                     warm,
-                    pythons,
+                    pythons: given.pythons,
                 },
+                given.cgroup,
             ))
         }
         Ok(Some(init)) => {
-            drop((runner, for_init, grants, warm, pythons));
+            drop((runner, for_init, grants, warm, given.cgroup, given.pythons));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup, ordinary);
+            zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.door);
             // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
             let _ = crate::sys::wait::wait(Some(init));
             Ok(0)
@@ -126,7 +147,7 @@ fn namespaces_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: 
 }
 
 /// This process becomes init, the subreaper of its child, the zygote.
-fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Ordinary) -> Built {
+fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
     let prepared = (|| {
         let scratch = make_scratch(&setup)?;
         if setup.ids.change {
@@ -135,7 +156,7 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
         }
         set_child_subreaper(true).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
         contain_signals()?;
-        let warm = warm::fork(&setup, ordinary)?;
+        let warm = warm::fork(&setup, given.ordinary, given.door.as_ref())?;
         Ok((scratch, warm, control_pair()?))
     })();
     let (scratch, warm, (for_init, for_zygote)) = match prepared {
@@ -149,13 +170,13 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
             Err((runner, Failure::new(Stage::Fork, errno as i32)))
         }
         Ok(None) => {
-            drop((runner, for_init, warm, pythons));
+            drop((runner, for_init, warm, given.cgroup, given.pythons));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup, ordinary);
+            zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.door);
             Ok(0)
         }
         Ok(Some(zygote)) => {
-            drop(for_zygote);
+            drop((for_zygote, given.door));
             name(&setup, "init");
             let code = init::main(
                 runner,
@@ -165,8 +186,9 @@ fn landlock_tier(runner: Link, setup: Setup, pythons: Vec<OwnedFd>, ordinary: Or
                 Zygotes {
                     exec: Some(zygote),
                     warm,
-                    pythons,
+                    pythons: given.pythons,
                 },
+                given.cgroup,
             );
             remove_scratch(&scratch);
             Ok(code)

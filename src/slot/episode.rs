@@ -5,6 +5,7 @@ use super::census::Census;
 use super::clean::Cleaner;
 use super::collect::collect;
 use super::link::Link;
+use super::out_of_memory::OutOfMemory;
 use super::space::Space;
 use super::stage::{NotPlaced, Stage as Placing};
 use super::step::{self, Carried, Order, Surroundings};
@@ -44,8 +45,7 @@ pub struct Slot {
     pub own_limits: OwnLimits,
     /// Processes of the slot that count against RLIMIT_NPROC of its uid.
     pub own_processes: u32,
-    /// Kills by the host's out-of-memory killer since boot, as last seen.
-    pub oom_kills: u64,
+    pub out_of_memory: OutOfMemory,
 }
 
 impl Slot {
@@ -60,7 +60,8 @@ impl Slot {
             let more = i + 1 < request.steps.len() && step.on_failure == OnFailure::Continue;
             let done = self.step(request, step, more, &mut carried)?;
             carried.spent_cpu_us = carried.spent_cpu_us.saturating_add(done.cpu_us);
-            let stop = done.end != End::Exited(0) && step.on_failure == OnFailure::Stop;
+            let stop = done.end != End::Exited(0) && step.on_failure == OnFailure::Stop
+                || carried.was_killed;
             steps.push(done);
             if stop {
                 break;
@@ -77,7 +78,8 @@ impl Slot {
             [] => Vec::new(),
             patterns => collect(&self.space, &request.workdir, patterns),
         };
-        let clean = killed.is_ok() && self.cleaner.wipe(carried.extra.len()).is_ok();
+        let clean =
+            killed.is_ok() && !carried.was_killed && self.cleaner.wipe(carried.extra.len()).is_ok();
         Ok(Execution {
             enforced: self.enforced,
             clean,
@@ -101,6 +103,7 @@ impl Slot {
 
     /// Makes the slot ready for somebody with these limits.
     pub fn prepare(&mut self, limits: &Limits) -> Result<(), Failure> {
+        self.out_of_memory.allow(limits.memory_bytes);
         if self.enforced.tier == Tier::Namespaces && limits.disk_bytes != self.disk_bytes {
             root::resize(limits.disk_bytes)?;
             self.disk_bytes = limits.disk_bytes;
@@ -181,11 +184,16 @@ impl Slot {
             root: self.space.root_path(),
             cores: self.cores,
             buffer: &mut self.buffer,
+            out_of_memory: &mut self.out_of_memory,
             carried,
         };
         let done = step::run(&mut around, order)?;
-        self.check_host_memory(&done)?;
-        Ok(done)
+        // A program that was killed because the host had no memory did nothing wrong: that is ours to retry.
+        let was_killed = matches!(done.end, End::Signaled(libc::SIGKILL) | End::Exited(137));
+        match was_killed && self.out_of_memory.of_host() {
+            true => Err(Failure::new(Stage::HostOutOfMemory, 0)),
+            false => Ok(done),
+        }
     }
 
     /// What a zygote is to run for a step.
@@ -222,20 +230,6 @@ impl Slot {
             self.apart = Some(ruleset::apart()?);
         }
         Ok(self.apart.as_ref().map(AsRawFd::as_raw_fd))
-    }
-
-    /// A program that the host's out-of-memory killer ended did nothing wrong: that is ours to retry.
-    fn check_host_memory(&mut self, done: &StepExecution) -> Result<(), Failure> {
-        if !matches!(done.end, End::Signaled(libc::SIGKILL) | End::Exited(137)) {
-            return Ok(());
-        }
-        let kills = oom_kills();
-        let before = std::mem::replace(&mut self.oom_kills, kills);
-        if kills > before {
-            Err(Failure::new(Stage::HostOutOfMemory, 0))
-        } else {
-            Ok(())
-        }
     }
 
     fn environment(&self, step: &StepRequest) -> Vec<String> {
@@ -276,15 +270,6 @@ impl Slot {
         }
         list
     }
-}
-
-/// How often the host's out-of-memory killer has struck since boot (proc_vmstat(5), Linux 4.13).
-pub fn oom_kills() -> u64 {
-    let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
-    text.lines()
-        .find_map(|line| line.strip_prefix("oom_kill "))
-        .and_then(|n| n.trim().parse().ok())
-        .unwrap_or(0)
 }
 
 fn never_ran(end: End) -> StepExecution {

@@ -2,9 +2,11 @@
 
 use super::boot::open_space;
 use super::census::Census;
+use super::cgroup::Cgroup;
 use super::clean::{self, Cleaner};
-use super::episode::{Slot, oom_kills};
+use super::episode::Slot;
 use super::link::{Broken, Link};
+use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
 use super::warm::{self, Bash, Python};
 use super::{session, signals};
@@ -50,9 +52,10 @@ pub fn main(
     setup: Setup,
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
+    cgroup: Option<Cgroup>,
 ) -> i32 {
     let mut slot = match build(zygote, &setup, grants, zygotes) {
-        Ok(built) => built(runner),
+        Ok(built) => built(runner, OutOfMemory::new(cgroup)),
         Err(failure) => {
             let _ = runner.send(&Reply::Refused(failure));
             if setup.tier == Tier::Landlock {
@@ -78,7 +81,7 @@ fn build(
     setup: &Setup,
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
-) -> Result<impl FnOnce(Link) -> Slot, Failure> {
+) -> Result<impl FnOnce(Link, OutOfMemory) -> Slot, Failure> {
     if let Some(grants) = grants {
         build_root(grants, setup)?;
     }
@@ -105,7 +108,7 @@ fn build(
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
     cleaner.kill_all(&census)?;
     let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
-    Ok(move |runner| Slot {
+    Ok(move |runner, out_of_memory| Slot {
         setup: setup.clone(),
         apart: None,
         enforced: Enforced {
@@ -125,7 +128,7 @@ fn build(
         bash,
         pythons,
         own_limits,
-        oom_kills: oom_kills(),
+        out_of_memory,
     })
 }
 

@@ -13,6 +13,7 @@
 mod boot;
 mod capture;
 mod census;
+mod cgroup;
 mod clean;
 mod collect;
 mod disk;
@@ -22,6 +23,7 @@ mod kernel_memory;
 mod link;
 mod memory;
 mod open;
+mod out_of_memory;
 mod pace;
 mod pipes;
 mod procfs;

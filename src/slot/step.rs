@@ -4,7 +4,8 @@ use super::capture::Capture;
 use super::census::Census;
 use super::clean::Cleaner;
 use super::disk::Count;
-use super::link::Link;
+use super::link::{Broken, Link};
+use super::out_of_memory::OutOfMemory;
 use super::pace::Pace;
 use super::pipes::{Pipes, discard};
 use super::watch::{DiskReading, Reading, Watch};
@@ -37,6 +38,7 @@ pub struct Surroundings<'a> {
     pub cores: u64,
     /// Where output is read into; `pipes::READ_BYTES` long.
     pub buffer: &'a mut Vec<u8>,
+    pub out_of_memory: &'a mut OutOfMemory,
     pub carried: &'a mut Carried,
 }
 
@@ -45,6 +47,8 @@ pub struct Surroundings<'a> {
 pub struct Carried {
     /// Whether the last program ended for what it had on disk, which is still there.
     pub was_full: bool,
+    /// Whether the kernel has killed at the slot's limit of memory. It may have killed a zygote too.
+    pub was_killed: bool,
     /// What the episode's own ruleset has to name.
     pub extra: Vec<String>,
     /// Pipes of earlier steps whose background processes may still write to them.
@@ -148,13 +152,36 @@ impl Running<'_, '_> {
                         zygote.recv::<WarmExit>().map(Exit::from)
                     }
                 };
-                return exit.map_err(|_| Failure::new(Stage::Zygote, 0));
+                return exit.or_else(|Broken| self.lost_zygote());
             }
             self.enforce();
             if let Some(rest) = self.pace.woken(monotonic_ns()) {
                 std::thread::sleep(rest);
             }
         }
+    }
+
+    /// The kernel takes a zygote where the program's processes are small, and what it holds for them is large.
+    fn lost_zygote(&mut self) -> Result<Exit, Failure> {
+        let Some(end) = self.killed() else {
+            return Err(Failure::new(Stage::Zygote, 0));
+        };
+        self.end(end, false);
+        Ok(Exit {
+            ended: ExitKind::Signaled(libc::SIGKILL),
+            forked_ns: self.order.prepared_ns,
+            running_ns: self.order.prepared_ns,
+            ended_ns: monotonic_ns(),
+            cpu_us: 0,
+            max_rss_bytes: 0,
+        })
+    }
+
+    /// How this ends if the kernel has killed at the slot's limit of memory.
+    fn killed(&mut self) -> Option<End> {
+        let used_bytes = self.around.out_of_memory.at_limit()?;
+        self.around.carried.was_killed = true;
+        Some(End::MemoryLimit { used_bytes })
     }
 
     fn wait(&mut self) -> Result<Ready, Failure> {
@@ -230,7 +257,8 @@ impl Running<'_, '_> {
         if now >= self.watch.next_ns() {
             let slice = sched::prefer_finishing();
             let reading = self.read_usage();
-            if let Some(end) = self.watch.take(&reading, monotonic_ns()) {
+            let crossed = self.watch.take(&reading, monotonic_ns());
+            if let Some(end) = crossed.or_else(|| self.killed()) {
                 self.end(end, false);
             }
             sched::set_slice(slice);
@@ -298,7 +326,12 @@ impl Running<'_, '_> {
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain_rest(capture, ceiling, buffer);
         let used_us = exit.cpu_us.saturating_add(self.around.carried.spent_cpu_us);
-        let end = match (self.cause.take(), exit.ended) {
+        // No program gets to the limit before it is first looked at.
+        let killed = match self.watch.peak_bytes() {
+            0 => None,
+            _ => self.killed(),
+        };
+        let end = match (self.cause.take().or(killed), exit.ended) {
             (_, ExitKind::Failed(failure)) => match failure.stage {
                 // The working directory is the one thing of these that the episode itself names.
                 Stage::Scratch => End::NotPrepared {

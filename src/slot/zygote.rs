@@ -3,6 +3,7 @@
 //! It holds no state of an episode. It is single-threaded and waits for its one child, so that the child's exit
 //! status and resource use reach init in the same message.
 
+use super::cgroup::Door;
 use super::link::{Broken, Link};
 use crate::sandbox::child::{self, Plan};
 use crate::sandbox::privileges;
@@ -31,17 +32,26 @@ struct Zygote<'a> {
     ordinary: Ordinary,
 }
 
-/// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone.
-pub fn main(mut init: Link, setup: &Setup, ordinary: Ordinary) {
-    if serve(&mut init, setup, ordinary).is_err() {
+/// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone. `door`
+/// is that of the slot's cgroup.
+pub fn main(mut init: Link, setup: &Setup, ordinary: Ordinary, door: Option<Door>) {
+    if serve(&mut init, setup, ordinary, door).is_err() {
         // The runner has died, and with it all inits.
         std::thread::sleep(Duration::from_millis(setup.end_delay_ms().into()));
     }
 }
 
-fn serve(init: &mut Link, setup: &Setup, ordinary: Ordinary) -> Result<(), Broken> {
+fn serve(
+    init: &mut Link,
+    setup: &Setup,
+    ordinary: Ordinary,
+    door: Option<Door>,
+) -> Result<(), Broken> {
+    // It takes a while, as does what init does meanwhile.
+    let inside = door.map_or(Ok(()), |door| door.enter());
     init.recv::<()>()?;
-    let (mut zygote, abi) = match Zygote::prepare(setup, ordinary) {
+    let prepared = inside.and_then(|()| Zygote::prepare(setup, ordinary));
+    let (mut zygote, abi) = match prepared {
         Ok(ready) => ready,
         Err(failure) => return init.send(&Err::<u32, _>(failure)),
     };

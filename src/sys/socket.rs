@@ -2,15 +2,16 @@
 
 use nix::cmsg_space;
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
     recvmsg, sendmsg, socketpair,
 };
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Most file descriptors in one packet.
-pub const MAX_FDS: usize = 8;
+pub const MAX_FDS: usize = 16;
 
 /// A connected pair, close-on-exec.
 pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
@@ -93,7 +94,6 @@ pub fn register(socket: OwnedFd) -> std::io::Result<tokio::io::unix::AsyncFd<Own
 /// Takes over descriptor 0 as a control socket: moves it away and leaves /dev/null in its place, so that the
 /// slot's processes have 0, 1 and 2 on /dev/null and everything else close-on-exec.
 pub fn take_stdin() -> Result<OwnedFd, Errno> {
-    use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
     // SAFETY: the spawning side puts the socket on descriptor 0, which is open as long as the process lives.
     let stdin = unsafe { BorrowedFd::borrow_raw(0) };
     let moved = fcntl(stdin, FcntlArg::F_DUPFD_CLOEXEC(3))?;
@@ -116,4 +116,15 @@ pub fn replace_stdio(fds: [RawFd; 3]) -> Result<(), Errno> {
         Errno::result(unsafe { libc::dup2(fd, target as RawFd) })?;
     }
     Ok(())
+}
+
+/// Makes a descriptor this number too, which stays open across exec. For a process that executes a program next: what had
+/// the number is closed, whoever owned it.
+pub fn hand_on_as(fd: impl AsFd, number: RawFd) -> Result<(), Errno> {
+    let own = fd.as_fd().as_raw_fd();
+    if own == number {
+        return fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty())).map(drop);
+    }
+    // SAFETY: dup2 on integers; nobody uses what had the number before this process is another program, or has ended.
+    Errno::result(unsafe { libc::dup2(own, number) }).map(drop)
 }

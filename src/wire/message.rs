@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Version of all messages; init refuses a runner that speaks another.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 
 /// The sandbox a slot is to build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub struct Setup {
     pub headroom: u32,
     /// Whether the processes that start programs are to be real-time processes, where the runner may make them so.
     pub real_time: bool,
+    /// Whether the slot has a memory cgroup. The descriptors for it are the first to travel with this message.
+    pub cgroup: bool,
     /// Whether a login bash is kept warm.
     pub warm_bash: bool,
     /// Pythons that are kept warm; the sockets to them travel with this message, in the same order.

@@ -182,6 +182,20 @@ impl Sweep {
             .collect()
     }
 
+    /// Where the cgroups of its slots are, if it has some: below that of this process.
+    pub fn cgroups(&self) -> Vec<PathBuf> {
+        let prefix = format!("runner-{}-", self.child.id());
+        let is_its = |path: &PathBuf| {
+            path.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with(&prefix)
+        };
+        let places = own_cgroups();
+        let entries = places.iter().flat_map(fs::read_dir).flatten().flatten();
+        entries.map(|entry| entry.path()).filter(is_its).collect()
+    }
+
     pub fn wait(&mut self) -> Option<i32> {
         self.wait_at_most(2 * PATIENCE)
     }
@@ -257,6 +271,13 @@ impl Drop for Sweep {
         for pid in marked(&self.mark) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
+        // The next runner would, but there may be none.
+        for top in self.cgroups() {
+            for slot in fs::read_dir(&top).into_iter().flatten().flatten() {
+                let _ = fs::remove_dir(slot.path());
+            }
+            let _ = fs::remove_dir(&top);
+        }
     }
 }
 
@@ -281,6 +302,20 @@ fn names(directory: &str) -> Vec<String> {
 
 fn mounts() -> String {
     fs::read_to_string("/proc/self/mountinfo").unwrap()
+}
+
+/// Where this process's cgroup is seen: that of version 1 for memory, and that of version 2.
+fn own_cgroups() -> Vec<PathBuf> {
+    let membership = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let place = |line: &str| {
+        let path = |(_, path): (&str, &str)| path.trim_start_matches('/').to_owned();
+        let first = line.split_once(":memory:").map(path);
+        let second = line.starts_with("0::").then(|| path(("", &line[3..])));
+        let below = |(root, path)| PathBuf::from(root).join(path);
+        let first = first.map(|path| below(("/sys/fs/cgroup/memory", path)));
+        first.or(second.map(|path| below(("/sys/fs/cgroup", path))))
+    };
+    membership.lines().filter_map(place).collect()
 }
 
 /// Living processes with the mark in their environment.

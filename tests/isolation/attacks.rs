@@ -47,7 +47,7 @@ fn a_process_cloned_beside_its_parent_does_not_cost_the_verdict() {
 
 #[test]
 fn a_fork_storm_at_the_end_does_not_outrun_the_clean_up() {
-    let code = "import os\nfor _ in range(6):\n if os.fork()==0:\n  while True:\n   try:\n    if os.fork()!=0: os._exit(0)\n   except OSError: pass\nprint('storm')";
+    let code = "import os,time\nr,w=os.pipe()\nfor _ in range(6):\n if os.fork()==0:\n  os.close(w); os.read(r,1)\n  while True:\n   try:\n    if os.fork()!=0: os._exit(0)\n   except OSError: pass\nos.close(w); time.sleep(0.1); print('storm')";
     for (way, result) in verdicts(python("", code)) {
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
     }
@@ -56,7 +56,7 @@ fn a_fork_storm_at_the_end_does_not_outrun_the_clean_up() {
 /// posix_spawn waits in the kernel for the child's exec (vfork(2)), unkillable until then.
 #[test]
 fn a_vfork_storm_at_the_end_does_not_outrun_the_clean_up() {
-    let code = "import os\nfor _ in range(4):\n if os.fork()==0:\n  os.setsid()\n  while True:\n   try: os.posix_spawn('/bin/sleep',['sleep','9'],{})\n   except OSError: pass\nprint('storm')";
+    let code = "import os,time\nr,w=os.pipe()\nfor _ in range(4):\n if os.fork()==0:\n  os.setsid(); os.close(w); os.read(r,1)\n  while True:\n   try: os.posix_spawn('/bin/sleep',['sleep','9'],{})\n   except OSError: pass\nos.close(w); time.sleep(0.1); print('storm')";
     for (way, result) in verdicts(python("", code)) {
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
     }

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{chdir, write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 
 /// What the interpreter loads.
 const INTERPRETER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/python.so"));
@@ -52,10 +52,8 @@ fn become_parent(mut runner: Link) -> Result<(), Failure> {
     if write(&library, INTERPRETER) != Ok(INTERPRETER.len()) {
         return Err(Failure::new(Stage::Zygote, libc::ENOSPC));
     }
-    // Beyond the numbers that modules close or use; not close-on-exec, like the library: these are for the interpreter.
-    if fcntl(runner.as_fd(), FcntlArg::F_DUPFD(SOCKET)) != Ok(SOCKET) {
-        return Err(Failure::new(Stage::Zygote, libc::EMFILE));
-    }
+    // Beyond the numbers that modules close or use. This and the library are for the interpreter.
+    socket::hand_on_as(&runner, SOCKET).map_err(failed)?;
     fcntl(&library, FcntlArg::F_SETFD(FdFlag::empty())).map_err(failed)?;
     let env = environment(&order, ordinary, library.as_raw_fd());
     let argv = [order.python.path.clone()];

@@ -2,6 +2,7 @@
 
 use crate::sandbox::namespaces;
 use crate::slot::boot::{control_pair, name};
+use crate::slot::cgroup::Door;
 use crate::slot::link::Link;
 use crate::slot::zygote::{candidates, give_up};
 use crate::sys::exec::Image;
@@ -9,9 +10,8 @@ use crate::sys::sched::Ordinary;
 use crate::sys::{fork, socket};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Setup, WarmStart};
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::unistd::{Pid, alarm, chdir};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Where the interpreter finds its socket: beyond the descriptors that shell scripts name.
 pub const SOCKET: i32 = 10;
@@ -26,8 +26,13 @@ pub struct Forked {
     pub ordinary: Ordinary,
 }
 
-/// Forks it, where one is wanted. To be called with all namespaces but the one of processes entered.
-pub fn fork(setup: &Setup, ordinary: Ordinary) -> Result<Option<Forked>, Failure> {
+/// Forks it, where one is wanted. To be called with all namespaces but the one of processes entered. `door` is that of the
+/// slot's cgroup.
+pub fn fork(
+    setup: &Setup,
+    ordinary: Ordinary,
+    door: Option<&Door>,
+) -> Result<Option<Forked>, Failure> {
     if !setup.warm_bash {
         return Ok(None);
     }
@@ -42,13 +47,14 @@ pub fn fork(setup: &Setup, ordinary: Ordinary) -> Result<Option<Forked>, Failure
             drop(ours);
             name(setup, "warm");
             // Init sees the end of the socket, and goes on without us.
-            let _ = become_interpreter(theirs, setup);
+            let _ = become_interpreter(theirs, setup, door);
             fork::exit_now(1)
         }
     }
 }
 
-fn become_interpreter(socket: OwnedFd, setup: &Setup) -> Result<(), Failure> {
+fn become_interpreter(socket: OwnedFd, setup: &Setup, door: Option<&Door>) -> Result<(), Failure> {
+    door.map_or(Ok(()), Door::enter)?;
     let failed = |_| Failure::new(Stage::Zygote, 0);
     let os = |e: nix::errno::Errno| Failure::new(Stage::Zygote, e as i32);
     let (mut link, mut fds) = (Link::new(socket), Vec::new());
@@ -65,10 +71,7 @@ fn become_interpreter(socket: OwnedFd, setup: &Setup) -> Result<(), Failure> {
     let null = std::fs::File::open("/dev/null").map_err(|_| Failure::new(Stage::Devices, 0))?;
     let output = output.as_raw_fd();
     socket::replace_stdio([null.as_raw_fd(), output, output]).map_err(os)?;
-    // Not close-on-exec: this one is for the interpreter.
-    if fcntl(link.as_fd(), FcntlArg::F_DUPFD(SOCKET)) != Ok(SOCKET) {
-        return Err(Failure::new(Stage::Zygote, libc::EMFILE));
-    }
+    socket::hand_on_as(&link, SOCKET).map_err(os)?;
     give_up(setup)?.install()?;
     // A start-up file that never ends is ended; what is loaded at the end of them takes this back.
     alarm::set(PATIENCE_S);

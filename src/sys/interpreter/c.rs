@@ -172,6 +172,7 @@ unsafe extern "C" {
     pub fn pipe2(ends: *mut c_int, flags: c_int) -> c_int;
     pub fn close(fd: c_int) -> c_int;
     pub fn read(fd: c_int, buffer: *mut c_void, length: usize) -> isize;
+    pub fn write(fd: c_int, buffer: *const c_void, length: usize) -> isize;
     pub fn clearenv() -> c_int;
     pub fn putenv(variable: *mut c_char) -> c_int;
     pub fn process_vm_readv(

@@ -205,6 +205,7 @@ fn serve(
         let Some(theirs) = fds.first().map(AsRawFd::as_raw_fd) else {
             break;
         };
+        let cgroup = fds.get(1).map(AsRawFd::as_raw_fd);
         // SAFETY: this process is single-threaded, so the child may go on as a normal program; Python is told.
         unsafe {
             (api.PyOS_BeforeFork)();
@@ -212,6 +213,11 @@ fn serve(
                 0 => {
                     (api.PyOS_AfterFork_Child)();
                     c::signal(c::SIGCHLD, c::SIG_DFL);
+                    // Moves this process, and with it all that it will fork. The kernel takes some 10 ms.
+                    if cgroup.is_some_and(|fd| c::write(fd, c"0".as_ptr().cast(), 1) != 1) {
+                        // Init sees the end of the socket, and goes on without us.
+                        c::_exit(1);
+                    }
                     c::dup2(theirs, socket);
                     c::close_range(3, socket as u32 - 1, 0);
                     c::close_range(socket as u32 + 1, u32::MAX, 0);

@@ -1,0 +1,134 @@
+//! Where this process's own memory cgroup is seen.
+
+use super::NoCgroups;
+use std::fs::read_to_string;
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    One,
+    Two,
+}
+
+impl Version {
+    /// Those with the limit in bytes, with how often it was met, and with how many processes were killed for it
+    /// (Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst; the last since Linux 4.13).
+    pub fn files(self) -> [&'static str; 3] {
+        match self {
+            Version::One => [
+                "memory.limit_in_bytes",
+                "memory.failcnt",
+                "memory.oom_control",
+            ],
+            Version::Two => ["memory.max", "memory.events", "memory.events"],
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub version: Version,
+    pub own: PathBuf,
+}
+
+impl Place {
+    pub fn find() -> Result<Place, NoCgroups> {
+        let read = |path| read_to_string(path).map_err(|_| NoCgroups::NotMounted);
+        let mounts = read("/proc/self/mountinfo")?;
+        let membership = read("/proc/self/cgroup")?;
+        let first = Place::of(Version::One, &mounts, &membership);
+        let second = Place::of(Version::Two, &mounts, &membership);
+        first
+            .or(second.filter(Place::has_memory))
+            .ok_or(NoCgroups::NotMounted)
+    }
+
+    /// A mount may show only a part of the tree (its root), and the own cgroup may lie outside of it.
+    fn of(version: Version, mounts: &str, membership: &str) -> Option<Place> {
+        let own = membership.lines().find_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (fields.next()?, fields.next()?);
+            version.is_of(controllers).then_some(path)
+        })?;
+        mounts.lines().find_map(|line| {
+            let (mount, filesystem) = line.split_once(" - ")?;
+            let mut fields = mount.split(' ').skip(3);
+            let (root, point) = (fields.next()?, fields.next()?);
+            let mut fields = filesystem.split(' ');
+            let (kind, options) = (fields.next()?, fields.nth(1)?);
+            let is_it = match version {
+                Version::One => kind == "cgroup" && version.is_of(options),
+                Version::Two => kind == "cgroup2",
+            };
+            let below = is_it.then(|| Path::new(own).strip_prefix(root).ok())??;
+            let own = Path::new(point).join(below);
+            Some(Place { version, own })
+        })
+    }
+
+    /// What could not be done there.
+    pub fn closed(&self, error: io::Error) -> NoCgroups {
+        NoCgroups::Closed {
+            version: match self.version {
+                Version::One => 1,
+                Version::Two => 2,
+            },
+            kind: error.kind(),
+        }
+    }
+
+    fn has_memory(&self) -> bool {
+        self.names_memory("cgroup.controllers")
+    }
+
+    /// Whether its children are limited.
+    pub fn is_passed_on(&self) -> bool {
+        self.names_memory("cgroup.subtree_control")
+    }
+
+    fn names_memory(&self, file: &str) -> bool {
+        let names = read_to_string(self.own.join(file)).unwrap_or_default();
+        names.split_whitespace().any(|name| name == "memory")
+    }
+}
+
+impl Version {
+    /// Whether it is the one with these controllers, or with these options of a mount.
+    fn is_of(self, list: &str) -> bool {
+        match self {
+            Version::One => list.split(',').any(|name| name == "memory"),
+            Version::Two => list.is_empty(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEMBERSHIP: &str = "5:cpu,memory:/job\n4:pids:/other\n0::/pod/a\n";
+
+    #[test]
+    fn the_own_cgroup_is_found_below_the_part_of_the_tree_that_is_mounted() {
+        let mount = |root| format!("35 27 0:30 {root} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+        let of = |root| Place::of(Version::Two, &mount(root), MEMBERSHIP);
+        let own = PathBuf::from("/sys/fs/cgroup/a");
+        let version = Version::Two;
+        assert_eq!(of("/pod"), Some(Place { version, own }));
+        assert_eq!(of("/other"), None);
+    }
+
+    #[test]
+    fn the_first_version_is_found_by_its_controller() {
+        let mounts = "34 27 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
+                      35 27 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,cpu,memory\n";
+        let own = PathBuf::from("/sys/fs/cgroup/memory/job");
+        let version = Version::One;
+        assert_eq!(
+            Place::of(Version::One, mounts, MEMBERSHIP),
+            Some(Place { version, own })
+        );
+        assert_eq!(Place::of(Version::Two, mounts, MEMBERSHIP), None);
+    }
+}

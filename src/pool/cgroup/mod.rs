@@ -1,0 +1,232 @@
+//! Memory cgroups: one for each slot, below the runner's own, where it may make them (cgroups(7)).
+//!
+//! What the kernel holds for a program is charged to its slot's cgroup, of which much can't be counted from outside.
+//! Everything goes on without them, bounded by what can be counted.
+//!
+//! ```text
+//! the runner's own
+//! └ runner-<pid>-0   locked as long as the runner lives, so that the next one removes what a killed one left
+//!   ├ main           the runner itself, where version 2 wants it: a cgroup with limited children has no processes
+//!   └ slot-<n>       the slot's zygotes and their programs, but not init
+//! ```
+
+mod find;
+
+use find::{Place, Version};
+use nix::fcntl::{Flock, FlockArg};
+use std::cell::{Cell, RefCell};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// What cgroups of a runner are called, before its pid.
+const PREFIX: &str = "runner-";
+/// How many names are tried.
+const MOST_TRIES: u32 = 16;
+/// The runner's own, where it has to leave the one that it was started in.
+const MAIN: &str = "main";
+
+/// Why there are no cgroups; what people read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoCgroups {
+    #[error("no cgroup with the memory controller is mounted")]
+    NotMounted,
+    #[error("no cgroup (version {version}) can be made below the runner's own ({kind})")]
+    Closed { version: u8, kind: io::ErrorKind },
+    #[error("other processes share the runner's own cgroup")]
+    Shared,
+}
+
+/// The place where the cgroups of one pool are.
+pub struct Cgroups {
+    place: Place,
+    top: PathBuf,
+    /// Whether this process has moved from the one that it was started in.
+    moved: bool,
+    /// How many there have been.
+    made: Cell<u32>,
+    /// Those whose slots have ended, but maybe not each of their processes.
+    ended: RefCell<Vec<PathBuf>>,
+    _lock: Flock<File>,
+}
+
+/// One slot's.
+pub struct Cgroup {
+    path: PathBuf,
+    cgroups: Rc<Cgroups>,
+}
+
+impl Cgroups {
+    /// Makes the place, and removes those of runners that were killed. In version 2 this process may move.
+    pub fn open() -> Result<Cgroups, NoCgroups> {
+        let place = Place::find()?;
+        remove_abandoned(&place.own);
+        let (top, lock) = make_top(&place.own).map_err(|e| place.closed(e))?;
+        let mut cgroups = Cgroups {
+            place,
+            top,
+            moved: false,
+            made: Cell::new(0),
+            ended: RefCell::default(),
+            _lock: lock,
+        };
+        // What was done is undone when it is dropped.
+        cgroups.pass_controllers_on()?;
+        cgroups.hurry();
+        Ok(cgroups)
+    }
+
+    /// Makes the kernel wait now, beside the start of the first slot, for what its zygotes would wait for when they join:
+    /// that every core has seen the lock around all forks taken (`cgroup_threadgroup_rwsem`). For some milliseconds after
+    /// that it can be taken again at once.
+    fn hurry(&self) {
+        // Where this process is already. `main` was joined a moment ago.
+        if !self.moved {
+            let own = self.place.own.clone();
+            std::thread::spawn(move || join(&own));
+        }
+    }
+
+    /// Version 2 limits the children of those cgroups alone that say so, and those have no processes of their own.
+    fn pass_controllers_on(&mut self) -> Result<(), NoCgroups> {
+        if self.place.version == Version::One {
+            return Ok(());
+        }
+        if !self.place.is_passed_on() {
+            match pass_on(&self.place.own, true) {
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => self.move_away()?,
+                other => other.map_err(|e| self.place.closed(e))?,
+            }
+        }
+        pass_on(&self.top, true).map_err(|e| self.place.closed(e))
+    }
+
+    fn move_away(&mut self) -> Result<(), NoCgroups> {
+        let main = self.top.join(MAIN);
+        let joined = fs::create_dir(&main).and_then(|()| join(&main));
+        joined.map_err(|e| self.place.closed(e))?;
+        self.moved = true;
+        pass_on(&self.place.own, true).map_err(|error| match error.raw_os_error() {
+            Some(libc::EBUSY) => NoCgroups::Shared,
+            _ => self.place.closed(error),
+        })
+    }
+
+    /// Makes one for a slot, and what the slot gets of it: descriptors through which a process joins it, sets its limit,
+    /// and reads how often it was at the limit and how often processes in it were killed, in this order.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no more of them (`ENOSPC`, `ENOMEM`).
+    pub fn make(self: &Rc<Self>) -> io::Result<(Cgroup, Vec<OwnedFd>)> {
+        let path = self.top.join(format!("slot-{}", self.made.get()));
+        self.made.set(self.made.get() + 1);
+        fs::create_dir(&path)?;
+        let cgroup = Cgroup {
+            path,
+            cgroups: self.clone(),
+        };
+        let files = cgroup.files()?;
+        Ok((cgroup, files))
+    }
+
+    /// Removes those whose slots have ended; whether some are left, because a process has not ended yet.
+    pub fn remove_ended(&self) -> bool {
+        let mut ended = self.ended.borrow_mut();
+        ended.retain(|path| is_busy(fs::remove_dir(path)));
+        !ended.is_empty()
+    }
+}
+
+impl Drop for Cgroups {
+    fn drop(&mut self) {
+        self.remove_ended();
+        if self.place.version == Version::Two {
+            // A cgroup may have processes again when its children are not limited any more.
+            let _ = pass_on(&self.top, false);
+            if self.moved {
+                let _ = pass_on(&self.place.own, false).and_then(|()| join(&self.place.own));
+                let _ = fs::remove_dir(self.top.join(MAIN));
+            }
+        }
+        // What can't be removed now, because something else went wrong, the next runner finds.
+        let _ = fs::remove_dir(&self.top);
+    }
+}
+
+impl Cgroup {
+    fn files(&self) -> io::Result<Vec<OwnedFd>> {
+        let [limit, hits, kills] = self.cgroups.place.version.files();
+        let write = |name| File::options().write(true).open(self.path.join(name));
+        let read = |name| File::open(self.path.join(name));
+        Ok(vec![
+            write("cgroup.procs")?.into(),
+            write(limit)?.into(),
+            read(hits)?.into(),
+            read(kills)?.into(),
+        ])
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        let path = std::mem::take(&mut self.path);
+        self.cgroups.ended.borrow_mut().push(path);
+    }
+}
+
+/// Whether a cgroup still has processes or children.
+fn is_busy(removed: io::Result<()>) -> bool {
+    removed.is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
+}
+
+/// Whether children are to be limited.
+fn pass_on(cgroup: &Path, yes: bool) -> io::Result<()> {
+    let sign = if yes { '+' } else { '-' };
+    fs::write(
+        cgroup.join("cgroup.subtree_control"),
+        format!("{sign}memory"),
+    )
+}
+
+/// Moves this process with all of its threads, which takes the kernel some 10 ms.
+fn join(cgroup: &Path) -> io::Result<()> {
+    fs::write(cgroup.join("cgroup.procs"), "0")
+}
+
+fn lock(cgroup: &Path) -> io::Result<Flock<File>> {
+    let directory = File::open(cgroup)?;
+    let locked = Flock::lock(directory, FlockArg::LockExclusiveNonblock);
+    locked.map_err(|(_, errno)| errno.into())
+}
+
+/// A pool that is tried after another one may come before all processes of that have ended, and a runner that starts at
+/// the same time may take a place for abandoned that is not locked yet: there is another name then.
+fn make_top(own: &Path) -> io::Result<(PathBuf, Flock<File>)> {
+    let pid = std::process::id();
+    let mut tries = 0;
+    loop {
+        let top = own.join(format!("{PREFIX}{pid}-{tries}"));
+        let made = fs::create_dir(&top).and_then(|()| lock(&top));
+        match made {
+            Ok(lock) if top.exists() => return Ok((top, lock)),
+            Err(error) if tries == MOST_TRIES => return Err(error),
+            _ => tries += 1,
+        }
+    }
+}
+
+/// Removes what killed runners left. A cgroup that has processes can't be removed.
+fn remove_abandoned(own: &Path) {
+    let names = fs::read_dir(own).into_iter().flatten().flatten();
+    let of_runners = names.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+    for top in of_runners.map(|entry| entry.path()) {
+        let Ok(_lock) = lock(&top) else { continue };
+        for entry in fs::read_dir(&top).into_iter().flatten().flatten() {
+            let _ = fs::remove_dir(entry.path());
+        }
+        let _ = fs::remove_dir(&top);
+    }
+}

@@ -1,0 +1,114 @@
+//! The slot's memory cgroup, seen through descriptors that the runner opened: inside there is nothing to open.
+//!
+//! The zygotes are in it, and so are all programs, but not init: it is to see how they end. The limit leaves room for
+//! zygotes and caches above the programs' own, so that what can be counted is met first, and the episode ends with its
+//! evidence; what can't be counted is met by the kernel, which kills.
+
+use crate::wire::failure::{Failure, Stage};
+use nix::errno::Errno;
+use nix::sys::uio::pread;
+use nix::unistd::write;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+
+/// What the limit leaves for the zygotes, for files in the page cache, and for what is charged a little ahead.
+const MARGIN_BYTES: u64 = 128 << 20;
+
+/// For a process that is to be in it.
+pub struct Door(OwnedFd);
+
+/// For init.
+pub struct Cgroup {
+    limit: File,
+    hits: File,
+    kills: File,
+    /// 0 as long as there is none.
+    pub limit_bytes: u64,
+}
+
+/// Since the cgroup was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// How often it was at its limit.
+    pub hits: u64,
+    /// Its processes that the kernel killed because there was no memory, there or on the host.
+    pub kills: u64,
+}
+
+impl Door {
+    /// Moves the calling process through it, and with it all that it will fork. The kernel takes some 10 ms.
+    pub fn enter(&self) -> Result<(), Failure> {
+        match write(&self.0, b"0") {
+            Ok(_) => Ok(()),
+            Err(errno) => Err(Failure::new(Stage::Cgroup, errno as i32)),
+        }
+    }
+}
+
+/// Takes the descriptors for it, which come first.
+pub fn take(fds: &mut Vec<OwnedFd>) -> Result<(Door, Cgroup), Failure> {
+    if fds.len() < 4 {
+        return Err(Failure::new(Stage::Cgroup, libc::EBADMSG));
+    }
+    let mut files = fds.drain(..4);
+    let mut next = || files.next().expect("there are four");
+    let door = Door(next());
+    let mut file = || File::from(next());
+    let cgroup = Cgroup {
+        limit: file(),
+        hits: file(),
+        kills: file(),
+        limit_bytes: 0,
+    };
+    Ok((door, cgroup))
+}
+
+impl Cgroup {
+    /// Sets the limit for programs that may use so much. To be called while none runs.
+    pub fn allow(&mut self, memory_bytes: u64) {
+        let wanted = memory_bytes.saturating_add(MARGIN_BYTES);
+        // Where more than that is in use already, the old limit stays: what is counted is limited all the same.
+        if wanted != self.limit_bytes && write!(self.limit, "{wanted}").is_ok() {
+            self.limit_bytes = wanted;
+        }
+    }
+
+    pub fn counts(&self) -> Counts {
+        let mut buffer = [0; 512];
+        let mut text = |file: &File| -> Result<String, Errno> {
+            let length = pread(file, &mut buffer, 0)?;
+            Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
+        };
+        Counts {
+            hits: text(&self.hits).map_or(0, |text| hits(&text)),
+            kills: text(&self.kills).map_or(0, |text| number(&text, "oom_kill ")),
+        }
+    }
+}
+
+/// `memory.failcnt` of version 1 is a number, `memory.events` of version 2 has one of that meaning.
+fn hits(text: &str) -> u64 {
+    text.trim().parse().unwrap_or_else(|_| number(text, "max "))
+}
+
+fn number(text: &str, name: &str) -> u64 {
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name));
+    value.and_then(|v| v.trim().parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_versions_say_how_often_the_limit_was_met_and_how_many_were_killed() {
+        assert_eq!(hits("17\n"), 17);
+        let events = "low 0\nhigh 1\nmax 23\noom 4\noom_kill 5\noom_group_kill 0\n";
+        assert_eq!(hits(events), 23);
+        assert_eq!(number(events, "oom_kill "), 5);
+        let control = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n";
+        assert_eq!(number(control, "oom_kill "), 3);
+    }
+}
