@@ -75,7 +75,7 @@ fn mini_swe_agent_and_terminus2_get_the_rewards_they_deserve() {
 }
 
 #[test]
-fn sixty_four_environments_of_hundreds_of_commands_leave_nothing() {
+fn sixty_four_environments_of_a_hundred_commands_leave_nothing() {
     passes("test_many.py");
 }
 
