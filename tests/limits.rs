@@ -9,6 +9,8 @@ mod bombs;
 mod disk;
 #[path = "limits/exits.rs"]
 mod exits;
+#[path = "limits/hidden.rs"]
+mod hidden;
 #[path = "limits/kernel_log.rs"]
 mod kernel_log;
 #[path = "limits/kernel_memory.rs"]

@@ -91,7 +91,7 @@ impl Facts {
                 .map(|label| label.trim_end_matches('\0').to_owned())
                 .filter(|label| !label.is_empty() && !label.starts_with("unconfined")),
             seccomp: status.as_deref().and_then(seccomp_mode),
-            cgroups: Cgroups::open().map(|_| ()),
+            cgroups: Cgroups::open(1).map(|_| ()),
             processes: limits(Resource::RLIMIT_NPROC),
             open_files: limits(Resource::RLIMIT_NOFILE),
             stack: limits(Resource::RLIMIT_STACK),

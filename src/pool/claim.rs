@@ -101,7 +101,7 @@ impl Pool {
             processes: Rc::new(Processes::new()),
             parents: RefCell::default(),
             host_sockets: HostSockets::default(),
-            cgroups: Cgroups::open().ok().map(Rc::new),
+            cgroups: Cgroups::open(settings.size).ok().map(Rc::new),
             closed: Cell::new(false),
             ids: SlotIds::claim(settings.size)?,
             settings,

@@ -5,6 +5,7 @@
 //! The rule: what was there before us is never touched, and an orphan is a slot's if it is more confined than we are.
 //! `no_new_privs` and seccomp filters are inherited by all that a slot starts, and nobody can take them off.
 
+use crate::sys::procfs::{Stat, text};
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{Signal, kill};
@@ -80,7 +81,7 @@ impl Orphans {
 
 impl Confinement {
     fn of(process: &str) -> Confinement {
-        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let status = text(format!("/proc/{process}/status")).unwrap_or_default();
         let field = |name: &str| {
             let value = status.lines().find_map(|line| line.strip_prefix(name));
             value.and_then(|v| v.trim().parse().ok()).unwrap_or(0)
@@ -92,9 +93,9 @@ impl Confinement {
     }
 }
 
-/// Whether it is more than a zombie that waits to be reaped (proc_pid_stat(5)).
+/// Whether it is more than a zombie that waits to be reaped.
 fn is_alive(process: Pid) -> bool {
-    super::process::state(process).is_some_and(|state| state != 'Z')
+    Stat::read(process.as_raw()).is_some_and(|stat| !stat.is_dead())
 }
 
 /// Children of all threads of a process.

@@ -3,6 +3,7 @@
 use super::cgroup::Cgroup;
 use super::leftover::{Leftover, Scratch};
 use super::orphans::{Orphans, children};
+use crate::sys::procfs::Stat;
 use crate::sys::sched;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
@@ -217,11 +218,7 @@ pub fn end(slot: Pid) {
 pub fn is_stopped(slot: Pid) -> bool {
     let in_group = |child: &Pid| getpgid(Some(*child)) == Ok(slot);
     let others = children(&slot.to_string()).into_iter().filter(in_group);
-    others.chain([slot]).any(|pid| state(pid) == Some('T'))
-}
-
-/// The state of a process, as a letter (proc_pid_stat(5)).
-pub fn state(process: Pid) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    stat[stat.rfind(')')? + 1..].trim_start().chars().next()
+    others
+        .chain([slot])
+        .any(|pid| Stat::read(pid.as_raw()).is_some_and(|stat| stat.state == 'T'))
 }

@@ -165,6 +165,7 @@ pub const PROC_CLOSED: &[&str] = &[
     "softirqs",
     "partitions",
     "modules",
+    "locks",
     "sys/kernel/random/boot_id",
 ];
 

@@ -3,15 +3,13 @@
 use super::disk::{Count, Usage};
 use super::kernel_memory;
 use super::memory::{self, Budget, Process};
-use super::procfs::{
-    GROUP, PARENT, UTIME, all_processes, children, is_in_state, resident_pages, stat_fields,
-};
 use super::watch::DiskReading;
 use crate::sandbox::network;
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::{
     clock::monotonic_ns,
+    procfs::{Stat, all_processes, children, resident_pages},
     sock_diag::{self, Whose},
     sysv,
 };
@@ -115,17 +113,17 @@ impl Census {
     /// The program a zygote started last, and what can be told to belong to it: its process group and its
     /// descendants.
     pub fn program(&self) -> Vec<i32> {
-        let is_zygote = |parent: i64| match self.tier {
+        let is_zygote = |parent: i32| match self.tier {
             // A zygote is outside, and a parent outside reads as 0.
             Tier::Namespaces => parent == 0,
-            Tier::Landlock => self.zygotes.iter().any(|z| i64::from(*z) == parent),
+            Tier::Landlock => self.zygotes.contains(&parent),
         };
         let all = self.processes();
         let stats: Vec<_> = all
             .iter()
-            .filter_map(|pid| Some((*pid, stat_fields(*pid)?)))
+            .filter_map(|pid| Some((*pid, Stat::read(*pid)?)))
             .collect();
-        let from_zygote = stats.iter().filter(|(_, stat)| is_zygote(stat[PARENT]));
+        let from_zygote = stats.iter().filter(|(_, stat)| is_zygote(stat.parent));
         let Some(leader) = from_zygote.map(|(pid, _)| *pid).max() else {
             return Vec::new();
         };
@@ -134,8 +132,8 @@ impl Census {
             let more: Vec<i32> = stats
                 .iter()
                 .filter(|(pid, stat)| {
-                    let group = stat[GROUP] == i64::from(leader);
-                    let child = found.iter().any(|p| stat[PARENT] == i64::from(*p));
+                    let group = stat.group == leader;
+                    let child = found.contains(&stat.parent);
                     (group || child) && !found.contains(pid)
                 })
                 .map(|(pid, _)| *pid)
@@ -145,11 +143,6 @@ impl Census {
             }
             found.extend(more);
         }
-    }
-
-    /// A process that is dead but not yet waited for.
-    pub fn is_zombie(&self, pid: i32) -> bool {
-        is_in_state(pid, 'Z')
     }
 
     /// Memory and CPU time of the whole tree now. While even the upper bound of memory is below `limit`, that is
@@ -228,7 +221,8 @@ impl Census {
             if fresh.is_empty() {
                 break;
             }
-            before.extend(fresh.iter().copied().filter(|pid| is_in_state(*pid, 'T')));
+            let is_stopped = |pid: &i32| Stat::read(*pid).is_some_and(|stat| stat.state == 'T');
+            before.extend(fresh.iter().copied().filter(is_stopped));
             for pid in fresh {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
             }
@@ -240,16 +234,18 @@ impl Census {
         now
     }
 
-    /// Files that are open but no longer have a name, on the device of `root`.
+    /// Files that are open but no longer have a name, on the device of `root`. What is only mapped, or in flight between
+    /// sockets, does not show its size to us.
     pub fn unlinked(&self, root: &Path) -> Usage {
         let mut used = Usage::default();
         let Ok(device) = fs::metadata(root).map(|meta| meta.dev()) else {
             return used;
         };
         let mut files = BTreeMap::new();
-        for pid in self.processes() {
-            let descriptors = fs::read_dir(format!("/proc/{pid}/fd"))
-                .into_iter()
+        for process in self.settled() {
+            let tables = kernel_memory::tables(&process).into_iter();
+            let descriptors = tables
+                .flat_map(|table| fs::read_dir(table.directory))
                 .flatten();
             // Follows the link to the open file itself.
             let opened = descriptors
@@ -306,9 +302,8 @@ impl Census {
     }
 
     fn cpu_us(&self, pid: i32) -> u64 {
-        let fields = stat_fields(pid).unwrap_or_default();
-        let ticks: i64 = fields.iter().skip(UTIME).take(4).sum();
-        ticks as u64 * (1_000_000 / self.ticks_per_second)
+        let ticks = Stat::read(pid).map_or(0, |stat| stat.cpu_ticks);
+        ticks * (1_000_000 / self.ticks_per_second)
     }
 
     /// Landlock tier: process groups of the programs, and of the orphans that became ours; never our own.

@@ -5,7 +5,6 @@
 //! evidence; what can't be counted is met by the kernel, which kills.
 
 use crate::wire::failure::{Failure, Stage};
-use nix::errno::Errno;
 use nix::sys::uio::pread;
 use nix::unistd::write;
 use std::fs::File;
@@ -30,9 +29,7 @@ pub struct Cgroup {
 /// Since the cgroup was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// How often it was at its limit.
     pub hits: u64,
-    /// Its processes that the kernel killed because there was no memory, there or on the host.
     pub kills: u64,
 }
 
@@ -74,17 +71,22 @@ impl Cgroup {
         }
     }
 
-    pub fn counts(&self) -> Counts {
-        let mut buffer = [0; 512];
-        let mut text = |file: &File| -> Result<String, Errno> {
-            let length = pread(file, &mut buffer, 0)?;
-            Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
-        };
-        Counts {
-            hits: text(&self.hits).map_or(0, |text| hits(&text)),
-            kills: text(&self.kills).map_or(0, |text| number(&text, "oom_kill ")),
-        }
+    /// How many of its processes the kernel has killed because there was no memory, there or on the host.
+    pub fn kills(&self) -> u64 {
+        number(&contents(&self.kills), "oom_kill ")
     }
+
+    /// How often it was at its limit.
+    pub fn hits(&self) -> u64 {
+        hits(&contents(&self.hits))
+    }
+}
+
+/// Files of a cgroup begin anew at each reading.
+fn contents(file: &File) -> String {
+    let mut buffer = [0; 512];
+    let length = pread(file, &mut buffer, 0).unwrap_or(0);
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
 }
 
 /// `memory.failcnt` of version 1 is a number, `memory.events` of version 2 has one of that meaning.

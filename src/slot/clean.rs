@@ -8,7 +8,7 @@ use super::census::Census;
 use super::space::Space;
 use crate::sandbox::network;
 use crate::spec::policy::{Network, Tier};
-use crate::sys::{clock::monotonic_ns, remove::remove, sysv, wait, xattr};
+use crate::sys::{clock::monotonic_ns, procfs::Stat, remove::remove, sysv, wait, xattr};
 use crate::wire::failure::{Failure, Stage};
 use nix::fcntl::AT_FDCWD;
 use nix::sys::signal::{Signal, kill, killpg};
@@ -120,7 +120,9 @@ impl Cleaner {
             for pid in &found {
                 let _ = kill(Pid::from_raw(*pid), Signal::SIGSTOP);
             }
-            let alive = others.iter().filter(|pid| !census.is_zombie(**pid));
+            let alive = others
+                .iter()
+                .filter(|pid| Stat::read(**pid).is_some_and(|stat| !stat.is_dead()));
             if alive
                 .filter(|pid| kill(Pid::from_raw(**pid), Signal::SIGKILL).is_ok())
                 .count()

@@ -78,8 +78,9 @@ impl Slot {
             [] => Vec::new(),
             patterns => collect(&self.space, &request.workdir, patterns),
         };
-        let clean =
-            killed.is_ok() && !carried.was_killed && self.cleaner.wipe(carried.extra.len()).is_ok();
+        let clean = killed.is_ok()
+            && !self.out_of_memory.has_killed()
+            && self.cleaner.wipe(carried.extra.len()).is_ok();
         Ok(Execution {
             enforced: self.enforced,
             clean,
@@ -103,7 +104,7 @@ impl Slot {
 
     /// Makes the slot ready for somebody with these limits.
     pub fn prepare(&mut self, limits: &Limits) -> Result<(), Failure> {
-        self.out_of_memory.allow(limits.memory_bytes);
+        self.out_of_memory.begin(limits.memory_bytes);
         if self.enforced.tier == Tier::Namespaces && limits.disk_bytes != self.disk_bytes {
             root::resize(limits.disk_bytes)?;
             self.disk_bytes = limits.disk_bytes;
@@ -187,7 +188,15 @@ impl Slot {
             out_of_memory: &mut self.out_of_memory,
             carried,
         };
-        let done = step::run(&mut around, order)?;
+        let done = match step::run(&mut around, order) {
+            // What earlier programs had left running was at the limit, and the kernel took the zygote for it.
+            Err(failure) if failure.stage == Stage::Zygote && carried.was_killed => {
+                never_ran(End::MemoryLimit {
+                    used_bytes: self.out_of_memory.limit_bytes(),
+                })
+            }
+            other => other?,
+        };
         // A program that was killed because the host had no memory did nothing wrong: that is ours to retry.
         let was_killed = matches!(done.end, End::Signaled(libc::SIGKILL) | End::Exited(137));
         match was_killed && self.out_of_memory.of_host() {

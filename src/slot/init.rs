@@ -147,7 +147,7 @@ fn build_root(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
 fn own_processes(setup: &Setup) -> u32 {
     match setup.tier {
         Tier::Landlock if !setup.ids.change => {
-            super::procfs::processes_of(setup.ids.uid) + setup.headroom
+            crate::sys::procfs::processes_of(setup.ids.uid) + setup.headroom
         }
         _ => 2,
     }

@@ -6,6 +6,7 @@
 
 use super::memory::Process;
 use crate::sys::kcmp::have_separate_files;
+use crate::sys::procfs::text;
 use crate::sys::sock_diag::{self, Whose};
 use std::collections::BTreeSet;
 use std::fs;
@@ -49,19 +50,18 @@ pub fn of_descriptors(processes: &[Process], sockets_are_counted: bool, limit: u
 }
 
 /// A table of descriptors, which the threads of a process usually share.
-struct Table {
-    directory: PathBuf,
+pub struct Table {
+    pub directory: PathBuf,
     count: u64,
 }
 
-fn tables(process: &Process) -> Vec<Table> {
-    let own = PathBuf::from(format!("/proc/{}/fd", process.pid));
-    let mut tables = vec![table(own, process.descriptors)];
+pub fn tables(process: &Process) -> Vec<Table> {
+    let mut tables = vec![table(process.file("fd"), process.descriptors)];
     if process.threads > 1 {
         let tasks = fs::read_dir(format!("/proc/{}/task", process.pid));
         for task in tasks.into_iter().flatten().flatten() {
             let thread = task.file_name().to_str().and_then(|name| name.parse().ok());
-            if thread.is_some_and(|thread| have_separate_files(process.pid, thread)) {
+            if thread.is_some_and(|thread| have_separate_files(process.thread, thread)) {
                 tables.push(table(task.path().join("fd"), 0));
             }
         }
@@ -147,7 +147,7 @@ fn inode(name: &str, kind: &str) -> Option<u64> {
 /// How many descriptors an epoll watches: one line each of its `fdinfo` (proc_pid_fdinfo(5)).
 fn watched(descriptor: &Path) -> u64 {
     let path = descriptor.to_string_lossy().replacen("/fd/", "/fdinfo/", 1);
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = text(path).unwrap_or_default();
     text.lines().filter(|line| line.starts_with("tfd:")).count() as u64
 }
 

@@ -13,14 +13,18 @@
 
 use crate::sys::clock;
 use crate::sys::kcmp::share_memory;
+use crate::sys::procfs::text;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
+use std::path::PathBuf;
 
 /// One process, as /proc/<pid>/status has it; all sizes in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Process {
     pub pid: i32,
+    /// The thread that shows what it has: the first one, or another when that has ended and left the process to it.
+    pub thread: i32,
     parent: i32,
     /// For the caller's use: whether it stood still by itself.
     pub stopped: bool,
@@ -81,9 +85,24 @@ impl Budget {
 impl Process {
     /// `None` when it is gone. Readable by everybody, even when the process forbids inspection.
     pub fn read(pid: i32) -> Option<Self> {
-        let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let process = Process::of_status(pid, pid, &text(format!("/proc/{pid}/status")).ok()?);
+        // A thread that has ended shows no memory, and leaves what there is to those that go on (pthread_exit(3)).
+        if process.mappings > 0 || process.threads <= 1 {
+            return Some(process);
+        }
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
+        let numbers = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok());
+        let seen = numbers.filter_map(|thread: i32| {
+            let text = text(format!("/proc/{pid}/task/{thread}/status")).ok()?;
+            Some(Process::of_status(pid, thread, &text))
+        });
+        let mut going_on = seen.filter(|seen| seen.mappings > 0);
+        Some(going_on.next().unwrap_or(process))
+    }
+
+    fn of_status(pid: i32, thread: i32, text: &str) -> Self {
         let (mut process, mut whole, mut known) = (Process::default(), 0, 0);
-        process.pid = pid;
+        (process.pid, process.thread) = (pid, thread);
         for line in text.lines() {
             let Some((name, value)) = line.split_once(':') else {
                 continue;
@@ -103,7 +122,16 @@ impl Process {
         }
         process.shareable = whole.saturating_sub(known);
         process.mappings = (whole / PAGE_BYTES).min(MAX_MAPPINGS) * MAPPING_BYTES;
-        Some(process)
+        process
+    }
+
+    /// Where what it has is seen.
+    pub fn file(&self, name: &str) -> PathBuf {
+        let Process { pid, thread, .. } = self;
+        match pid == thread {
+            true => format!("/proc/{pid}/{name}").into(),
+            false => format!("/proc/{pid}/task/{thread}/{name}").into(),
+        }
     }
 }
 
@@ -128,9 +156,9 @@ pub fn exact(processes: &[Process], budget: &Budget) -> u64 {
     let mut objects = Objects::default();
     let mut bytes = 0;
     for process in processes {
-        let listed = processes.iter().any(|other| other.pid == process.parent);
+        let parent = processes.iter().find(|other| other.pid == process.parent);
         // Between vfork and exec, a child has the memory of its parent, not memory of its own.
-        if listed && share_memory(process.pid, process.parent) {
+        if parent.is_some_and(|parent| share_memory(process.thread, parent.thread)) {
             continue;
         }
         bytes += private(process, budget) + process.page_tables;
@@ -147,7 +175,7 @@ fn private(process: &Process, budget: &Budget) -> u64 {
     if budget.is_spent() {
         return process.private;
     }
-    match fs::read_to_string(format!("/proc/{}/smaps_rollup", process.pid)) {
+    match text(process.file("smaps_rollup")) {
         Ok(text) if !text.is_empty() => {
             // Huge pages of the host's pool are in no proportional share.
             let names = [
@@ -190,27 +218,41 @@ impl Objects {
         if process.shareable == 0 && process.mappings == 0 {
             return Seen::All(0);
         }
-        let Ok(maps) = File::open(format!("/proc/{}/maps", process.pid)) else {
-            return Seen::All(process.shareable + process.mappings);
-        };
-        let lines = BufReader::with_capacity(64 << 10, maps).lines();
-        let mut mappings = 0;
-        for line in lines.map_while(Result::ok) {
-            if mappings % LINES == 0 && budget.is_spent() {
-                return Seen::Part;
-            }
-            mappings += 1;
-            if let Some((inode, end)) = object(&line) {
+        let seen = each_mapping(process, budget, |line| {
+            if let Some((inode, end)) = object(line) {
                 let known = self.0.entry(inode).or_default();
                 *known = end.max(*known);
             }
+        });
+        match seen {
+            Ok(Some(mappings)) => Seen::All(mappings as u64 * MAPPING_BYTES),
+            Ok(None) => Seen::Part,
+            Err(_) => Seen::All(process.shareable + process.mappings),
         }
-        Seen::All(mappings as u64 * MAPPING_BYTES)
     }
 
     fn bytes(&self) -> u64 {
         self.0.values().sum()
     }
+}
+
+/// Shows each line of /proc/<pid>/maps; how many there were, or None where the budget was spent before.
+fn each_mapping(
+    process: &Process,
+    budget: &Budget,
+    mut show: impl FnMut(&str),
+) -> io::Result<Option<usize>> {
+    let maps = File::open(process.file("maps"))?;
+    let mut mappings = 0;
+    // Names of files may be any bytes.
+    for line in BufReader::with_capacity(64 << 10, maps).split(b'\n') {
+        if mappings % LINES == 0 && budget.is_spent() {
+            return Ok(None);
+        }
+        mappings += 1;
+        show(&String::from_utf8_lossy(&line?));
+    }
+    Ok(Some(mappings))
 }
 
 /// Inode and end of a mapping of shared anonymous memory, which the kernel names /dev/zero.

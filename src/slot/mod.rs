@@ -26,7 +26,6 @@ mod open;
 mod out_of_memory;
 mod pace;
 mod pipes;
-mod procfs;
 mod session;
 mod signals;
 mod space;

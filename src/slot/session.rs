@@ -12,7 +12,7 @@ use super::pipes::discard;
 use super::step::Carried;
 use super::transfer::Transfers;
 use super::watch::{Reading, Watch};
-use crate::spec::execution::{End, Execution, StepExecution};
+use crate::spec::execution::{Execution, StepExecution};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
 use crate::sys::{clock::monotonic_ns, wait};
@@ -75,6 +75,8 @@ impl Session {
     fn exec(&mut self, slot: &mut Slot, request: &EpisodeRequest) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
         slot.admit_pythons(&request.steps);
+        // What the kernel killed before is no doing of this.
+        self.carried.was_killed |= slot.out_of_memory.at_limit().is_some();
         let mut steps: Vec<StepExecution> = Vec::new();
         for step in &request.steps {
             // A timeout ends this execution and nothing that earlier ones left.
@@ -125,7 +127,7 @@ impl Session {
             self.carried
                 .background
                 .retain(|fd| !discard(fd.as_fd(), buffer));
-            if runs && monotonic_ns() >= idle.next_ns && idle.look(slot, &self.carried).is_some() {
+            if runs && monotonic_ns() >= idle.next_ns && idle.look(slot, &mut self.carried) {
                 self.carried.orphans_cpu_us += slot.cleaner.kill_programs(&slot.census);
             }
         }
@@ -164,8 +166,8 @@ impl Idle {
         }
     }
 
-    /// Looks once; the limit that was crossed, if one was.
-    fn look(&mut self, slot: &Slot, carried: &Carried) -> Option<End> {
+    /// Looks once; whether a limit was crossed.
+    fn look(&mut self, slot: &mut Slot, carried: &mut Carried) -> bool {
         let usage = slot
             .census
             .read(self.limits.memory_bytes, self.watch.needs_cpu());
@@ -179,7 +181,9 @@ impl Idle {
                     .on_disk(&mut self.disk, slot.space.root_path(), &self.limits)
             }),
         };
-        let crossed = self.watch.take(&reading, now);
+        let crossed = self.watch.take(&reading, now).is_some();
+        let killed = slot.out_of_memory.at_limit().is_some();
+        carried.was_killed |= killed;
         let soonest = self.watch.next_ns().saturating_sub(now);
         let unchanged = reading.memory_bytes == self.last_bytes;
         self.pause_ns = match unchanged {
@@ -188,6 +192,6 @@ impl Idle {
         };
         self.last_bytes = reading.memory_bytes;
         self.next_ns = now + self.pause_ns;
-        crossed
+        crossed || killed
     }
 }

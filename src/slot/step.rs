@@ -8,11 +8,12 @@ use super::link::{Broken, Link};
 use super::out_of_memory::OutOfMemory;
 use super::pace::Pace;
 use super::pipes::{Pipes, discard};
-use super::watch::{DiskReading, Reading, Watch};
+use super::watch::{DiskReading, LONG_LOOK_NS, Reading, Watch};
 use crate::spec::execution::{DiskEvidence, End, Finish, Start, StepExecution};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
-use crate::sys::{clock::monotonic_ns, sched, wait};
+use crate::sys::clock::{cpu_us, monotonic_ns};
+use crate::sys::{sched, wait};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind, Launch, WarmExit};
 use nix::errno::Errno;
@@ -84,6 +85,8 @@ struct Running<'a, 'b> {
     disk: Count,
     deadline_ns: u64,
     pace: Pace,
+    /// CPU time of ours for looks that took long, in microseconds.
+    looks_us: u64,
     /// Why we ended it.
     cause: Option<End>,
     /// Whether only this step's own processes are to end.
@@ -119,6 +122,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         around,
         order,
         pipes,
+        looks_us: 0,
         cause: None,
         alone: false,
     };
@@ -266,14 +270,20 @@ impl Running<'_, '_> {
     }
 
     fn read_usage(&mut self) -> Reading {
+        let begin_us = cpu_us();
         let usage = self
             .around
             .census
             .read(self.order.limits.memory_bytes, self.watch.needs_cpu());
+        // Whoever has so much to be looked at pays for it.
+        if usage.took_ns > LONG_LOOK_NS {
+            self.looks_us += cpu_us().saturating_sub(begin_us);
+        }
         Reading {
             memory_bytes: usage.memory_bytes,
             took_ns: usage.took_ns,
             cpu_us: usage.cpu_us
+                + self.looks_us
                 + self.around.carried.orphans_cpu_us
                 + self.around.carried.spent_cpu_us,
             disk: self.read_disk(),
@@ -321,16 +331,12 @@ impl Running<'_, '_> {
     }
 
     fn finish(mut self, mut exit: Exit) -> Result<StepExecution, Failure> {
-        exit.cpu_us += self.pace.charge_us();
+        exit.cpu_us += self.pace.charge_us().max(self.looks_us);
         let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain_rest(capture, ceiling, buffer);
         let used_us = exit.cpu_us.saturating_add(self.around.carried.spent_cpu_us);
-        // No program gets to the limit before it is first looked at.
-        let killed = match self.watch.peak_bytes() {
-            0 => None,
-            _ => self.killed(),
-        };
+        let killed = self.killed();
         let end = match (self.cause.take().or(killed), exit.ended) {
             (_, ExitKind::Failed(failure)) => match failure.stage {
                 // The working directory is the one thing of these that the episode itself names.

@@ -21,8 +21,10 @@ const MS: u64 = 1_000_000;
 /// limit, the longer it takes to overshoot by a twentieth of it, and a closer look than that is not needed.
 const SHORTEST_NS: (u64, u64) = (3 * MS / 10, 2 * MS);
 const TOLERATED: u64 = 20;
-/// A look that takes longer is followed by twice as long a pause.
-const LONG_LOOK_NS: u64 = 40 * MS;
+/// A look that takes longer is followed by a pause of at least its length, and where memory does not grow fast by one of
+/// so many times that: looks must not keep us, who have precedence, busy with nothing else, nor take a core from others.
+pub const LONG_LOOK_NS: u64 = MS;
+const CALM_PAUSE: u64 = 4;
 /// Never look less often: estimates age.
 const LONGEST_NS: u64 = 1000 * MS;
 
@@ -36,6 +38,7 @@ pub struct Watch {
     /// Whether what the next look at the disk finds is allowed.
     forgives: bool,
     peak_bytes: u64,
+    last_bytes: u64,
 }
 
 /// What was read at one moment.
@@ -72,6 +75,7 @@ impl Watch {
             },
             forgives: false,
             peak_bytes: 0,
+            last_bytes: 0,
         };
         watch.next_ns = now_ns + watch.pause(&Reading::default());
         if disk {
@@ -120,6 +124,7 @@ impl Watch {
     pub fn take(&mut self, reading: &Reading, now_ns: u64) -> Option<End> {
         self.peak_bytes = self.peak_bytes.max(reading.memory_bytes);
         self.next_ns = now_ns + self.pause(reading);
+        self.last_bytes = reading.memory_bytes;
         if reading.memory_bytes > self.limits.memory_bytes {
             return Some(End::MemoryLimit {
                 used_bytes: reading.memory_bytes,
@@ -161,10 +166,12 @@ impl Watch {
         }
         let (least, most) = SHORTEST_NS;
         let shortest = time_for(self.limits.memory_bytes / TOLERATED).clamp(least, most);
-        // A tree that takes long to look at must not keep us busy with nothing else.
-        let rest_ns = match reading.took_ns > LONG_LOOK_NS {
-            true => reading.took_ns * 2,
-            false => 0,
+        let grown = reading.memory_bytes.saturating_sub(self.last_bytes);
+        let is_calm = grown * CALM_PAUSE <= headroom.max(self.limits.memory_bytes / TOLERATED);
+        let rest_ns = match (reading.took_ns > LONG_LOOK_NS, is_calm) {
+            (false, _) => 0,
+            (true, false) => reading.took_ns,
+            (true, true) => reading.took_ns * CALM_PAUSE,
         };
         pause.clamp(shortest, LONGEST_NS).max(rest_ns)
     }
@@ -217,6 +224,21 @@ mod tests {
         );
         assert_eq!(watch.next_ns(), SHORTEST_NS.1);
         assert_eq!(watch.peak_bytes(), 500 * MB);
+    }
+
+    #[test]
+    fn a_tree_that_takes_long_to_look_at_is_looked_at_for_a_part_of_the_time_only() {
+        let mut watch = Watch::new(&Limits::default(), 2, false, 0);
+        let mut pause_after = |megabytes: u64| {
+            let reading = Reading {
+                memory_bytes: megabytes * MB,
+                took_ns: 30 * MS,
+                ..Reading::default()
+            };
+            assert_eq!(watch.take(&reading, 0), None);
+            watch.next_ns() / MS
+        };
+        assert_eq!([400, 500, 500].map(&mut pause_after), [30, 30, 120]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod mode;
 pub mod mount;
 pub mod network;
 pub mod plain;
+pub mod procfs;
 pub mod remove;
 pub mod sched;
 pub mod signal;

@@ -5,7 +5,7 @@ mod build;
 mod warm;
 
 pub use build::{binary, built};
-pub use warm::{children, run_when, run_when_warm, wait_for, warm_parents};
+pub use warm::{children, run_when, run_when_warm, sleeps, wait_for, warm_parents};
 
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -100,7 +100,8 @@ pub fn children(pid: u32) -> Vec<u32> {
     lists.flat_map(pids).collect()
 }
 
-fn sleeps(pid: u32) -> bool {
+/// Whether it waits for something; one that is about to be ready may still be busy in the kernel.
+pub fn sleeps(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ")
         .next()

@@ -1,6 +1,6 @@
 //! All slots share one import of what a warm Python has loaded: its time, and its memory.
 
-use super::common::{Way, children, run_when, scratch, wait_for, warm_parents};
+use super::common::{Way, children, run_when, scratch, sleeps, wait_for, warm_parents};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,8 @@ fn run_in(slots: usize, python: &Path, directory: &Path) -> (u64, usize) {
     let (bytes, run) = std::thread::scope(|scope| {
         let run = scope.spawn(|| {
             run_when(way, &jobs.join("\n"), slots, &arguments, |runner, _| {
-                let is_so = copies(runner).count() == slots;
+                let ready = copies(runner).filter(|copy| sleeps(*copy));
+                let is_so = ready.count() == slots;
                 if is_so {
                     tell.send(runner).expect("somebody listens");
                 }

@@ -23,6 +23,9 @@ use std::rc::Rc;
 
 /// What cgroups of a runner are called, before its pid.
 const PREFIX: &str = "runner-";
+/// Of cpu.weight, in version 2.
+const DEFAULT_WEIGHT: usize = 100;
+const MAX_WEIGHT: usize = 10_000;
 /// How many names are tried.
 const MOST_TRIES: u32 = 16;
 /// The runner's own, where it has to leave the one that it was started in.
@@ -59,8 +62,9 @@ pub struct Cgroup {
 }
 
 impl Cgroups {
-    /// Makes the place, and removes those of runners that were killed. In version 2 this process may move.
-    pub fn open() -> Result<Cgroups, NoCgroups> {
+    /// Makes the place for so many slots at one time, and removes those of runners that were killed. In version 2 this
+    /// process may move.
+    pub fn open(slots: usize) -> Result<Cgroups, NoCgroups> {
         let place = Place::find()?;
         remove_abandoned(&place.own);
         let (top, lock) = make_top(&place.own).map_err(|e| place.closed(e))?;
@@ -74,6 +78,7 @@ impl Cgroups {
         };
         // What was done is undone when it is dropped.
         cgroups.pass_controllers_on()?;
+        cgroups.share_cores(slots);
         cgroups.hurry();
         Ok(cgroups)
     }
@@ -101,6 +106,21 @@ impl Cgroups {
             }
         }
         pass_on(&self.top, true).map_err(|e| self.place.closed(e))
+    }
+
+    /// Where cores are shared out by cgroup (version 2, and the controller was passed on), each slot has the same share,
+    /// whatever its programs do to have more: autogroups don't hold in a cgroup (sched(7)). All of them together have what
+    /// they would have as processes, and the runner and its inits come first, who need little. Elsewhere there is nothing
+    /// to be set.
+    fn share_cores(&self, slots: usize) {
+        let set = |cgroup: &Path, weight: usize| {
+            let _ = fs::write(
+                cgroup.join("cpu.weight"),
+                weight.min(MAX_WEIGHT).to_string(),
+            );
+        };
+        set(&self.top, slots.saturating_mul(DEFAULT_WEIGHT));
+        set(&self.top.join(MAIN), MAX_WEIGHT);
     }
 
     fn move_away(&mut self) -> Result<(), NoCgroups> {
@@ -182,9 +202,10 @@ fn is_busy(removed: io::Result<()>) -> bool {
     removed.is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
 }
 
-/// Whether children are to be limited.
+/// Whether children are to be limited, and to have shares of the cores where that can be had.
 fn pass_on(cgroup: &Path, yes: bool) -> io::Result<()> {
     let sign = if yes { '+' } else { '-' };
+    let _ = fs::write(cgroup.join("cgroup.subtree_control"), format!("{sign}cpu"));
     fs::write(
         cgroup.join("cgroup.subtree_control"),
         format!("{sign}memory"),

@@ -1,7 +1,7 @@
 //! The calls that are allowed for some arguments only, apart from sockets and from those whose argument is an option.
 
-use super::cost::Cost::{File, Nothing, Process, SystemV};
-use super::{Case, Check, Entry, Tiers, always, arg, when, within};
+use super::cost::Cost::{File, Nothing, Process, Signal, SystemV};
+use super::{Argument, Case, Check, Entry, Tiers, always, arg, when, within};
 
 /// Bits of clone(2) that make a namespace, or a sibling: a child of the zygote, which would never wait for it.
 const FORBIDDEN_CLONE_FLAGS: u32 = (libc::CLONE_PARENT
@@ -19,6 +19,13 @@ const IOPRIO_WHO_PROCESS: u32 = 1;
 const QUERY: u32 = 0xffff_ffff;
 /// This process, where a call takes a pid or a uid.
 const ONESELF: Check = Check::Is(0);
+
+/// The bits of futex(2)'s operation that say which it is, without those that say how.
+const FUTEX_OPERATION: u32 = !((libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) as u32);
+
+const fn futex(operations: Check) -> [Argument; 1] {
+    [arg(1, operations)]
+}
 
 const fn file_type(kind: u32) -> Check {
     Check::Masked(libc::S_IFMT, kind)
@@ -52,6 +59,17 @@ pub const CONDITIONAL: &[Entry] = &[
     #[cfg(target_arch = "x86_64")]
     when(libc::SYS_mknod, File, nodes!(1)),
     when(libc::SYS_mknodat, File, nodes!(2)),
+    when(libc::SYS_futex, Nothing, &[
+        Case { checks: &futex(Check::Masked(FUTEX_OPERATION & !7, 0)), reason: "locks; those that hand their priority on, too" },
+        Case { checks: &futex(Check::Masked(FUTEX_OPERATION & !1, 8)), reason: "not taking one, waiting and waking by bits" },
+        Case { checks: &futex(Check::Masked(FUTEX_OPERATION, 10)), reason: "waking by bits" },
+        Case { checks: &futex(Check::Masked(FUTEX_OPERATION, 13)), reason: "a lock with a time of the monotonic clock; no moving of waiters to a lock that hands its priority on (11, 12): no C library does it, and its locking has been wrong" },
+    ]),
+    when(libc::SYS_timer_create, Signal, &[
+        Case { checks: &[arg(0, Check::Masked(!1, 0))], reason: "POSIX timers by the real or the monotonic clock" },
+        Case { checks: &[arg(0, Check::Is(libc::CLOCK_BOOTTIME as u32))], reason: "the same, with times of sleep" },
+        Case { checks: &[arg(0, Check::Is(libc::CLOCK_TAI as u32))], reason: "without leap seconds; not by CPU time, for which setitimer does: exec has left timers of that kind behind" },
+    ]),
     when(libc::SYS_clone, Process, &[
         Case { checks: &[arg(0, Check::NoneOf(FORBIDDEN_CLONE_FLAGS))], reason: "processes and threads, in the same namespaces" },
     ]),

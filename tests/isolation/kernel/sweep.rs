@@ -72,8 +72,7 @@ fn every_system_call_that_the_policy_allows_gets_an_answer() {
             .filter(|entry| entry.tiers.contains(setting(way)))
             .filter(|entry| matches!(entry.allow, Allow::Always(_)));
         let answers = answers(way, "calls", 0, 1023);
-        // The kernel's own answer to a futex operation of -1.
-        for entry in always.filter(|entry| entry.syscall != libc::SYS_futex) {
+        for entry in always {
             assert_eq!(
                 answers[&entry.syscall], "answered",
                 "{way:?}: system call {}",

@@ -32,10 +32,10 @@ fn terminal(arguments: &[String]) -> Attempt {
             &[libc::AT_FDCWD as u64, text(c"/dev/ptmx"), read_write],
         );
         let slave = master.and_then(|master| {
-            let unlocked = address(&mut 0i32);
+            let mut unlocked = 0i32;
             call(
                 libc::SYS_ioctl,
-                &[master as u64, libc::TIOCSPTLCK, unlocked],
+                &[master as u64, libc::TIOCSPTLCK, address(&mut unlocked)],
             )?;
             call(
                 libc::SYS_ioctl,

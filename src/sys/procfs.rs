@@ -1,0 +1,120 @@
+//! What /proc says of processes (proc(5)).
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// What a file of /proc says. Names in it, of processes and of files, may be any bytes: what is not UTF-8 is replaced, and
+/// hides nothing.
+///
+/// # Errors
+///
+/// `ENOENT` and `ESRCH` where the process is gone; what open(2) and read(2) say otherwise.
+pub fn text(path: impl AsRef<Path>) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
+}
+
+/// All that this PID namespace has.
+pub fn all_processes() -> Vec<i32> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// Children of every thread of a process (CONFIG_PROC_CHILDREN), or a scan of all processes without it.
+pub fn children(pid: i32) -> Vec<i32> {
+    let tasks = PathBuf::from(format!("/proc/{pid}/task"));
+    // A directory per thread, and the two that every directory has: most processes need no listing.
+    let threads: Vec<PathBuf> = match fs::metadata(&tasks) {
+        Ok(meta) if meta.nlink() <= 3 => vec![tasks.join(pid.to_string())],
+        Ok(_) => {
+            let listed = fs::read_dir(&tasks).into_iter().flatten().flatten();
+            listed.map(|thread| thread.path()).collect()
+        }
+        Err(_) => return Vec::new(),
+    };
+    let mut found = Vec::new();
+    for thread in threads {
+        match text(thread.join("children")) {
+            Ok(list) => found.extend(
+                list.split_whitespace()
+                    .filter_map(|p| p.parse::<i32>().ok()),
+            ),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && thread.exists() => {
+                let is_child = |p: &i32| Stat::read(*p).is_some_and(|stat| stat.parent == pid);
+                return all_processes().into_iter().filter(is_child).collect();
+            }
+            Err(_) => {}
+        }
+    }
+    found
+}
+
+/// Threads of all processes of a uid, which is what RLIMIT_NPROC counts.
+pub fn processes_of(uid: u32) -> u32 {
+    let threads = |pid: i32| {
+        let directory = format!("/proc/{pid}/task");
+        let owner = fs::metadata(&directory).ok()?.uid();
+        (owner == uid).then(|| fs::read_dir(&directory).map_or(0, |tasks| tasks.count() as u32))
+    };
+    all_processes().into_iter().filter_map(threads).sum()
+}
+
+/// Pages in memory (proc_pid_statm(5)); `None` when it is gone.
+pub fn resident_pages(pid: i32) -> Option<u64> {
+    let text = text(format!("/proc/{pid}/statm")).ok()?;
+    text.split(' ').nth(1)?.parse().ok()
+}
+
+/// What /proc/<pid>/stat says of a process (proc_pid_stat(5)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    pub state: char,
+    pub parent: i32,
+    pub group: i32,
+    /// CPU time of the process and of the children it has waited for, in clock ticks.
+    pub cpu_ticks: u64,
+    threads: i64,
+}
+
+impl Stat {
+    /// `None` when it is gone.
+    pub fn read(pid: i32) -> Option<Stat> {
+        let text = text(format!("/proc/{pid}/stat")).ok()?;
+        // The name is in parentheses and may itself hold spaces, parentheses and line ends.
+        let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
+        let state = fields.next()?.chars().next()?;
+        let numbers: Vec<i64> = fields.map(|n| n.parse().unwrap_or(0)).collect();
+        // Fields are counted from 1 in the manual, and the first number is the fourth field.
+        let field = |number: usize| numbers.get(number - 4).copied();
+        Some(Stat {
+            state,
+            parent: field(4)? as i32,
+            group: field(5)? as i32,
+            cpu_ticks: (14..=17).filter_map(field).sum::<i64>() as u64,
+            threads: field(20)?,
+        })
+    }
+
+    /// Whether it only waits to be reaped. Where other threads go on, a process whose first thread has ended looks like it.
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, 'Z' | 'X') && self.threads <= 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_parent_is_read_from_proc() {
+        let own = Stat::read(nix::unistd::getpid().as_raw()).unwrap();
+        assert_eq!(own.parent, nix::unistd::getppid().as_raw());
+        assert!(!own.is_dead());
+    }
+}
