@@ -1,13 +1,13 @@
 //! Leasing: who gets which slot, and when a new one is built.
 
-use super::cgroup::Cgroups;
+use super::cgroup::{self, Cgroups};
 use super::host_sockets::HostSockets;
 use super::ids::{NoUid, SlotIds};
 use super::process::Processes;
 use super::slot::{BuildError, Slot, SlotLost};
 use super::warm::{Parent, PythonSettings};
 use crate::spec::policy::{Enforced, Grants, Tier};
-use crate::wire::message::{Setup, VERSION};
+use crate::wire::message::{CgroupKind, Setup, VERSION};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
@@ -231,9 +231,16 @@ impl Pool {
         // When the kernel has no more of them, the slot goes without.
         let cgroup = shared.cgroups.as_ref().and_then(|all| all.make().ok());
         let (cgroup, files) = cgroup.unzip();
-        let mut fds = files.unwrap_or_default();
+        let around = || Vec::from_iter(cgroup::kills_around());
+        let mut fds = files.unwrap_or_else(around);
+        let kind = match (cgroup.is_some(), fds.is_empty()) {
+            (true, _) => CgroupKind::Slot,
+            (false, false) => CgroupKind::Runner,
+            (false, true) => CgroupKind::None,
+        };
         let connected = parents.iter().filter_map(|parent| {
-            let join = fds.first().and_then(|fd| fd.try_clone().ok());
+            let door = fds.first().filter(|_| kind == CgroupKind::Slot);
+            let join = door.and_then(|fd| fd.try_clone().ok());
             Some((parent.python().clone(), parent.connect(join)?))
         });
         let (warm_pythons, sockets): (Vec<_>, Vec<_>) = connected.unzip();
@@ -252,7 +259,7 @@ impl Pool {
             },
             grants: (*grants).clone(),
             elsewhere,
-            cgroup: cgroup.is_some(),
+            cgroup: kind,
             warm_bash: shared.settings.warm_bash,
             warm_pythons,
             open_root: shared.settings.open_root && shared.settings.tier == Tier::Namespaces,

@@ -1,6 +1,6 @@
 //! Entry point of the slot side: from a fresh re-exec to init and zygote.
 
-use super::cgroup::{self, Cgroup, Door};
+use super::cgroup::{self, Door, Kills};
 use super::init::{self, Zygotes};
 use super::link::Link;
 use super::space::Space;
@@ -51,14 +51,14 @@ fn run(mut runner: Link) -> i32 {
     if let Err(failure) = privileges::forbid_cores().and_then(|()| privileges::forbid_new()) {
         return refuse(&runner, failure);
     }
-    let (door, cgroup) = match setup.cgroup.then(|| cgroup::take(&mut fds)).transpose() {
-        Ok(taken) => taken.unzip(),
+    let (door, kills) = match cgroup::take(setup.cgroup, &mut fds) {
+        Ok(taken) => taken,
         Err(failure) => return refuse(&runner, failure),
     };
     let given = Given {
         ordinary: sched::take_precedence(),
         door,
-        cgroup,
+        kills,
         pythons: fds,
     };
     let built = match setup.tier {
@@ -97,7 +97,7 @@ struct Given {
     ordinary: Ordinary,
     /// For the zygotes, where there is a cgroup.
     door: Option<Door>,
-    cgroup: Option<Cgroup>,
+    kills: Kills,
     pythons: Vec<OwnedFd>,
 }
 
@@ -132,11 +132,11 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
                     warm,
                     pythons: given.pythons,
                 },
-                given.cgroup,
+                given.kills,
             ))
         }
         Ok(Some(init)) => {
-            drop((runner, for_init, grants, warm, given.cgroup, given.pythons));
+            drop((runner, for_init, grants, warm, given.kills, given.pythons));
             name(&setup, "zygote");
             zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.door);
             // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
@@ -170,7 +170,7 @@ fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
             Err((runner, Failure::new(Stage::Fork, errno as i32)))
         }
         Ok(None) => {
-            drop((runner, for_init, warm, given.cgroup, given.pythons));
+            drop((runner, for_init, warm, given.kills, given.pythons));
             name(&setup, "zygote");
             zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.door);
             Ok(0)
@@ -188,7 +188,7 @@ fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
                     warm,
                     pythons: given.pythons,
                 },
-                given.cgroup,
+                given.kills,
             );
             remove_scratch(&scratch);
             Ok(code)

@@ -5,6 +5,7 @@
 //! evidence; what can't be counted is met by the kernel, which kills.
 
 use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::CgroupKind;
 use nix::sys::uio::pread;
 use nix::unistd::write;
 use std::fs::File;
@@ -17,20 +18,26 @@ const MARGIN_BYTES: u64 = 128 << 20;
 /// For a process that is to be in it.
 pub struct Door(OwnedFd);
 
+/// The count of processes in a cgroup that the kernel has killed because there was no memory, there or on the host.
+pub struct Killed(File);
+
 /// For init.
 pub struct Cgroup {
     limit: File,
     hits: File,
-    kills: File,
+    pub killed: Killed,
     /// 0 as long as there is none.
     pub limit_bytes: u64,
 }
 
-/// Since the cgroup was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub hits: u64,
-    pub kills: u64,
+/// Where kills are counted that may be of this slot's processes.
+pub enum Kills {
+    /// In the slot's own cgroup.
+    Slot(Cgroup),
+    /// In the cgroup that the runner is in, with all of its slots.
+    Runner(Killed),
+    /// On the whole machine.
+    Machine,
 }
 
 impl Door {
@@ -43,22 +50,32 @@ impl Door {
     }
 }
 
-/// Takes the descriptors for it, which come first.
-pub fn take(fds: &mut Vec<OwnedFd>) -> Result<(Door, Cgroup), Failure> {
-    if fds.len() < 4 {
-        return Err(Failure::new(Stage::Cgroup, libc::EBADMSG));
-    }
-    let mut files = fds.drain(..4);
-    let mut next = || files.next().expect("there are four");
-    let door = Door(next());
-    let mut file = || File::from(next());
-    let cgroup = Cgroup {
-        limit: file(),
-        hits: file(),
-        kills: file(),
-        limit_bytes: 0,
+/// Takes the descriptors that the set-up promises, which come first.
+pub fn take(kind: CgroupKind, fds: &mut Vec<OwnedFd>) -> Result<(Option<Door>, Kills), Failure> {
+    let mut next = || match fds.is_empty() {
+        true => Err(Failure::new(Stage::Cgroup, libc::EBADMSG)),
+        false => Ok(fds.remove(0)),
     };
-    Ok((door, cgroup))
+    Ok(match kind {
+        CgroupKind::None => (None, Kills::Machine),
+        CgroupKind::Runner => (None, Kills::Runner(Killed(next()?.into()))),
+        CgroupKind::Slot => {
+            let door = Door(next()?);
+            let cgroup = Cgroup {
+                limit: next()?.into(),
+                hits: next()?.into(),
+                killed: Killed(next()?.into()),
+                limit_bytes: 0,
+            };
+            (Some(door), Kills::Slot(cgroup))
+        }
+    })
+}
+
+impl Killed {
+    pub fn count(&self) -> u64 {
+        number(&contents(&self.0), "oom_kill ")
+    }
 }
 
 impl Cgroup {
@@ -69,11 +86,6 @@ impl Cgroup {
         if wanted != self.limit_bytes && write!(self.limit, "{wanted}").is_ok() {
             self.limit_bytes = wanted;
         }
-    }
-
-    /// How many of its processes the kernel has killed because there was no memory, there or on the host.
-    pub fn kills(&self) -> u64 {
-        number(&contents(&self.kills), "oom_kill ")
     }
 
     /// How often it was at its limit.

@@ -2,7 +2,7 @@
 
 use super::boot::open_space;
 use super::census::Census;
-use super::cgroup::Cgroup;
+use super::cgroup::Kills;
 use super::clean::{self, Cleaner};
 use super::episode::Slot;
 use super::link::{Broken, Link};
@@ -52,10 +52,10 @@ pub fn main(
     setup: Setup,
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
-    cgroup: Option<Cgroup>,
+    kills: Kills,
 ) -> i32 {
     let mut slot = match build(zygote, &setup, grants, zygotes) {
-        Ok(built) => built(runner, OutOfMemory::new(cgroup)),
+        Ok(built) => built(runner, OutOfMemory::new(kills)),
         Err(failure) => {
             let _ = runner.send(&Reply::Refused(failure));
             if setup.tier == Tier::Landlock {

@@ -1,81 +1,100 @@
 //! Whom the kernel killed for lack of memory, and whose memory it was that lacked.
 
-use super::cgroup::{Cgroup, Counts};
+use super::cgroup::{Cgroup, Kills};
 
 pub struct OutOfMemory {
-    cgroup: Option<Cgroup>,
-    /// What the cgroup had counted when the episode began.
-    begun: Counts,
-    /// Kills that were noticed since.
+    kills: Kills,
+    /// Those that are known of.
     noticed: u64,
-    /// Whether one of them was not for the slot's own limit.
+    /// Those that were known of when the episode began.
+    begun: u64,
+    /// How often the slot was at its limit, when the episode was first looked at or before. Read once, because the kernel
+    /// counts a hit some time before it kills for it.
+    hits: u64,
+    /// Whether that is still to be read for this episode.
+    is_fresh: bool,
+    /// Whether one of the kills was not for the slot's own limit.
     host_killed: bool,
-    /// Kills on the whole machine, when they were last looked at.
-    machine: u64,
 }
 
 impl OutOfMemory {
-    pub fn new(cgroup: Option<Cgroup>) -> OutOfMemory {
-        OutOfMemory {
-            cgroup,
-            begun: Counts::default(),
+    pub fn new(kills: Kills) -> OutOfMemory {
+        let mut new = OutOfMemory {
+            kills,
             noticed: 0,
+            begun: 0,
+            hits: 0,
+            is_fresh: true,
             host_killed: false,
-            machine: machine_kills(),
-        }
+        };
+        new.noticed = new.count();
+        new
     }
 
     /// For an episode or a session whose programs may use so much. To be called while none runs.
     pub fn begin(&mut self, memory_bytes: u64) {
-        if let Some(cgroup) = &mut self.cgroup {
+        if let Kills::Slot(cgroup) = &mut self.kills {
             cgroup.allow(memory_bytes);
-            self.begun = Counts {
-                kills: cgroup.kills(),
-                hits: cgroup.hits(),
-            };
-            self.noticed = self.begun.kills;
-            self.host_killed = false;
         }
+        // Nobody was there to be killed since the last episode ended.
+        self.begun = self.noticed;
+        (self.is_fresh, self.host_killed) = (true, false);
     }
 
     /// What the slot had in use if the kernel has killed for that since this was last asked, in bytes.
     pub fn at_limit(&mut self) -> Option<u64> {
-        let cgroup = self.cgroup.as_ref()?;
-        let kills = cgroup.kills();
+        let Kills::Slot(cgroup) = &self.kills else {
+            return None;
+        };
+        let kills = cgroup.killed.count();
         if kills <= self.noticed {
+            if std::mem::take(&mut self.is_fresh) {
+                self.hits = cgroup.hits();
+            }
             return None;
         }
         self.noticed = kills;
-        // Before it kills at the limit, the kernel counts that it is met. Afterwards it may not be met again.
-        let limited = cgroup.hits() > self.begun.hits;
+        let limited = cgroup.hits() > self.hits;
         self.host_killed |= !limited;
         limited.then_some(cgroup.limit_bytes)
     }
 
-    /// Whether the kernel has killed any process of the slot since the episode began. It may have been a zygote.
-    pub fn has_killed(&self) -> bool {
-        let now = |cgroup: &Cgroup| cgroup.kills() > self.begun.kills;
-        self.cgroup.as_ref().is_some_and(now)
+    /// Whether the kernel has killed a process of the slot's cgroup since the episode began. It may have been a zygote.
+    pub fn has_killed(&mut self) -> bool {
+        if let Kills::Slot(cgroup) = &self.kills {
+            self.noticed = cgroup.killed.count();
+        }
+        self.noticed > self.begun
     }
 
     /// Whether the host had no memory, and the kernel may have killed for that since this was last asked. Without a
-    /// cgroup nothing tells whose process it was.
+    /// cgroup of its own nothing tells whether it was a process of this slot.
     pub fn of_host(&mut self) -> bool {
-        if self.cgroup.is_some() {
+        if let Kills::Slot(_) = self.kills {
             return std::mem::take(&mut self.host_killed);
         }
-        let now = machine_kills();
-        now > std::mem::replace(&mut self.machine, now)
+        let now = self.count();
+        now > std::mem::replace(&mut self.noticed, now)
     }
 
     /// The limit of the slot's cgroup, in bytes; 0 without one.
     pub fn limit_bytes(&self) -> u64 {
-        self.cgroup.as_ref().map_or(0, |cgroup| cgroup.limit_bytes)
+        match &self.kills {
+            Kills::Slot(cgroup) => cgroup.limit_bytes,
+            Kills::Runner(_) | Kills::Machine => 0,
+        }
+    }
+
+    fn count(&self) -> u64 {
+        match &self.kills {
+            Kills::Slot(Cgroup { killed, .. }) | Kills::Runner(killed) => killed.count(),
+            Kills::Machine => on_machine(),
+        }
     }
 }
 
 /// Since boot (proc_vmstat(5), Linux 4.13).
-fn machine_kills() -> u64 {
+fn on_machine() -> u64 {
     let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
     text.lines()
         .find_map(|line| line.strip_prefix("oom_kill "))

@@ -336,7 +336,11 @@ impl Running<'_, '_> {
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain_rest(capture, ceiling, buffer);
         let used_us = exit.cpu_us.saturating_add(self.around.carried.spent_cpu_us);
-        let killed = self.killed();
+        // No program gets to the limit before it is first looked at, unless others of the episode have taken most of it.
+        let is_likely = self.watch.peak_bytes() > 0
+            || !self.around.carried.background.is_empty()
+            || exit.ended == ExitKind::Signaled(libc::SIGKILL);
+        let killed = is_likely.then(|| self.killed()).flatten();
         let end = match (self.cause.take().or(killed), exit.ended) {
             (_, ExitKind::Failed(failure)) => match failure.stage {
                 // The working directory is the one thing of these that the episode itself names.

@@ -2,9 +2,11 @@
 #![allow(dead_code, unused_imports)] // each test file uses its own part of this
 
 mod build;
+mod cgroup;
 mod warm;
 
 pub use build::{binary, built};
+pub use cgroup::{cgroups, killed_in, limit_cgroup, slot_cgroups};
 pub use warm::{children, run_when, run_when_warm, sleeps, wait_for, warm_parents};
 
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! A run in the background, and what it leaves on the machine.
 
-use crate::common::{Way, command, scratch};
+use crate::common::{Way, cgroups, command, scratch};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -182,18 +182,9 @@ impl Sweep {
             .collect()
     }
 
-    /// Where the cgroups of its slots are, if it has some: below that of this process.
+    /// Where the cgroups of its slots are, if it has some.
     pub fn cgroups(&self) -> Vec<PathBuf> {
-        let prefix = format!("runner-{}-", self.child.id());
-        let is_its = |path: &PathBuf| {
-            path.file_name()
-                .unwrap()
-                .to_string_lossy()
-                .starts_with(&prefix)
-        };
-        let places = own_cgroups();
-        let entries = places.iter().flat_map(fs::read_dir).flatten().flatten();
-        entries.map(|entry| entry.path()).filter(is_its).collect()
+        cgroups(self.child.id())
     }
 
     pub fn wait(&mut self) -> Option<i32> {
@@ -302,20 +293,6 @@ fn names(directory: &str) -> Vec<String> {
 
 fn mounts() -> String {
     fs::read_to_string("/proc/self/mountinfo").unwrap()
-}
-
-/// Where this process's cgroup is seen: that of version 1 for memory, and that of version 2.
-fn own_cgroups() -> Vec<PathBuf> {
-    let membership = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let place = |line: &str| {
-        let path = |(_, path): (&str, &str)| path.trim_start_matches('/').to_owned();
-        let first = line.split_once(":memory:").map(path);
-        let second = line.starts_with("0::").then(|| path(("", &line[3..])));
-        let below = |(root, path)| PathBuf::from(root).join(path);
-        let first = first.map(|path| below(("/sys/fs/cgroup/memory", path)));
-        first.or(second.map(|path| below(("/sys/fs/cgroup", path))))
-    };
-    membership.lines().filter_map(place).collect()
 }
 
 /// Living processes with the mark in their environment.

@@ -1,7 +1,7 @@
 //! The kernel kills at a slot's limit of memory, whomever: a program, or a process of the slot's own. Where this machine gives
 //! the runner no memory cgroups there is nothing to be seen, and the tests say so.
 
-use crate::common::Way;
+use crate::common::{Way, limit_cgroup, slot_cgroups};
 use crate::left::{Sweep, start};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -29,26 +29,15 @@ fn limited(way: Way, commands: &[(&str, &str)], warm: &str) -> Option<Sweep> {
     ];
     let mut sweep = start(way, &jobs, &args, Stdio::null());
     sweep.wait_running(commands.len());
-    let cgroups = of_slots(&sweep);
+    let cgroups = slot_cgroups(sweep.child.id());
     if cgroups.is_empty() {
         eprintln!("{way:?}: no memory cgroups here");
         return None;
     }
     for cgroup in cgroups {
-        let limit = |name| fs::write(cgroup.join(name), LIMIT_BYTES);
-        limit("memory.max")
-            .or_else(|_| limit("memory.limit_in_bytes"))
-            .unwrap();
+        limit_cgroup(&cgroup, LIMIT_BYTES);
     }
     Some(sweep)
-}
-
-/// The cgroups of a run's slots.
-fn of_slots(sweep: &Sweep) -> Vec<PathBuf> {
-    let tops = sweep.cgroups();
-    let entries = tops.iter().flat_map(fs::read_dir).flatten().flatten();
-    let is_slot = |path: &PathBuf| path.to_string_lossy().contains("/slot-");
-    entries.map(|entry| entry.path()).filter(is_slot).collect()
 }
 
 #[track_caller]

@@ -1,7 +1,7 @@
 //! What clients can make the server hold is bounded, what is refused says so, and afterwards everything works as before.
 
 use crate::client::{Client, Server, code, wait_for};
-use crate::common::Way;
+use crate::common::{Way, killed_in, limit_cgroup, slot_cgroups};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -264,4 +264,32 @@ fn connections_are_bounded_and_the_one_that_is_refused_is_told_the_flag() {
     );
     clients.pop().expect("a client").hang_up();
     clients.push(server.connect());
+}
+
+/// Where the machine gives the server memory cgroups. What is over the limit when nothing runs is nobody's command.
+#[test]
+fn a_background_process_that_the_kernel_kills_does_not_cost_the_next_command() {
+    for way in Way::all() {
+        let server = Server::start(way, &[]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        let grows = "(until [ -e go ]; do sleep 0.05; done; head -c 100000000 /dev/zero | tail > sink; sleep 60) &";
+        session.output(grows);
+        let cgroups = slot_cgroups(server.pid());
+        if cgroups.is_empty() {
+            eprintln!("{way:?}: no memory cgroups here");
+            continue;
+        }
+        cgroups
+            .iter()
+            .for_each(|cgroup| limit_cgroup(cgroup, "50000000"));
+        session.output("touch go");
+        wait_for(|| cgroups.iter().map(|cgroup| killed_in(cgroup)).sum::<u64>() > 0);
+        let next = session.exec(json!({"command": "sleep 0.3; echo fine"}));
+        assert_eq!(
+            (next["status"].as_str(), next["output"].as_str()),
+            (Some("ok"), Some("fine\n")),
+            "{way:?}: {next}"
+        );
+    }
 }

@@ -197,6 +197,14 @@ impl Drop for Cgroup {
     }
 }
 
+/// The file that counts the processes of the runner's own cgroup that the kernel has killed because there was no memory.
+/// The root of version 2 has none.
+pub fn kills_around() -> Option<OwnedFd> {
+    let place = Place::find().ok()?;
+    let [_, _, kills] = place.version.files();
+    Some(File::open(place.own.join(kills)).ok()?.into())
+}
+
 /// Whether a cgroup still has processes or children.
 fn is_busy(removed: io::Result<()>) -> bool {
     removed.is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
