@@ -130,6 +130,9 @@ impl Pool {
             }
         };
         let enforced = first.enforced;
+        for parent in pool.shared.parents.borrow().iter() {
+            parent.begin();
+        }
         pool.give_back(first);
         pool.keep_ahead();
         Ok((pool, enforced))

@@ -79,19 +79,22 @@ struct Place {
 }
 
 impl Parent {
-    /// Starts it. With modules that were asked for it waits until they are all found, some 30 ms.
+    /// Starts it. With modules that were asked for it waits until they are all found, some 30 ms; without, it imports
+    /// nothing before [`Parent::begin`].
     pub async fn start(
         settings: PythonSettings,
         processes: Rc<Processes>,
         slots: usize,
     ) -> Result<Rc<Parent>, NotWarm> {
-        let (process, mut reader) =
-            Process::start(&settings.python, &processes).map_err(|e| NotWarm::Parent {
-                python: settings.python.path.clone(),
-                cause: e.to_string(),
-            })?;
+        let (process, mut reader) = Process::start(&processes).map_err(|e| NotWarm::Parent {
+            python: settings.python.path.clone(),
+            cause: e.to_string(),
+        })?;
         let first = match settings.named {
-            true => Some(reader.next().await),
+            true => {
+                process.begin(&settings.python);
+                Some(reader.next().await)
+            }
             false => None,
         };
         if let Some(Ok(news)) = &first
@@ -111,6 +114,13 @@ impl Parent {
         });
         tokio::task::spawn_local(watch(Rc::downgrade(&parent), reader, first));
         Ok(parent)
+    }
+
+    /// Lets it import what it is to have. The first slot is built before: a run of a few episodes is over by then.
+    pub fn begin(&self) {
+        if !self.settings.named {
+            self.current.borrow().begin(&self.settings.python);
+        }
     }
 
     /// A socket for a slot, whose other end is or will be a zygote in the slot's cgroup; None when there won't be one.
@@ -135,8 +145,9 @@ impl Parent {
         if current.ready
             && (!handed || current.connected > self.slots)
             && next.is_none()
-            && let Ok((process, reader)) = Process::start(&self.settings.python, &self.processes)
+            && let Ok((process, reader)) = Process::start(&self.processes)
         {
+            process.begin(&self.settings.python);
             *next = Some(process);
             tokio::task::spawn_local(watch(Rc::downgrade(self), reader, None));
         }
@@ -181,15 +192,11 @@ impl Parent {
 }
 
 impl Process {
-    fn start(python: &WarmPython, processes: &Rc<Processes>) -> io::Result<(Process, Reader)> {
+    fn start(processes: &Rc<Processes>) -> io::Result<(Process, Reader)> {
         let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
         let pid = process::start_parent(theirs)?;
         processes.parent_started(pid);
-        let order = WarmParent {
-            version: VERSION,
-            python: python.clone(),
-        };
         let socket = Rc::new(socket::register(ours)?);
         let reader = Reader::new(socket.clone());
         let process = Process {
@@ -200,12 +207,20 @@ impl Process {
             connected: 0,
             waiting: Vec::new(),
         };
-        // A new socket has room for it.
-        for (header, body) in packets(&encode(&order)) {
-            socket::send(reader.socket.get_ref().as_fd(), &header, body, &[])
-                .map_err(io::Error::from)?;
-        }
         Ok((process, reader))
+    }
+
+    /// Tells it what to import.
+    fn begin(&self, python: &WarmPython) {
+        let order = WarmParent {
+            version: VERSION,
+            python: python.clone(),
+        };
+        let Some(socket) = &self.socket else { return };
+        for (header, body) in packets(&encode(&order)) {
+            // A new socket has room for it. One that is gone is noticed by who reads from it.
+            let _ = socket::send(socket.get_ref().as_fd(), &header, body, &[]);
+        }
     }
 
     fn kill(&self) {

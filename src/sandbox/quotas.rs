@@ -21,7 +21,7 @@ use std::fs;
 /// Queued signals and timers of an episode. A POSIX timer takes one for as long as it exists.
 const MAX_PENDING_SIGNALS: u64 = 4096;
 /// Each can hold some 5 MB of events that nobody has read (fs.inotify.max_queued_events).
-const MAX_INOTIFY_INSTANCES: u64 = 32;
+const MAX_INOTIFY_INSTANCES: u64 = 16;
 /// Each holds an inode in memory, some 1 KB.
 const MAX_INOTIFY_WATCHES: u64 = 16_384;
 const MAX_TERMINALS: u64 = 64;
