@@ -100,12 +100,12 @@ impl Cgroups {
             return Ok(());
         }
         if !self.place.is_passed_on() {
-            match pass_on(&self.place.own, true) {
+            match pass_on(&self.place.own) {
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => self.move_away()?,
                 other => other.map_err(|e| self.place.closed(e))?,
             }
         }
-        pass_on(&self.top, true).map_err(|e| self.place.closed(e))
+        pass_on(&self.top).map_err(|e| self.place.closed(e))
     }
 
     /// Where cores are shared out by cgroup (version 2, and the controller was passed on), each slot has the same share,
@@ -128,7 +128,7 @@ impl Cgroups {
         let joined = fs::create_dir(&main).and_then(|()| join(&main));
         joined.map_err(|e| self.place.closed(e))?;
         self.moved = true;
-        pass_on(&self.place.own, true).map_err(|error| match error.raw_os_error() {
+        pass_on(&self.place.own).map_err(|error| match error.raw_os_error() {
             Some(libc::EBUSY) => NoCgroups::Shared,
             _ => self.place.closed(error),
         })
@@ -164,10 +164,9 @@ impl Drop for Cgroups {
     fn drop(&mut self) {
         self.remove_ended();
         if self.place.version == Version::Two {
-            // A cgroup may have processes again when its children are not limited any more.
-            let _ = pass_on(&self.top, false);
+            let _ = take_back(&self.top);
             if self.moved {
-                let _ = pass_on(&self.place.own, false).and_then(|()| join(&self.place.own));
+                let _ = take_back(&self.place.own).and_then(|()| join(&self.place.own));
                 let _ = fs::remove_dir(self.top.join(MAIN));
             }
         }
@@ -210,14 +209,20 @@ fn is_busy(removed: io::Result<()>) -> bool {
     removed.is_err_and(|error| error.raw_os_error() == Some(libc::EBUSY))
 }
 
-/// Whether children are to be limited, and to have shares of the cores where that can be had.
-fn pass_on(cgroup: &Path, yes: bool) -> io::Result<()> {
-    let sign = if yes { '+' } else { '-' };
-    let _ = fs::write(cgroup.join("cgroup.subtree_control"), format!("{sign}cpu"));
-    fs::write(
-        cgroup.join("cgroup.subtree_control"),
-        format!("{sign}memory"),
-    )
+/// Lets the children of a cgroup be limited, and have shares of the cores where that can be had. Memory goes first: a cgroup
+/// that has processes may share out cores alone, and would then be one of threads (cgroups(7)).
+fn pass_on(cgroup: &Path) -> io::Result<()> {
+    let control = cgroup.join("cgroup.subtree_control");
+    fs::write(&control, "+memory")?;
+    let _ = fs::write(&control, "+cpu");
+    Ok(())
+}
+
+/// Takes it back. Then the cgroup may have processes again.
+fn take_back(cgroup: &Path) -> io::Result<()> {
+    let control = cgroup.join("cgroup.subtree_control");
+    let _ = fs::write(&control, "-cpu");
+    fs::write(&control, "-memory")
 }
 
 /// Moves this process with all of its threads, which takes the kernel some 10 ms.
