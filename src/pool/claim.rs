@@ -3,6 +3,7 @@
 use super::cgroup::{self, Cgroups};
 use super::host_sockets::HostSockets;
 use super::ids::{NoUid, SlotIds};
+use super::lease::Lease;
 use super::process::Processes;
 use super::slot::{BuildError, Slot, SlotLost};
 use super::warm::{Parent, PythonSettings};
@@ -171,10 +172,7 @@ impl Pool {
         loop {
             let changed = self.shared.changed.notified();
             if let Some(slot) = self.take_idle(fits) {
-                return Ok(Lease {
-                    slot: Some(slot),
-                    pool: self.clone(),
-                });
+                return Ok(Lease::new(slot, self.clone()));
             }
             if self.shared.count.get() >= self.shared.settings.size
                 && let Some(other) = self.take_idle(|_| true)
@@ -183,10 +181,7 @@ impl Pool {
             }
             if self.shared.count.get() < self.shared.settings.size {
                 let slot = self.build(grants.clone(), elsewhere).await?;
-                return Ok(Lease {
-                    slot: Some(slot),
-                    pool: self.clone(),
-                });
+                return Ok(Lease::new(slot, self.clone()));
             }
             changed.await;
         }
@@ -194,6 +189,11 @@ impl Pool {
 
     pub(super) fn processes(&self) -> Rc<Processes> {
         self.shared.processes.clone()
+    }
+
+    /// Episodes after which a slot is replaced.
+    pub(super) fn worn_out(&self) -> u32 {
+        self.shared.settings.worn_out()
     }
 
     /// The tier of all its slots.
@@ -234,7 +234,7 @@ impl Pool {
         // When the kernel has no more of them, the slot goes without.
         let cgroup = shared.cgroups.as_ref().and_then(|all| all.make().ok());
         let (cgroup, files) = cgroup.unzip();
-        let around = || Vec::from_iter(cgroup::kills_around());
+        let around = || Vec::from_iter(cgroup::kills_in_own());
         let mut fds = files.unwrap_or_else(around);
         let kind = match (cgroup.is_some(), fds.is_empty()) {
             (true, _) => CgroupKind::Slot,
@@ -242,8 +242,8 @@ impl Pool {
             (false, true) => CgroupKind::None,
         };
         let connected = parents.iter().filter_map(|parent| {
-            let door = fds.first().filter(|_| kind == CgroupKind::Slot);
-            let join = door.and_then(|fd| fd.try_clone().ok());
+            let procs = fds.first().filter(|_| kind == CgroupKind::Slot);
+            let join = procs.and_then(|fd| fd.try_clone().ok());
             Some((parent.python().clone(), parent.connect(join)?))
         });
         let (warm_pythons, sockets): (Vec<_>, Vec<_>) = connected.unzip();
@@ -298,7 +298,7 @@ impl Pool {
         }
     }
 
-    fn give_back(&self, slot: Slot) {
+    pub(super) fn give_back(&self, slot: Slot) {
         if !self.shared.closed.get() {
             self.shared.idle.borrow_mut().push(slot);
         }
@@ -306,7 +306,7 @@ impl Pool {
     }
 
     /// Builds another slot like it in its place, before anybody has to wait for it.
-    fn replace(&self, worn: Slot) {
+    pub(super) fn replace(&self, worn: Slot) {
         let (pool, grants, elsewhere) = (self.clone(), worn.grants.clone(), worn.elsewhere);
         self.discard(worn);
         tokio::task::spawn_local(async move {
@@ -319,7 +319,7 @@ impl Pool {
         });
     }
 
-    fn discard(&self, slot: Slot) {
+    pub(super) fn discard(&self, slot: Slot) {
         drop(slot);
         self.shared.count.set(self.shared.count.get() - 1);
         self.shared.changed.notify_one();
@@ -365,39 +365,6 @@ impl Drop for Place {
         if !self.kept {
             self.pool.shared.count.set(self.pool.shared.count.get() - 1);
             self.pool.shared.changed.notify_one();
-        }
-    }
-}
-
-/// A slot in use. Dropped without [`Lease::end`], as when an episode is abandoned, the slot is ended with it.
-pub struct Lease {
-    slot: Option<Slot>,
-    pool: Pool,
-}
-
-impl Lease {
-    pub fn slot(&mut self) -> &mut Slot {
-        self.slot
-            .as_mut()
-            .expect("a lease holds its slot until it ends")
-    }
-
-    /// Returns a slot that has proven itself clean.
-    pub fn end(mut self) {
-        if let Some(mut slot) = self.slot.take() {
-            slot.episodes += 1;
-            match slot.episodes >= self.pool.shared.settings.worn_out() {
-                true => self.pool.replace(slot),
-                false => self.pool.give_back(slot),
-            }
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            self.pool.discard(slot);
         }
     }
 }

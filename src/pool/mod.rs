@@ -7,6 +7,7 @@ mod cgroup;
 mod claim;
 mod host_sockets;
 mod ids;
+mod lease;
 mod leftover;
 mod orphans;
 mod process;

@@ -1,6 +1,7 @@
 //! A slot as one session's own: it is not returned but ended.
 
-use super::claim::{Lease, Pool};
+use super::claim::Pool;
+use super::lease::Lease;
 use super::process::Processes;
 use super::run::{RunError, answered, request_for, time_allowed};
 use super::slot::SlotLost;

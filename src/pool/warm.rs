@@ -68,11 +68,11 @@ struct Process {
     ready: bool,
     connected: usize,
     /// What came before it was ready.
-    waiting: Vec<Place>,
+    waiting: Vec<ZygoteRequest>,
 }
 
 /// What a zygote that is to be forked gets.
-struct Place {
+struct ZygoteRequest {
     socket: OwnedFd,
     /// The cgroup of its slot, which it is to join.
     cgroup: Option<OwnedFd>,
@@ -128,15 +128,15 @@ impl Parent {
         let mut current = self.current.borrow_mut();
         let socket = current.socket.clone()?;
         let (ours, theirs) = socket::pair().ok()?;
-        let place = Place {
+        let request = ZygoteRequest {
             socket: theirs,
             cgroup,
         };
         current.connected += 1;
         let handed = match current.ready {
-            true => hand_over(&socket, &place).is_ok(),
+            true => hand_over(&socket, &request).is_ok(),
             false => {
-                current.waiting.push(place);
+                current.waiting.push(request);
                 true
             }
         };
@@ -166,9 +166,9 @@ impl Parent {
         current.ready = true;
         let waiting = std::mem::take(&mut current.waiting);
         if let Some(socket) = &current.socket {
-            for place in waiting {
+            for request in waiting {
                 // A slot whose socket is lost sees its end.
-                let _ = hand_over(socket, &place);
+                let _ = hand_over(socket, &request);
             }
         }
     }
@@ -241,9 +241,9 @@ impl Drop for Process {
 }
 
 /// Asks the parent for a zygote. It forks some in a millisecond.
-fn hand_over(parent: &AsyncFd<OwnedFd>, place: &Place) -> Result<(), Errno> {
-    let fds: Vec<_> = std::iter::once(&place.socket)
-        .chain(&place.cgroup)
+fn hand_over(parent: &AsyncFd<OwnedFd>, request: &ZygoteRequest) -> Result<(), Errno> {
+    let fds: Vec<_> = std::iter::once(&request.socket)
+        .chain(&request.cgroup)
         .map(AsRawFd::as_raw_fd)
         .collect();
     socket::send(parent.get_ref().as_fd(), &[0], &[], &fds)

@@ -1,6 +1,6 @@
 //! Entry point of the slot side: from a fresh re-exec to init and zygote.
 
-use super::cgroup::{self, Door, Kills};
+use super::cgroup::{self, CgroupProcs, Kills};
 use super::init::{self, Zygotes};
 use super::link::Link;
 use super::space::Space;
@@ -51,13 +51,13 @@ fn run(mut runner: Link) -> i32 {
     if let Err(failure) = privileges::forbid_cores().and_then(|()| privileges::forbid_new()) {
         return refuse(&runner, failure);
     }
-    let (door, kills) = match cgroup::take(setup.cgroup, &mut fds) {
+    let (procs, kills) = match cgroup::take(setup.cgroup, &mut fds) {
         Ok(taken) => taken,
         Err(failure) => return refuse(&runner, failure),
     };
     let given = Given {
         ordinary: sched::take_precedence(),
-        door,
+        procs,
         kills,
         pythons: fds,
     };
@@ -95,8 +95,8 @@ type Built = Result<i32, (Link, Failure)>;
 struct Given {
     /// How programs are scheduled.
     ordinary: Ordinary,
-    /// For the zygotes, where there is a cgroup.
-    door: Option<Door>,
+    /// For the zygotes to join the slot's cgroup, where there is one.
+    procs: Option<CgroupProcs>,
     kills: Kills,
     pythons: Vec<OwnedFd>,
 }
@@ -109,7 +109,7 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
         if setup.ids.change {
             namespaces::change_ids(layout::INNER_UID, layout::INNER_GID)?;
         }
-        let warm = warm::fork(&setup, given.ordinary, given.door.as_ref())?;
+        let warm = warm::fork(&setup, given.ordinary, given.procs.as_ref())?;
         namespaces::enter_processes()?;
         Ok((grants, warm, control_pair()?))
     })();
@@ -120,7 +120,7 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
     match fork::fork() {
         Err(errno) => Err((runner, Failure::new(Stage::Fork, errno as i32))),
         Ok(None) => {
-            drop((for_zygote, given.door));
+            drop((for_zygote, given.procs));
             name(&setup, "init");
             Ok(init::main(
                 runner,
@@ -138,7 +138,7 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
         Ok(Some(init)) => {
             drop((runner, for_init, grants, warm, given.kills, given.pythons));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.door);
+            zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.procs);
             // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
             let _ = crate::sys::wait::wait(Some(init));
             Ok(0)
@@ -156,7 +156,7 @@ fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
         }
         set_child_subreaper(true).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
         contain_signals()?;
-        let warm = warm::fork(&setup, given.ordinary, given.door.as_ref())?;
+        let warm = warm::fork(&setup, given.ordinary, given.procs.as_ref())?;
         Ok((scratch, warm, control_pair()?))
     })();
     let (scratch, warm, (for_init, for_zygote)) = match prepared {
@@ -172,11 +172,11 @@ fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
         Ok(None) => {
             drop((runner, for_init, warm, given.kills, given.pythons));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.door);
+            zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.procs);
             Ok(0)
         }
         Ok(Some(zygote)) => {
-            drop((for_zygote, given.door));
+            drop((for_zygote, given.procs));
             name(&setup, "init");
             let code = init::main(
                 runner,

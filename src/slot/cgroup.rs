@@ -15,8 +15,8 @@ use std::os::fd::OwnedFd;
 /// What the limit leaves for the zygotes, for files in the page cache, and for what is charged a little ahead.
 const MARGIN_BYTES: u64 = 128 << 20;
 
-/// For a process that is to be in it.
-pub struct Door(OwnedFd);
+/// The open `cgroup.procs`, for a process that is to join.
+pub struct CgroupProcs(OwnedFd);
 
 /// The count of processes in a cgroup that the kernel has killed because there was no memory, there or on the host.
 pub struct Killed(File);
@@ -40,9 +40,9 @@ pub enum Kills {
     Machine,
 }
 
-impl Door {
-    /// Moves the calling process through it, and with it all that it will fork. The kernel takes some 10 ms.
-    pub fn enter(&self) -> Result<(), Failure> {
+impl CgroupProcs {
+    /// Moves the calling process into the cgroup, and with it all that it will fork. The kernel takes some 10 ms.
+    pub fn join(&self) -> Result<(), Failure> {
         match write(&self.0, b"0") {
             Ok(_) => Ok(()),
             Err(errno) => Err(Failure::new(Stage::Cgroup, errno as i32)),
@@ -51,7 +51,10 @@ impl Door {
 }
 
 /// Takes the descriptors that the set-up promises, which come first.
-pub fn take(kind: CgroupKind, fds: &mut Vec<OwnedFd>) -> Result<(Option<Door>, Kills), Failure> {
+pub fn take(
+    kind: CgroupKind,
+    fds: &mut Vec<OwnedFd>,
+) -> Result<(Option<CgroupProcs>, Kills), Failure> {
     let mut next = || match fds.is_empty() {
         true => Err(Failure::new(Stage::Cgroup, libc::EBADMSG)),
         false => Ok(fds.remove(0)),
@@ -60,14 +63,14 @@ pub fn take(kind: CgroupKind, fds: &mut Vec<OwnedFd>) -> Result<(Option<Door>, K
         CgroupKind::None => (None, Kills::Machine),
         CgroupKind::Runner => (None, Kills::Runner(Killed(next()?.into()))),
         CgroupKind::Slot => {
-            let door = Door(next()?);
+            let procs = CgroupProcs(next()?);
             let cgroup = Cgroup {
                 limit: next()?.into(),
                 hits: next()?.into(),
                 killed: Killed(next()?.into()),
                 limit_bytes: 0,
             };
-            (Some(door), Kills::Slot(cgroup))
+            (Some(procs), Kills::Slot(cgroup))
         }
     })
 }

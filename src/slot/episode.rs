@@ -1,6 +1,7 @@
 //! One episode: its steps in order, then the end of everything it left.
 
 use super::capture::Capture;
+use super::carried::Carried;
 use super::census::Census;
 use super::clean::Cleaner;
 use super::collect::collect;
@@ -8,7 +9,7 @@ use super::link::Link;
 use super::out_of_memory::OutOfMemory;
 use super::space::Space;
 use super::stage::{NotPlaced, Stage as Placing};
-use super::step::{self, Carried, Order, Surroundings};
+use super::step::{self, Order, Surroundings};
 use super::warm::{Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::ruleset::{self, Ruleset, Scene};

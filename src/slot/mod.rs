@@ -12,6 +12,7 @@
 
 mod boot;
 mod capture;
+mod carried;
 mod census;
 mod cgroup;
 mod clean;

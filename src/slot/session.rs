@@ -4,12 +4,12 @@
 //! Between executions, what they left running is supervised as during them: its memory is looked at, its output is
 //! drained, its orphans are reaped.
 
+use super::carried::Carried;
 use super::disk::Count;
 use super::episode::Slot;
 use super::link::Broken;
 use super::pace::Pace;
 use super::pipes::discard;
-use super::step::Carried;
 use super::transfer::Transfers;
 use super::watch::{Reading, Watch};
 use crate::spec::execution::{Execution, StepExecution};

@@ -1,6 +1,7 @@
 //! One execution, from launch to exit: its deadline, its limits, how it ended.
 
 use super::capture::Capture;
+use super::carried::Carried;
 use super::census::Census;
 use super::clean::Cleaner;
 use super::disk::Count;
@@ -20,7 +21,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::time::TimeSpec;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -41,23 +42,6 @@ pub struct Surroundings<'a> {
     pub buffer: &'a mut Vec<u8>,
     pub out_of_memory: &'a mut OutOfMemory,
     pub carried: &'a mut Carried,
-}
-
-/// What one step of an episode leaves to the next.
-#[derive(Default)]
-pub struct Carried {
-    /// Whether the last program ended for what it had on disk, which is still there.
-    pub was_full: bool,
-    /// Whether the kernel has killed at the slot's limit of memory. It may have killed a zygote too.
-    pub was_killed: bool,
-    /// What the episode's own ruleset has to name.
-    pub extra: Vec<String>,
-    /// Pipes of earlier steps whose background processes may still write to them.
-    pub background: Vec<OwnedFd>,
-    /// CPU time of processes that ended without a parent to wait for them, in microseconds.
-    pub orphans_cpu_us: u64,
-    /// CPU time of the programs of earlier steps, in microseconds.
-    pub spent_cpu_us: u64,
 }
 
 /// What to run.

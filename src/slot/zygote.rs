@@ -3,7 +3,7 @@
 //! It holds no state of an episode. It is single-threaded and waits for its one child, so that the child's exit
 //! status and resource use reach init in the same message.
 
-use super::cgroup::Door;
+use super::cgroup::CgroupProcs;
 use super::link::{Broken, Link};
 use crate::sandbox::child::{self, Plan};
 use crate::sandbox::privileges;
@@ -32,10 +32,10 @@ struct Zygote<'a> {
     ordinary: Ordinary,
 }
 
-/// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone. `door`
+/// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone. `procs`
 /// is that of the slot's cgroup.
-pub fn main(mut init: Link, setup: &Setup, ordinary: Ordinary, door: Option<Door>) {
-    if serve(&mut init, setup, ordinary, door).is_err() {
+pub fn main(mut init: Link, setup: &Setup, ordinary: Ordinary, procs: Option<CgroupProcs>) {
+    if serve(&mut init, setup, ordinary, procs).is_err() {
         // The runner has died, and with it all inits.
         std::thread::sleep(Duration::from_millis(setup.end_delay_ms().into()));
     }
@@ -45,10 +45,10 @@ fn serve(
     init: &mut Link,
     setup: &Setup,
     ordinary: Ordinary,
-    door: Option<Door>,
+    procs: Option<CgroupProcs>,
 ) -> Result<(), Broken> {
     // It takes a while, as does what init does meanwhile.
-    let inside = door.map_or(Ok(()), |door| door.enter());
+    let inside = procs.map_or(Ok(()), |procs| procs.join());
     init.recv::<()>()?;
     let prepared = inside.and_then(|()| Zygote::prepare(setup, ordinary));
     let (mut zygote, abi) = match prepared {

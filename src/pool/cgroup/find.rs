@@ -27,25 +27,25 @@ impl Version {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     pub version: Version,
     pub own: PathBuf,
 }
 
-impl Place {
-    pub fn find() -> Result<Place, NoCgroups> {
+impl Location {
+    pub fn find() -> Result<Location, NoCgroups> {
         let read = |path| read_to_string(path).map_err(|_| NoCgroups::NotMounted);
         let mounts = read("/proc/self/mountinfo")?;
         let membership = read("/proc/self/cgroup")?;
-        let first = Place::of(Version::One, &mounts, &membership);
-        let second = Place::of(Version::Two, &mounts, &membership);
+        let first = Location::of(Version::One, &mounts, &membership);
+        let second = Location::of(Version::Two, &mounts, &membership);
         first
-            .or(second.filter(Place::has_memory))
+            .or(second.filter(Location::has_memory))
             .ok_or(NoCgroups::NotMounted)
     }
 
     /// A mount may show only a part of the tree (its root), and the own cgroup may lie outside of it.
-    fn of(version: Version, mounts: &str, membership: &str) -> Option<Place> {
+    fn of(version: Version, mounts: &str, membership: &str) -> Option<Location> {
         let own = membership.lines().find_map(|line| {
             let mut fields = line.splitn(3, ':').skip(1);
             let (controllers, path) = (fields.next()?, fields.next()?);
@@ -63,7 +63,7 @@ impl Place {
             };
             let below = is_it.then(|| Path::new(own).strip_prefix(root).ok())??;
             let own = Path::new(point).join(below);
-            Some(Place { version, own })
+            Some(Location { version, own })
         })
     }
 
@@ -112,10 +112,10 @@ mod tests {
     #[test]
     fn the_own_cgroup_is_found_below_the_part_of_the_tree_that_is_mounted() {
         let mount = |root| format!("35 27 0:30 {root} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
-        let of = |root| Place::of(Version::Two, &mount(root), MEMBERSHIP);
+        let of = |root| Location::of(Version::Two, &mount(root), MEMBERSHIP);
         let own = PathBuf::from("/sys/fs/cgroup/a");
         let version = Version::Two;
-        assert_eq!(of("/pod"), Some(Place { version, own }));
+        assert_eq!(of("/pod"), Some(Location { version, own }));
         assert_eq!(of("/other"), None);
     }
 
@@ -126,9 +126,9 @@ mod tests {
         let own = PathBuf::from("/sys/fs/cgroup/memory/job");
         let version = Version::One;
         assert_eq!(
-            Place::of(Version::One, mounts, MEMBERSHIP),
-            Some(Place { version, own })
+            Location::of(Version::One, mounts, MEMBERSHIP),
+            Some(Location { version, own })
         );
-        assert_eq!(Place::of(Version::Two, mounts, MEMBERSHIP), None);
+        assert_eq!(Location::of(Version::Two, mounts, MEMBERSHIP), None);
     }
 }

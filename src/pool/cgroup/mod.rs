@@ -12,7 +12,7 @@
 
 mod find;
 
-use find::{Place, Version};
+use find::{Location, Version};
 use nix::fcntl::{Flock, FlockArg};
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
@@ -42,9 +42,9 @@ pub enum NoCgroups {
     Shared,
 }
 
-/// The place where the cgroups of one pool are.
+/// Where the cgroups of one pool are.
 pub struct Cgroups {
-    place: Place,
+    location: Location,
     top: PathBuf,
     /// Whether this process has moved from the one that it was started in.
     moved: bool,
@@ -62,14 +62,14 @@ pub struct Cgroup {
 }
 
 impl Cgroups {
-    /// Makes the place for so many slots at one time, and removes those of runners that were killed. In version 2 this
+    /// Makes room for those of so many slots at one time, and removes those of runners that were killed. In version 2 this
     /// process may move.
     pub fn open(slots: usize) -> Result<Cgroups, NoCgroups> {
-        let place = Place::find()?;
-        remove_abandoned(&place.own);
-        let (top, lock) = make_top(&place.own).map_err(|e| place.closed(e))?;
+        let location = Location::find()?;
+        remove_abandoned(&location.own);
+        let (top, lock) = make_top(&location.own).map_err(|e| location.closed(e))?;
         let mut cgroups = Cgroups {
-            place,
+            location,
             top,
             moved: false,
             made: Cell::new(0),
@@ -89,23 +89,23 @@ impl Cgroups {
     fn hurry(&self) {
         // Where this process is already. `main` was joined a moment ago.
         if !self.moved {
-            let own = self.place.own.clone();
+            let own = self.location.own.clone();
             std::thread::spawn(move || join(&own));
         }
     }
 
     /// Version 2 limits the children of those cgroups alone that say so, and those have no processes of their own.
     fn pass_controllers_on(&mut self) -> Result<(), NoCgroups> {
-        if self.place.version == Version::One {
+        if self.location.version == Version::One {
             return Ok(());
         }
-        if !self.place.is_passed_on() {
-            match pass_on(&self.place.own) {
+        if !self.location.is_passed_on() {
+            match pass_on(&self.location.own) {
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => self.move_away()?,
-                other => other.map_err(|e| self.place.closed(e))?,
+                other => other.map_err(|e| self.location.closed(e))?,
             }
         }
-        pass_on(&self.top).map_err(|e| self.place.closed(e))
+        pass_on(&self.top).map_err(|e| self.location.closed(e))
     }
 
     /// Where cores are shared out by cgroup (version 2, and the controller was passed on), each slot has the same share,
@@ -126,11 +126,11 @@ impl Cgroups {
     fn move_away(&mut self) -> Result<(), NoCgroups> {
         let main = self.top.join(MAIN);
         let joined = fs::create_dir(&main).and_then(|()| join(&main));
-        joined.map_err(|e| self.place.closed(e))?;
+        joined.map_err(|e| self.location.closed(e))?;
         self.moved = true;
-        pass_on(&self.place.own).map_err(|error| match error.raw_os_error() {
+        pass_on(&self.location.own).map_err(|error| match error.raw_os_error() {
             Some(libc::EBUSY) => NoCgroups::Shared,
-            _ => self.place.closed(error),
+            _ => self.location.closed(error),
         })
     }
 
@@ -163,10 +163,10 @@ impl Cgroups {
 impl Drop for Cgroups {
     fn drop(&mut self) {
         self.remove_ended();
-        if self.place.version == Version::Two {
+        if self.location.version == Version::Two {
             let _ = take_back(&self.top);
             if self.moved {
-                let _ = take_back(&self.place.own).and_then(|()| join(&self.place.own));
+                let _ = take_back(&self.location.own).and_then(|()| join(&self.location.own));
                 let _ = fs::remove_dir(self.top.join(MAIN));
             }
         }
@@ -177,7 +177,7 @@ impl Drop for Cgroups {
 
 impl Cgroup {
     fn files(&self) -> io::Result<Vec<OwnedFd>> {
-        let [limit, hits, kills] = self.cgroups.place.version.files();
+        let [limit, hits, kills] = self.cgroups.location.version.files();
         let write = |name| File::options().write(true).open(self.path.join(name));
         let read = |name| File::open(self.path.join(name));
         Ok(vec![
@@ -198,10 +198,10 @@ impl Drop for Cgroup {
 
 /// The file that counts the processes of the runner's own cgroup that the kernel has killed because there was no memory.
 /// The root of version 2 has none.
-pub fn kills_around() -> Option<OwnedFd> {
-    let place = Place::find().ok()?;
-    let [_, _, kills] = place.version.files();
-    Some(File::open(place.own.join(kills)).ok()?.into())
+pub fn kills_in_own() -> Option<OwnedFd> {
+    let location = Location::find().ok()?;
+    let [_, _, kills] = location.version.files();
+    Some(File::open(location.own.join(kills)).ok()?.into())
 }
 
 /// Whether a cgroup still has processes or children.
@@ -237,7 +237,7 @@ fn lock(cgroup: &Path) -> io::Result<Flock<File>> {
 }
 
 /// A pool that is tried after another one may come before all processes of that have ended, and a runner that starts at
-/// the same time may take a place for abandoned that is not locked yet: there is another name then.
+/// the same time may take for abandoned what is not locked yet: there is another name then.
 fn make_top(own: &Path) -> io::Result<(PathBuf, Flock<File>)> {
     let pid = std::process::id();
     let mut tries = 0;

@@ -2,7 +2,7 @@
 
 use crate::sandbox::namespaces;
 use crate::slot::boot::{control_pair, name};
-use crate::slot::cgroup::Door;
+use crate::slot::cgroup::CgroupProcs;
 use crate::slot::link::Link;
 use crate::slot::zygote::{candidates, give_up};
 use crate::sys::exec::Image;
@@ -26,12 +26,12 @@ pub struct Forked {
     pub ordinary: Ordinary,
 }
 
-/// Forks it, where one is wanted. To be called with all namespaces but the one of processes entered. `door` is that of the
+/// Forks it, where one is wanted. To be called with all namespaces but the one of processes entered. `procs` is that of the
 /// slot's cgroup.
 pub fn fork(
     setup: &Setup,
     ordinary: Ordinary,
-    door: Option<&Door>,
+    procs: Option<&CgroupProcs>,
 ) -> Result<Option<Forked>, Failure> {
     if !setup.warm_bash {
         return Ok(None);
@@ -47,14 +47,18 @@ pub fn fork(
             drop(ours);
             name(setup, "warm");
             // Init sees the end of the socket, and goes on without us.
-            let _ = become_interpreter(theirs, setup, door);
+            let _ = become_interpreter(theirs, setup, procs);
             fork::exit_now(1)
         }
     }
 }
 
-fn become_interpreter(socket: OwnedFd, setup: &Setup, door: Option<&Door>) -> Result<(), Failure> {
-    door.map_or(Ok(()), Door::enter)?;
+fn become_interpreter(
+    socket: OwnedFd,
+    setup: &Setup,
+    procs: Option<&CgroupProcs>,
+) -> Result<(), Failure> {
+    procs.map_or(Ok(()), CgroupProcs::join)?;
     let failed = |_| Failure::new(Stage::Zygote, 0);
     let os = |e: nix::errno::Errno| Failure::new(Stage::Zygote, e as i32);
     let (mut link, mut fds) = (Link::new(socket), Vec::new());

@@ -1,0 +1,20 @@
+//! What one program of an episode or a session leaves to the next.
+
+use std::os::fd::OwnedFd;
+
+/// What one step of an episode leaves to the next.
+#[derive(Default)]
+pub struct Carried {
+    /// Whether the last program ended for what it had on disk, which is still there.
+    pub was_full: bool,
+    /// Whether the kernel has killed at the slot's limit of memory. It may have killed a zygote too.
+    pub was_killed: bool,
+    /// What the episode's own ruleset has to name.
+    pub extra: Vec<String>,
+    /// Pipes of earlier steps whose background processes may still write to them.
+    pub background: Vec<OwnedFd>,
+    /// CPU time of processes that ended without a parent to wait for them, in microseconds.
+    pub orphans_cpu_us: u64,
+    /// CPU time of the programs of earlier steps, in microseconds.
+    pub spent_cpu_us: u64,
+}
