@@ -189,7 +189,17 @@ impl Slot {
             out_of_memory: &mut self.out_of_memory,
             carried,
         };
-        let done = match step::run(&mut around, order) {
+        let ran = step::run(&mut around, order);
+        self.after_kills(ran, carried)
+    }
+
+    /// What the kernel's kills make of how a step ended.
+    fn after_kills(
+        &mut self,
+        ran: Result<StepExecution, Failure>,
+        carried: &Carried,
+    ) -> Result<StepExecution, Failure> {
+        let done = match ran {
             // What earlier programs had left running was at the limit, and the kernel took the zygote for it.
             Err(failure) if failure.stage == Stage::Zygote && carried.was_killed => {
                 never_ran(End::MemoryLimit {

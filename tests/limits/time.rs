@@ -80,6 +80,9 @@ fn a_process_that_uses_up_its_cpu_time_is_ended() {
             "{way:?}: {}",
             run.error("over")
         );
+        // The message is rounded.
+        let cpu_ms = number(run, "over", "cpu_ms");
+        assert!(cpu_ms > 400.0, "{way:?}: {cpu_ms}");
         assert_eq!(run.output("over"), "kept\n", "{way:?}");
         assert_eq!(run.get("over")["exit_code"], 137, "{way:?}");
         assert!(
