@@ -97,7 +97,9 @@ fn a_step_ends_at_its_timeout_where_the_name_of_the_process_is_no_text_or_its_fi
 
 #[test]
 fn a_file_without_a_name_counts_where_only_another_thread_has_it_open() {
-    let writes = "f = os.open('f', os.O_CREAT | os.O_RDWR)\nos.unlink('f')\nfor _ in range(40): os.write(f, bytes(1 << 20))\n\
+    // Each file is below the limit of a file's size.
+    let writes = "for n in range(4):\n    f = os.open(str(n), os.O_CREAT | os.O_RDWR)\n    os.unlink(str(n))\n    \
+                  for _ in range(10): os.write(f, bytes(1 << 20))\n\
                   time.sleep(60)";
     let program = format!("{PRELUDE}{}", in_the_last_thread(writes));
     let episode = json!({"id": "hides", "argv": ["python3", "-c", program], "timeout_s": 50, "resources": {"disk_mb": 16}});
