@@ -1,7 +1,8 @@
 //! Promise: a user of ARES changes one line, `container_factory=RolloutContainer`, and everything works as it did.
 //!
-//! Each test runs one file of `tests/ares` with the real ARES of PyPI, in a Python that `scripts/ares-env` makes, against
-//! this build's `runner serve`. Where there is no Python that ARES runs on, they say so and are skipped.
+//! The tests are the files of `tests/ares`. They run with the real ARES of PyPI, in a Python that `scripts/ares-env`
+//! makes, against this build's `runner serve`. Where there is no Python that ARES runs on, they say so and are skipped.
+//! Importing ARES takes some seconds of CPU, so files that need no process of their own share one.
 
 mod common;
 
@@ -34,9 +35,9 @@ fn python() -> Result<&'static Path, &'static str> {
     made.as_deref().map_err(String::as_str)
 }
 
-/// Runs a file of `tests/ares`.
+/// Runs these files of `tests/ares` in one process.
 #[track_caller]
-fn passes(file: &str) {
+fn pass(files: &[&str]) {
     let python = match python() {
         Ok(python) => python,
         Err(reason) => return println!("skipped: {reason}"),
@@ -46,7 +47,8 @@ fn passes(file: &str) {
         .args(["-m", "pytest"])
         .arg("--basetemp")
         .arg(scratch.path().join("pytest"))
-        .arg(root_of_project().join("tests/ares").join(file))
+        .args(files)
+        .current_dir(root_of_project().join("tests/ares"))
         .env("RUNNER_BIN", common::binary())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("TMPDIR", scratch.path())
@@ -54,52 +56,51 @@ fn passes(file: &str) {
         .output()
         .expect("Python starts");
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{file}:\n{text}");
+    assert!(output.status.success(), "{text}");
     // What pytest skipped, with its reason.
     print!("{text}");
 }
 
 #[test]
-fn commands_run_as_ares_documents_it() {
-    passes("test_exec.py");
-}
-
-#[test]
-fn files_and_directories_come_back_as_they_went() {
-    passes("test_files.py");
-}
-
-#[test]
-fn mini_swe_agent_and_terminus2_get_the_rewards_they_deserve() {
-    passes("test_agents.py");
-}
-
-#[test]
-fn sixty_four_environments_of_a_hundred_commands_leave_nothing() {
-    passes("test_many.py");
-}
-
-#[test]
-fn one_server_is_shared_by_a_process_and_ends_with_it() {
-    passes("test_server.py");
-}
-
-#[test]
-fn what_does_not_apply_of_an_image_is_said() {
-    passes("test_image.py");
+fn commands_files_images_and_agents_work_as_ares_documents_it() {
+    pass(&[
+        "test_exec.py",
+        "test_files.py",
+        "test_image.py",
+        "test_docker.py",
+        "test_agents.py",
+    ]);
 }
 
 #[test]
 fn the_landlock_tier_explains_what_it_refuses() {
-    passes("test_landlock.py");
+    pass(&["test_landlock.py"]);
 }
 
 #[test]
-fn docker_containers_and_these_agree() {
-    passes("test_docker.py");
+fn sixty_four_environments_of_a_hundred_commands_leave_nothing() {
+    pass(&["test_many.py"]);
+}
+
+#[test]
+fn one_server_is_shared_by_a_process_and_ends_with_it() {
+    pass(&["test_server.py"]);
 }
 
 #[test]
 fn the_package_passes_pyright_and_mypy() {
-    passes("test_types.py");
+    pass(&["test_types.py"]);
+}
+
+#[test]
+fn every_file_of_tests_is_run() {
+    let here = include_str!("ares.rs");
+    let directory = root_of_project().join("tests/ares");
+    for entry in std::fs::read_dir(directory).expect("tests/ares") {
+        let name = entry.expect("an entry").file_name();
+        let name = name.to_str().expect("a name");
+        if name.starts_with("test_") {
+            assert!(here.contains(&format!("\"{name}\"")), "{name} is not run");
+        }
+    }
 }

@@ -36,9 +36,13 @@ use serde_json::Value;
 use std::fs::File;
 use std::path::Path;
 
-/// An ordinary user's slots without namespaces share one count of processes, with those of other tests too: a test that
-/// uses it up runs alone. A file's lock, because each test may be a process of its own (nextest).
-fn share_processes(how: FlockArg) -> Flock<File> {
+/// An ordinary user's slots without namespaces share one count of processes with all that runs as this user, other tests'
+/// too: a run that uses the count up takes this lock alone, and those that could feel it share it. Root's slots need
+/// none: each runs as a user of its own. A file's lock, because each test may be a process of its own (nextest).
+fn share_processes(way: Way, how: FlockArg) -> Option<Flock<File>> {
+    if way.root {
+        return None;
+    }
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared-processes.lock");
     let file = File::options()
         .create(true)
@@ -46,7 +50,7 @@ fn share_processes(how: FlockArg) -> Flock<File> {
         .open(&path)
         .or_else(|_| File::open(&path))
         .expect("a lock file");
-    Flock::lock(file, how).expect("lock")
+    Some(Flock::lock(file, how).expect("lock"))
 }
 
 /// Runs these episodes every way, in two slots, and hands each run to `check`.
@@ -64,7 +68,7 @@ fn in_namespaces(episodes: &[Value], check: impl Fn(Way, &Run)) {
 }
 
 fn run_once(way: Way, episodes: &[Value]) -> Run {
-    let _shared = share_processes(FlockArg::LockShared);
+    let _shared = share_processes(way, FlockArg::LockShared);
     run(way, &lines(episodes), &["--concurrency", "2"])
 }
 

@@ -53,7 +53,6 @@ fn no_more_processes_or_threads_than_the_limit_allows() {
 
 #[test]
 fn a_fork_bomb_stops_even_where_slots_share_a_count() {
-    let _alone = share_processes(FlockArg::LockExclusive);
     let (slots, processes) = (2, 20);
     // What the limit leaves is for all slots together; what else runs as this user counts too.
     let wanted = processes * (slots + 2) + 40;
@@ -62,6 +61,12 @@ fn a_fork_bomb_stops_even_where_slots_share_a_count() {
         json!({"id": "after", "command": "echo fine"}),
     ]);
     for way in Way::all() {
+        let how = if exact(way) {
+            FlockArg::LockShared
+        } else {
+            FlockArg::LockExclusive
+        };
+        let _lock = share_processes(way, how);
         let run = run(way, &jobs, &["--concurrency", "2", "--processes", "20"]);
         let output = run.output("bomb");
         assert!(output.ends_with(" EAGAIN\n"), "{way:?}: {output}");
@@ -149,8 +154,8 @@ fn fork_bombs_in_c_bash_and_python_and_of_threads_end_by_their_timeout_and_spoil
         bomb("threads", threads),
         json!({"id": "after", "command": "echo fine | cat"}),
     ]);
-    let _shared = share_processes(FlockArg::LockShared);
     for way in Way::all().into_iter().filter(|way| exact(*way)) {
+        let _shared = share_processes(way, FlockArg::LockShared);
         let run = run(way, &jobs, &["--concurrency", "1", "--ordered"]);
         for id in ["c", "bash", "python", "threads"] {
             assert_eq!(run.status(id), "timeout", "{way:?}: {}", run.get(id));
