@@ -5,13 +5,12 @@
 //! The rule: what was there before us is never touched, and an orphan is a slot's if it is more confined than we are.
 //! `no_new_privs` and seccomp filters are inherited by all that a slot starts, and nobody can take them off.
 
-use crate::sys::procfs::{Stat, text};
+use crate::sys::procfs::{self, Stat};
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
-use std::fs::{self, DirEntry};
 use std::time::{Duration, Instant};
 
 /// How long orphans that fork are chased at one time; the runner has other work too.
@@ -41,7 +40,7 @@ impl Orphans {
     /// To be called before any slot is started.
     pub fn new() -> Orphans {
         Orphans {
-            before: children("self").into_iter().collect(),
+            before: children(Pid::this()).into_iter().collect(),
             own: Confinement::of("self"),
         }
     }
@@ -57,12 +56,12 @@ impl Orphans {
     pub fn kill(&self, is_slot: impl Fn(&Pid) -> bool) -> bool {
         let end = Instant::now() + ROUNDUP;
         loop {
-            let mut open = children("self");
+            let mut open = children(Pid::this());
             open.retain(|pid| !is_slot(pid) && self.is_of_slot(*pid));
             let found = !open.is_empty();
             let mut killed = 0;
             while let Some(process) = open.pop() {
-                open.extend(children(&process.to_string()));
+                open.extend(children(process));
                 killed += usize::from(is_alive(process) && kill(process, Signal::SIGKILL).is_ok());
             }
             if killed == 0 || Instant::now() > end {
@@ -81,7 +80,7 @@ impl Orphans {
 
 impl Confinement {
     fn of(process: &str) -> Confinement {
-        let status = text(format!("/proc/{process}/status")).unwrap_or_default();
+        let status = procfs::text(format!("/proc/{process}/status")).unwrap_or_default();
         let field = |name: &str| {
             let value = status.lines().find_map(|line| line.strip_prefix(name));
             value.and_then(|v| v.trim().parse().ok()).unwrap_or(0)
@@ -99,14 +98,7 @@ fn is_alive(process: Pid) -> bool {
 }
 
 /// Children of all threads of a process.
-pub fn children(process: &str) -> Vec<Pid> {
-    let threads = fs::read_dir(format!("/proc/{process}/task"))
-        .into_iter()
-        .flatten();
-    let list = |thread: DirEntry| fs::read_to_string(thread.path().join("children")).ok();
-    let lists: Vec<String> = threads.flatten().filter_map(list).collect();
-    let pids = lists.iter().flat_map(|list| list.split_whitespace());
-    pids.filter_map(|pid| pid.parse().ok())
-        .map(Pid::from_raw)
-        .collect()
+pub fn children(process: Pid) -> Vec<Pid> {
+    let numbers = procfs::children(process.as_raw());
+    numbers.into_iter().map(Pid::from_raw).collect()
 }

@@ -49,7 +49,7 @@ fn start_as(shown: &str, side: &str, socket: OwnedFd) -> io::Result<Pid> {
 /// Makes a slot's own processes real-time processes, if we may: init, the zygote and a warm bash. To be called while no
 /// program runs in it.
 pub fn make_real_time(slot: Pid) {
-    let others = children(&slot.to_string());
+    let others = children(slot);
     others
         .into_iter()
         .chain([slot])
@@ -217,7 +217,7 @@ pub fn end(slot: Pid) {
 /// of it in its process group, init or the zygote.
 pub fn is_stopped(slot: Pid) -> bool {
     let in_group = |child: &Pid| getpgid(Some(*child)) == Ok(slot);
-    let others = children(&slot.to_string()).into_iter().filter(in_group);
+    let others = children(slot).into_iter().filter(in_group);
     others
         .chain([slot])
         .any(|pid| Stat::read(pid.as_raw()).is_some_and(|stat| stat.state == 'T'))

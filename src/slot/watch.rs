@@ -23,6 +23,7 @@ const SHORTEST_NS: (u64, u64) = (3 * MS / 10, 2 * MS);
 const TOLERATED: u64 = 20;
 /// A look that takes longer is followed by a pause of at least its length, and where memory does not grow fast by one of
 /// so many times that: looks must not keep us, who have precedence, busy with nothing else, nor take a core from others.
+/// Where a look took that long because the machine is busy, estimates must not age for longer than a second more.
 pub const LONG_LOOK_NS: u64 = MS;
 const CALM_PAUSE: u64 = 4;
 /// Never look less often: estimates age.
@@ -171,7 +172,7 @@ impl Watch {
         let rest_ns = match (reading.took_ns > LONG_LOOK_NS, is_calm) {
             (false, _) => 0,
             (true, false) => reading.took_ns,
-            (true, true) => reading.took_ns * CALM_PAUSE,
+            (true, true) => (reading.took_ns * CALM_PAUSE).min(LONGEST_NS.max(reading.took_ns)),
         };
         pause.clamp(shortest, LONGEST_NS).max(rest_ns)
     }
@@ -229,16 +230,18 @@ mod tests {
     #[test]
     fn a_tree_that_takes_long_to_look_at_is_looked_at_for_a_part_of_the_time_only() {
         let mut watch = Watch::new(&Limits::default(), 2, false, 0);
-        let mut pause_after = |megabytes: u64| {
+        let mut pause_after = |megabytes: u64, took_ms: u64| {
             let reading = Reading {
                 memory_bytes: megabytes * MB,
-                took_ns: 30 * MS,
+                took_ns: took_ms * MS,
                 ..Reading::default()
             };
             assert_eq!(watch.take(&reading, 0), None);
             watch.next_ns() / MS
         };
-        assert_eq!([400, 500, 500].map(&mut pause_after), [30, 30, 120]);
+        let looks = [(400, 30), (500, 30), (500, 30), (500, 300), (500, 3000)];
+        let pauses = looks.map(|(megabytes, took_ms)| pause_after(megabytes, took_ms));
+        assert_eq!(pauses, [30, 30, 120, 1000, 3000]);
     }
 
     #[test]

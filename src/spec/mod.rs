@@ -10,5 +10,6 @@ pub mod outcome;
 pub mod parse;
 pub mod paths;
 pub mod policy;
+mod returned;
 pub mod verdict;
 pub mod warm;

@@ -5,11 +5,11 @@
 
 use super::bytes::Text;
 use super::episode::{Episode, Program, Step};
-use super::execution::{Collected, DiskEvidence, End, Execution, Finish, StepExecution};
+use super::execution::{DiskEvidence, End, Execution, Finish, StepExecution};
 use super::limits::{Limits, MB};
-use super::outcome::{Outcome, Phases, ReturnedFile, Status, StepOutcome, Verdict};
+use super::outcome::{Outcome, Phases, Status, StepOutcome, Verdict};
 use super::policy::Tier;
-use std::collections::{BTreeMap, HashMap};
+use super::returned::returned;
 
 /// Exit code of a timeout, as timeout(1) gives it.
 const TIMED_OUT: i32 = 124;
@@ -348,39 +348,6 @@ fn disk_evidence(limits: &Limits, evidence: DiskEvidence) -> String {
     }
 }
 
-fn returned(collected: Vec<Collected>) -> BTreeMap<String, ReturnedFile> {
-    let file = |file: Collected| {
-        let returned = match file.content.map(String::from_utf8) {
-            Some(Ok(text)) => ReturnedFile::Text(text),
-            Some(Err(bytes)) => {
-                use base64::Engine;
-                ReturnedFile::Base64 {
-                    base64: base64::engine::general_purpose::STANDARD.encode(bytes.into_bytes()),
-                }
-            }
-            None => ReturnedFile::Omitted {
-                omitted: "over the 16 MB that collect returns",
-                bytes: file.bytes,
-            },
-        };
-        (file.path, returned)
-    };
-    let mut files = BTreeMap::new();
-    // How often a name was taken: counting on from there, ten thousand like names cost no more than others.
-    let mut used: HashMap<String, usize> = HashMap::new();
-    for (path, returned) in collected.into_iter().map(file) {
-        // Names that are not UTF-8 may look the same.
-        let mut name = path.clone();
-        while files.contains_key(&name) {
-            let n = used.entry(path.clone()).or_insert(1);
-            *n += 1;
-            name = format!("{path} ({n})");
-        }
-        files.insert(name, returned);
-    }
-    files
-}
-
 fn startup_ms(facts: &StepExecution, from_ns: u64) -> Option<f64> {
     (facts.running_ns != 0).then(|| ms(facts.running_ns.saturating_sub(from_ns)))
 }
@@ -408,23 +375,4 @@ fn ms(ns: u64) -> f64 {
 /// Microseconds are enough for people and keep result lines short.
 fn round(ms: f64) -> f64 {
     (ms * 1e3).round() / 1e3
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ten_thousand_files_that_look_the_same_all_come_back() {
-        let file = |_| Collected {
-            path: "\u{FFFD}".into(),
-            content: None,
-            bytes: 1,
-        };
-        let mut files: Vec<Collected> = (0..10_000).map(file).collect();
-        files[0].path = "\u{FFFD} (2)".into();
-        let files = returned(files);
-        assert_eq!(files.len(), 10_000);
-        assert!(files.contains_key("\u{FFFD} (10000)"));
-    }
 }
