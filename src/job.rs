@@ -137,14 +137,7 @@ async fn sweep(
     let expected = count_ahead(&input, &progress);
     let work = Sweep {
         executor: Rc::new(pool.clone()),
-        settings: Settings {
-            concurrency: config.concurrency,
-            retries: config.retries,
-            window: config
-                .ordered
-                .then_some(WINDOW_PER_SLOT * config.concurrency),
-            grace: GRACE,
-        },
+        settings: settings(&config),
         source: source::start(input),
         counters: counters.clone(),
         expected,
@@ -163,22 +156,38 @@ async fn sweep(
         already_done: kept,
         interrupted: end.interrupted,
     };
-    let report = Report::new(&statistics, &ending);
-    eprint!("{report}");
-    if let Some(stats) = stats
-        && let Err(error) = stats.write(&report, &statistics)
-    {
-        eprintln!("runner: {error}");
-    }
+    report(&statistics, &ending, stats);
     if counters.lines.load(Relaxed) == 0 && end.source_error.is_none() && !end.interrupted {
         eprintln!(
             "runner: the jobs files hold no episodes; write one JSON object per line into them"
         );
     }
-    let mut bad =
-        statistics.counts().get(Status::Invalid) + statistics.counts().get(Status::InfraError);
-    bad += kept.get(Status::Invalid);
+    let counts = statistics.counts();
+    let bad =
+        counts.get(Status::Invalid) + counts.get(Status::InfraError) + kept.get(Status::Invalid);
     Ok(status(&end, written, bad))
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        concurrency: config.concurrency,
+        retries: config.retries,
+        window: config
+            .ordered
+            .then_some(WINDOW_PER_SLOT * config.concurrency),
+        grace: GRACE,
+    }
+}
+
+/// The summary for people, and the figures for `--stats`.
+fn report(statistics: &Statistics, ending: &Ending, stats: Option<StatsFile>) {
+    let report = Report::new(statistics, ending);
+    eprint!("{report}");
+    if let Some(stats) = stats
+        && let Err(error) = stats.write(&report, statistics)
+    {
+        eprintln!("runner: {error}");
+    }
 }
 
 /// Reports what went wrong, the gravest last, and turns it into the exit status.

@@ -31,6 +31,7 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
     if let Some(id) = &raw.id {
         check_id(id)?;
     }
+    one_program(&raw)?;
     let workdir = workdir("workdir", DEFAULT_WORKDIR, raw.workdir.as_deref())?;
     let timeout = timeout("timeout_s", raw.timeout_s, file.defaults.timeout)?;
     let mut variables = BTreeMap::new();
@@ -38,21 +39,6 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
     let mut inputs = Vec::new();
     files("", raw.files, &workdir, file, &mut inputs)?;
 
-    let count = [
-        raw.command.is_some(),
-        raw.argv.is_some(),
-        raw.steps.is_some(),
-    ];
-    if count.iter().filter(|set| **set).count() > 1 && raw.steps.is_some() {
-        let other = if raw.command.is_some() {
-            "command"
-        } else {
-            "argv"
-        };
-        return Err(Flaw(format!(
-            "the episode has both `{other}` and `steps`; keep one of them"
-        )));
-    }
     let multi_step = raw.steps.is_some();
     let steps = match (program("", raw.command, raw.argv)?, raw.steps) {
         (Some(program), _) => vec![Step {
@@ -71,25 +57,14 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
                 "does not go with `steps`; move it into the step that reads it",
             ));
         }
-        (None, Some(steps)) => {
-            let Few(steps) = steps;
-            if steps.is_empty() {
-                return Err(Flaw::new("steps", "is empty; add at least one step"));
-            }
-            shared_env(&variables, steps.len())?;
+        (None, Some(Few(steps))) => {
             let shared = Shared {
                 env: variables,
                 workdir: &workdir,
                 timeout,
                 file,
             };
-            let mut inputs = Some(inputs);
-            let step = |(i, Object(step))| shared.step(i, step, inputs.take().unwrap_or_default());
-            steps
-                .into_iter()
-                .enumerate()
-                .map(step)
-                .collect::<Result<_, _>>()?
+            shared.steps(steps, inputs)?
         }
         (None, None) => {
             return Err(Flaw(
@@ -120,6 +95,19 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
     })
 }
 
+/// `steps` go with neither of the others; those two are told apart where they are read.
+fn one_program(raw: &RawEpisode) -> Result<(), Flaw> {
+    let other = match (&raw.command, &raw.argv) {
+        _ if raw.steps.is_none() => return Ok(()),
+        (Some(_), _) => "command",
+        (None, Some(_)) => "argv",
+        (None, None) => return Ok(()),
+    };
+    Err(Flaw(format!(
+        "the episode has both `{other}` and `steps`; keep one of them"
+    )))
+}
+
 /// Every step carries the episode's `env`: refuses one that many steps would multiply beyond reason.
 fn shared_env(env: &BTreeMap<String, String>, steps: usize) -> Result<(), Flaw> {
     let bytes: usize = env
@@ -147,6 +135,17 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
+    /// The files of the episode are there from the first step on.
+    fn steps(&self, raw: Vec<Object<RawStep>>, files: Vec<InputFile>) -> Result<Vec<Step>, Flaw> {
+        if raw.is_empty() {
+            return Err(Flaw::new("steps", "is empty; add at least one step"));
+        }
+        shared_env(&self.env, raw.len())?;
+        let mut files = Some(files);
+        let step = |(i, Object(step))| self.step(i, step, files.take().unwrap_or_default());
+        raw.into_iter().enumerate().map(step).collect()
+    }
+
     fn step(&self, i: usize, raw: RawStep, mut inputs: Vec<InputFile>) -> Result<Step, Flaw> {
         let at = format!("steps[{i}].");
         let Some(program) = program(&at, raw.command, raw.argv)? else {
