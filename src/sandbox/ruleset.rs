@@ -36,7 +36,7 @@ pub struct Scene<'a> {
     pub grants: &'a Grants,
     /// The slot's directory in the landlock tier.
     pub scratch: Option<&'a Path>,
-    /// Further writable directories.
+    /// Further files and directories that may be written to, as far as no link is on their way.
     pub extra: &'a [String],
     /// Whether all of a private root may be written to, as far as its mounts allow.
     pub open_root: bool,
@@ -99,6 +99,11 @@ impl Ruleset {
             created = created
                 .add_rules(path_beneath_rules(paths, access))
                 .map_err(failed)?;
+        }
+        // Programs that still run may put a link where one of these was: then there is nothing to be allowed.
+        let own = |path: &String| granted(Path::new(path), everything).ok();
+        for rule in scene.extra.iter().filter_map(own) {
+            created = created.add_rule(rule).map_err(failed)?;
         }
         // A server of the host may listen below a granted directory (ABI 9; sockets of the episode's own still work).
         let granted_writable = everything & !AccessFs::ResolveUnix;
@@ -192,7 +197,7 @@ fn refer_alone(ruleset: landlock::Ruleset) -> Result<RulesetCreated, landlock::R
         .and_then(|r| r.add_rules(path_beneath_rules(["/"], AccessFs::Refer)))
 }
 
-/// A rule for a path that was checked when the episode was read.
+/// A rule for a path that was checked before; none if a component of it has become a link since.
 fn granted(path: &Path, access: Rights) -> Result<PathBeneath<OwnedFd>, Errno> {
     let fd = open_plain(path, OFlag::O_PATH)?;
     let kind = SFlag::from_bits_truncate(fstat(&fd)?.st_mode) & SFlag::S_IFMT;
@@ -221,11 +226,7 @@ fn rules(
         .iter()
         .map(|name| Path::new("/etc").join(name))
         .collect();
-    let mut rules = vec![
-        (system, run),
-        (etc, read),
-        (scene.extra.iter().map(PathBuf::from).collect(), everything),
-    ];
+    let mut rules = vec![(system, run), (etc, read)];
     if scene.grants.network == Network::Host {
         rules.push((paths(&[RESOLVER]), read));
     }

@@ -146,10 +146,11 @@ const fn arg(index: u8, check: Check) -> Argument {
 
 /// The calls that are not done but answered, with the error that they get, 0 being success. A group comes before those
 /// that follow it, and all of them before the allow-list.
-pub fn answered() -> [(i32, &'static [Entry]); 3] {
+pub fn answered() -> [(i32, &'static [Entry]); 4] {
     [
         (0, answered::PRETENDED),
         (libc::ENOSYS, answered::UNAVAILABLE),
+        (libc::EINVAL, answered::INVALID),
         (libc::EOPNOTSUPP, answered::UNSUPPORTED),
     ]
 }

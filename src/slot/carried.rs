@@ -1,5 +1,6 @@
 //! What one program of an episode or a session leaves to the next.
 
+use super::watch::Due;
 use std::os::fd::OwnedFd;
 
 /// What one step of an episode leaves to the next.
@@ -13,6 +14,8 @@ pub struct Carried {
     pub extra: Vec<String>,
     /// Pipes of earlier steps whose background processes may still write to them.
     pub background: Vec<OwnedFd>,
+    /// When what runs in the background is to be looked at, however soon one program follows another.
+    pub due: Due,
     /// CPU time of processes that ended without a parent to wait for them, in microseconds.
     pub orphans_cpu_us: u64,
     /// CPU time of the programs of earlier steps, in microseconds.

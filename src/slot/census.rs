@@ -261,8 +261,17 @@ impl Census {
     /// Bytes that no process has mapped. Counting ends at what is over the limit.
     fn outside_processes(&self, processes: &[Process], limit: u64) -> u64 {
         self.files_in_memory()
+            + self.undo_lists(processes)
             + self.sockets()
             + kernel_memory::of_descriptors(processes, self.owns_network(), limit)
+    }
+
+    /// The most that these processes can have of lists that belong to semaphores; which of them have some can't be seen.
+    fn undo_lists(&self, processes: &[Process]) -> u64 {
+        match (self.tier, sysv::usage().undo_bytes) {
+            (Tier::Landlock, _) | (_, 0) => 0,
+            (Tier::Namespaces, each) => each * processes.iter().map(|p| p.threads).sum::<u64>(),
+        }
     }
 
     /// Whether the network namespace is the slot's own, so that all sockets in it are the episode's.

@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 
 /// How long killed processes may take to be gone.
 const PATIENCE_NS: u64 = 5_000_000_000;
-/// How long an episode is killed process by process in the landlock tier, where only a Landlock domain, which the
-/// zygotes share, tells its processes from the user's other ones.
+/// How long processes are killed one by one, where that is what tells them from others: those of one step, and in the
+/// landlock tier those of an episode.
 const CHASE_NS: u64 = 50_000_000;
 /// How long removed files may still be counted.
 const SETTLING_NS: u64 = 1_000_000_000;
@@ -39,6 +39,8 @@ struct Mark {
     mode: u32,
     /// Any change of the directory or its entries moves it (inode(7)).
     changed: (i64, i64),
+    /// Most file systems never make a directory smaller again.
+    blocks: u64,
 }
 
 /// What the sandbox looks like when it is clean.
@@ -109,8 +111,11 @@ impl Cleaner {
     }
 
     /// Kills the running step's program and what belongs to it until none of it is left, and lets what earlier
-    /// steps started live. The program itself goes last: until then its process group and children can be told.
+    /// steps started live. The program itself goes last: until then its process group and children can be told. Where they
+    /// become more faster than they can be listed, it goes after a while, and some of them stay as what runs in the
+    /// background does.
     pub fn kill_program(&self, census: &Census) {
+        let begin = monotonic_ns();
         loop {
             let found = census.program();
             let Some((leader, others)) = found.split_first() else {
@@ -123,11 +128,10 @@ impl Cleaner {
             let alive = others
                 .iter()
                 .filter(|pid| Stat::read(**pid).is_some_and(|stat| !stat.is_dead()));
-            if alive
+            let killed = alive
                 .filter(|pid| kill(Pid::from_raw(**pid), Signal::SIGKILL).is_ok())
-                .count()
-                == 0
-            {
+                .count();
+            if killed == 0 || monotonic_ns() - begin > CHASE_NS {
                 let _ = kill(Pid::from_raw(*leader), Signal::SIGKILL);
                 return;
             }
@@ -261,7 +265,12 @@ impl Cleaner {
         }
         let (now, link) = (TimeSpec::UTIME_NOW, UtimensatFlags::NoFollowSymlink);
         utimensat(AT_FDCWD, &path, &now, &now, link)?;
-        self.marks[at] = mark(&path)?;
+        let now = mark(&path)?;
+        if now.blocks > self.marks[at].blocks {
+            // It would count as the next episode's, and can't be replaced: the ruleset names this very directory.
+            return Err(std::io::Error::from_raw_os_error(libc::EFBIG));
+        }
+        self.marks[at] = now;
         Ok(())
     }
 
@@ -327,5 +336,6 @@ fn mark(path: &Path) -> std::io::Result<Mark> {
         inode: meta.ino(),
         mode: meta.mode() & 0o7777,
         changed: (meta.ctime(), meta.ctime_nsec()),
+        blocks: meta.blocks(),
     })
 }

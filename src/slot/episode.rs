@@ -229,11 +229,11 @@ impl Slot {
 
     /// Puts the step's files and working directory in place; what could not be, is how the step ends.
     fn place(&self, step: &StepRequest, extra: &mut Vec<String>) -> Result<(), End> {
-        let mut placing = Placing::new(&self.space);
+        let mut placing = Placing::new(&self.space, std::mem::take(extra));
         let placed = placing
             .workdir(&step.workdir)
             .and_then(|()| step.files.iter().try_for_each(|f| placing.file(f)));
-        extra.extend(placing.into_extra());
+        *extra = placing.into_extra();
         placed.map_err(|NotPlaced { path, errno }| End::NotPrepared {
             path,
             errno: errno as i32,

@@ -11,7 +11,7 @@ use super::link::Broken;
 use super::pace::Pace;
 use super::pipes::discard;
 use super::transfer::Transfers;
-use super::watch::{Reading, Watch};
+use super::watch::{Due, Reading, Watch};
 use crate::spec::execution::{Execution, StepExecution};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
@@ -97,7 +97,7 @@ impl Session {
 
     /// Returns when the runner has something to say, or is gone.
     fn wait_for_order(&mut self, slot: &mut Slot) -> Result<(), Broken> {
-        let mut idle = Idle::new(&self.limits, slot);
+        let mut idle = Idle::new(&self.limits, slot, self.carried.due);
         let mut pace = Pace::new(monotonic_ns());
         loop {
             let runs = slot.census.is_anything_left();
@@ -117,6 +117,7 @@ impl Session {
             }
             if fds[0].any().unwrap_or(true) {
                 self.carried.orphans_cpu_us += pace.charge_us();
+                self.carried.due = idle.due();
                 return Ok(());
             }
             if let Some(rest) = pace.woken(monotonic_ns()) {
@@ -152,10 +153,10 @@ struct Idle {
 }
 
 impl Idle {
-    fn new(limits: &Limits, slot: &Slot) -> Idle {
+    fn new(limits: &Limits, slot: &Slot, due: Due) -> Idle {
         let now = monotonic_ns();
         let disk = slot.enforced.tier == Tier::Landlock;
-        let watch = Watch::new(limits, slot.cores, disk, now);
+        let watch = Watch::new(limits, slot.cores, disk, now).no_later_than(due);
         Idle {
             next_ns: watch.next_ns(),
             pause_ns: 0,
@@ -163,6 +164,13 @@ impl Idle {
             limits: limits.clone(),
             watch,
             disk: Count::default(),
+        }
+    }
+
+    fn due(&self) -> Due {
+        Due {
+            memory_ns: self.next_ns,
+            ..self.watch.due()
         }
     }
 

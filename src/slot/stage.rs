@@ -30,14 +30,12 @@ pub struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    pub fn new(space: &'a Space) -> Self {
-        Stage {
-            space,
-            extra: Vec::new(),
-        }
+    /// `extra`: what earlier steps have made there.
+    pub fn new(space: &'a Space, extra: Vec<String>) -> Self {
+        Stage { space, extra }
     }
 
-    /// Paths that the episode's own ruleset has to add.
+    /// Paths that the episode's own ruleset has to add. None lies below another, where programs could replace it.
     pub fn into_extra(self) -> Vec<String> {
         self.extra
     }

@@ -94,7 +94,8 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         .map_err(|_| Failure::new(Stage::Zygote, 0))?;
     drop(ends);
     let on_disk = around.tier == Tier::Landlock;
-    let watch = Watch::new(order.limits, around.cores, on_disk, now);
+    let watch =
+        Watch::new(order.limits, around.cores, on_disk, now).no_later_than(around.carried.due);
     let mut running = Running {
         watch: match around.carried.was_full {
             true => watch.forgive_disk(),
@@ -151,8 +152,10 @@ impl Running<'_, '_> {
 
     /// The kernel takes a zygote where the program's processes are small, and what it holds for them is large.
     fn lost_zygote(&mut self) -> Result<Exit, Failure> {
-        let Some(end) = self.killed() else {
-            return Err(Failure::new(Stage::Zygote, 0));
+        let end = match self.cause.take() {
+            // The kill may have been seen before this.
+            Some(end @ End::MemoryLimit { .. }) => end,
+            _ => self.killed().ok_or(Failure::new(Stage::Zygote, 0))?,
         };
         self.end(end, false);
         Ok(Exit {
@@ -316,6 +319,7 @@ impl Running<'_, '_> {
 
     fn finish(mut self, mut exit: Exit) -> Result<StepExecution, Failure> {
         exit.cpu_us += self.pace.charge_us().max(self.looks_us);
+        self.around.carried.due = self.watch.due();
         let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain_rest(capture, ceiling, buffer);

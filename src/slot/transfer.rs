@@ -38,7 +38,7 @@ impl Transfers {
         match piece {
             Put::Entry(entry) => {
                 self.into = None;
-                let mut stage = Stage::new(space);
+                let mut stage = Stage::new(space, Vec::new());
                 let made = match &entry.kind {
                     EntryKind::File => stage.create(&entry.path, entry.mode).map(|file| {
                         self.into = Some((entry.path.clone(), file));

@@ -42,6 +42,22 @@ pub struct Watch {
     last_bytes: u64,
 }
 
+/// When the next looks are due, CLOCK_MONOTONIC.
+#[derive(Clone, Copy, Debug)]
+pub struct Due {
+    pub memory_ns: u64,
+    pub disk_ns: u64,
+}
+
+impl Default for Due {
+    fn default() -> Self {
+        Due {
+            memory_ns: u64::MAX,
+            disk_ns: u64::MAX,
+        }
+    }
+}
+
 /// What was read at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reading {
@@ -94,6 +110,23 @@ impl Watch {
     pub fn forgive_disk(mut self) -> Self {
         self.forgives = true;
         self
+    }
+
+    /// For what begins beside programs that run already, to which an earlier watch gave no more time than this.
+    pub fn no_later_than(mut self, due: Due) -> Self {
+        self.next_ns = self.next_ns.min(due.memory_ns);
+        if self.disk_next_ns != u64::MAX {
+            self.disk_next_ns = self.disk_next_ns.min(due.disk_ns);
+        }
+        self
+    }
+
+    /// For the watch that follows this one.
+    pub fn due(&self) -> Due {
+        Due {
+            memory_ns: self.next_ns,
+            disk_ns: self.disk_next_ns,
+        }
     }
 
     /// When the next reading is due, CLOCK_MONOTONIC.
@@ -208,6 +241,15 @@ mod tests {
     fn a_small_program_is_first_looked_at_after_the_time_it_would_take_to_fill_its_memory() {
         let watch = Watch::new(&Limits::default(), 2, false, 0);
         assert_eq!(watch.next_ns() / MS, 51);
+    }
+
+    #[test]
+    fn a_watch_that_follows_another_looks_when_that_one_would_have() {
+        let first = Watch::new(&Limits::default(), 2, true, 0);
+        let due = first.due();
+        let second = Watch::new(&Limits::default(), 2, true, 40 * MS).no_later_than(due);
+        assert_eq!(second.next_ns(), first.next_ns());
+        assert_eq!(second.due().disk_ns, due.disk_ns);
     }
 
     #[test]

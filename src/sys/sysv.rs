@@ -9,6 +9,8 @@ pub struct SysV {
     pub shared_pages: u64,
     /// What semaphores and unread messages take of the kernel's memory, in bytes.
     pub kernel_bytes: u64,
+    /// What each thread can have in addition that has used all semaphores with SEM_UNDO, in bytes.
+    pub undo_bytes: u64,
 }
 
 /// `struct shm_info` of <sys/shm.h>, which libc lacks for this target.
@@ -31,6 +33,8 @@ const SEMUSZ: usize = 7;
 const SEMAEM: usize = 9;
 /// A cache line each (`struct sem` of ipc/sem.c).
 const SEMAPHORE_BYTES: u64 = 64;
+/// Of a thread for a set, and for a semaphore in it (`struct sem_undo` of ipc/sem.c, rounded up as slabs are).
+const UNDO_BYTES: (u64, u64) = (128, 4);
 /// Index of `msgmap`: with MSG_INFO the number of messages in all queues (msgctl(2)).
 const MSGMAP: usize = 1;
 /// Index of `msgtql`: with MSG_INFO the bytes of all messages (msgctl(2)).
@@ -90,5 +94,6 @@ pub fn usage() -> SysV {
         kernel_bytes: sem[SEMAEM] as u64 * SEMAPHORE_BYTES
             + msg[MSGMAP] as u64 * MESSAGE_BYTES
             + msg[MSGTQL] as u64,
+        undo_bytes: sem[SEMUSZ] as u64 * UNDO_BYTES.0 + sem[SEMAEM] as u64 * UNDO_BYTES.1,
     }
 }

@@ -108,10 +108,11 @@ fn the_cgroups_of_a_killed_runner_are_removed_by_the_next() {
         let Some(mut sweep) = limited(way, &[("grows", GROWS)], "bash") else {
             continue;
         };
+        assert_ne!(sweep.cgroups(), Vec::<PathBuf>::new(), "{way:?}");
         sweep.signal(Signal::SIGKILL);
         sweep.child.wait().unwrap();
+        // The next one is this one, or another test's.
         sweep.assert_nothing_left();
-        assert_ne!(sweep.cgroups(), Vec::<PathBuf>::new(), "{way:?}");
         sweep.open_gate();
         assert_eq!(sweep.again(&["--output", "out2.jsonl"]), Some(0), "{way:?}");
         assert_eq!(sweep.cgroups(), Vec::<PathBuf>::new(), "{way:?}");

@@ -151,8 +151,9 @@ fn needs_are_evaluated_by_the_cases_of_the_tables() {
     let open = setting(Tier::Namespaces, Network::Host);
     let landlock = setting(Tier::Landlock, Network::None);
     for (takes, setting, reached) in [
-        ("call splice", closed, true),
-        ("call bpf/splice", closed, true),
+        ("call splice", closed, false),
+        ("call waitid", closed, true),
+        ("call bpf/waitid", closed, true),
         ("call clone 0=CLONE_NEWUSER", closed, false),
         ("call clone", closed, true),
         ("call io_uring_setup", closed, false),
@@ -175,8 +176,8 @@ fn needs_are_evaluated_by_the_cases_of_the_tables() {
         ("host-setup IPsec", closed, false),
         ("host-setup IPsec", open, true),
         ("unknown", closed, true),
-        ("call bpf or call splice", closed, true),
-        ("call bpf and call splice", closed, false),
+        ("call bpf or call waitid", closed, true),
+        ("call bpf and call waitid", closed, false),
     ] {
         let found = needs::lacking(takes, setting).is_none();
         assert_eq!(found, reached, "{takes} in {setting:?}");

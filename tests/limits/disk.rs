@@ -178,7 +178,7 @@ fn without_namespaces_a_timeout_holds_however_long_the_tree_takes_to_count() {
         for i in range(1990): os.mkdir('d'); os.chdir('d')\n\
         for i in range(10000): os.mkdir(str(i))";
     let steps = json!([
-        {"argv": ["python3", "-c", program], "timeout_s": 120},
+        {"argv": ["python3", "-c", program], "timeout_s": 600},
         {"argv": ["sleep", "60"], "timeout_s": 1},
     ]);
     let episode = json!({"id": "deep", "steps": steps, "resources": {"disk_mb": 1024}});
@@ -188,5 +188,26 @@ fn without_namespaces_a_timeout_holds_however_long_the_tree_takes_to_count() {
         assert_eq!(result["status"], "timeout", "{way:?}: {result}");
         let wall_ms = result["wall_ms"].as_f64().unwrap();
         assert!(wall_ms < 2000.0, "{way:?}: {result}");
+    }
+}
+
+/// Most file systems never make a directory smaller again.
+#[test]
+fn a_directory_that_grew_does_not_count_against_the_next_episode() {
+    let fills = "import os\nfor i in range(20000): os.close(os.open('%0240d' % i, os.O_CREAT))";
+    let small = |id: &str, command: &str| json!({"id": id, "command": command, "resources": {"disk_mb": 4}});
+    let jobs = super::lines(&[
+        json!({"id": "fills", "argv": ["python3", "-c", fills], "timeout_s": 600}),
+        small("writes", "echo x > y; sleep 2; stat -c %s ."),
+        small("fails", "exit 1"),
+    ]);
+    for way in crate::common::Way::all() {
+        let run = crate::common::run(way, &jobs, &["--concurrency", "1", "--ordered"]);
+        for id in ["fills", "writes"] {
+            assert_ok(way, &run, id);
+        }
+        let size: u64 = run.output("writes").trim().parse().expect("a number");
+        assert!(size <= 4096, "{way:?}: {size}");
+        assert_eq!(run.status("fails"), "failed", "{way:?}");
     }
 }

@@ -134,3 +134,24 @@ fn a_program_with_very_many_mappings_does_not_put_off_its_timeout() {
         );
     });
 }
+
+/// Each thread that has used some has a list as long as their sets (SEM_UNDO, semop(2)).
+#[test]
+fn what_is_kept_to_undo_semaphores_counts() {
+    let program = "import ctypes, os, time\nlibc = ctypes.CDLL(None, use_errno=True)\n\
+        print(libc.semget(0, 256, 0o600), flush=True)\n\
+        sets = [libc.semget(0, 255, 0o600) for _ in range(1500)]\n\
+        one = (ctypes.c_short * 3)(0, 1, 0x1000)\n\
+        for _ in range(50):\n    if os.fork() == 0:\n        \
+        for s in sets: libc.semop(s, one, 1)\n        time.sleep(60)\n        os._exit(0)\n\
+        time.sleep(4)\nprint('done')";
+    let episode = |id: &str, memory_mb: u64| json!({"id": id, "argv": ["python3", "-c", program], "timeout_s": 120, "resources": {"memory_mb": memory_mb}});
+    in_namespaces(
+        &[episode("over", 96), episode("below", 512)],
+        |way, run| {
+            assert_limit(way, run, "over", "memory_limit", "the limit is 96 MB");
+            assert_ok(way, run, "below");
+            assert_eq!(run.output("below"), "-1\ndone\n", "{way:?}");
+        },
+    );
+}

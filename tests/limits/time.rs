@@ -190,3 +190,54 @@ fn the_steps_of_an_episode_share_its_cpu_time() {
         },
     );
 }
+
+/// A process of another group keeps putting new children into the program's: the program, which goes last, goes all the same.
+#[test]
+fn a_step_ends_at_its_timeout_however_fast_its_group_grows() {
+    let source = r#"
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+    pid_t program = getpid();
+    if (fork() == 0) {
+        setpgid(0, 0);
+        for (int i = 0; i < 400; i++)
+            if (!fork()) { alarm(60); for (;;) pause(); }
+        for (int i = 0; i < 30; i++)
+            if (!fork()) {
+                alarm(60);
+                signal(SIGCHLD, SIG_IGN);
+                for (;;) {
+                    pid_t child = fork();
+                    if (!child) { alarm(60); for (;;) pause(); }
+                    if (child > 0) setpgid(child, program);
+                    usleep(3000);
+                }
+            }
+        _exit(0);
+    }
+    wait(0);
+    write(1, "kept\n", 5);
+    for (;;) pause();
+}
+"#;
+    let steps = json!([
+        {"command": "cc -o grows grows.c 2>/dev/null", "files": {"grows.c": source}},
+        {"argv": ["./grows"], "timeout_s": 4, "on_failure": "continue"},
+        {"argv": ["true"], "timeout_s": 60},
+    ]);
+    let episode = json!({"id": "grows", "steps": steps, "resources": {"processes": 1024}});
+    for way in Way::all().into_iter().filter(|way| way.namespaces()) {
+        let run = run(
+            way,
+            &lines(std::slice::from_ref(&episode)),
+            &["--retries", "0"],
+        );
+        let step = &run.get("grows")["steps"][1];
+        assert_eq!(step["status"], "timeout", "{way:?}: {}", run.get("grows"));
+        let wall_ms = step["wall_ms"].as_f64().unwrap();
+        assert!(wall_ms < 15_000.0, "{way:?}: {step}");
+    }
+}

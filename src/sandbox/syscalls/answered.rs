@@ -54,6 +54,16 @@ pub const UNAVAILABLE: &[Entry] = &[
     always(libc::SYS_futex_waitv, Nothing, "callers fall back to futex"),
 ];
 
+/// Calls that answer EINVAL, as for files that the kernel can't do it with, so that callers fall back to read and write.
+/// A page that was moved by reference stays as long as the pipe or socket holds a byte of it, with all of its folio,
+/// and belongs to no process and no file by then. It is also how Dirty Pipe and its kind write to files.
+#[rustfmt::skip]
+pub const INVALID: &[Entry] = &[
+    always(libc::SYS_splice, Nothing, "pages in pipes are memory that no limit would see; programs read and write"),
+    always(libc::SYS_tee, Nothing, "the same"),
+    always(libc::SYS_sendfile, Nothing, "pages in pipes and sockets are memory that no limit would see; programs read and write"),
+];
+
 /// Calls that answer EOPNOTSUPP, as on a file system without extended attributes, so that `cp -a` and `tar` do without.
 /// An ACL on tmpfs is memory that no limit sees, and Landlock does not ask whether the sandbox may write to the file.
 /// Where the user's own files are within reach, attributes are not read either: Landlock does not cover it.

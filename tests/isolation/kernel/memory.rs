@@ -1,7 +1,7 @@
 //! Memory in ways that no limit sees, and memory or pages of others.
 
 use crate::case::inside;
-use crate::case::{Control, refused};
+use crate::case::{Control, assert_control, refused};
 use crate::common::Way;
 
 refused! {
@@ -21,12 +21,22 @@ refused! {
     pages_can_not_be_remapped: ["remap_file_pages"], Control::User;
 }
 
+/// They answer as for files that the kernel can't do it with, and programs read and write.
 #[test]
-fn copying_between_pipes_and_barriers_between_threads_keep_working() {
-    for probe in ["splice", "tee", "membarrier"] {
+fn pages_can_not_be_given_to_pipes_by_reference() {
+    for probe in [&["splice"], &["tee"], &["sendfile"]] {
         for way in Way::all() {
-            let answer = inside(way, &[probe]);
-            assert!(answer.starts_with("reached "), "{way:?}: {probe} {answer}");
+            let answer = inside(way, probe);
+            assert_eq!(answer, "denied EINVAL", "{way:?}: {probe:?}");
         }
+        assert_control(probe, Control::User);
+    }
+}
+
+#[test]
+fn barriers_between_threads_keep_working() {
+    for way in Way::all() {
+        let answer = inside(way, &["membarrier"]);
+        assert!(answer.starts_with("reached "), "{way:?}: {answer}");
     }
 }

@@ -77,7 +77,7 @@ fn arguments<const N: usize>(known: &needs::Known, mut arguments: [u32; N]) -> [
 }
 
 /// What says that something is not there, or must not be used.
-const REFUSALS: [&str; 5] = ["EPERM", "EACCES", "ENOSYS", "ENOENT", "EROFS"];
+const REFUSALS: [&str; 6] = ["EPERM", "EACCES", "ENOSYS", "EINVAL", "ENOENT", "EROFS"];
 
 #[test]
 fn what_the_tables_say_holds_inside_of_an_episode() {

@@ -43,6 +43,29 @@ fn a_later_program_is_closed_to_what_an_earlier_step_left_running() {
     }
 }
 
+/// A path that one step's files have made, and that a program replaces by a link before the next step's rules are made.
+#[test]
+fn a_link_in_place_of_a_steps_file_opens_nothing_to_the_next() {
+    let swaps = "(setsid sh -c 'while ! [ -e /a/go ]; do sleep 0.05; done; rm -rf /a/test.py; ln -s / /a/test.py; \
+                 touch /a/done' >/dev/null 2>&1 &)";
+    let reads = "cat /etc/* 2>/dev/null | cksum; echo 500 2>/dev/null > /proc/self/oom_score_adj && echo written; true";
+    let waits =
+        "touch go; n=0; while ! [ -e done ] && [ $n -lt 200 ]; do sleep 0.05; n=$((n+1)); done";
+    let steps = json!([
+        {"command": format!("{swaps}; {reads}")},
+        {"command": waits, "files": {"/a/test.py": "print(1)\n"}},
+        {"command": format!("readlink /a/test.py; {reads}")},
+    ]);
+    for way in Way::of_tier("namespaces") {
+        let episode = json!({"id": "swaps", "workdir": "/a", "steps": steps});
+        let run = run_all(way, &[episode], &["--warm", "none"]);
+        let steps = &run.get("swaps")["steps"];
+        let output = |n: usize| steps[n]["output"].as_str().expect("output");
+        assert!(!output(0).contains("written"), "{way:?}: {steps}");
+        assert_eq!(output(2), format!("/\n{}", output(0)), "{way:?}: {steps}");
+    }
+}
+
 /// For control: within one step it finds everything.
 #[test]
 fn a_program_of_the_same_step_is_open() {

@@ -16,6 +16,7 @@ pub const PROBES: &[Probe] = &[
     ("vmsplice", |_| vmsplice()),
     ("splice", |_| through_pipes(libc::SYS_splice)),
     ("tee", |_| through_pipes(libc::SYS_tee)),
+    ("sendfile", |_| sendfile()),
     ("migrate_pages", |_| {
         let (mut from, mut to) = (1u64, 1u64);
         let arguments = [
@@ -78,6 +79,15 @@ fn through_pipes(number: i64) -> Attempt {
     let mut byte = [0];
     nix::unistd::read(&end, &mut byte)?;
     Ok(String::from_utf8_lossy(&byte).into_owned())
+}
+
+/// A byte of a file into a pipe.
+fn sendfile() -> Attempt {
+    use std::os::fd::AsRawFd;
+    let (_end, to) = nix::unistd::pipe()?;
+    let file = std::fs::File::open("/proc/self/exe").map_err(crate::errno)?;
+    let (from, to) = (file.as_raw_fd() as u64, to.as_raw_fd() as u64);
+    done(libc::SYS_sendfile, &[to, from, 0, 1])
 }
 
 /// `MPOL_MF_MOVE_ALL`: moves pages that others share, too.
