@@ -8,7 +8,7 @@ use super::request::Id;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Lines that may wait to be written.
 const MAX_WAITING: usize = 16;
@@ -72,6 +72,9 @@ pub fn refusal(id: &Id, fault: Fault) -> Vec<u8> {
 pub struct Client {
     lines: mpsc::Sender<(Vec<u8>, OwnedSemaphorePermit)>,
     room: Arc<Semaphore>,
+    /// Held while an answer is made into a line and waits for room. As a line, a result is up to six times as long
+    /// (`\u0000`), and making it takes everybody's time.
+    turn: Arc<Mutex<()>>,
 }
 
 /// What is to be written to a client. When it is dropped, whoever waits for the client goes on.
@@ -88,6 +91,7 @@ impl Client {
         let client = Client {
             lines: sender,
             room: room.clone(),
+            turn: Arc::default(),
         };
         (client, Unwritten { lines, room })
     }
@@ -102,6 +106,7 @@ impl Client {
 
     /// The final answer to a request.
     pub async fn answer<T: Serialize>(&self, id: &Id, done: Result<T, Fault>) {
+        let _turn = self.turn.lock().await;
         self.send(answer_line(id, done)).await;
     }
 
@@ -147,4 +152,40 @@ fn line(message: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(message).expect("answers are JSON");
     line.push(b'\n');
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Serializer;
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    /// Too long for another to wait beside it; counts how often it was made into a line.
+    struct Long<'a>(&'a Cell<u32>);
+
+    impl Serialize for Long<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            self.0.set(self.0.get() + 1);
+            serializer.serialize_str(&"x".repeat(MAX_WAITING_BYTES))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_answers_that_nobody_reads_no_more_than_two_are_lines() {
+        let (client, mut unwritten) = Client::new();
+        let made = Cell::new(0);
+        let id = Id::none();
+        let answer = || client.answer(&id, Ok(Long(&made)));
+        let all = async { tokio::join!(answer(), answer(), answer(), answer()) };
+        let read = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(made.get(), 2);
+            for _ in 0..4 {
+                drop(unwritten.next().await);
+            }
+        };
+        tokio::join!(all, read);
+        assert_eq!(made.get(), 4);
+    }
 }

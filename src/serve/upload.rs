@@ -291,6 +291,12 @@ pub fn refusal(not_done: &NotDone, tier: Tier) -> Fault {
              download its directories one by one"
                 .to_owned(),
         ),
+        Errno::EFBIG => (
+            Code::Refused,
+            "has more bytes of holes, with those before it, than resources.disk_mb allows of data; pack it with \
+             `tar --sparse` first"
+                .to_owned(),
+        ),
         Errno::EBADF => (
             Code::BadRequest,
             "got `data` without an `entry` of the kind file before it".to_owned(),

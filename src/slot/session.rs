@@ -54,7 +54,8 @@ pub fn serve(slot: &mut Slot, limits: Limits) -> Result<(), Broken> {
                 slot.runner.send(&Reply::Put(put))?;
             }
             Order::Get(what) => {
-                let got = session.transfers.get(&slot.space, what);
+                let disk_bytes = session.limits.disk_bytes;
+                let got = session.transfers.get(&slot.space, what, disk_bytes);
                 slot.runner.send(&Reply::Got(got))?;
             }
             Order::End => return Ok(()),

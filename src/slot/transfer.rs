@@ -13,7 +13,7 @@ use nix::fcntl::{OFlag, readlinkat};
 use nix::sys::stat::{SFlag, fstat};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Take, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,9 @@ const MOST_WAITING: usize = 200_000;
 /// What their names may take together, each with what is held beside it.
 const MOST_WAITING_BYTES: usize = 16 << 20;
 const WAITING_BYTES: usize = 40;
+
+/// What `st_blocks` counts (inode(7)).
+const BLOCK_BYTES: u64 = 512;
 
 /// What is under way in a session; at most one of each.
 #[derive(Default)]
@@ -62,11 +65,12 @@ impl Transfers {
         }
     }
 
-    /// Takes the next piece out.
-    pub fn get(&mut self, space: &Space, what: Get) -> Result<Piece, NotDone> {
+    /// Takes the next piece out. A transfer may have as many bytes of holes as the disk may have of data: a file with
+    /// nothing in it can be as long as its owner likes.
+    pub fn get(&mut self, space: &Space, what: Get, disk_bytes: u64) -> Result<Piece, NotDone> {
         match what {
             Get::Begin(path) => {
-                let begun = Walk::begin(space, &path);
+                let begun = Walk::begin(space, &path, disk_bytes);
                 self.out = Some(begun.map_err(|errno| not_done(path, errno))?);
             }
             Get::Next => {}
@@ -95,7 +99,11 @@ struct Walk {
     /// The path below the base of what came last. Parents come before what is in them, so the directory of whatever comes
     /// next is a beginning of it.
     path: Vec<u8>,
-    open: Option<(PathBuf, File)>,
+    /// The file whose bytes come next: as many as it had when it was opened.
+    open: Option<(PathBuf, Take<File>)>,
+    /// Bytes that are sent though nothing on the disk holds them.
+    holes: u64,
+    most_holes: u64,
 }
 
 /// A name, and how much of the last path is its directory: whole paths could be many times as long.
@@ -111,7 +119,7 @@ impl Waiting {
 }
 
 impl Walk {
-    fn begin(space: &Space, path: &str) -> Result<Walk, Errno> {
+    fn begin(space: &Space, path: &str, most_holes: u64) -> Result<Walk, Errno> {
         let inside = space.inside(path).ok_or(Errno::EACCES)?;
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let base = open_in_root(space.root(), &inside, flags, 0)?;
@@ -125,6 +133,8 @@ impl Walk {
                 waiting_bytes: WAITING_BYTES,
                 path: Vec::new(),
                 open: None,
+                holes: 0,
+                most_holes,
             }),
             _ => Err(Errno::EINVAL),
         }
@@ -171,8 +181,14 @@ impl Walk {
         let meta = fstat(&found)?;
         let kind = match SFlag::from_bits_truncate(meta.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => {
+                let held = meta.st_blocks as u64 * BLOCK_BYTES;
+                self.holes += (meta.st_size as u64).saturating_sub(held);
+                if self.holes > self.most_holes {
+                    return Err(Errno::EFBIG);
+                }
                 let file = self.readable(path, found)?;
-                self.open = Some((path.to_owned(), file.into()));
+                let whole = File::from(file).take(meta.st_size as u64);
+                self.open = Some((path.to_owned(), whole));
                 EntryKind::File
             }
             SFlag::S_IFDIR => {

@@ -146,12 +146,9 @@ fn what_is_kept_to_undo_semaphores_counts() {
         for s in sets: libc.semop(s, one, 1)\n        time.sleep(60)\n        os._exit(0)\n\
         time.sleep(4)\nprint('done')";
     let episode = |id: &str, memory_mb: u64| json!({"id": id, "argv": ["python3", "-c", program], "timeout_s": 120, "resources": {"memory_mb": memory_mb}});
-    in_namespaces(
-        &[episode("over", 96), episode("below", 512)],
-        |way, run| {
-            assert_limit(way, run, "over", "memory_limit", "the limit is 96 MB");
-            assert_ok(way, run, "below");
-            assert_eq!(run.output("below"), "-1\ndone\n", "{way:?}");
-        },
-    );
+    in_namespaces(&[episode("over", 96), episode("below", 512)], |way, run| {
+        assert_limit(way, run, "over", "memory_limit", "the limit is 96 MB");
+        assert_ok(way, run, "below");
+        assert_eq!(run.output("below"), "-1\ndone\n", "{way:?}");
+    });
 }

@@ -266,3 +266,20 @@ fn a_wrong_frame_ends_the_upload_and_nothing_else() {
     assert_eq!(code(&session.client.receive()), "cancelled");
     assert_eq!(session.output("echo fine"), "fine\n");
 }
+
+#[test]
+fn a_file_of_holes_is_refused_where_they_are_more_than_the_disk_could_hold() {
+    for way in Way::all() {
+        let server = Server::start(way, &["--disk-mb", "64"]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        session.output(
+            "truncate -s 1M some; mkdir many; for i in 1 2 3; do truncate -s 30M many/$i; done",
+        );
+        let (items, _) = session.download("some");
+        assert_eq!(items[0].1.len(), 1 << 20, "{way:?}");
+        let (_, answer) = session.download("many");
+        assert_eq!(code(&answer), "refused", "{way:?}: {answer}");
+        assert_eq!(session.output("echo goes on"), "goes on\n", "{way:?}");
+    }
+}

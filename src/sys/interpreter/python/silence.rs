@@ -20,7 +20,7 @@ pub struct Silence {
     /// Names and modules that programs find; sorted.
     modules: Vec<(usize, usize)>,
     /// Functions, referred to for good.
-    functions: [usize; 4],
+    functions: [usize; 5],
     /// Those that were there before the program.
     callbacks: i64,
     threading: Option<Threading>,
@@ -58,8 +58,12 @@ impl Silence {
             let functions = (api.PyTuple_GetItem)(found, 1);
             (api.Py_IncRef)(functions);
             (api.Py_DecRef)(found);
-            let functions = [0, 1, 2, 3].map(|at| (api.PyTuple_GetItem)(functions, at) as usize);
-            let mut modules = modules(api);
+            let functions = [0, 1, 2, 3, 4].map(|at| (api.PyTuple_GetItem)(functions, at) as usize);
+            let mut modules = Vec::new();
+            each_module(api, |name, module| {
+                modules.push((name, module));
+                true
+            });
             modules.sort_unstable();
             let name = |name: &CStr| (api.PyUnicode_InternFromString)(name.as_ptr());
             let module_name = name(c"threading");
@@ -135,7 +139,7 @@ impl Silence {
     /// Whether no Python function is told what runs, and no prompt is to follow.
     fn is_unobserved(&self) -> bool {
         let api = self.helper.api;
-        let [.., profile, trace] = self.functions;
+        let [.., profile, trace, collector] = self.functions;
         let is_none = |function: usize| {
             // SAFETY: the interpreter's lock is ours; the function is referred to for good.
             let found = unsafe { (api.PyObject_CallNoArgs)(function as Object) };
@@ -147,14 +151,19 @@ impl Silence {
         };
         // SAFETY: a NUL-terminated name; no other thread changes the environment.
         let prompts = !unsafe { getenv(c"PYTHONINSPECT".as_ptr()) }.is_null();
-        !prompts && is_none(profile) && is_none(trace)
+        !prompts && is_none(profile) && is_none(trace) && self.count(collector) == Some(0)
     }
 
     fn count_callbacks(&self) -> Option<i64> {
+        self.count(self.functions[1])
+    }
+
+    /// The number that one of the functions answers.
+    fn count(&self, function: usize) -> Option<i64> {
         let api = self.helper.api;
         // SAFETY: the interpreter's lock is ours; the function is referred to for good, the result is ours.
         unsafe {
-            let number = (api.PyObject_CallNoArgs)(self.functions[1] as Object);
+            let number = (api.PyObject_CallNoArgs)(function as Object);
             if number.is_null() {
                 (api.PyErr_Clear)();
                 return None;
@@ -165,11 +174,11 @@ impl Silence {
         }
     }
 
-    /// As `ends_silently` in `start.py`, which is asked about what is not recognised here.
+    /// As `ends_silently` in `start.py`, which is asked about what is not recognised here. Nothing is allocated: the program
+    /// may have left no memory for that.
     fn leaves_nothing(&self) -> bool {
-        let api = self.helper.api;
-        let known = |module| self.modules.binary_search(module).is_ok();
-        modules(api).iter().all(known)
+        let known = |name, module| self.modules.binary_search(&(name, module)).is_ok();
+        each_module(self.helper.api, known)
             && (self.knows_all_objects()
                 || self
                     .helper
@@ -228,16 +237,17 @@ impl Silence {
     }
 }
 
-/// Names and modules that are loaded.
-fn modules(api: &Api) -> Vec<(usize, usize)> {
+/// Hands on names and modules that are loaded, as long as that is answered with true; whether it always was.
+fn each_module(api: &Api, mut goes_on: impl FnMut(usize, usize) -> bool) -> bool {
     let (mut at, mut name, mut module) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-    let mut found = Vec::new();
     // SAFETY: the interpreter's lock is ours, pointers are to live locals, and the dictionary does not change meanwhile.
     unsafe {
         let loaded = (api.PyImport_GetModuleDict)();
         while (api.PyDict_Next)(loaded, &mut at, &mut name, &mut module) != 0 as c_int {
-            found.push((name as usize, module as usize));
+            if !goes_on(name as usize, module as usize) {
+                return false;
+            }
         }
     }
-    found
+    true
 }

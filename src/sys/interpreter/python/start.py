@@ -36,6 +36,8 @@ status = last_streams = None
 
 # How modules ask to be told of forks, and what they asked while they were imported.
 real_register, registering, registered = os.register_at_fork, True, []
+# A program may change what these modules call them.
+get_objects, collectors_callbacks = gc.get_objects, gc.callbacks
 IDLE_HOOKS = {
     ("threading", "_after_fork"),
     ("logging", "_after_at_fork_child_reinit_locks"),
@@ -195,7 +197,7 @@ def is_built_in(module):
 
 
 def is_extension(module):
-    return type(getattr(module, "__loader__", None)).__name__ == "ExtensionFileLoader"
+    return type(getattr(module, "__dict__", {}).get("__loader__")).__name__ == "ExtensionFileLoader"
 
 
 # Packages whose objects, those that C made, have nothing to free but memory.
@@ -299,10 +301,12 @@ def ends_silently():
     the collector knows its objects alone; those it does not know of have no way to notice."""
     if sys.version_info < (3, 10) or not only_standard or is_audited or sys.getprofile() or sys.gettrace():
         return False
-    # What C made may have reasons of its own.
-    if any(map(is_extension, modules_of_program())):
+    if collectors_callbacks:
         return False
-    made = gc.get_objects()
+    # What C made may have reasons of its own; and what is no module may run code of the program's when it is asked.
+    if any(type(module) is not type(sys) or is_extension(module) for module in modules_of_program()):
+        return False
+    made = get_objects()
     # Of what is frozen the collector no longer tells: then it has been frozen by the program, this one with the rest.
     if len(made) > MOST or not any(thing is unfrozen for thing in made):
         return False
@@ -338,18 +342,22 @@ def silence():
     never so. What it holds on to is not a program's to fill."""
     if sys.version_info < (3, 10) or not only_standard or object.__basicsize__ != 16:
         return None
-    return list(PLAIN), (gc.get_objects, atexit._ncallbacks, sys.getprofile, sys.gettrace)
+    return list(PLAIN), (gc.get_objects, atexit._ncallbacks, sys.getprofile, sys.gettrace, gc.callbacks.__len__)
 
 
 def let_go():
     """The last callback at exit: what nobody would notice is left to the kernel, not taken apart."""
     if status is None:
         return
-    if ends_silently():
-        keep_streams(sys.stdout, sys.stderr)
-        if last_streams is not None:
-            # Its end is that of this process.
-            globals().pop("last", None)
+    try:
+        if ends_silently():
+            keep_streams(sys.stdout, sys.stderr)
+    except BaseException:
+        # The program has changed what this relies on.
+        pass
+    if last_streams is not None:
+        # Its end is that of this process.
+        globals().pop("last", None)
     # Otherwise the interpreter ends as always. What the program has put into older objects is collected with them, and
     # nothing here keeps those.
     gc.unfreeze()
