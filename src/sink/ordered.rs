@@ -3,16 +3,28 @@
 //! The scheduler takes a [`Place`] from the [`Window`] before it starts an episode and sends it along
 //! with the outcome. Places are numbered consecutively here, so lines that `--shard` or `--resume`
 //! skip leave no gap. A place is free again once its result has been emitted in order, which bounds
-//! how far the others can run ahead of the slowest, and so the memory held by results that wait.
+//! how far the others can run ahead of the slowest. No place is given while the results that wait hold much memory.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+/// What results that wait may hold before nothing new is started; those of running episodes may come on top.
+const MOST_BYTES: usize = 256 << 20;
+
+/// What results that wait hold.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: AtomicUsize,
+    freed: Notify,
+}
 
 /// Hands out places, as many at a time as the window is wide.
 #[derive(Debug)]
 pub struct Window {
     permits: Arc<Semaphore>,
+    waiting: Arc<Waiting>,
     next: u64,
 }
 
@@ -23,7 +35,25 @@ pub struct Window {
 #[derive(Debug)]
 pub struct Place {
     pub(super) sequence: u64,
+    waiting: Arc<Waiting>,
+    /// Of its result, while that waits.
+    bytes: usize,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// Its result waits, and holds so many bytes.
+    pub(super) fn hold(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.waiting.bytes.fetch_add(bytes, SeqCst);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.waiting.bytes.fetch_sub(self.bytes, SeqCst);
+        self.waiting.freed.notify_waiters();
+    }
 }
 
 impl Window {
@@ -31,6 +61,7 @@ impl Window {
     pub fn new(size: usize) -> Self {
         Window {
             permits: Arc::new(Semaphore::new(size.clamp(1, Semaphore::MAX_PERMITS))),
+            waiting: Arc::default(),
             next: 0,
         }
     }
@@ -41,10 +72,19 @@ impl Window {
             .acquire_owned()
             .await
             .expect("the window's semaphore is never closed");
+        loop {
+            let freed = self.waiting.freed.notified();
+            if self.waiting.bytes.load(SeqCst) < MOST_BYTES {
+                break;
+            }
+            freed.await;
+        }
         let sequence = self.next;
         self.next += 1;
         Place {
             sequence,
+            waiting: self.waiting.clone(),
+            bytes: 0,
             _permit: permit,
         }
     }
@@ -142,5 +182,19 @@ mod tests {
         assert!(early.is_err());
         drop(first);
         assert_eq!(window.enter().await.sequence, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_admitted_while_results_that_wait_hold_too_much() {
+        let mut window = Window::new(10);
+        let mut large = window.enter().await;
+        large.hold(MOST_BYTES);
+        let wait = std::time::Duration::from_secs(1);
+        assert!(tokio::time::timeout(wait, window.enter()).await.is_err());
+        let freeing = async {
+            tokio::time::sleep(wait).await;
+            drop(large);
+        };
+        assert_eq!(tokio::join!(window.enter(), freeing).0.sequence, 1);
     }
 }

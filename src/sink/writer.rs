@@ -175,12 +175,16 @@ impl Writer {
     }
 
     fn take(&mut self, item: Item) {
-        let Some(place) = item.place else {
+        let Some(mut place) = item.place else {
             return self.serialise(&item.outcome);
         };
+        place.hold(weight(&item.outcome));
         self.reorder.insert(place.sequence, (item.outcome, place));
         while let Some((outcome, _)) = self.reorder.pop() {
             self.serialise(&outcome);
+            if self.batch.len() >= BATCH_BYTES {
+                self.flush();
+            }
         }
     }
 

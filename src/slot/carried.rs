@@ -1,6 +1,7 @@
 //! What one program of an episode or a session leaves to the next.
 
 use super::watch::Due;
+use nix::sys::resource::{Resource, getrlimit};
 use std::os::fd::OwnedFd;
 
 /// What one step of an episode leaves to the next.
@@ -20,4 +21,15 @@ pub struct Carried {
     pub orphans_cpu_us: u64,
     /// CPU time of the programs of earlier steps, in microseconds.
     pub spent_cpu_us: u64,
+}
+
+impl Carried {
+    /// Keeps pipes that background processes may still write to. Where there are so many that we would have no descriptors
+    /// left for the next program, nobody reads the oldest any more.
+    pub fn drain_later(&mut self, pipes: impl Iterator<Item = OwnedFd>) {
+        self.background.extend(pipes);
+        let most = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft / 2);
+        let over = self.background.len().saturating_sub(most as usize);
+        self.background.drain(..over);
+    }
 }

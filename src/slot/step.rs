@@ -366,7 +366,7 @@ impl Running<'_, '_> {
             }
         };
         let background = self.pipes.into_background();
-        self.around.carried.background.extend(background);
+        self.around.carried.drain_later(background);
         let produced = self.order.capture.produced();
         let (output, streams, truncated) = self.order.capture.finish();
         Ok(StepExecution {

@@ -194,14 +194,14 @@ fn without_namespaces_a_timeout_holds_however_long_the_tree_takes_to_count() {
 /// Most file systems never make a directory smaller again.
 #[test]
 fn a_directory_that_grew_does_not_count_against_the_next_episode() {
-    let fills = "import os\nfor i in range(20000): os.close(os.open('%0240d' % i, os.O_CREAT))";
-    let small = |id: &str, command: &str| json!({"id": id, "command": command, "resources": {"disk_mb": 4}});
+    let fills = "import os\nfor i in range(10000): os.close(os.open('%0240d' % i, os.O_CREAT))";
+    let small = |id: &str, command: &str| json!({"id": id, "command": command, "resources": {"disk_mb": 2}});
     let jobs = super::lines(&[
         json!({"id": "fills", "argv": ["python3", "-c", fills], "timeout_s": 600}),
         small("writes", "echo x > y; sleep 2; stat -c %s ."),
         small("fails", "exit 1"),
     ]);
-    for way in crate::common::Way::all() {
+    for way in crate::common::Way::of_tier("landlock") {
         let run = crate::common::run(way, &jobs, &["--concurrency", "1", "--ordered"]);
         for id in ["fills", "writes"] {
             assert_ok(way, &run, id);

@@ -2,8 +2,8 @@
 //! the poorer for it.
 
 use super::{assert_ok, everywhere, in_namespaces};
-use crate::common::{Way, command, parse, scratch};
-use serde_json::json;
+use crate::common::{Run, Way, command, parse, scratch};
+use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 
@@ -91,6 +91,38 @@ fn inotify_instances_and_terminals_are_bounded() {
     });
 }
 
+/// A run of one episode whose runner may have so many descriptors and no more.
+fn with_descriptors(way: Way, most: u32, job: &Value) -> Run {
+    let directory = scratch();
+    fs::write(directory.path().join("jobs.jsonl"), job.to_string()).unwrap();
+    let runner = command(way.root);
+    let argv = std::iter::once(runner.get_program()).chain(runner.get_args());
+    let output = Command::new("prlimit")
+        .arg(format!("--nofile={most}:{most}"))
+        .args(argv)
+        .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
+        .args(["--warm", "none", "--concurrency", "1"])
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    parse(output)
+}
+
+/// Of each, init keeps the pipes that it may still write to.
+#[test]
+fn background_processes_do_not_take_the_descriptors_that_the_next_step_needs() {
+    let step = json!({"command": "sleep 120 & echo begun"});
+    let steps: Vec<&Value> = (0..120).map(|_| &step).collect();
+    let job =
+        json!({"id": "many", "steps": steps, "capture": "split", "resources": {"processes": 400}});
+    for way in Way::all() {
+        let run = with_descriptors(way, 200, &job);
+        let result = run.get("many");
+        assert_eq!(result["status"], "ok", "{way:?}: {result}");
+        assert_eq!(result["steps"].as_array().unwrap().len(), 120, "{way:?}");
+    }
+}
+
 /// The kernel counts descriptors in flight for the user, and lets nobody send one more who has the limit of the sender.
 #[test]
 fn descriptors_in_flight_do_not_keep_the_next_step_from_starting() {
@@ -104,25 +136,7 @@ fn descriptors_in_flight_do_not_keep_the_next_step_from_starting() {
     ]);
     let job = json!({"id": "flight", "steps": steps});
     for way in Way::all() {
-        let directory = scratch();
-        fs::write(directory.path().join("jobs.jsonl"), job.to_string()).unwrap();
-        let runner = command(way.root);
-        let argv = std::iter::once(runner.get_program()).chain(runner.get_args());
-        let output = Command::new("prlimit")
-            .arg("--nofile=1024:1024")
-            .args(argv)
-            .args([
-                "--isolation",
-                way.tier,
-                "--jobs",
-                "jobs.jsonl",
-                "--warm",
-                "none",
-            ])
-            .current_dir(directory.path())
-            .output()
-            .unwrap();
-        let run = parse(output);
+        let run = with_descriptors(way, 1024, &job);
         let result = run.get("flight");
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
         assert_eq!(result["attempts"], 1, "{way:?}: {result}");
