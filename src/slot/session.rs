@@ -116,9 +116,17 @@ impl Session {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => return Err(Broken),
             }
-            if fds[0].any().unwrap_or(true) {
+            let is_wanted = fds[0].any().unwrap_or(true);
+            // Before any order, for these can follow each other without a pause.
+            if runs && monotonic_ns() >= idle.next_ns && idle.look(slot, &mut self.carried) {
+                self.carried.orphans_cpu_us += slot.cleaner.kill_programs(&slot.census);
+            }
+            if is_wanted {
                 self.carried.orphans_cpu_us += pace.charge_us();
-                self.carried.due = idle.due();
+                self.carried.due = match runs {
+                    true => idle.due(),
+                    false => Due::default(),
+                };
                 return Ok(());
             }
             if let Some(rest) = pace.woken(monotonic_ns()) {
@@ -129,9 +137,6 @@ impl Session {
             self.carried
                 .background
                 .retain(|fd| !discard(fd.as_fd(), buffer));
-            if runs && monotonic_ns() >= idle.next_ns && idle.look(slot, &mut self.carried) {
-                self.carried.orphans_cpu_us += slot.cleaner.kill_programs(&slot.census);
-            }
         }
     }
 

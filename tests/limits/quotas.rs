@@ -92,7 +92,7 @@ fn inotify_instances_and_terminals_are_bounded() {
 }
 
 /// A run of one episode whose runner may have so many descriptors and no more.
-fn with_descriptors(way: Way, most: u32, job: &Value) -> Run {
+fn with_descriptors(way: Way, most: u32, job: &Value, arguments: &[&str]) -> Run {
     let directory = scratch();
     fs::write(directory.path().join("jobs.jsonl"), job.to_string()).unwrap();
     let runner = command(way.root);
@@ -101,7 +101,8 @@ fn with_descriptors(way: Way, most: u32, job: &Value) -> Run {
         .arg(format!("--nofile={most}:{most}"))
         .args(argv)
         .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
-        .args(["--warm", "none", "--concurrency", "1"])
+        .args(["--warm", "none"])
+        .args(arguments)
         .current_dir(directory.path())
         .output()
         .unwrap();
@@ -116,7 +117,7 @@ fn background_processes_do_not_take_the_descriptors_that_the_next_step_needs() {
     let job =
         json!({"id": "many", "steps": steps, "capture": "split", "resources": {"processes": 400}});
     for way in Way::all() {
-        let run = with_descriptors(way, 200, &job);
+        let run = with_descriptors(way, 200, &job, &["--concurrency", "1"]);
         let result = run.get("many");
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
         assert_eq!(result["steps"].as_array().unwrap().len(), 120, "{way:?}");
@@ -136,7 +137,7 @@ fn descriptors_in_flight_do_not_keep_the_next_step_from_starting() {
     ]);
     let job = json!({"id": "flight", "steps": steps});
     for way in Way::all() {
-        let run = with_descriptors(way, 1024, &job);
+        let run = with_descriptors(way, 1024, &job, &[]);
         let result = run.get("flight");
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
         assert_eq!(result["attempts"], 1, "{way:?}: {result}");

@@ -5,7 +5,7 @@ use crate::common::{Way, killed_in, limit_cgroup, slot_cgroups};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const MB: usize = 1 << 20;
 
@@ -291,5 +291,25 @@ fn a_background_process_that_the_kernel_kills_does_not_cost_the_next_command() {
             (Some("ok"), Some("fine\n")),
             "{way:?}: {next}"
         );
+    }
+}
+
+/// Every piece of a file is an order of its own, and each comes sooner than the next look would be due.
+#[test]
+fn what_runs_in_the_background_is_looked_at_while_files_are_moved() {
+    let grows = "import time\nkept = []\nfor _ in range(95):\n    kept.append(b'x' * (20 << 20))\n    time.sleep(0.02)\n\
+                 open('/workspace/whole', 'w').close()\ntime.sleep(60)";
+    for way in Way::all() {
+        let server = Server::start(way, &["--memory-mb", "1536", "--disk-mb", "512"]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        session.output("truncate -s 100M holes");
+        session.output(&format!("python3 -c \"{grows}\" > /dev/null 2>&1 &"));
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(8) {
+            session.download("holes");
+        }
+        let said = session.output("[ -e whole ] && echo whole || echo ended");
+        assert_eq!(said, "ended\n", "{way:?}");
     }
 }
