@@ -1,4 +1,6 @@
-//! One execution, from launch to exit: its deadline, its limits, how it ended.
+//! One execution, from launch to exit: its deadline and its limits.
+
+mod finish;
 
 use super::capture::Capture;
 use super::carried::Carried;
@@ -10,7 +12,7 @@ use super::out_of_memory::OutOfMemory;
 use super::pace::Pace;
 use super::pipes::{Pipes, discard};
 use super::watch::{DiskReading, LONG_LOOK_NS, Reading, Watch};
-use crate::spec::execution::{DiskEvidence, End, Finish, Start, StepExecution};
+use crate::spec::execution::{End, Start, StepExecution};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
 use crate::sys::clock::{cpu_us, monotonic_ns};
@@ -315,80 +317,6 @@ impl Running<'_, '_> {
         self.pipes.drain(capture, ceiling, buffer);
         let background = &mut self.around.carried.background;
         background.retain(|fd| !discard(fd.as_fd(), buffer));
-    }
-
-    fn finish(mut self, mut exit: Exit) -> Result<StepExecution, Failure> {
-        exit.cpu_us += self.pace.charge_us().max(self.looks_us);
-        self.around.carried.due = self.watch.due();
-        let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
-        let ceiling = self.order.limits.output_ceiling();
-        self.pipes.drain_rest(capture, ceiling, buffer);
-        let used_us = exit.cpu_us.saturating_add(self.around.carried.spent_cpu_us);
-        // No program gets to the limit before it is first looked at, unless others of the episode have taken most of it.
-        let is_likely = self.watch.peak_bytes() > 0
-            || !self.around.carried.background.is_empty()
-            || exit.ended == ExitKind::Signaled(libc::SIGKILL);
-        let killed = is_likely.then(|| self.killed()).flatten();
-        let end = match (self.cause.take().or(killed), exit.ended) {
-            (_, ExitKind::Failed(failure)) => match failure.stage {
-                // The working directory is the one thing of these that the episode itself names.
-                Stage::Scratch => End::NotPrepared {
-                    path: self.order.launch.workdir.clone(),
-                    errno: failure.errno,
-                },
-                _ => return Err(failure),
-            },
-            (Some(cause), _) => cause,
-            (None, ExitKind::Exited(0)) => End::Exited(0),
-            (None, ExitKind::NotExecutable(errno)) => End::NotExecutable { errno },
-            (None, ExitKind::Exited(code)) => self
-                .disk_evidence(Finish::Exited(code))
-                .unwrap_or(End::Exited(code)),
-            // Only this tier limits the size of a file.
-            (None, ExitKind::Signaled(libc::SIGXFSZ)) if self.around.tier == Tier::Landlock => {
-                End::DiskLimit(DiskEvidence::FileSize, Finish::Signaled(libc::SIGXFSZ))
-            }
-            (None, ExitKind::Signaled(libc::SIGXCPU)) if self.watch.is_over_cpu(used_us) => {
-                End::CpuLimit { used_us }
-            }
-            (None, ExitKind::Signaled(signal)) => self
-                .disk_evidence(Finish::Signaled(signal))
-                .unwrap_or(End::Signaled(signal)),
-        };
-        self.around.carried.was_full = matches!(end, End::DiskLimit(..));
-        let peak = match exit.running_ns {
-            0 => 0,
-            _ => {
-                let in_files = self.around.census.files_in_memory();
-                self.watch
-                    .peak_bytes()
-                    .max(exit.max_rss_bytes.saturating_add(in_files))
-            }
-        };
-        let background = self.pipes.into_background();
-        self.around.carried.drain_later(background);
-        let produced = self.order.capture.produced();
-        let (output, streams, truncated) = self.order.capture.finish();
-        Ok(StepExecution {
-            start: self.order.start,
-            end,
-            prepared_ns: self.order.prepared_ns,
-            forked_ns: exit.forked_ns,
-            running_ns: exit.running_ns,
-            ended_ns: exit.ended_ns,
-            cpu_us: exit.cpu_us,
-            peak_memory_bytes: peak,
-            output,
-            streams,
-            output_bytes: produced,
-            truncated,
-        })
-    }
-
-    /// A failed program with no block or no inode left did not fail by itself.
-    fn disk_evidence(&self, finish: Finish) -> Option<End> {
-        super::space::exhausted(self.around.tier, self.order.limits, self.around.root)
-            .map(|evidence| End::DiskLimit(evidence, finish))
     }
 }
 

@@ -110,7 +110,7 @@ fn what_the_tables_say_holds_inside_of_an_episode() {
         let output = output_of(way, &python("e", &code));
         assert_eq!(output.lines().count(), tried.len(), "{way:?}: {output}");
         for (answer, (need, attempt, met)) in output.lines().zip(tried) {
-            let refused = REFUSALS.contains(&answer) || (*need, answer) == ANSWERED;
+            let refused = REFUSALS.contains(&answer) || (need, answer) == ANSWERED;
             assert!(
                 refused != met && (refused || answer == "reached"),
                 "{way:?}: {need}, as {attempt}: {answer}"
