@@ -103,11 +103,16 @@ pub fn scratch() -> tempfile::TempDir {
 
 /// A command that runs the binary as root or as the ordinary user.
 pub fn command(root: bool) -> Command {
-    if root || !nix::unistd::geteuid().is_root() {
+    command_as(if root { 0 } else { NOBODY })
+}
+
+/// A command that runs the binary as this user, or as whoever we are where we can't change that.
+pub fn command_as(uid: u32) -> Command {
+    if uid == 0 || !nix::unistd::geteuid().is_root() {
         return Command::new(binary());
     }
     let mut command = Command::new("setpriv");
-    let id = NOBODY.to_string();
+    let id = uid.to_string();
     command
         .args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"])
         .arg(binary());

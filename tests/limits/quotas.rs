@@ -2,7 +2,7 @@
 //! the poorer for it.
 
 use super::{assert_ok, everywhere, in_namespaces};
-use crate::common::{Run, Way, command, parse, scratch};
+use crate::common::{NOBODY, Run, Way, command, command_as, parse, scratch};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -91,11 +91,12 @@ fn inotify_instances_and_terminals_are_bounded() {
     });
 }
 
-/// A run of one episode whose runner may have so many descriptors and no more.
+/// A run of one episode whose runner may have so many descriptors and no more. Where it is not root's, it is that of a user
+/// of its own: descriptors in flight count for the user, and other tests' programs may have more of them than this limit.
 fn with_descriptors(way: Way, most: u32, job: &Value, arguments: &[&str]) -> Run {
     let directory = scratch();
     fs::write(directory.path().join("jobs.jsonl"), job.to_string()).unwrap();
-    let runner = command(way.root);
+    let runner = command_as(if way.root { 0 } else { NOBODY - most });
     let argv = std::iter::once(runner.get_program()).chain(runner.get_args());
     let output = Command::new("prlimit")
         .arg(format!("--nofile={most}:{most}"))
