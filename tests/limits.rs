@@ -30,7 +30,7 @@ mod scheduling;
 #[path = "limits/time.rs"]
 mod time;
 
-use common::{Run, Way, run};
+use common::{Run, Way};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::Value;
 use std::fs::File;
@@ -68,8 +68,19 @@ fn in_namespaces(episodes: &[Value], check: impl Fn(Way, &Run)) {
 }
 
 fn run_once(way: Way, episodes: &[Value]) -> Run {
-    let _shared = share_processes(way, FlockArg::LockShared);
     run(way, &lines(episodes), &["--concurrency", "2"])
+}
+
+/// A run that may be beside others.
+fn run(way: Way, jobs: &str, arguments: &[&str]) -> Run {
+    let _lock = share_processes(way, FlockArg::LockShared);
+    common::run(way, jobs, arguments)
+}
+
+/// A run that uses up the processes of its user.
+fn run_alone(way: Way, jobs: &str, arguments: &[&str]) -> Run {
+    let _lock = share_processes(way, FlockArg::LockExclusive);
+    common::run(way, jobs, arguments)
 }
 
 fn lines(episodes: &[Value]) -> String {

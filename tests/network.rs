@@ -42,14 +42,14 @@ fn programs_of_one_episode_talk_over_its_own_loopback() {
 
 #[test]
 fn two_episodes_at_once_bind_the_same_port() {
-    let code = "import socket,time\ns=socket.socket(); s.bind(('127.0.0.1',8080)); s.listen(); print('bound', flush=True); time.sleep(1.5)";
+    let code = "import socket,time\ns=socket.socket(); s.bind(('127.0.0.1',8080)); s.listen(); print('bound', flush=True); time.sleep(5)";
     for way in Way::of_tier("namespaces") {
         let episodes = [python("a", "loopback", code), python("b", "loopback", code)];
         let run = run_all(way, &episodes, &["--concurrency", "2"]);
         for id in ["a", "b"] {
             assert_eq!(run.output(id), "bound\n", "{way:?}: {}", run.get(id));
             // Both held it at the same time.
-            assert!(run.get(id)["queue_ms"].as_f64().unwrap() < 1500.0);
+            assert!(run.get(id)["queue_ms"].as_f64().unwrap() < 5000.0);
         }
     }
 }

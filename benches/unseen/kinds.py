@@ -101,6 +101,22 @@ f = [os.open(f'f{i}', os.O_CREAT | os.O_RDWR) for i in range(200)]
 for fd in f:
     for i in range(500): fcntl.lockf(fd, fcntl.LOCK_EX, 1, 2 * i); held += 1
 """,
+    "shared memory of which the end was unmapped, 200 MB of it": """
+libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+kept, size = [], 4 << 20
+for _ in range(50):
+    m = mmap.mmap(-1, size); m.write(bytes(size)); kept.append(m)
+    libc.munmap(ctypes.addressof(ctypes.c_char.from_buffer(m)) + 4096, size - 4096); held += 4
+""",
+    "files of a private root": """
+for n in range(100000): os.close(os.open(f'f{n}', os.O_CREAT)); held += 1
+""",
+    "connections that were never accepted": """
+for n in range(30):
+    s = socket.socket(socket.AF_UNIX); s.bind(f'\\0n{n}'); s.listen(4096); globals()[f's{n}'] = s
+    for _ in range(1000):
+        c = socket.socket(socket.AF_UNIX); c.connect(f'\\0n{n}'); c.close(); held += 1
+""",
     "processes": EACH.format(processes=55, program="pass"),
     "threads": """
 import threading

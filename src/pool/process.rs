@@ -5,6 +5,7 @@ use super::leftover::{Leftover, Scratch};
 use super::orphans::{Orphans, children};
 use crate::sys::procfs::Stat;
 use crate::sys::sched;
+use crate::wire::message::{INTERVAL_MS, SLOTS_AT_ONCE};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -59,6 +60,8 @@ pub fn make_real_time(slot: Pid) {
 /// How long a slot whose socket is closed may take to clean up after itself before it is killed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+const INTERVAL: Duration = Duration::from_millis(INTERVAL_MS as u64);
+
 /// How long an init whose zygote was killed may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -80,6 +83,8 @@ pub struct Processes {
     records: RefCell<BTreeMap<Pid, Record>>,
     leftovers: RefCell<Vec<Leftover>>,
     orphans: RefCell<Orphans>,
+    /// When the interval began in which slots were last let go, and how many were in it.
+    interval: Cell<(Instant, u32)>,
     /// When a slot's process last died that had not been let go, where its init lives on as a child of ours for a while.
     died: Cell<Option<Instant>>,
 }
@@ -91,6 +96,7 @@ impl Processes {
             records: RefCell::default(),
             leftovers: RefCell::default(),
             orphans: RefCell::new(Orphans::new()),
+            interval: Cell::new((Instant::now(), 0)),
             died: Cell::default(),
         }
     }
@@ -150,11 +156,22 @@ impl Processes {
         self.leftovers.borrow().iter().any(left)
     }
 
-    /// A slot was let go. It may have died and been reaped before.
+    /// A slot was let go. It may have died and been reaped before. Where very many are let go one after the other, this
+    /// waits from time to time, so that not too many of the kernel's filters are freed at once.
     pub fn let_go(&self, process: Pid) {
         if let Some(record) = self.records.borrow_mut().get_mut(&process) {
             record.let_go = Some(Instant::now());
         }
+        let (begin, slots) = self.interval.get();
+        let rest = INTERVAL.saturating_sub(begin.elapsed());
+        self.interval.set(match (rest, slots + 1) {
+            (Duration::ZERO, _) => (Instant::now(), 1),
+            (_, slots) if slots < SLOTS_AT_ONCE => (begin, slots),
+            _ => {
+                std::thread::sleep(rest);
+                (Instant::now(), 0)
+            }
+        });
     }
 
     /// Reaps what has ended, kills what takes too long, and kills and removes what outlived a slot that died badly.
@@ -221,4 +238,20 @@ pub fn is_stopped(slot: Pid) -> bool {
     others
         .chain([slot])
         .any(|pid| Stat::read(pid.as_raw()).is_some_and(|stat| stat.state == 'T'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_very_many_slots_are_let_go_some_go_later() {
+        let processes = Processes::new();
+        let let_go = |slots: u32| {
+            let begin = Instant::now();
+            (0..slots).for_each(|_| processes.let_go(Pid::from_raw(i32::MAX)));
+            begin.elapsed()
+        };
+        assert!(let_go(SLOTS_AT_ONCE * 3) >= INTERVAL * 2);
+    }
 }

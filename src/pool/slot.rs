@@ -223,13 +223,9 @@ impl Slot {
             loop {
                 match socket::send(self.socket.get_ref().as_fd(), &header, body, fds) {
                     Ok(()) => break,
-                    Err(Errno::EAGAIN) => {
-                        self.socket
-                            .writable()
-                            .await
-                            .map_err(|_| SlotLost::Died)?
-                            .clear_ready();
-                    }
+                    Err(Errno::EAGAIN) => socket::room(self.socket.get_ref())
+                        .await
+                        .map_err(|_| SlotLost::Died)?,
                     Err(_) => return Err(SlotLost::Died),
                 }
             }

@@ -212,3 +212,19 @@ pub fn own_etc() -> [(&'static str, String); 5] {
         ("machine-id", "5a4d0b0c000040008000000000000001\n".into()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn of_nix_programs_see_what_is_installed_and_not_the_socket_of_its_daemon() {
+        let is_seen = |path: &str| {
+            let mut seen = SYSTEM_DIRECTORIES.iter();
+            seen.any(|directory| Path::new(path).starts_with(directory))
+        };
+        assert!(is_seen("/nix/store/0c-bash-5.2/bin/bash"));
+        assert!(!is_seen("/nix/var/nix/daemon-socket/socket"));
+    }
+}

@@ -1,9 +1,10 @@
 //! The network of a slot: what is brought up in its namespace, and what shows that an episode left nothing there.
 
-use crate::spec::policy::Network;
+use crate::spec::policy::{Network, Tier};
 use crate::sys::network::raise_loopback;
 use crate::wire::failure::{Failure, Stage};
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Where name servers are configured; read only by slots with the host's network.
@@ -22,15 +23,30 @@ pub fn bring_up(network: Network) -> Result<(), Failure> {
     raise_loopback().map_err(|e| failed(e as i32))
 }
 
-/// Sockets of this network namespace, those in flight and those that no process holds any more included
-/// (proc_net(5), `sockstat`).
-pub fn sockets() -> Option<u64> {
-    let text = fs::read_to_string("/proc/net/sockstat").ok()?;
+/// Whether the network namespace is the slot's own, so that all sockets in it are the episode's.
+pub fn is_own(tier: Tier, network: Network) -> bool {
+    tier == Tier::Namespaces && network != Network::Host
+}
+
+/// Where the kernel counts the sockets of this network namespace, those in flight and those that no process holds any more
+/// included (proc_net(5)).
+pub const SOCKETS: &str = "/proc/net/sockstat";
+
+/// How many there are now, by that file, which begins anew at each reading.
+pub fn sockets_in(counts: &File) -> Option<u64> {
+    let mut buffer = [0; 64];
+    let length = counts.read_at(&mut buffer, 0).ok()?;
+    let text = std::str::from_utf8(&buffer[..length]).ok()?;
     text.strip_prefix("sockets: used ")?
         .lines()
         .next()?
         .parse()
         .ok()
+}
+
+/// The same, once.
+pub fn sockets() -> Option<u64> {
+    sockets_in(&File::open(SOCKETS).ok()?)
 }
 
 /// The file that /etc/resolv.conf leads to, where that lies outside of what every slot sees of the host.

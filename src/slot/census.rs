@@ -27,8 +27,9 @@ const CROWD: usize = 8;
 /// How often a list of processes is taken again because some of it was gone, or new.
 const ROUNDS: usize = 4;
 
-/// What a look at mappings may cost while the processes go on, and what while they are stopped, in microseconds of CPU
-/// time and nanoseconds of all time: so long can a program with very many of them put off its timeout, and no longer.
+/// What a look at mappings may cost, and one at descriptors, while the processes go on, and what while they are stopped, in
+/// microseconds of CPU time and nanoseconds of all time: so long can a program with very many of them put off its timeout,
+/// and no longer.
 const QUICK_LOOK: (u64, u64) = (30_000, 500_000_000);
 const CLOSE_LOOK: (u64, u64) = (300_000, 3_000_000_000);
 
@@ -94,8 +95,14 @@ impl Census {
         let begin_ns = monotonic_ns();
         let until_ns = begin_ns + LONGEST_COUNT_NS;
         let named = count.look(root, limits.disk_bytes, limits.inodes(), until_ns);
+        let (unlinked, hidden) = self.unlinked(root);
         DiskReading {
-            used: named.used.plus(self.unlinked(root)),
+            used: named.used.plus(unlinked),
+            hidden: if hidden > kernel_memory::FREE_UNKNOWN {
+                hidden
+            } else {
+                0
+            },
             whole: named.whole,
             took_ns: monotonic_ns() - begin_ns,
         }
@@ -160,16 +167,20 @@ impl Census {
             true => processes.iter().map(|p| self.cpu_us(p.pid)).sum(),
             false => 0,
         };
-        let outside = self.outside_processes(processes, limit);
+        let budget = Budget::new(QUICK_LOOK.0, QUICK_LOOK.1);
+        let outside = self.outside_processes(processes, limit, &budget);
         let budget = Budget::new(QUICK_LOOK.0, QUICK_LOOK.1);
         let bound = memory::bound(processes, limit.saturating_sub(outside), &budget);
         // What can't be told quickly is looked at closely too.
         let mut memory_bytes = outside + bound.unwrap_or(limit);
         if memory_bytes >= limit {
             let still = stopped.get_or_insert_with(|| self.stop());
-            let budget = Budget::new(CLOSE_LOOK.0, CLOSE_LOOK.1);
-            memory_bytes = memory::exact(still, &budget) + self.outside_processes(still, limit);
-            if budget.was_starved() {
+            let inside = Budget::new(CLOSE_LOOK.0, CLOSE_LOOK.1);
+            memory_bytes = memory::exact(still, &inside);
+            let starved = inside.was_starved();
+            let outside = Budget::new(CLOSE_LOOK.0, CLOSE_LOOK.1);
+            memory_bytes += self.outside_processes(still, limit, &outside);
+            if starved || outside.was_starved() {
                 memory_bytes = memory_bytes.min(limit);
             }
         }
@@ -234,19 +245,19 @@ impl Census {
         now
     }
 
-    /// Files that are open but no longer have a name, on the device of `root`. What is only mapped, or in flight between
-    /// sockets, does not show its size to us.
-    pub fn unlinked(&self, root: &Path) -> Usage {
+    /// Files that are open but no longer have a name, on the device of `root`, and how many descriptors of processes that
+    /// forbid inspection may be of such files. What is only mapped, or in flight between sockets, does not show its size.
+    fn unlinked(&self, root: &Path) -> (Usage, u64) {
         let mut used = Usage::default();
         let Ok(device) = fs::metadata(root).map(|meta| meta.dev()) else {
-            return used;
+            return (used, 0);
         };
-        let mut files = BTreeMap::new();
-        for process in self.settled() {
-            let tables = kernel_memory::tables(&process).into_iter();
-            let descriptors = tables
-                .flat_map(|table| fs::read_dir(table.directory))
-                .flatten();
+        let (mut files, mut hidden) = (BTreeMap::new(), 0);
+        for table in self.settled().iter().flat_map(kernel_memory::tables) {
+            let Ok(descriptors) = fs::read_dir(table.directory) else {
+                hidden += table.count;
+                continue;
+            };
             // Follows the link to the open file itself.
             let opened = descriptors
                 .flatten()
@@ -255,15 +266,15 @@ impl Census {
             files.extend(unlinked.map(|meta| (meta.ino(), meta.blocks())));
         }
         files.into_values().for_each(|blocks| used.add(blocks));
-        used
+        (used, hidden)
     }
 
     /// Bytes that no process has mapped. Counting ends at what is over the limit.
-    fn outside_processes(&self, processes: &[Process], limit: u64) -> u64 {
+    fn outside_processes(&self, processes: &[Process], limit: u64, budget: &Budget) -> u64 {
         self.files_in_memory()
             + self.undo_lists(processes)
             + self.sockets()
-            + kernel_memory::of_descriptors(processes, self.owns_network(), limit)
+            + kernel_memory::of_descriptors(processes, self.owns_network(), limit, budget)
     }
 
     /// The most that these processes can have of lists that belong to semaphores; which of them have some can't be seen.
@@ -274,9 +285,8 @@ impl Census {
         }
     }
 
-    /// Whether the network namespace is the slot's own, so that all sockets in it are the episode's.
     fn owns_network(&self) -> bool {
-        self.tier == Tier::Namespaces && self.network != Network::Host
+        network::is_own(self.tier, self.network)
     }
 
     /// Bytes that sockets take, those that were never accepted included, where those of the episode can be told from others.

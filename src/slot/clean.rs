@@ -8,17 +8,21 @@ use super::census::Census;
 use super::space::Space;
 use crate::sandbox::network;
 use crate::spec::policy::{Network, Tier};
-use crate::sys::{clock::monotonic_ns, procfs::Stat, remove::remove, sysv, wait, xattr};
+use crate::sys::{
+    clock::monotonic_ns, mode::set_mode, procfs::Stat, remove::remove, sysv, wait, xattr,
+};
 use crate::wire::failure::{Failure, Stage};
-use nix::fcntl::AT_FDCWD;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, open};
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::stat::{UtimensatFlags, utimensat};
-use nix::sys::statfs::statfs;
+use nix::sys::stat::{Mode, UtimensatFlags, fstat, utimensat};
+use nix::sys::statfs::fstatfs;
 use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// How long killed processes may take to be gone.
@@ -31,10 +35,18 @@ const SETTLING_NS: u64 = 1_000_000_000;
 /// How many removed inodes may be counted before it is worth waiting for them.
 const MOST_PINNED: u64 = 256;
 
-/// One of our own directories or links as it was when it was last known to be clean.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One of our own directories or links.
 struct Mark {
     path: PathBuf,
+    /// Open on what was there when the sandbox was built: looked at after every episode, and a path takes the kernel three
+    /// times as long. If something else is in its place now, the directory that it was in has changed.
+    place: OwnedFd,
+    clean: State,
+}
+
+/// What it was when it was last known to be clean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
     inode: u64,
     mode: u32,
     /// Any change of the directory or its entries moves it (inode(7)).
@@ -46,18 +58,17 @@ struct Mark {
 /// What the sandbox looks like when it is clean.
 pub struct Cleaner {
     tier: Tier,
-    root: PathBuf,
     /// Everything that is ours below the root.
     own: BTreeSet<PathBuf>,
+    /// The first is that of the root.
     marks: Vec<Mark>,
     inodes: u64,
     blocks: u64,
     /// Inodes that are removed and out of reach, but may still be counted: a Landlock rule holds the inode it
     /// names until the kernel has freed the last program's ruleset, some 50 ms after that program was reaped.
     pinned: u64,
-    network: Network,
-    /// Sockets in use where the slot has connections of its own: loopback.
-    sockets: Option<u64>,
+    /// Sockets in use, where the network namespace is the slot's own.
+    sockets: Option<Sockets>,
 }
 
 fn failed(errno: i32) -> Failure {
@@ -72,32 +83,33 @@ impl Cleaner {
         let root = space.root_path().to_owned();
         let device = fs::symlink_metadata(&root).map_err(baseline)?.dev();
         let mut own = BTreeSet::new();
-        let mut marks = vec![mark(&root).map_err(baseline)?];
-        let mut open = vec![root.clone()];
-        while let Some(directory) = open.pop() {
+        let mut marks = vec![Mark::new(&root).map_err(baseline)?];
+        let mut unread = vec![root];
+        while let Some(directory) = unread.pop() {
             for entry in fs::read_dir(&directory).map_err(baseline)? {
                 let path = entry.map_err(baseline)?.path();
                 let meta = fs::symlink_metadata(&path).map_err(baseline)?;
                 // The owner of a link may change its times, and so leave a message in it.
                 if meta.dev() == device && (meta.is_dir() || meta.is_symlink()) {
-                    marks.push(mark(&path).map_err(baseline)?);
+                    marks.push(Mark::new(&path).map_err(baseline)?);
                 }
                 if meta.dev() == device && meta.is_dir() {
-                    open.push(path.clone());
+                    unread.push(path.clone());
                 }
                 own.insert(path);
             }
         }
         let mut cleaner = Cleaner {
             tier: space.tier,
-            root,
             own,
             marks,
             inodes: 0,
             blocks: 0,
             pinned: 0,
-            network,
-            sockets: sockets(space.tier, network),
+            sockets: match network::is_own(space.tier, network) {
+                true => Some(Sockets::open().map_err(baseline)?),
+                false => None,
+            },
         };
         (cleaner.inodes, cleaner.blocks) = cleaner.in_use()?;
         Ok(cleaner)
@@ -188,9 +200,7 @@ impl Cleaner {
         match self.tier {
             // As PID 1: everything in the namespace but us, at one instant, however fast it forks. Only when
             // nothing is there, not even a zombie, is it ESRCH (kill(2)).
-            Tier::Namespaces => {
-                kill(Pid::from_raw(-1), Signal::SIGKILL) != Err(nix::errno::Errno::ESRCH)
-            }
+            Tier::Namespaces => kill(Pid::from_raw(-1), Signal::SIGKILL) != Err(Errno::ESRCH),
             Tier::Landlock => {
                 // A whole group in one call: a storm of forks that stays in its program's group ends at one instant.
                 for group in census.groups() {
@@ -241,7 +251,10 @@ impl Cleaner {
         }
         let tolerated = self.inodes + self.pinned.min(MOST_PINNED);
         let in_place = (self.inodes..=tolerated).contains(&inodes) && blocks == self.blocks;
-        let connected = self.sockets.is_some() && sockets(self.tier, self.network) != self.sockets;
+        let connected = self
+            .sockets
+            .as_ref()
+            .is_some_and(|sockets| !sockets.are_as_before());
         Ok(in_place && !connected && self.marks.iter().all(Mark::holds))
     }
 
@@ -250,11 +263,11 @@ impl Cleaner {
     fn restore(&mut self, at: usize) -> std::io::Result<()> {
         let path = self.marks[at].path.clone();
         let found = fs::symlink_metadata(&path)?;
-        if found.ino() != self.marks[at].inode {
-            return Err(std::io::Error::from_raw_os_error(libc::ESTALE));
+        if found.ino() != self.marks[at].clean.inode {
+            return Err(Errno::ESTALE.into());
         }
         if found.is_dir() {
-            fs::set_permissions(&path, Permissions::from_mode(self.marks[at].mode))?;
+            set_mode(&self.marks[at].place, self.marks[at].clean.mode)?;
             xattr::remove_all(&path)?;
             for entry in fs::read_dir(&path)? {
                 let entry = entry?.path();
@@ -265,12 +278,12 @@ impl Cleaner {
         }
         let (now, link) = (TimeSpec::UTIME_NOW, UtimensatFlags::NoFollowSymlink);
         utimensat(AT_FDCWD, &path, &now, &now, link)?;
-        let now = mark(&path)?;
-        if now.blocks > self.marks[at].blocks {
+        let now = State::of(&self.marks[at].place)?;
+        if now.blocks > self.marks[at].clean.blocks {
             // It would count as the next episode's, and can't be replaced: the ruleset names this very directory.
-            return Err(std::io::Error::from_raw_os_error(libc::EFBIG));
+            return Err(Errno::EFBIG.into());
         }
-        self.marks[at] = now;
+        self.marks[at].clean = now;
         Ok(())
     }
 
@@ -279,7 +292,7 @@ impl Cleaner {
         if self.tier == Tier::Landlock {
             return Ok((0, 0));
         }
-        let now = statfs(&self.root).map_err(|e| failed(e as i32))?;
+        let now = fstatfs(&self.marks[0].place).map_err(|e| failed(e as i32))?;
         Ok((
             now.files() - now.files_free(),
             now.blocks() - now.blocks_free(),
@@ -315,27 +328,49 @@ fn reap_ended() -> (u64, bool) {
     }
 }
 
-/// Only what goes through interfaces can outlive its process; without them there is nothing to count.
-fn sockets(tier: Tier, network: Network) -> Option<u64> {
-    match (tier, network) {
-        (Tier::Namespaces, Network::Loopback) => network::sockets(),
-        _ => None,
+/// Sockets can outlive their processes: those that go through interfaces for a minute, and those that were sent through
+/// each other, with whatever else was, until the kernel gets round to them (net/unix/garbage.c).
+struct Sockets {
+    counts: File,
+    before: Option<u64>,
+}
+
+impl Sockets {
+    fn open() -> std::io::Result<Sockets> {
+        let counts = File::open(network::SOCKETS)?;
+        let before = network::sockets_in(&counts);
+        Ok(Sockets { counts, before })
+    }
+
+    fn are_as_before(&self) -> bool {
+        network::sockets_in(&self.counts) == self.before
     }
 }
 
 impl Mark {
+    fn new(path: &Path) -> std::io::Result<Mark> {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let place = open(path, flags, Mode::empty())?;
+        Ok(Mark {
+            path: path.to_owned(),
+            clean: State::of(&place)?,
+            place,
+        })
+    }
+
     fn holds(&self) -> bool {
-        mark(&self.path).is_ok_and(|now| now == *self)
+        State::of(&self.place).is_ok_and(|now| now == self.clean)
     }
 }
 
-fn mark(path: &Path) -> std::io::Result<Mark> {
-    let meta = fs::symlink_metadata(path)?;
-    Ok(Mark {
-        path: path.to_owned(),
-        inode: meta.ino(),
-        mode: meta.mode() & 0o7777,
-        changed: (meta.ctime(), meta.ctime_nsec()),
-        blocks: meta.blocks(),
-    })
+impl State {
+    fn of(place: &OwnedFd) -> Result<State, Errno> {
+        let found = fstat(place)?;
+        Ok(State {
+            inode: found.st_ino,
+            mode: found.st_mode & 0o7777,
+            changed: (found.st_ctime, found.st_ctime_nsec),
+            blocks: found.st_blocks as u64,
+        })
+    }
 }

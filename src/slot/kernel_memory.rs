@@ -4,18 +4,20 @@
 //! and how much that can be, is in `sandbox/SHARED.md`. Locks on files are not: /proc/locks holds up everybody on the
 //! machine who locks a file while it is read.
 
-use super::memory::Process;
+use super::memory::{Budget, Process};
 use crate::sys::kcmp::have_separate_files;
 use crate::sys::procfs::text;
 use crate::sys::sock_diag::{self, Whose};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// Fewer descriptors than this in a tree are not worth a closer look.
 const FEW: u64 = 256;
-/// What an open file can hold where nothing better is known of it: a page that /proc was read into (seq_file).
-const FILE_BYTES: u64 = 4096;
+/// What an open file can hold where nothing better is known of it: a page that /proc was read into (seq_file), and what is left
+/// of a process that has ended, whose maps it shows (`struct mm_struct`, its uppermost page table).
+const FILE_BYTES: u64 = 8192;
 /// As many in a tree are not charged for.
 const FREE_FILES: u64 = 4096;
 /// A pipe that is made when its user has many holds two pages (pipe(7)); and its inode.
@@ -28,31 +30,54 @@ pub const SOCKET_BYTES: u64 = 2304;
 const EPOLL_ITEM_BYTES: u64 = 200;
 /// So few epolls can't watch much.
 const FREE_EPOLLS: usize = 64;
+/// As many descriptors in a tree may be of unknown kinds: those of a gpg-agent, say.
+pub const FREE_UNKNOWN: u64 = 16;
+/// The most that one of an unknown kind can hold: a Unix socket whose peer's buffer is full (net.core.wmem_default).
+const UNKNOWN_BYTES: u64 = 220 << 10;
 
 /// What these processes make the kernel hold by their descriptors, beyond what every program may have. Counting ends
-/// where it is more than `limit`. Sockets are left out where all of those in a network namespace are counted.
-pub fn of_descriptors(processes: &[Process], sockets_are_counted: bool, limit: u64) -> u64 {
-    let tables: Vec<Table> = processes.iter().flat_map(tables).collect();
+/// where it is more than `limit`. Sockets are left out where all of those in a network namespace are counted. Where there are
+/// more than can be looked at within the budget, a random part of them stands for all.
+pub fn of_descriptors(
+    processes: &[Process],
+    sockets_are_counted: bool,
+    limit: u64,
+    budget: &Budget,
+) -> u64 {
+    let mut tables: Vec<Table> = processes.iter().flat_map(tables).collect();
     let all: u64 = tables.iter().map(|table| table.count).sum();
     if all <= FEW {
         return 0;
     }
-    let mut open = Open::default();
+    fastrand::shuffle(&mut tables);
+    let (mut open, mut seen) = (Open::default(), 0);
     for table in &tables {
         open.take(table);
+        seen += table.count;
+        if budget.is_spent() {
+            break;
+        }
     }
     let sockets = match sockets_are_counted {
         true => 0,
         false => open.socket_bytes(),
     };
+    let unknown = open.unknown.saturating_sub(FREE_UNKNOWN) * UNKNOWN_BYTES;
+    let bytes = open.pipe_bytes() + sockets + unknown + open.epoll_bytes(limit, budget);
     let files = all.saturating_sub(FREE_FILES) * FILE_BYTES;
-    files + open.pipe_bytes() + open.epoll_bytes(limit) + sockets
+    files + share(bytes, all, seen)
+}
+
+/// What there is of all, by what there is of those that were seen.
+fn share(bytes: u64, all: u64, seen: u64) -> u64 {
+    let share = u128::from(bytes) * u128::from(all) / u128::from(seen.max(1));
+    share.try_into().unwrap_or(u64::MAX)
 }
 
 /// A table of descriptors, which the threads of a process usually share.
 pub struct Table {
     pub directory: PathBuf,
-    count: u64,
+    pub count: u64,
 }
 
 pub fn tables(process: &Process) -> Vec<Table> {
@@ -71,26 +96,31 @@ pub fn tables(process: &Process) -> Vec<Table> {
 
 /// The number of descriptors is the size of the directory since Linux 6.2; before that the size of the table has to do.
 fn table(directory: PathBuf, at_most: u64) -> Table {
-    let count = fs::metadata(&directory).map_or(0, |meta| meta.len());
-    Table {
-        directory,
-        count: if count == 0 { at_most } else { count },
-    }
+    static IS_TOLD: LazyLock<bool> = LazyLock::new(|| entries(Path::new("/proc/self/fd")) > 0);
+    let count = match *IS_TOLD {
+        true => entries(&directory),
+        false => at_most,
+    };
+    Table { directory, count }
+}
+
+fn entries(directory: &Path) -> u64 {
+    fs::metadata(directory).map_or(0, |meta| meta.len())
 }
 
 #[derive(Default)]
 struct Open {
     pipes: BTreeSet<u64>,
     sockets: BTreeSet<u64>,
-    /// Descriptors whose kind can't be told, of processes that forbid inspection: they may be pipes.
-    unknown: usize,
+    /// Descriptors whose kind can't be told, of processes that forbid inspection.
+    unknown: u64,
     epolls: Vec<PathBuf>,
 }
 
 impl Open {
     fn take(&mut self, table: &Table) {
         let Ok(entries) = fs::read_dir(&table.directory) else {
-            self.unknown += table.count as usize;
+            self.unknown += table.count;
             return;
         };
         for entry in entries.flatten() {
@@ -109,7 +139,7 @@ impl Open {
     }
 
     fn pipe_bytes(&self) -> u64 {
-        match self.pipes.len() + self.unknown {
+        match self.pipes.len() {
             few if few <= FREE_PIPES => 0,
             many => many as u64 * PIPE_BYTES,
         }
@@ -125,17 +155,20 @@ impl Open {
         self.sockets.len() as u64 * SOCKET_BYTES + buffers + sock_diag::internet_buffers(&theirs)
     }
 
-    fn epoll_bytes(&self, limit: u64) -> u64 {
-        let mut bytes = 0;
-        if self.epolls.len() > FREE_EPOLLS {
-            for epoll in &self.epolls {
-                bytes += watched(epoll) * EPOLL_ITEM_BYTES;
-                if bytes > limit {
-                    break;
-                }
+    fn epoll_bytes(&mut self, limit: u64, budget: &Budget) -> u64 {
+        if self.epolls.len() <= FREE_EPOLLS {
+            return 0;
+        }
+        fastrand::shuffle(&mut self.epolls);
+        let (mut bytes, mut seen) = (0, 0);
+        for epoll in &self.epolls {
+            bytes += watched(epoll) * EPOLL_ITEM_BYTES;
+            seen += 1;
+            if bytes > limit || budget.is_spent() {
+                break;
             }
         }
-        bytes
+        share(bytes, self.epolls.len() as u64, seen)
     }
 }
 
@@ -160,7 +193,8 @@ mod tests {
     #[test]
     fn epolls_that_watch_many_descriptors_and_many_pipes_are_charged_for() {
         let own = || Process::read(std::process::id() as i32).unwrap();
-        let charged = || of_descriptors(&[own()], true, u64::MAX);
+        let plenty = Budget::new(u64::MAX / 2, u64::MAX / 2);
+        let charged = || of_descriptors(&[own()], true, u64::MAX, &plenty);
         let pipes: Vec<_> = (0..FREE_PIPES + 10).map(|_| pipe().unwrap()).collect();
         let with_pipes = charged();
         assert!(with_pipes >= FREE_PIPES as u64 * PIPE_BYTES, "{with_pipes}");
@@ -176,5 +210,12 @@ mod tests {
         }
         let items = 100 * epolls.len() as u64;
         assert!(charged() >= with_pipes + items * EPOLL_ITEM_BYTES);
+        // One stands for all.
+        let spent = Budget::new(0, 0);
+        let reckoned = of_descriptors(&[own()], true, u64::MAX, &spent);
+        assert!(
+            reckoned >= with_pipes + items * EPOLL_ITEM_BYTES,
+            "{reckoned}"
+        );
     }
 }

@@ -36,7 +36,7 @@ pub struct Process {
     pub threads: u64,
     /// The size of the table of descriptors: no fewer than are open.
     pub descriptors: u64,
-    /// All address space that is neither private and writable nor code: where shared mappings can be.
+    /// All address space that is not private and writable: where shared mappings can be, those with code included.
     shareable: u64,
     /// The most that the kernel can hold for its mappings.
     mappings: u64,
@@ -72,7 +72,7 @@ impl Budget {
         clock::cpu_us() > self.cpu_until_us
     }
 
-    fn is_spent(&self) -> bool {
+    pub fn is_spent(&self) -> bool {
         clock::monotonic_ns() > self.until_ns || self.is_worked_off()
     }
 
@@ -116,7 +116,7 @@ impl Process {
                 "FDSize" => process.descriptors = first_number(value),
                 "Threads" => process.threads = first_number(value),
                 "VmSize" => whole = bytes(),
-                "VmData" | "VmStk" | "VmExe" | "VmLib" => known += bytes(),
+                "VmData" | "VmStk" => known += bytes(),
                 _ => {}
             }
         }

@@ -60,4 +60,15 @@ mod tests {
         assert_eq!(pace.woken(100), Some(REST));
         assert_eq!(pace.woken(WINDOW_NS + 1), None);
     }
+
+    #[test]
+    fn who_made_init_rest_pays_for_its_time_and_nobody_else_does() {
+        let works = || (0..2_000_000u64).fold(0, |sum, n| sum ^ std::hint::black_box(n));
+        let mut pace = Pace::new(0);
+        works();
+        assert_eq!(pace.charge_us(), 0);
+        assert!((0..=FREE).any(|_| pace.woken(0).is_some()));
+        works();
+        assert!(pace.charge_us() > 0);
+    }
 }

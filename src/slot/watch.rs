@@ -73,6 +73,8 @@ pub struct Reading {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DiskReading {
     pub used: Usage,
+    /// Open files that can't be looked at, where those are too many for their size not to matter.
+    pub hidden: u64,
     /// Whether that is all there is; else the next look goes on counting.
     pub whole: bool,
     pub took_ns: u64,
@@ -178,6 +180,7 @@ impl Watch {
             allowed.inodes = allowed.inodes.max(disk.used.inodes);
         }
         let evidence = match disk.used {
+            _ if disk.hidden > 0 => DiskEvidence::Hidden(disk.hidden),
             Usage { bytes, .. } if bytes > allowed.bytes => DiskEvidence::Bytes(bytes),
             Usage { inodes, .. } if inodes > allowed.inodes => DiskEvidence::Inodes(inodes),
             _ => return None,
@@ -233,7 +236,7 @@ mod tests {
         DiskReading {
             used: Usage { bytes, inodes },
             whole: true,
-            took_ns: 0,
+            ..DiskReading::default()
         }
     }
 

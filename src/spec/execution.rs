@@ -114,6 +114,8 @@ pub enum DiskEvidence {
     Inodes(u64),
     /// SIGXFSZ: one file outgrew the limit.
     FileSize,
+    /// Files may be open that have no name and that nobody can look at; descriptors of processes that forbid inspection.
+    Hidden(u64),
 }
 
 /// A file returned by `collect`.

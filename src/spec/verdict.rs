@@ -345,6 +345,9 @@ fn disk_evidence(limits: &Limits, evidence: DiskEvidence) -> String {
             )
         }
         DiskEvidence::FileSize => format!("a file outgrew the limit of {limit} MB (SIGXFSZ)"),
+        DiskEvidence::Hidden(descriptors) => format!(
+            "processes that forbid inspection have {descriptors} files open, which may be of any size; the limit is {limit} MB"
+        ),
     }
 }
 

@@ -7,8 +7,10 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
     recvmsg, sendmsg, socketpair,
 };
-use std::io::{IoSlice, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Most file descriptors in one packet.
 pub const MAX_FDS: usize = 16;
@@ -84,10 +86,21 @@ pub fn recv(
     Ok(message.bytes)
 }
 
-/// Hands a socket over to tokio's reactor.
-pub fn register(socket: OwnedFd) -> std::io::Result<tokio::io::unix::AsyncFd<OwnedFd>> {
+/// Hands a socket over to tokio's reactor, to be told when there is something to read. To be told of room as well would
+/// wake us each time the peer takes a packet: see `room`.
+pub fn register(socket: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    with_interest(socket, Interest::READABLE)
+}
+
+/// Waits until the peer has made room for another packet.
+pub async fn room(socket: &OwnedFd) -> io::Result<()> {
+    let again = with_interest(socket.try_clone()?, Interest::WRITABLE)?;
+    again.writable().await.map(drop)
+}
+
+fn with_interest(socket: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` is one open descriptor until it is dropped, and `AsyncFd` owns it from here on.
-    let registered = unsafe { tokio::io::unix::AsyncFd::register(socket) };
+    let registered = unsafe { AsyncFd::register_with_interest(socket, interest) };
     registered.map_err(|error| error.into_parts().1)
 }
 

@@ -64,11 +64,13 @@ const FILTERS: u32 = 3;
 /// machine needs; some 8,000 at once have been seen to hang it.
 const MAX_FILTERS_AT_ONCE: u32 = 200;
 /// More than the kernel needs for as many.
-const INTERVAL_MS: u32 = 100;
+pub const INTERVAL_MS: u32 = 100;
+/// How many slots may end in one interval.
+pub const SLOTS_AT_ONCE: u32 = MAX_FILTERS_AT_ONCE / FILTERS;
 
 /// Which of the groups, that end one after the other, a slot belongs to.
 fn group(slot: u32, slots: u32) -> u32 {
-    let groups = slots.saturating_mul(FILTERS).div_ceil(MAX_FILTERS_AT_ONCE);
+    let groups = slots.div_ceil(SLOTS_AT_ONCE);
     slot % groups.max(1)
 }
 

@@ -1,6 +1,6 @@
 //! `runner doctor`: what it says of a machine, and of machines made poorer for one process.
 
-use super::common::{NOBODY, Way, binary, command, run, scratch};
+use super::common::{NOBODY, Way, binary, command, run, scratch, wait_for};
 use super::quick;
 use serde_json::Value;
 use std::process::{Command, Output, Stdio};
@@ -279,6 +279,35 @@ fn low_limits_are_named_with_the_command_that_raises_them() {
         "stack 1 MB of 8 MB",
         "--stack=8388608",
     );
+}
+
+/// Each is a program in the kernel's memory, of which all of the machine has so much.
+#[test]
+fn it_says_how_many_filters_there_are() {
+    let directory = scratch();
+    let job = serde_json::json!({"argv": ["sleep", "600"]}).to_string();
+    std::fs::write(directory.path().join("jobs.jsonl"), job).unwrap();
+    let mut run = command(true)
+        .args(["--jobs", "jobs.jsonl", "--concurrency", "1"])
+        .current_dir(directory.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Of a zygote, and of the program that it has started.
+    let carry = || {
+        let said = doctor(true, &["--json"]);
+        let value = said.check("seccomp")["value"].as_str().unwrap().to_owned();
+        let (_, counts) = value.split_once("; ").unwrap();
+        let words: Vec<&str> = counts.split(' ').collect();
+        (
+            words[0].parse::<u32>().unwrap(),
+            words.last().unwrap().parse::<u32>().unwrap(),
+        )
+    };
+    wait_for(|| matches!(carry(), (processes, filters) if processes >= 2 && filters >= 2));
+    run.kill().unwrap();
+    run.wait().unwrap();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sudden deaths: of the runner, of an init, of a zygote.
 
 use crate::common::Way;
-use crate::left::{Sweep, start};
+use crate::left::{Sweep, is_gone, start};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -62,6 +62,36 @@ fn a_runner_killed_while_everything_sleeps_leaves_nothing() {
         sweep.wait_running(9);
         sweep.signal(Signal::SIGKILL);
         sweep.child.wait().unwrap();
+        sweep.assert_nothing_left();
+    }
+}
+
+/// Each has a filter, and the kernel is not to free all of them at once.
+#[test]
+fn the_zygotes_of_very_many_slots_end_in_groups_when_the_runner_is_killed() {
+    for way in Way::all() {
+        let jobs = vec![json!({"command": "sleep 600"}); 70];
+        let args = ["--concurrency", "70", "--warm", "none"];
+        let mut sweep = start(way, &jobs, &args, Stdio::null());
+        sweep.wait_running(70);
+        let zygotes = sweep.slot_processes("zygote");
+        assert_eq!(zygotes.len(), 70, "{way:?}");
+        let are_left = || zygotes.iter().filter(|pid| !is_gone(**pid)).count();
+        sweep.signal(Signal::SIGKILL);
+        sweep.child.wait().unwrap();
+        let wait = |most: usize| {
+            let begin = Instant::now();
+            while are_left() > most {
+                assert!(begin.elapsed() < Duration::from_secs(60), "{way:?}");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        wait(69);
+        let begin = Instant::now();
+        wait(0);
+        // Some of the hundred may have passed before the first was missed.
+        let took = begin.elapsed();
+        assert!(took >= Duration::from_millis(50), "{way:?}: {took:?}");
         sweep.assert_nothing_left();
     }
 }

@@ -320,6 +320,10 @@ fn stat(pid: i32) -> Option<Vec<String>> {
     (fields[0] != "Z").then_some(fields)
 }
 
+pub fn is_gone(pid: i32) -> bool {
+    stat(pid).is_none()
+}
+
 /// When a living process was started, which tells it from a later one with the same number.
 fn started(pid: i32) -> Option<u64> {
     stat(pid)?.get(19)?.parse().ok()

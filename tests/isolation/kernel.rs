@@ -3,6 +3,8 @@
 #[cfg(target_arch = "x86_64")]
 #[path = "kernel/abi.rs"]
 mod abi;
+#[path = "kernel/attributes.rs"]
+mod attributes;
 #[path = "kernel/cores.rs"]
 mod cores;
 #[path = "kernel/devices.rs"]

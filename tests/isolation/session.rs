@@ -3,8 +3,9 @@
 
 use crate::client::Server;
 use crate::common::{Way, built};
-use crate::episodes::run_all;
+use crate::episodes::{output_of, outside, run_all, shell};
 use crate::warm::PROBES;
+use runner::sandbox::layout;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -62,6 +63,25 @@ fn every_kind_of_probe_gets_the_same_answer_in_a_session() {
         differ.retain(|probe, _| !probe.starts_with("open ") && !probe.starts_with("read "));
         assert!(differ.is_empty(), "{way:?}: {differ:?}");
     }
+}
+
+/// In an episode, and in a session.
+#[test]
+fn what_proc_tells_of_the_machine_is_closed() {
+    let count = |path: &&str| format!("cat /proc/{path} 2>/dev/null | wc -c");
+    let look = layout::PROC_CLOSED.iter().map(count).collect::<Vec<_>>();
+    let look = look.join("; ");
+    let nothing = "0\n".repeat(layout::PROC_CLOSED.len());
+    for way in Way::of_tier("namespaces") {
+        assert_eq!(output_of(way, &shell("look", &look)), nothing, "{way:?}");
+        let server = Server::start(way, &[]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        let result = session.exec(json!({"command": look}));
+        assert_eq!(result["output"], nothing, "{way:?}: {result}");
+    }
+    let told = outside(0, &["sh", "-c", &look]);
+    assert_ne!(told, nothing, "for control");
 }
 
 #[test]

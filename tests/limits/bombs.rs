@@ -10,7 +10,9 @@ fn python(id: &str, program: &str, memory_mb: u64) -> Value {
 
 /// The program is over a limit of 96 MB, and below one of 1024 MB.
 fn assert_seen(program: &str) {
-    let episodes = [python("over", program, 96), python("below", program, 1024)];
+    // What is over the limit is ended, however late it is seen.
+    let late = program.replace("time.sleep(2)", "time.sleep(60)");
+    let episodes = [python("over", &late, 96), python("below", program, 1024)];
     everywhere(&episodes, |way, run| {
         assert_limit(way, run, "over", "memory_limit", "the limit is 96 MB");
         assert_eq!(run.output("over"), "kept\n", "{way:?}");
@@ -42,6 +44,19 @@ fn shared_memory_that_is_mapped_out_again_counts() {
     assert_seen(
         "import mmap, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 200 << 20)\n\
          for i in range(0, 200 << 20, 4096): m[i] = 1\nm.madvise(mmap.MADV_DONTNEED)\ntime.sleep(2)\nprint('done')",
+    );
+}
+
+/// It is neither data nor, as long as nobody writes to it, what else a program can share.
+#[test]
+fn shared_memory_that_is_executable_counts() {
+    assert_seen(
+        "import ctypes, mmap, time\nprint('kept', flush=True)\nlibc, size = ctypes.CDLL(None), 4 << 20\n\
+         libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]\nkept = []\n\
+         for _ in range(50):\n    m = mmap.mmap(-1, size)\n    m.write(b'x' * size)\n    \
+         m.madvise(mmap.MADV_DONTNEED)\n    at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n    \
+         assert libc.mprotect(at, size, 5) == 0\n    kept.append(m)\n\
+         time.sleep(2)\nprint('done')",
     );
 }
 

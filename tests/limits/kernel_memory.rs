@@ -40,7 +40,7 @@ fn assert_counts_in_namespaces(program: &str, small_mb: u64) {
 /// Some 200 bytes for each.
 #[test]
 fn descriptors_that_epolls_watch_count() {
-    assert_counts_in_namespaces(
+    assert_counts(
         "ends = [os.pipe() for _ in range(200)]\nepolls = [select.epoll() for _ in range(500)]\n\
          for e in epolls:\n    for a, b in ends: e.register(a, 1); e.register(b, 1)",
         40,
@@ -79,13 +79,32 @@ fn connections_that_are_never_accepted_count() {
 
 #[test]
 fn pipes_count_where_there_are_many() {
-    assert_counts_in_namespaces(
+    assert_counts(
         "for _ in range(10):\n    if os.fork() == 0:\n        ends = []\n        \
          for _ in range(900):\n            a, b = os.pipe(); os.write(b, b'x' * 4096); os.close(b); ends.append(a)\n        \
          time.sleep(60)\n        os._exit(0)\n\
          time.sleep(1)",
         80,
     );
+}
+
+/// In the landlock tier the process can't be looked into; what it has open counts as the most that it can be, and may be files
+/// as well.
+#[test]
+fn the_sockets_of_a_process_that_forbids_inspection_count() {
+    let program = "assert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0\n\
+        pairs = [socket.socketpair() for _ in range(200)]\nfor a, b in pairs:\n    for s in a, b:\n        \
+        s.setblocking(False)\n        try:\n            while s.send(b'x' * 32768): pass\n        \
+        except BlockingIOError: pass";
+    let [mut over, below] = pair(program, 48);
+    over["resources"]["disk_mb"] = 8000.into();
+    everywhere(&[over, below], |way, run| match way.namespaces() {
+        true => assert_pair(way, run, 48),
+        false => {
+            assert_limit(way, run, "over", "memory_limit", "the limit is 48 MB");
+            assert_limit(way, run, "below", "disk_limit", "forbid inspection");
+        }
+    });
 }
 
 #[test]
@@ -130,6 +149,33 @@ fn a_program_with_very_many_mappings_does_not_put_off_its_timeout() {
         // How soon is the test's business as far as that is not half a minute.
         assert!(
             result["wall_ms"].as_f64().unwrap() < 12_000.0,
+            "{way:?}: {result}"
+        );
+    });
+}
+
+/// So does that of one with very many descriptors, among them epolls that watch all of them.
+#[test]
+fn a_program_with_very_many_descriptors_does_not_put_off_its_timeout() {
+    let program = "import os, select\n\
+        ends = [os.pipe()[0] for _ in range(300)]\n\
+        for _ in range(40):\n    if os.fork() == 0: break\n\
+        epolls = [select.epoll() for _ in range(300)]\n\
+        for e in epolls:\n    for end in ends: e.register(end, 1)\n\
+        while True: os.dup2(0, 3)";
+    let episode = json!({"id": "busy", "argv": ["python3", "-c", program], "timeout_s": 10,
+        "resources": {"memory_mb": 2048}});
+    everywhere(&[episode], |way, run| {
+        let result = run.get("busy");
+        assert_eq!(result["attempts"], 1, "{way:?}: {result}");
+        // Which of the two it is depends on how many of them there are by then.
+        let status = result["status"].as_str().unwrap();
+        assert!(
+            ["timeout", "memory_limit"].contains(&status),
+            "{way:?}: {result}"
+        );
+        assert!(
+            result["wall_ms"].as_f64().unwrap() < 30_000.0,
             "{way:?}: {result}"
         );
     });

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 /// The same program under a memory limit that is too small for it, and under one that is not.
 fn pair(program: &str, small_mb: u64, large_mb: u64) -> [Value; 2] {
+    // What is over the limit is ended, however late it is seen.
+    let late = program.replace("time.sleep(2)", "time.sleep(60)");
     let episode = |id: &str, memory_mb: u64| {
+        let program = if id == "over" { &late } else { program };
         json!({"id": id, "argv": ["python3", "-c", program], "timeout_s": 120,
                "resources": {"memory_mb": memory_mb, "disk_mb": 400}})
     };
@@ -48,6 +51,23 @@ fn assert_pair(way: crate::common::Way, run: &crate::common::Run, small_mb: u64,
         "{way:?}: {}",
         run.get("below")
     );
+}
+
+/// Of the pool that the machine sets aside for them, which a program takes without having anonymous pages.
+#[test]
+fn huge_pages_count() {
+    let free = std::fs::read_to_string("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+    if free.map_or(0, |free| free.trim().parse().unwrap_or(0)) < 160 {
+        eprintln!("this machine has no 160 free huge pages of 2 MB");
+        return;
+    }
+    let program = "import mmap, time\nprint('kept', flush=True)\n\
+        m = mmap.mmap(-1, 150 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)\n\
+        for at in range(0, 150 << 20, 2 << 20): m[at] = 1\n\
+        time.sleep(2)\nprint('done')";
+    everywhere(&pair(program, 64, 512), |way, run| {
+        assert_pair(way, run, 64, 150.0)
+    });
 }
 
 #[test]

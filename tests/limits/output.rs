@@ -1,7 +1,7 @@
 //! What a program may print.
 
-use super::{assert_limit, assert_ok, everywhere, lines};
-use crate::common::{Way, run, scratch};
+use super::{assert_limit, assert_ok, everywhere, lines, run};
+use crate::common::{Way, scratch};
 use serde_json::{Value, json};
 use std::fs;
 

@@ -1,8 +1,7 @@
 //! Processes and threads, open files.
 
-use super::{assert_ok, everywhere, lines, share_processes};
-use crate::common::{Way, binary, parse, run};
-use nix::fcntl::FlockArg;
+use super::{assert_ok, everywhere, lines, run, run_alone};
+use crate::common::{Way, binary, parse};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -61,13 +60,11 @@ fn a_fork_bomb_stops_even_where_slots_share_a_count() {
         json!({"id": "after", "command": "echo fine"}),
     ]);
     for way in Way::all() {
-        let how = if exact(way) {
-            FlockArg::LockShared
-        } else {
-            FlockArg::LockExclusive
+        let arguments = ["--concurrency", "2", "--processes", "20"];
+        let run = match exact(way) {
+            true => run(way, &jobs, &arguments),
+            false => run_alone(way, &jobs, &arguments),
         };
-        let _lock = share_processes(way, how);
-        let run = run(way, &jobs, &["--concurrency", "2", "--processes", "20"]);
         let output = run.output("bomb");
         assert!(output.ends_with(" EAGAIN\n"), "{way:?}: {output}");
         let stopped_at: u32 = output
@@ -155,7 +152,6 @@ fn fork_bombs_in_c_bash_and_python_and_of_threads_end_by_their_timeout_and_spoil
         json!({"id": "after", "command": "echo fine | cat"}),
     ]);
     for way in Way::all().into_iter().filter(|way| exact(*way)) {
-        let _shared = share_processes(way, FlockArg::LockShared);
         let run = run(way, &jobs, &["--concurrency", "1", "--ordered"]);
         for id in ["c", "bash", "python", "threads"] {
             assert_eq!(run.status(id), "timeout", "{way:?}: {}", run.get(id));

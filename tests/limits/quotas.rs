@@ -91,11 +91,12 @@ fn inotify_instances_and_terminals_are_bounded() {
     });
 }
 
-/// A run of one episode whose runner may have so many descriptors and no more. Where it is not root's, it is that of a user
+/// A run whose runner may have so many descriptors and no more. Where it is not root's, it is that of a user
 /// of its own: descriptors in flight count for the user, and other tests' programs may have more of them than this limit.
-fn with_descriptors(way: Way, most: u32, job: &Value, arguments: &[&str]) -> Run {
+fn with_descriptors(way: Way, most: u32, jobs: &[&Value], arguments: &[&str]) -> Run {
     let directory = scratch();
-    fs::write(directory.path().join("jobs.jsonl"), job.to_string()).unwrap();
+    let lines: String = jobs.iter().map(|job| format!("{job}\n")).collect();
+    fs::write(directory.path().join("jobs.jsonl"), lines).unwrap();
     let runner = command_as(if way.root { 0 } else { NOBODY - most });
     let argv = std::iter::once(runner.get_program()).chain(runner.get_args());
     let output = Command::new("prlimit")
@@ -118,27 +119,32 @@ fn background_processes_do_not_take_the_descriptors_that_the_next_step_needs() {
     let job =
         json!({"id": "many", "steps": steps, "capture": "split", "resources": {"processes": 400}});
     for way in Way::all() {
-        let run = with_descriptors(way, 200, &job, &["--concurrency", "1"]);
+        let run = with_descriptors(way, 200, &[&job], &["--concurrency", "1"]);
         let result = run.get("many");
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
         assert_eq!(result["steps"].as_array().unwrap().len(), 120, "{way:?}");
     }
 }
 
+/// Sends descriptors until it may have no more in flight.
+const FILLS: &str = "import array, os, socket, time\na, b = socket.socketpair()\nsent = 0\n\
+    try:\n    while True:\n        a.sendmsg([b'x'], [(1, 1, array.array('i', [0] * 250))]); sent += 250\n\
+    except OSError: pass\n\
+    print(sent, flush=True)\n";
+
 /// The kernel counts descriptors in flight for the user, and lets nobody send one more who has the limit of the sender.
 #[test]
 fn descriptors_in_flight_do_not_keep_the_next_step_from_starting() {
-    let fills = "import array, os, socket, time\na, b = socket.socketpair()\nsent = 0\n\
-        try:\n    while True:\n        a.sendmsg([b'x'], [(1, 1, array.array('i', [0] * 250))]); sent += 250\n\
-        except OSError: pass\n\
-        print(sent, flush=True)\nif os.fork() == 0:\n    os.setsid(); os.close(1); os.close(2); time.sleep(60)";
+    let fills = format!(
+        "{FILLS}if os.fork() == 0:\n    os.setsid(); os.close(1); os.close(2); time.sleep(60)"
+    );
     let steps = json!([
         {"argv": ["python3", "-c", fills]},
         {"argv": ["python3", "-c", "print('next')"]},
     ]);
     let job = json!({"id": "flight", "steps": steps});
     for way in Way::all() {
-        let run = with_descriptors(way, 1024, &job, &[]);
+        let run = with_descriptors(way, 1024, &[&job], &[]);
         let result = run.get("flight");
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
         assert_eq!(result["attempts"], 1, "{way:?}: {result}");
@@ -150,5 +156,38 @@ fn descriptors_in_flight_do_not_keep_the_next_step_from_starting() {
             .parse()
             .unwrap();
         assert!(sent >= 500, "{way:?}: {sent}");
+    }
+}
+
+/// Not even where both are of one user, whose descriptors in flight are counted together.
+#[test]
+fn descriptors_in_flight_do_not_keep_a_neighbours_next_step_from_starting() {
+    for way in Way::all() {
+        let shared = scratch();
+        let path = |name: &str| shared.path().join(name).display().to_string();
+        let (filled, done) = (path("filled"), path("done"));
+        let fills = format!(
+            "{FILLS}open('{filled}', 'w').close()\nwhile not os.path.exists('{done}'): time.sleep(0.05)"
+        );
+        let waits = format!("until [ -e {filled} ]; do sleep 0.05; done; echo one");
+        let job = |id: &str, steps: Value| json!({"id": id, "steps": steps, "fs_writable": [shared.path()], "timeout_s": 100});
+        let fills = job("fills", json!([{"argv": ["python3", "-c", fills]}]));
+        let next = format!("echo three; touch {done}");
+        let beside = job(
+            "beside",
+            json!([{"command": waits}, {"command": "echo two"}, {"command": next}]),
+        );
+        let grant = ["--concurrency", "2", "--allow-path", &path("")];
+        let run = with_descriptors(way, 1000, &[&fills, &beside], &grant);
+        for id in ["fills", "beside"] {
+            let result = run.get(id);
+            assert_eq!(result["status"], "ok", "{way:?}: {result}");
+            assert_eq!(result["attempts"], 1, "{way:?}: {result}");
+        }
+        let sent = run.get("fills")["steps"][0]["output"].as_str().unwrap();
+        assert!(
+            sent.trim().parse::<u32>().unwrap() >= 250,
+            "{way:?}: {sent}"
+        );
     }
 }

@@ -1,9 +1,11 @@
 //! How soon a program gets a core is no matter of which slot it runs in, or how it was started.
 
-use super::lines;
-use crate::common::{Way, run};
+use super::{lines, run};
+use crate::common::{Way, children, command, scratch, wait_for};
 use serde_json::json;
-use std::process::Command;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Slots from which on starts are real time.
 fn crowd() -> usize {
@@ -62,6 +64,79 @@ fn where_many_programs_share_a_core_their_starts_are_real_time() {
             let real_time = crowded && granted && way.root;
             let expected = format!("{}\n", u8::from(real_time));
             assert_eq!(run.output("init"), expected, "{way:?}, {slots} slots");
+        }
+    }
+}
+
+/// CPU time of processes so far, in ticks of 10 ms (proc_pid_stat(5)).
+fn ticks(pids: &[u32]) -> u64 {
+    let of = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        fields
+            .skip(11)
+            .take(2)
+            .filter_map(|n| n.parse::<u64>().ok())
+            .sum::<u64>()
+    };
+    pids.iter().map(of).sum()
+}
+
+/// Descendants of a process whose name ends like this.
+fn below(process: u32, name: &str) -> Vec<u32> {
+    let mut all = children(process);
+    let mut at = 0;
+    while at < all.len() {
+        all.extend(children(all[at]));
+        at += 1;
+    }
+    let comm = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    all.retain(|pid| comm(*pid).trim().ends_with(name));
+    all
+}
+
+/// Init has precedence over programs: what it does in their name is taken from their neighbours.
+#[test]
+fn a_program_that_wakes_init_without_end_does_not_keep_it_busy() {
+    let bytes = "while True: os.write(1, b'x')";
+    let signals = "while True: os.kill(1, signal.SIGCHLD)";
+    for way in Way::all() {
+        for flood in [bytes, signals] {
+            // Without a PID namespace there is no init in reach.
+            if flood == signals && !way.namespaces() {
+                continue;
+            }
+            let directory = scratch();
+            let code = format!("import os, signal\nprint('begun', flush=True)\n{flood}");
+            let job = json!({"argv": ["python3", "-c", code], "timeout_s": 300});
+            fs::write(directory.path().join("jobs.jsonl"), job.to_string()).unwrap();
+            let mut child = command(way.root)
+                .args([
+                    "--isolation",
+                    way.tier,
+                    "--jobs",
+                    "jobs.jsonl",
+                    "--warm",
+                    "none",
+                ])
+                .args(["--concurrency", "1"])
+                .current_dir(&directory)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let named = |name: &str| below(child.id(), name);
+            wait_for(|| !named("python3").is_empty());
+            std::thread::sleep(Duration::from_millis(500));
+            let pids = named("init");
+            assert_eq!(pids.len(), 1, "{way:?}");
+            let (begin, before) = (Instant::now(), ticks(&pids));
+            std::thread::sleep(Duration::from_secs(2));
+            let (took, used) = (begin.elapsed(), ticks(&pids) - before);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let busy = used as f64 * 0.01 / took.as_secs_f64();
+            assert!(busy < 0.25, "{way:?}: {flood}: {busy}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Wall clock and CPU time.
 
-use super::{assert_limit, assert_ok, everywhere, lines, number, number_after};
-use crate::common::{Way, run};
+use super::{assert_limit, assert_ok, everywhere, lines, number, number_after, run};
+use crate::common::Way;
 use serde_json::{Value, json};
 
 /// Burns this much CPU time of its own process, in Python.
@@ -58,7 +58,7 @@ fn the_timeout_of_the_command_line_holds_for_episodes_that_name_none() {
     for way in crate::common::Way::all() {
         let jobs = "{\"id\": \"none\", \"command\": \"sleep 1\"}\n\
                     {\"id\": \"own\", \"command\": \"sleep 1\", \"timeout_s\": 60}\n";
-        let run = crate::common::run(way, jobs, &["--timeout-s", "0.3"]);
+        let run = run(way, jobs, &["--timeout-s", "0.3"]);
         assert_eq!(run.status("none"), "timeout", "{way:?}");
         assert_eq!(run.status("own"), "ok", "{way:?}");
     }

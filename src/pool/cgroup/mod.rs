@@ -78,7 +78,7 @@ impl Cgroups {
         };
         // What was done is undone when it is dropped.
         cgroups.pass_controllers_on()?;
-        cgroups.share_cores(slots);
+        share_cores(&cgroups.top, slots);
         cgroups.hurry();
         Ok(cgroups)
     }
@@ -106,21 +106,6 @@ impl Cgroups {
             }
         }
         pass_on(&self.top).map_err(|e| self.location.closed(e))
-    }
-
-    /// Where cores are shared out by cgroup (version 2, and the controller was passed on), each slot has the same share,
-    /// whatever its programs do to have more: autogroups don't hold in a cgroup (sched(7)). All of them together have what
-    /// they would have as processes, and the runner and its inits come first, who need little. Elsewhere there is nothing
-    /// to be set.
-    fn share_cores(&self, slots: usize) {
-        let set = |cgroup: &Path, weight: usize| {
-            let _ = fs::write(
-                cgroup.join("cpu.weight"),
-                weight.min(MAX_WEIGHT).to_string(),
-            );
-        };
-        set(&self.top, slots.saturating_mul(DEFAULT_WEIGHT));
-        set(&self.top.join(MAIN), MAX_WEIGHT);
     }
 
     fn move_away(&mut self) -> Result<(), NoCgroups> {
@@ -225,6 +210,19 @@ fn take_back(cgroup: &Path) -> io::Result<()> {
     fs::write(&control, "-memory")
 }
 
+/// Where cores are shared out by cgroup (version 2, and the controller was passed on), each slot has the same share,
+/// whatever its programs do to have more: autogroups don't hold in a cgroup (sched(7)). All of them together have what
+/// they would have as processes, and the runner and its inits come first, who need little. Elsewhere there is nothing
+/// to be set.
+fn share_cores(top: &Path, slots: usize) {
+    let set = |cgroup: &Path, weight: usize| {
+        let weight = weight.min(MAX_WEIGHT).to_string();
+        let _ = fs::write(cgroup.join("cpu.weight"), weight);
+    };
+    set(top, slots.saturating_mul(DEFAULT_WEIGHT));
+    set(&top.join(MAIN), MAX_WEIGHT);
+}
+
 /// Moves this process with all of its threads, which takes the kernel some 10 ms.
 fn join(cgroup: &Path) -> io::Result<()> {
     fs::write(cgroup.join("cgroup.procs"), "0")
@@ -262,5 +260,22 @@ fn remove_abandoned(own: &Path) {
             let _ = fs::remove_dir(entry.path());
         }
         let _ = fs::remove_dir(&top);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_together_have_the_cores_that_as_many_processes_would_have() {
+        let top = tempfile::tempdir().unwrap();
+        fs::create_dir(top.path().join(MAIN)).unwrap();
+        let weight = |cgroup: &Path| fs::read_to_string(cgroup.join("cpu.weight")).unwrap();
+        for (slots, expected) in [(3, "300"), (1000, "10000")] {
+            share_cores(top.path(), slots);
+            assert_eq!(weight(top.path()), expected);
+            assert_eq!(weight(&top.path().join(MAIN)), "10000");
+        }
     }
 }

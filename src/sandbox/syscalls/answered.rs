@@ -64,11 +64,13 @@ pub const INVALID: &[Entry] = &[
     always(libc::SYS_sendfile, Nothing, "pages in pipes and sockets are memory that no limit would see; programs read and write"),
 ];
 
-/// Calls that answer EOPNOTSUPP, as on a file system without extended attributes, so that `cp -a` and `tar` do without.
+/// Calls that answer EOPNOTSUPP. fallocate as on a file system that can't, so that libcs write instead: it takes any amount of a
+/// disk at once, where a limit is watched. Those of extended attributes as on one without, so that `cp -a` and `tar` do without.
 /// An ACL on tmpfs is memory that no limit sees, and Landlock does not ask whether the sandbox may write to the file.
 /// Where the user's own files are within reach, attributes are not read either: Landlock does not cover it.
 #[rustfmt::skip]
 pub const UNSUPPORTED: &[Entry] = &[
+    within(Tiers::LandlockOnly, always(libc::SYS_fallocate, Nothing, "posix_fallocate writes instead")),
     always(libc::SYS_setxattr, Nothing, "cp -a sets attributes"),
     always(libc::SYS_lsetxattr, Nothing, "cp -a sets attributes"),
     always(libc::SYS_fsetxattr, Nothing, "cp -a sets attributes"),

@@ -21,7 +21,7 @@ pub enum Cost {
     Pipe,
     /// Blocks and inodes: `disk_mb`. In a private root both count as memory.
     File,
-    /// Names and inodes that the kernel keeps as long as nobody needs the memory.
+    /// Names, inodes and pages of files that the kernel keeps as long as nobody needs the memory.
     Cache,
     /// A lock on a file or a part of one, some 200 bytes, which no limit sees.
     FileLock,

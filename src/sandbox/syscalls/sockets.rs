@@ -1,6 +1,6 @@
 //! Which sockets can be made. Their options are in `options`.
 
-use super::cost::Cost::{Descriptor, Nothing, Socket};
+use super::cost::Cost::{Descriptor, File, Nothing, Socket};
 use super::{Argument, Case, Check, Entry, Tiers, always, arg, when, within};
 
 const UNIX_FAMILY: Argument = arg(0, Check::Is(libc::AF_UNIX as u32));
@@ -59,8 +59,8 @@ pub const SOCKETS: &[Entry] = &[
     within(Tiers::NetworkSockets, when(libc::SYS_socket, Descriptor, &[
         TCP, TCP_BY_NAME, UDP, UDP_BY_NAME, TCP6, TCP6_BY_NAME, UDP6, UDP6_BY_NAME,
     ])),
-    within(Tiers::Sockets, always(libc::SYS_connect, Socket, "sockets that could be made: tmux, multiprocessing. A connection that is not accepted waits in a queue of somaxconn, 16 in a network namespace of the slot's own")),
-    within(Tiers::Sockets, always(libc::SYS_bind, Nothing, "sockets that could be made")),
+    within(Tiers::Sockets, always(libc::SYS_connect, Socket, "sockets that could be made: tmux, multiprocessing. One that nobody accepts counts as a socket")),
+    within(Tiers::Sockets, always(libc::SYS_bind, File, "sockets that could be made; a Unix path makes an inode")),
     within(Tiers::Sockets, always(libc::SYS_listen, Nothing, "sockets that could be made")),
     within(Tiers::Sockets, always(libc::SYS_accept, Descriptor, "sockets that could be made")),
     within(Tiers::Sockets, always(libc::SYS_accept4, Descriptor, "sockets that could be made")),

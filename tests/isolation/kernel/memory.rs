@@ -9,6 +9,7 @@ refused! {
     secret_memory_can_not_be_made: ["memfd_secret"], Control::UserUnless("ENOSYS");
     a_memory_file_can_not_be_made: ["memfd_create"], Control::User;
     a_memory_file_of_huge_pages_can_not_be_made: ["memfd_create-huge"], Control::UserUnless("ENOSYS");
+    a_segment_of_huge_pages_can_not_be_made: ["huge-segment"], Control::RootUnless("ENOMEM");
     memory_can_not_be_given_to_a_pipe: ["vmsplice"], Control::User;
     pages_of_a_process_can_not_be_migrated: ["migrate_pages"], Control::RootUnless("ENOSYS");
     pages_of_a_process_can_not_be_moved: ["move_pages"], Control::RootUnless("ENOSYS");

@@ -3,8 +3,7 @@
 
 use crate::case::{Control, inside, refused};
 use crate::common::Way;
-use runner::sandbox::syscalls::{Allow, Check, allowed};
-use std::collections::BTreeSet;
+use crate::episodes::{output_of, python};
 
 refused! {
     a_filter_can_not_be_attached_to_a_socket: ["socket-filter"], Control::User;
@@ -37,29 +36,18 @@ fn interfaces_of_the_host_are_not_told_of() {
     crate::case::assert_control(&["socket-ioctl", "0x8913"], Control::User);
 }
 
-/// Numbers that the kernel has for some option or other, and those around them.
+/// PR_SET_VMA_ANON_NAME: each name is kept apart from the mapping, and counted by nothing.
 #[test]
-fn every_socket_option_that_the_policy_does_not_name_is_denied() {
-    let named: BTreeSet<u32> = allowed()
-        .filter(|entry| entry.syscall == libc::SYS_getsockopt)
-        .filter_map(|entry| match entry.allow {
-            Allow::When(cases) => Some(cases),
-            Allow::Always(_) => None,
-        })
-        .flatten()
-        .filter_map(
-            |case| match (&case.checks[0].check, &case.checks[1].check) {
-                (Check::Is(level), Check::Is(name)) if *level == libc::SOL_SOCKET as u32 => {
-                    Some(*name)
-                }
-                _ => None,
-            },
-        )
-        .collect();
-    let way = Way::all()[0];
-    for name in (1..90).step_by(4) {
-        let answer = inside(way, &["get-socket-option", &name.to_string()]);
-        let denied = answer == "denied EPERM";
-        assert_eq!(denied, !named.contains(&name), "{name}: {answer}");
+fn a_mapping_that_is_given_a_name_has_none() {
+    let code = "import ctypes, mmap\nlibc = ctypes.CDLL(None)\nm = mmap.mmap(-1, 4096)\n\
+        libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 3 + [ctypes.c_char_p]\n\
+        at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n\
+        print(libc.prctl(0x53564d41, 0, at, 4096, b'of its own'), 'of its own' in open('/proc/self/maps').read())";
+    for way in Way::of_tier("namespaces") {
+        assert_eq!(
+            output_of(way, &python("name", code)),
+            "0 False\n",
+            "{way:?}"
+        );
     }
 }

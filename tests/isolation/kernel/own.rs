@@ -210,6 +210,27 @@ fn zygotes_and_programs_are_filtered() {
     });
 }
 
+/// The kernel compiles each by itself, in memory that all of the machine shares, and frees them when the process ends.
+#[test]
+fn no_process_of_a_slot_has_more_than_one_filter() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let mut lines = status.lines();
+    let own = lines.find_map(|line| line.strip_prefix("Seccomp_filters:"));
+    // Linux 5.9. The runner inherits what this process has.
+    let Some(own) = own.and_then(|number| number.trim().parse::<u32>().ok()) else {
+        return;
+    };
+    look(|way, process| {
+        let expected = match process.role {
+            "zygote" | "program" => own + 1,
+            "runner" | "init" => own,
+            _ => return,
+        };
+        let found = process.has("Seccomp_filters");
+        assert_eq!(found, expected.to_string(), "{way:?}: {}", process.role);
+    });
+}
+
 /// Neither can they be traced, nor their memory be read, by a program of the same uid.
 #[test]
 fn the_runners_own_processes_are_not_dumpable() {

@@ -2,7 +2,7 @@
 
 use crate::case::inside;
 use crate::common::Way;
-use runner::sandbox::syscalls::{Allow, Check, Entry, Setting, allowed, answered};
+use runner::sandbox::syscalls::{Allow, Case, Check, Entry, Setting, allowed, answered};
 use runner::spec::policy::{Network, Tier};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -111,34 +111,85 @@ fn high_bits_of_a_number_change_nothing() {
     }
 }
 
-#[test]
-fn every_option_of_prctl_that_the_policy_does_not_name_is_denied() {
-    let entry = allowed()
-        .find(|entry| entry.syscall == libc::SYS_prctl)
-        .unwrap();
-    let Allow::When(cases) = entry.allow else {
-        panic!("prctl is allowed for some options only")
-    };
-    let named: Vec<i64> = cases
-        .iter()
-        .map(|case| match case.checks[0].check {
-            Check::Is(option) => i64::from(option),
-            _ => panic!("an option by its number"),
+/// What the tables allow of a call, or have an answer to, by the number that this argument has. Of options of sockets those
+/// of SOL_SOCKET.
+fn named(call: i64, index: u8) -> BTreeSet<i64> {
+    let answered = answered().into_iter().flat_map(|(_, entries)| entries);
+    let cases = allowed()
+        .chain(answered)
+        .filter(|entry| entry.syscall == call)
+        .flat_map(|entry| match entry.allow {
+            Allow::When(cases) => cases,
+            Allow::Always(_) => panic!("{call} is allowed for some options only"),
+        });
+    let number = |case: &'static Case, index| {
+        let mut checks = case.checks.iter();
+        checks.find_map(|argument| match argument.check {
+            Check::Is(value) if argument.index == index => Some(value),
+            _ => None,
         })
-        .collect();
-    for way in Way::all() {
-        for (from, to) in [
+    };
+    let here =
+        |case: &&'static Case| index != 2 || number(case, 1) == Some(libc::SOL_SOCKET as u32);
+    cases
+        .filter(here)
+        .map(|case| i64::from(number(case, index).expect("an option by its number")))
+        .collect()
+}
+
+/// A probe, the call that is many in one, the argument that says which, and the ranges in which the kernel has some.
+type Sweep = (&'static str, i64, u8, &'static [(i64, i64)]);
+
+const SWEPT: [Sweep; 5] = [
+    (
+        "prctls",
+        libc::SYS_prctl,
+        0,
+        &[
             (0, 150),
             (0x5961_6d61, 0x5961_6d61),
             (0x4155_5856, 0x4155_5856),
-        ] {
-            for (option, answer) in answers(way, "prctls", from, to) {
-                let denied = answer == "EPERM";
-                assert!(
-                    denied || named.contains(&option),
-                    "{way:?}: option {option} {answer}"
-                );
+        ],
+    ),
+    ("fcntls", libc::SYS_fcntl, 1, &[(0, 63), (1024, 1060)]),
+    (
+        "ioctls",
+        libc::SYS_ioctl,
+        1,
+        &[(0x5400, 0x54ff), (0x8900, 0x89ff)],
+    ),
+    ("get-socket-options", libc::SYS_getsockopt, 2, &[(0, 127)]),
+    ("set-socket-options", libc::SYS_setsockopt, 2, &[(0, 127)]),
+];
+
+#[test]
+fn every_option_that_the_policy_does_not_name_is_denied() {
+    for (probe, call, index, ranges) in SWEPT {
+        let named = named(call, index);
+        for way in Way::all() {
+            let mut got_through = 0;
+            for (from, to) in ranges {
+                for (option, answer) in answers(way, probe, *from, *to) {
+                    let denied = answer == "EPERM";
+                    assert!(
+                        denied || named.contains(&option),
+                        "{way:?}: {probe} {option}: {answer}"
+                    );
+                    got_through += usize::from(!denied);
+                }
             }
+            // Or it would prove nothing.
+            assert!(got_through > 3, "{way:?}: {probe}: {named:?}");
         }
+    }
+}
+
+/// Programs that the kernel compiles and runs for each packet, and what keeps them in place: SO_ATTACH_FILTER,
+/// SO_LOCK_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF and _EBPF.
+#[test]
+fn the_policy_names_no_option_that_attaches_a_program_to_a_socket() {
+    let named = named(libc::SYS_setsockopt, 2);
+    for option in [26, 44, 50, 51, 52] {
+        assert!(!named.contains(&option), "{option}");
     }
 }

@@ -247,6 +247,33 @@ print(l.syscall(444,a,8,0), ctypes.get_errno(), l.syscall(445,3,1,a,0), ctypes.g
     }
 }
 
+/// Sockets that were sent through each other outlive their processes, with all that was sent with them, until the kernel gets
+/// round to them.
+#[test]
+fn sockets_in_flight() {
+    let leave = "import array, os, socket\nl = socket.socket(socket.AF_UNIX); l.bind('\\0taken'); l.listen(1)\n\
+        kept = [l.fileno(), *os.openpty()]\nos.write(kept[1], b'a message\\n')\n\
+        for _ in range(100):\n    a, b = socket.socketpair()\n    \
+        a.sendmsg([b'x'], [(1, 1, array.array('i', [a.fileno(), b.fileno()] + kept))])\n\
+        print('left', flush=True)\nos._exit(0)";
+    let look = "import os, socket\nl = socket.socket(socket.AF_UNIX)\n\
+        try: l.bind('\\0taken'); print('free')\n\
+        except OSError as e: print(e)\n\
+        print(sorted(os.listdir('/dev/pts')))";
+    for way in Way::of_tier("namespaces") {
+        let pairs = (0..5).flat_map(|n| {
+            let id = |what: &str| format!("{what}-{n}");
+            [python(&id("leave"), leave), python(&id("look"), look)]
+        });
+        let run = run_in_turn(way, &pairs.collect::<Vec<_>>());
+        for n in 0..5 {
+            let look = run.output(&format!("look-{n}"));
+            assert_eq!(look, "free\n['ptmx']\n", "{way:?}: {}", run.stderr);
+            assert_eq!(run.output(&format!("leave-{n}")), "left\n", "{way:?}");
+        }
+    }
+}
+
 /// Flags and signals belong to an open file, and are seen by all who share it.
 #[test]
 fn flags_of_standard_input() {

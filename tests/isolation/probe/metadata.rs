@@ -72,6 +72,7 @@ pub const PROBES: &[Probe] = &[
         )
         .map(said)
     }),
+    ("attribute-calls", |a| Ok(attribute_calls(&a[0]))),
     ("set-flags", |a| {
         let mut flags = FS_NODUMP;
         change(&opened(&a[0])?, SET_FLAGS, address(&mut flags))
@@ -90,6 +91,43 @@ pub const PROBES: &[Probe] = &[
         change(&opened(&a[0])?, SET_FLAGS, address(&mut flags))
     }),
 ];
+
+/// What each of the calls on attributes answers for a file, as `kind=answer`.
+fn attribute_calls(file: &str) -> String {
+    let opened = opened(file).expect("a file that can be read");
+    let (file, list) = (text(file), text("system.posix_acl_access"));
+    let (name, value) = (text("user.left"), text("x"));
+    let fd = opened.as_raw_fd() as u64;
+    let set = |number, on, name| call(number, &[on, path(name), path(&value), 1, 0]);
+    let get = |number, on| call(number, &[on, path(&list), 0, 0]);
+    let answers = [
+        ("set", set(libc::SYS_setxattr, path(&file), &name)),
+        ("set", set(libc::SYS_lsetxattr, path(&file), &name)),
+        ("set", set(libc::SYS_fsetxattr, fd, &name)),
+        ("set", set(libc::SYS_setxattr, path(&file), &list)),
+        ("set", set(libc::SYS_fsetxattr, fd, &list)),
+        (
+            "remove",
+            call(libc::SYS_removexattr, &[path(&file), path(&name)]),
+        ),
+        (
+            "remove",
+            call(libc::SYS_lremovexattr, &[path(&file), path(&name)]),
+        ),
+        ("remove", call(libc::SYS_fremovexattr, &[fd, path(&name)])),
+        ("get", get(libc::SYS_getxattr, path(&file))),
+        ("get", get(libc::SYS_lgetxattr, path(&file))),
+        ("get", get(libc::SYS_fgetxattr, fd)),
+        ("list", call(libc::SYS_listxattr, &[path(&file), 0, 0])),
+        ("list", call(libc::SYS_llistxattr, &[path(&file), 0, 0])),
+        ("list", call(libc::SYS_flistxattr, &[fd, 0, 0])),
+    ];
+    let said = answers.map(|(kind, answer)| match answer {
+        Ok(_) => format!("{kind}=done"),
+        Err(errno) => format!("{kind}={errno:?}"),
+    });
+    said.join(" ")
+}
 
 const HERE: u64 = libc::AT_FDCWD as u64;
 /// FS_IOC_SETFLAGS and its flags (ioctl_iflags(2)).

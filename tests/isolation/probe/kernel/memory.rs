@@ -13,6 +13,10 @@ pub const PROBES: &[Probe] = &[
     ("memfd_create-huge", |_| {
         done(libc::SYS_memfd_create, &[text(c"probe"), 4])
     }),
+    ("huge-segment", |_| {
+        let flags = (0o600 | libc::IPC_CREAT | libc::SHM_HUGETLB) as u64;
+        done(libc::SYS_shmget, &[0, 2 << 20, flags])
+    }),
     ("vmsplice", |_| vmsplice()),
     ("splice", |_| through_pipes(libc::SYS_splice)),
     ("tee", |_| through_pipes(libc::SYS_tee)),

@@ -1,13 +1,30 @@
 //! Every number there is, with arguments that no call can do anything with.
 
-use crate::raw::{NONE, call};
+use crate::raw::{NONE, call, number};
 use crate::{Attempt, Probe};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 
-pub const PROBES: &[Probe] = &[("calls", calls), ("prctls", prctls)];
+pub const PROBES: &[Probe] = &[
+    ("calls", calls),
+    ("prctls", prctls),
+    ("fcntls", |range| {
+        options(range, |n| (libc::SYS_fcntl, [NONE, n, NONE]))
+    }),
+    ("ioctls", |range| {
+        options(range, |n| (libc::SYS_ioctl, [NONE, n, NONE]))
+    }),
+    ("get-socket-options", |range| {
+        options(range, |n| (libc::SYS_getsockopt, [NONE, SOCKET, n]))
+    }),
+    ("set-socket-options", |range| {
+        options(range, |n| (libc::SYS_setsockopt, [NONE, SOCKET, n]))
+    }),
+];
+
+const SOCKET: u64 = libc::SOL_SOCKET as u64;
 
 /// `calls FROM TO`: the answers to system calls of these numbers, in 64 bits, as `number=answer`. What is neither
 /// EPERM nor ENOSYS is `answered`.
@@ -21,6 +38,19 @@ fn prctls(arguments: &[String]) -> Attempt {
     answers(arguments, |number| {
         call(libc::SYS_prctl, &option(number)).map(drop)
     })
+}
+
+/// The same for options of calls on a descriptor that nobody has: who gets past the filter is told so.
+fn options(range: &[String], of: impl Fn(u64) -> (i64, [u64; 3])) -> Attempt {
+    let numbers = number(&range[0])..=number(&range[1]);
+    let answer = |n: u64| {
+        let (number, arguments) = of(n);
+        match call(number, &arguments) {
+            Err(Errno::EPERM) => format!("{n}=EPERM"),
+            _ => format!("{n}=answered"),
+        }
+    };
+    Ok(numbers.map(answer).collect::<Vec<_>>().join(" "))
 }
 
 fn answers(range: &[String], attempt: impl Fn(i64) -> Result<(), Errno>) -> Attempt {
