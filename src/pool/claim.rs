@@ -247,7 +247,7 @@ impl Pool {
             Some((parent.python().clone(), parent.connect(join)?))
         });
         let (warm_pythons, sockets): (Vec<_>, Vec<_>) = connected.unzip();
-        let own = 1 + warm_pythons.len() as u32;
+        let own = 2 + warm_pythons.len() as u32;
         fds.extend(sockets);
         let setup = Setup {
             version: VERSION,

@@ -42,6 +42,7 @@ const INODE_BYTES: u64 = 1280;
 const LONGEST_COUNT_NS: u64 = 20_000_000;
 
 /// Finds the processes of the episode.
+#[derive(Clone)]
 pub struct Census {
     tier: Tier,
     /// Landlock tier: our own children that are not part of any episode.
@@ -223,7 +224,7 @@ impl Census {
 
     /// Stops every process of the episode, and reads them; `stopped` is what they were before. A program may see
     /// it: its parent gets a SIGCHLD.
-    fn stop(&self) -> Vec<Process> {
+    pub fn stop(&self) -> Vec<Process> {
         let mut told = BTreeSet::new();
         let mut before: BTreeSet<i32> = BTreeSet::new();
         for _ in 0..ROUNDS {
@@ -254,8 +255,10 @@ impl Census {
         };
         let (mut files, mut hidden) = (BTreeMap::new(), 0);
         for table in self.settled().iter().flat_map(kernel_memory::tables) {
-            let Ok(descriptors) = fs::read_dir(table.directory) else {
-                hidden += table.count;
+            let Ok(descriptors) = fs::read_dir(&table.directory) else {
+                if table.is_hidden() {
+                    hidden += table.count;
+                }
                 continue;
             };
             // Follows the link to the open file itself.
@@ -351,7 +354,7 @@ impl Census {
 }
 
 /// Lets go on what `stop` stopped, and nothing that had stopped before.
-fn resume(processes: &[Process]) {
+pub fn resume(processes: &[Process]) {
     for process in processes.iter().filter(|p| !p.stopped) {
         let _ = kill(Pid::from_raw(process.pid), Signal::SIGCONT);
     }

@@ -24,6 +24,8 @@ use std::path::Path;
 const MAX_OPEN: usize = 128;
 /// What has to be allowed to list a directory and to look at what is in it.
 const LISTABLE: u32 = 0o500;
+/// What of it has to be allowed for the second.
+const ENTERABLE: u32 = 0o100;
 
 /// What some files take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -167,11 +169,25 @@ impl Directory {
         let opened_up = is_closed && set_mode(&descriptor, mode | LISTABLE).is_ok();
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let listed = openat(&descriptor, ".", flags, Mode::empty()).and_then(Dir::from_fd);
-        Directory {
+        let mut directory = Directory {
             descriptor,
             closed: opened_up.then_some(mode),
             entries: listed.ok().map(Dir::into_iter),
             below: Vec::new(),
+        };
+        // To open it took the right to read it; to look at what is in it takes the right to enter it alone.
+        if mode & ENTERABLE != 0 {
+            directory.close();
+        }
+        directory
+    }
+
+    /// Closes it again, unless the program has set its mode itself meanwhile.
+    fn close(&mut self) {
+        if let Some(mode) = self.closed.take()
+            && mode_of(&self.descriptor) == Some(mode | LISTABLE)
+        {
+            let _ = set_mode(&self.descriptor, mode);
         }
     }
 
@@ -199,13 +215,8 @@ impl Directory {
 }
 
 impl Drop for Directory {
-    /// Closes it again, unless the program has set its mode itself meanwhile.
     fn drop(&mut self) {
-        if let Some(mode) = self.closed
-            && mode_of(&self.descriptor) == Some(mode | LISTABLE)
-        {
-            let _ = set_mode(&self.descriptor, mode);
-        }
+        self.close();
     }
 }
 

@@ -9,6 +9,7 @@ use super::link::Link;
 use super::out_of_memory::OutOfMemory;
 use super::space::Space;
 use super::stage::{NotPlaced, Stage as Placing};
+use super::stall_guard::StallGuard;
 use super::step::{self, Order, Surroundings};
 use super::warm::{Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
@@ -38,6 +39,7 @@ pub struct Slot {
     pub pythons: Vec<Python>,
     pub space: Space,
     pub census: Census,
+    pub stall_guard: StallGuard,
     pub cleaner: Cleaner,
     pub children: SignalFd,
     pub disk_bytes: u64,
@@ -181,6 +183,7 @@ impl Slot {
             runner: &self.runner,
             zygote,
             census: &self.census,
+            stall_guard: &self.stall_guard,
             cleaner: &self.cleaner,
             children: &self.children,
             root: self.space.root_path(),

@@ -8,6 +8,7 @@ use super::episode::Slot;
 use super::link::{Broken, Link};
 use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
+use super::stall_guard::StallGuard;
 use super::warm::{self, Bash, Python};
 use super::{session, signals};
 use crate::sandbox::quotas::{self, OwnLimits};
@@ -107,6 +108,8 @@ fn build(
     // What start-up files left running is no part of any episode.
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
     cleaner.kill_all(&census)?;
+    let stall_guard = StallGuard::start()
+        .map_err(|e| Failure::new(Stage::Fork, e.raw_os_error().unwrap_or(0)))?;
     let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
     Ok(move |runner, out_of_memory| Slot {
         setup: setup.clone(),
@@ -116,6 +119,7 @@ fn build(
             landlock_abi,
         },
         census,
+        stall_guard,
         runner,
         zygote,
         space,
@@ -142,14 +146,14 @@ fn build_root(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Init and zygote run under the slot's uid and count as processes of it. Without a uid of its own, so does
+/// Init, its second thread and the zygote run under the slot's uid and count as processes of it. Without a uid of its own, so does
 /// everything else the user runs.
 fn own_processes(setup: &Setup) -> u32 {
     match setup.tier {
         Tier::Landlock if !setup.ids.change => {
             crate::sys::procfs::processes_of(setup.ids.uid) + setup.headroom
         }
-        _ => 2,
+        _ => 3,
     }
 }
 

@@ -78,16 +78,25 @@ fn share(bytes: u64, all: u64, seen: u64) -> u64 {
 pub struct Table {
     pub directory: PathBuf,
     pub count: u64,
+    process: i32,
+}
+
+impl Table {
+    /// Whether that its process forbids inspection is why it can't be read. One that is ending can't be looked into either,
+    /// and has no memory any more.
+    pub fn is_hidden(&self) -> bool {
+        Process::read(self.process).is_some_and(|process| process.has_memory())
+    }
 }
 
 pub fn tables(process: &Process) -> Vec<Table> {
-    let mut tables = vec![table(process.file("fd"), process.descriptors)];
+    let mut tables = vec![table(process, process.file("fd"), process.descriptors)];
     if process.threads > 1 {
         let tasks = fs::read_dir(format!("/proc/{}/task", process.pid));
         for task in tasks.into_iter().flatten().flatten() {
             let thread = task.file_name().to_str().and_then(|name| name.parse().ok());
             if thread.is_some_and(|thread| have_separate_files(process.thread, thread)) {
-                tables.push(table(task.path().join("fd"), 0));
+                tables.push(table(process, task.path().join("fd"), 0));
             }
         }
     }
@@ -95,13 +104,17 @@ pub fn tables(process: &Process) -> Vec<Table> {
 }
 
 /// The number of descriptors is the size of the directory since Linux 6.2; before that the size of the table has to do.
-fn table(directory: PathBuf, at_most: u64) -> Table {
+fn table(process: &Process, directory: PathBuf, at_most: u64) -> Table {
     static IS_TOLD: LazyLock<bool> = LazyLock::new(|| entries(Path::new("/proc/self/fd")) > 0);
     let count = match *IS_TOLD {
         true => entries(&directory),
         false => at_most,
     };
-    Table { directory, count }
+    Table {
+        directory,
+        count,
+        process: process.pid,
+    }
 }
 
 fn entries(directory: &Path) -> u64 {
@@ -120,7 +133,9 @@ struct Open {
 impl Open {
     fn take(&mut self, table: &Table) {
         let Ok(entries) = fs::read_dir(&table.directory) else {
-            self.unknown += table.count;
+            if table.is_hidden() {
+                self.unknown += table.count;
+            }
             return;
         };
         for entry in entries.flatten() {

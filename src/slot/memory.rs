@@ -125,6 +125,11 @@ impl Process {
         process
     }
 
+    /// Whether it has not begun to end.
+    pub fn has_memory(&self) -> bool {
+        self.mappings > 0
+    }
+
     /// Where what it has is seen.
     pub fn file(&self, name: &str) -> PathBuf {
         let Process { pid, thread, .. } = self;

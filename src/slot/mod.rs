@@ -31,6 +31,7 @@ mod session;
 mod signals;
 mod space;
 mod stage;
+mod stall_guard;
 mod step;
 mod transfer;
 mod warm;

@@ -182,9 +182,11 @@ impl Idle {
 
     /// Looks once; whether a limit was crossed.
     fn look(&mut self, slot: &mut Slot, carried: &mut Carried) -> bool {
-        let usage = slot
-            .census
-            .read(self.limits.memory_bytes, self.watch.needs_cpu());
+        let usage = slot.stall_guard.read(
+            &slot.census,
+            self.limits.memory_bytes,
+            self.watch.needs_cpu(),
+        );
         let now = monotonic_ns();
         let reading = Reading {
             memory_bytes: usage.memory_bytes,

@@ -11,6 +11,7 @@ use super::link::{Broken, Link};
 use super::out_of_memory::OutOfMemory;
 use super::pace::Pace;
 use super::pipes::{Pipes, discard};
+use super::stall_guard::StallGuard;
 use super::watch::{DiskReading, LONG_LOOK_NS, Reading, Watch};
 use crate::spec::execution::{End, Start, StepExecution};
 use crate::spec::limits::Limits;
@@ -29,6 +30,9 @@ use std::time::Duration;
 
 /// How soon a program that was killed is killed again if it is still there.
 const KILL_AGAIN_NS: u64 = 5_000_000;
+/// How long it is killed alone, where only its step is to end. If it is still there then, others of the episode keep it from
+/// getting a core to end on, and all of them are killed.
+const ALONE_NS: u64 = 3_000_000_000;
 
 /// What a step needs of its slot.
 pub struct Surroundings<'a> {
@@ -36,6 +40,7 @@ pub struct Surroundings<'a> {
     pub runner: &'a Link,
     pub zygote: &'a mut Link,
     pub census: &'a Census,
+    pub stall_guard: &'a StallGuard,
     pub cleaner: &'a Cleaner,
     pub children: &'a SignalFd,
     pub root: &'a Path,
@@ -75,6 +80,8 @@ struct Running<'a, 'b> {
     looks_us: u64,
     /// Why we ended it.
     cause: Option<End>,
+    /// When that was.
+    ended_ns: u64,
     /// Whether only this step's own processes are to end.
     alone: bool,
 }
@@ -111,6 +118,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         pipes,
         looks_us: 0,
         cause: None,
+        ended_ns: 0,
         alone: false,
     };
     let exit = running.until_exit()?;
@@ -260,10 +268,11 @@ impl Running<'_, '_> {
 
     fn read_usage(&mut self) -> Reading {
         let begin_us = cpu_us();
-        let usage = self
-            .around
-            .census
-            .read(self.order.limits.memory_bytes, self.watch.needs_cpu());
+        let usage = self.around.stall_guard.read(
+            self.around.census,
+            self.order.limits.memory_bytes,
+            self.watch.needs_cpu(),
+        );
         // Whoever has so much to be looked at pays for it.
         if usage.took_ns > LONG_LOOK_NS {
             self.looks_us += cpu_us().saturating_sub(begin_us);
@@ -291,11 +300,13 @@ impl Running<'_, '_> {
 
     fn end(&mut self, cause: End, alone: bool) {
         self.cause = Some(cause);
+        self.ended_ns = monotonic_ns();
         self.alone = alone;
         self.kill();
     }
 
     fn kill(&mut self) {
+        self.alone &= monotonic_ns() - self.ended_ns < ALONE_NS;
         if self.alone {
             self.around.cleaner.kill_program(self.around.census);
         } else {

@@ -296,7 +296,7 @@ fn it_says_how_many_filters_there_are() {
         .unwrap();
     // Of a zygote, and of the program that it has started.
     let carry = || {
-        let said = doctor(true, &["--json"]);
+        let said = doctor(true, &[]);
         let value = said.check("seccomp")["value"].as_str().unwrap().to_owned();
         let (_, counts) = value.split_once("; ").unwrap();
         let words: Vec<&str> = counts.split(' ').collect();

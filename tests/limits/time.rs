@@ -8,6 +8,11 @@ use serde_json::{Value, json};
 const BURN: &str = "import os, time\n\
     def burn(s):\n    start = time.process_time()\n    while time.process_time() - start < s: pass\n";
 
+/// How a process gets a core only where nobody else wants it, in Python.
+const LOWEST: &str = "import ctypes, mmap, os, time\n\
+    def lowest():\n    policy = os.SCHED_IDLE | os.sched_getscheduler(0) & os.SCHED_RESET_ON_FORK\n    \
+    os.sched_setscheduler(0, policy, os.sched_param(0))\n";
+
 fn python(id: &str, program: &str, resources: Value) -> Value {
     json!({"id": id, "argv": ["python3", "-c", format!("{BURN}{program}")], "resources": resources, "timeout_s": 120})
 }
@@ -51,6 +56,58 @@ fn a_program_that_outlasts_its_timeout_is_ended_and_what_it_printed_is_returned(
             assert_eq!(run.output(&id), "kept\ndone\n", "{way:?}");
         }
     }
+}
+
+/// One process at a time may change or read what is mapped. Some at the lowest priority hold that lock for as long as others keep
+/// them from getting a core, and who looks at their memory waits.
+#[test]
+fn processes_that_get_no_core_do_not_put_off_their_timeout() {
+    let program = format!(
+        "{LOWEST}libc = ctypes.CDLL(None)\n\
+         libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]\n\
+         for _ in range(4):\n    if os.fork() == 0:\n        \
+         far = mmap.mmap(-1, 2 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, prot=0)\n        \
+         m = mmap.mmap(-1, 40 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n        \
+         at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n        m.write(b'x' * (40 << 20)); lowest()\n        \
+         while True: libc.mprotect(at, 40 << 20, 1); libc.mprotect(at, 40 << 20, 3)\n\
+         time.sleep(0.7)\n\
+         for _ in range(40):\n    if os.fork() == 0:\n        while True: pass\n\
+         time.sleep(100)"
+    );
+    let episode = json!({"id": "holds", "argv": ["python3", "-c", program], "timeout_s": 4});
+    everywhere(&[episode], |way, run| {
+        let result = run.get("holds");
+        assert_eq!(result["status"], "timeout", "{way:?}: {result}");
+        assert_eq!(result["attempts"], 1, "{way:?}: {result}");
+        let wall_ms = result["wall_ms"].as_f64().unwrap();
+        assert!(wall_ms < 20_000.0, "{way:?}: {result}");
+    });
+}
+
+/// A program at the lowest priority takes its time to end where what an earlier step has left running uses up the cores.
+#[test]
+fn a_step_whose_program_gets_no_core_to_end_on_is_a_timeout() {
+    let leaves = "import os\nfor _ in range(50):\n    if os.fork() == 0:\n        os.setpgid(0, 0)\n        \
+        while not os.path.exists('go'): pass\n        while True: pass";
+    let large = format!(
+        "{LOWEST}open('go', 'w').close()\nm = mmap.mmap(-1, 380 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n\
+         m.madvise(15)\nm.write(bytes(380 << 20)); lowest()\nwhile True: pass"
+    );
+    let steps = json!([
+        {"argv": ["python3", "-c", leaves], "timeout_s": 60},
+        {"argv": ["python3", "-c", large], "timeout_s": 10, "on_failure": "continue"},
+        {"command": "echo next", "timeout_s": 60},
+    ]);
+    let episode = json!({"id": "large", "steps": steps, "resources": {"memory_mb": 2048}});
+    everywhere(&[episode], |way, run| {
+        let result = run.get("large");
+        assert_eq!(result["attempts"], 1, "{way:?}: {result}");
+        let steps = &result["steps"];
+        assert_eq!(steps[1]["status"], "timeout", "{way:?}: {result}");
+        let wall_ms = steps[1]["wall_ms"].as_f64().unwrap();
+        assert!(wall_ms < 30_000.0, "{way:?}: {result}");
+        assert_eq!(steps[2]["output"], "next\n", "{way:?}: {result}");
+    });
 }
 
 #[test]

@@ -1,0 +1,92 @@
+//! Looks at memory that stall.
+//!
+//! To read a process's mappings the kernel needs a lock of that process (mmap_lock). A program can have one of its processes hold
+//! it, and others keep that one from getting a core: its lowest priority is enough. Whoever looks would wait, and with it the
+//! program's timeout and its other limits. So a second thread stops the program when a look takes too long: the cores are
+//! free then for whoever holds the lock, and lets go of it as it stops.
+
+use super::census::{Census, Reading, resume};
+use super::memory::Process;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+/// How long a look may take. One at as much as a budget allows takes less where cores are free.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The thread stops processes and reads short files.
+const STACK_BYTES: usize = 128 << 10;
+
+/// For init. Its thread counts as a process of the slot's uid, and ends with init.
+pub struct StallGuard(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    look: Mutex<Look>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+enum Look {
+    #[default]
+    None,
+    Begun(Instant, Box<Census>),
+    /// It took too long, and these were stopped.
+    Stalled(Vec<Process>),
+}
+
+impl StallGuard {
+    pub fn start() -> io::Result<StallGuard> {
+        let shared = Arc::<Shared>::default();
+        let guard = StallGuard(shared.clone());
+        let thread = Builder::new().stack_size(STACK_BYTES);
+        thread.spawn(move || shared.watch())?;
+        Ok(guard)
+    }
+
+    /// As [`Census::read`], however the program tries to put it off.
+    pub fn read(&self, census: &Census, limit: u64, with_cpu: bool) -> Reading {
+        *self.0.look() = Look::Begun(Instant::now(), Box::new(census.clone()));
+        self.0.changed.notify_one();
+        let reading = census.read(limit, with_cpu);
+        let look = std::mem::take(&mut *self.0.look());
+        if let Look::Stalled(stopped) = look
+            && reading.memory_bytes <= limit
+        {
+            resume(&stopped);
+        }
+        reading
+    }
+}
+
+impl Shared {
+    fn look(&self) -> MutexGuard<'_, Look> {
+        self.look.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(&self) -> ! {
+        let mut look = self.look();
+        loop {
+            let left = match &*look {
+                Look::Begun(begin, _) => Some(PATIENCE.saturating_sub(begin.elapsed())),
+                Look::None | Look::Stalled(_) => None,
+            };
+            look = match left {
+                None => (self.changed.wait(look)).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => self.stop(look),
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(look, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// The look can't end meanwhile, so that nobody is resumed before all are stopped.
+    fn stop<'a>(&'a self, mut look: MutexGuard<'a, Look>) -> MutexGuard<'a, Look> {
+        if let Look::Begun(_, census) = &*look {
+            *look = Look::Stalled(census.stop());
+        }
+        look
+    }
+}
