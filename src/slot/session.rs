@@ -141,7 +141,8 @@ impl Session {
     }
 
     fn reap(&mut self, slot: &Slot) {
-        while let Ok(Some(_)) = slot.children.read_signal() {}
+        // Once: all that have ended are one signal (signal(7)), and a program can send more as fast as they are read.
+        let _ = slot.children.read_signal();
         while let Ok(Some(reaped)) = wait::try_wait() {
             self.carried.orphans_cpu_us += reaped.cpu_us;
         }

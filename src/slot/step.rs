@@ -316,7 +316,8 @@ impl Running<'_, '_> {
     }
 
     fn reap_orphans(&mut self) {
-        while let Ok(Some(_)) = self.around.children.read_signal() {}
+        // Once: all that have ended are one signal (signal(7)), and a program can send more as fast as they are read.
+        let _ = self.around.children.read_signal();
         while let Ok(Some(reaped)) = wait::try_wait() {
             self.around.carried.orphans_cpu_us += reaped.cpu_us;
         }
