@@ -30,7 +30,7 @@ WAYS = {
     "landlock, ordinary user": (ORDINARY, "landlock"),
 }
 MB = 1 << 20
-RUNS = 1
+RUNS = 3
 
 
 def available_bytes() -> int:

@@ -168,18 +168,18 @@ impl Census {
             true => processes.iter().map(|p| self.cpu_us(p.pid)).sum(),
             false => 0,
         };
-        let budget = Budget::new(QUICK_LOOK.0, QUICK_LOOK.1);
-        let outside = self.outside_processes(processes, limit, &budget);
-        let budget = Budget::new(QUICK_LOOK.0, QUICK_LOOK.1);
-        let bound = memory::bound(processes, limit.saturating_sub(outside), &budget);
+        let budget = |(cpu_us, wall_ns)| Budget::new(cpu_us, wall_ns);
+        let outside = self.outside_processes(processes, limit, &budget(QUICK_LOOK));
+        let left = limit.saturating_sub(outside);
+        let bound = memory::bound(processes, left, &budget(QUICK_LOOK));
         // What can't be told quickly is looked at closely too.
         let mut memory_bytes = outside + bound.unwrap_or(limit);
         if memory_bytes >= limit {
             let still = stopped.get_or_insert_with(|| self.stop());
-            let inside = Budget::new(CLOSE_LOOK.0, CLOSE_LOOK.1);
+            let inside = budget(CLOSE_LOOK);
             memory_bytes = memory::exact(still, &inside);
             let starved = inside.was_starved();
-            let outside = Budget::new(CLOSE_LOOK.0, CLOSE_LOOK.1);
+            let outside = budget(CLOSE_LOOK);
             memory_bytes += self.outside_processes(still, limit, &outside);
             if starved || outside.was_starved() {
                 memory_bytes = memory_bytes.min(limit);

@@ -146,8 +146,8 @@ fn build_root(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Init, its second thread and the zygote run under the slot's uid and count as processes of it. Without a uid of its own, so does
-/// everything else the user runs.
+/// Init, its second thread and the zygote run under the slot's uid and count as processes of it. Without a uid of its own,
+/// so does everything else the user runs.
 fn own_processes(setup: &Setup) -> u32 {
     match setup.tier {
         Tier::Landlock if !setup.ids.change => {

@@ -179,11 +179,15 @@ impl Watch {
             allowed.bytes = allowed.bytes.max(disk.used.bytes);
             allowed.inodes = allowed.inodes.max(disk.used.inodes);
         }
-        let evidence = match disk.used {
-            _ if disk.hidden > 0 => DiskEvidence::Hidden(disk.hidden),
-            Usage { bytes, .. } if bytes > allowed.bytes => DiskEvidence::Bytes(bytes),
-            Usage { inodes, .. } if inodes > allowed.inodes => DiskEvidence::Inodes(inodes),
-            _ => return None,
+        let Usage { bytes, inodes } = disk.used;
+        let evidence = if disk.hidden > 0 {
+            DiskEvidence::Hidden(disk.hidden)
+        } else if bytes > allowed.bytes {
+            DiskEvidence::Bytes(bytes)
+        } else if inodes > allowed.inodes {
+            DiskEvidence::Inodes(inodes)
+        } else {
+            return None;
         };
         Some(End::DiskLimit(evidence, Finish::Signaled(libc::SIGKILL)))
     }

@@ -377,33 +377,3 @@ fn without_proc_or_sys_it_still_reports() {
         (0, &"namespaces".into())
     );
 }
-
-// The command line.
-
-#[test]
-fn a_run_still_needs_jobs_and_the_doctor_takes_none() {
-    let run = |args: &[&str]| {
-        let output = Command::new(binary())
-            .args(args)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        (
-            output.status.code(),
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        )
-    };
-    let (code, stderr) = run(&[]);
-    assert_eq!(code, Some(2));
-    assert!(
-        stderr.contains("the following required arguments were not provided:\n  --jobs <FILE>"),
-        "{stderr}"
-    );
-    for args in [
-        &["doctor", "--jobs", "-"][..],
-        &["--jobs", "-", "doctor"],
-        &["doctor", "--isolation", "x"],
-    ] {
-        assert_eq!(run(args).0, Some(2), "{args:?}");
-    }
-}
