@@ -117,12 +117,13 @@ async fn sweep(
     pool::adopt_orphans().map_err(std::io::Error::from)?;
     provision::raise_open_files();
     let progress = Progress::new(config.progress);
+    let slots = slots(&input, config.concurrency);
     let wanted = Wanted {
         tier: config.tier,
         warm: &config.warm,
         warm_episodes: config.warm_episodes,
-        slots: config.concurrency,
-        ahead: config.concurrency,
+        slots,
+        ahead: slots,
         open_root: false,
         defaults: &config.defaults,
     };
@@ -237,6 +238,12 @@ fn notes(opened: &Opened, config: &Config) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// As many as may run at once, and no more than there are episodes: each takes some 30 ms to build.
+fn slots(input: &SourceConfig, concurrency: usize) -> usize {
+    let episodes = source::count_until(&input.jobs, concurrency as u64);
+    episodes.map_or(concurrency, |episodes| (episodes as usize).max(1))
 }
 
 /// Counts the episodes beside the work, when somebody is watching.

@@ -18,7 +18,7 @@ mod pipeline;
 mod shard;
 mod strict;
 
-pub use count::count_lines;
+pub use count::{count_lines, count_until};
 pub use lines::{Block, Line, Lines, MAX_LINE};
 pub use open::{Jobs, OpenError, open_all};
 pub use pipeline::{BATCH, Batch, Item, SourceError};

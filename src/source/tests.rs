@@ -205,6 +205,7 @@ fn many_lines_arrive_in_order_in_small_batches() {
     let (_dir, config) = source(&[("a.jsonl.zst", &packed)]);
     assert_eq!(ids(&config), expected);
     assert_eq!(count_lines(&config.jobs), Some(5_000));
+    assert_eq!(count_until(&config.jobs, 64), Some(64));
 }
 
 #[test]

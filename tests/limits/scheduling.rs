@@ -2,9 +2,10 @@
 
 use super::{lines, run};
 use crate::common::{Way, children, command, scratch, wait_for};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Slots from which on starts are real time.
@@ -19,6 +20,12 @@ const HOW_SCHEDULED: &str = "import os\n\
         print(os.nice(0), policy, os.sched_getparam(0).sched_priority, flush=True)\n  \
         if os.fork(): os.wait(); break";
 
+/// With so many more that there are as many slots: there are never more than episodes.
+fn padded(episodes: &[Value], slots: usize) -> Vec<Value> {
+    let more = (episodes.len()..slots).map(|n| json!({"id": format!("more {n}"), "command": ":"}));
+    episodes.iter().cloned().chain(more).collect()
+}
+
 #[test]
 fn a_program_has_the_priority_of_whoever_started_the_runner() {
     let ours = Command::new("python3")
@@ -30,13 +37,10 @@ fn a_program_has_the_priority_of_whoever_started_the_runner() {
         json!({"id": "cold", "argv": ["python3", "-I", "-c", HOW_SCHEDULED]}),
         json!({"id": "bash", "command": "exec python3 -c \"$PROGRAM\"", "env": {"PROGRAM": HOW_SCHEDULED}}),
     ];
-    for slots in [2, crowd()] {
+    for slots in [3, crowd()] {
+        let all = padded(&episodes, slots);
         for way in Way::all() {
-            let run = run(
-                way,
-                &lines(&episodes),
-                &["--concurrency", &slots.to_string()],
-            );
+            let run = run(way, &lines(&all), &["--concurrency", &slots.to_string()]);
             for id in ["python", "cold", "bash"] {
                 let result = run.get(id);
                 assert_eq!(
@@ -60,7 +64,8 @@ fn where_many_programs_share_a_core_their_starts_are_real_time() {
     for (slots, crowded) in [(crowd() - 1, false), (crowd(), true)] {
         for way in Way::of_tier("namespaces") {
             let concurrency = ["--concurrency", &slots.to_string()];
-            let run = run(way, &lines(std::slice::from_ref(&policy)), &concurrency);
+            let all = padded(std::slice::from_ref(&policy), slots);
+            let run = run(way, &lines(&all), &concurrency);
             let real_time = crowded && granted && way.root;
             let expected = format!("{}\n", u8::from(real_time));
             assert_eq!(run.output("init"), expected, "{way:?}, {slots} slots");
@@ -95,6 +100,35 @@ fn below(process: u32, name: &str) -> Vec<u32> {
     all
 }
 
+/// A runner in a directory of its own, and with it one episode.
+fn start(way: Way, directory: &Path, job: &Value, args: &[&str]) -> Child {
+    fs::write(directory.join("jobs.jsonl"), job.to_string()).unwrap();
+    command(way.root)
+        .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
+        .args(args)
+        .current_dir(directory)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn there_are_no_more_slots_than_episodes() {
+    for way in Way::all() {
+        let directory = scratch();
+        let sleeps = json!({"argv": ["sleep", "100"]});
+        let mut child = start(way, directory.path(), &sleeps, &["--concurrency", "20"]);
+        wait_for(|| !below(child.id(), "sleep").is_empty());
+        // Time enough for others to be built.
+        std::thread::sleep(Duration::from_millis(500));
+        let slots = below(child.id(), "init").len();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(slots, 1, "{way:?}");
+    }
+}
+
 /// Init has precedence over programs: what it does in their name is taken from their neighbours.
 #[test]
 fn a_program_that_wakes_init_without_end_does_not_keep_it_busy() {
@@ -109,22 +143,8 @@ fn a_program_that_wakes_init_without_end_does_not_keep_it_busy() {
             let directory = scratch();
             let code = format!("import os, signal\nprint('begun', flush=True)\n{flood}");
             let job = json!({"argv": ["python3", "-c", code], "timeout_s": 300});
-            fs::write(directory.path().join("jobs.jsonl"), job.to_string()).unwrap();
-            let mut child = command(way.root)
-                .args([
-                    "--isolation",
-                    way.tier,
-                    "--jobs",
-                    "jobs.jsonl",
-                    "--warm",
-                    "none",
-                ])
-                .args(["--concurrency", "1"])
-                .current_dir(&directory)
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
+            let args = ["--warm", "none"];
+            let mut child = start(way, directory.path(), &job, &args);
             let named = |name: &str| below(child.id(), name);
             wait_for(|| !named("python3").is_empty());
             std::thread::sleep(Duration::from_millis(500));
