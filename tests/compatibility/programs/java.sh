@@ -26,7 +26,7 @@ public class Main {
         case "garbage":
             long made = 0;
             List<byte[]> kept = new ArrayList<>();
-            for (int i = 0; i < 100_000; i++) {
+            for (int i = 0; i < 20_000; i++) {
                 kept.add(new byte[50_000]);
                 made += 50_000;
                 if (kept.size() > 1000) kept.subList(0, 500).clear();
@@ -42,6 +42,6 @@ check threads '499530' 'java Main threads'
 check child-process 'child' 'java Main child'
 check temporary-files 'text' 'java Main files'
 check temporary-files-where-told 'text' 'java -Djava.io.tmpdir=$TMPDIR Main files'
-check garbage-with-a-heap-that-fits '5000000000' 'java -Xmx256m Main garbage'
+check garbage-with-a-heap-that-fits '1000000000' 'java -Xmx256m Main garbage'
 # Outside, every JVM leaves this directory behind.
 rmdir "/tmp/hsperfdata_$(id -un)" 2>/dev/null || true
