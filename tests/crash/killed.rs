@@ -247,7 +247,8 @@ fn the_death_of_the_parent_of_warm_pythons_costs_a_retry_of_each_episode_at_most
 #[test]
 fn slots_that_die_idle_are_replaced_and_leave_nothing() {
     for way in Way::all() {
-        let jobs = [stubborn(0, WAITS)];
+        let short = |id| json!({"id": id, "command": ":"});
+        let jobs = [stubborn(0, WAITS), short("one"), short("other")];
         let mut sweep = start(
             way,
             &jobs,
@@ -255,8 +256,9 @@ fn slots_that_die_idle_are_replaced_and_leave_nothing() {
             Stdio::null(),
         );
         sweep.wait_running(3);
-        sweep.wait_until("three slots", |sweep| {
-            sweep.slot_processes("init").len() == 3
+        sweep.wait_until("three slots, two of them idle", |sweep| {
+            let results = fs::read_to_string(sweep.path("out.jsonl")).unwrap_or_default();
+            results.lines().count() == 2 && sweep.slot_processes("init").len() == 3
         });
         let (busy, idle): (Vec<i32>, Vec<i32>) = sweep
             .slot_processes("init")
