@@ -8,7 +8,7 @@ use super::process::Processes;
 use super::slot::{BuildError, Slot, SlotLost};
 use super::warm::{Parent, PythonSettings};
 use crate::spec::policy::{Enforced, Grants, Tier};
-use crate::wire::message::{CgroupKind, Setup, VERSION};
+use crate::wire::message::{CgroupKind, OWN_PROCESSES, Setup, VERSION};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
@@ -247,7 +247,7 @@ impl Pool {
             Some((parent.python().clone(), parent.connect(join)?))
         });
         let (warm_pythons, sockets): (Vec<_>, Vec<_>) = connected.unzip();
-        let own = 2 + warm_pythons.len() as u32;
+        let warm = u32::from(shared.settings.warm_bash) + warm_pythons.len() as u32;
         fds.extend(sockets);
         let setup = Setup {
             version: VERSION,
@@ -268,7 +268,8 @@ impl Pool {
             open_root: shared.settings.open_root && shared.settings.tier == Tier::Namespaces,
             real_time: shared.settings.is_crowded(),
             slots: shared.settings.size as u32,
-            headroom: (shared.settings.processes.saturating_add(own))
+            headroom: (shared.settings.processes)
+                .saturating_add(OWN_PROCESSES + warm)
                 .saturating_mul(shared.settings.size as u32),
         };
         let slot = tokio::time::timeout(

@@ -24,7 +24,8 @@ const MAX_PENDING_SIGNALS: u64 = 4096;
 const MAX_INOTIFY_INSTANCES: u64 = 16;
 /// Each holds an inode in memory, some 1 KB.
 const MAX_INOTIFY_WATCHES: u64 = 16_384;
-const MAX_TERMINALS: u64 = 64;
+/// For each a thread of the kernel's can be kept busy, with what is written to it, at nobody's expense.
+const MAX_TERMINALS: u64 = 4;
 /// By how much descriptors in flight can exceed the limit of who sends them: one message (SCM_MAX_FD), and some to spare.
 const MAX_IN_FLIGHT: u64 = 320;
 

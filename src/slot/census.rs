@@ -219,6 +219,7 @@ impl Census {
                 break;
             }
         }
+        memory::reckon_in_descent(&mut found);
         found
     }
 

@@ -9,7 +9,7 @@ use super::space::Space;
 use crate::sandbox::network;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::{
-    clock::monotonic_ns, mode::set_mode, procfs::Stat, remove::remove, sysv, wait, xattr,
+    clock::monotonic_ns, mode::set_mode, procfs::Stat, remove::remove_until, sysv, wait, xattr,
 };
 use crate::wire::failure::{Failure, Stage};
 use nix::errno::Errno;
@@ -30,6 +30,9 @@ const PATIENCE_NS: u64 = 5_000_000_000;
 /// How long processes are killed one by one, where that is what tells them from others: those of one step, and in the
 /// landlock tier those of an episode.
 const CHASE_NS: u64 = 50_000_000;
+/// How long it may take to remove what an episode left: longer, and the slot is given up, and goes on with it in its own time. Its
+/// answer has to be there before the runner takes it for hung (`pool::run`).
+const WIPE_NS: u64 = 10_000_000_000;
 /// How long removed files may still be counted.
 const SETTLING_NS: u64 = 1_000_000_000;
 /// How many removed inodes may be counted before it is worth waiting for them.
@@ -228,9 +231,10 @@ impl Cleaner {
         if self.is_untouched()? {
             return Ok(());
         }
+        let until_ns = monotonic_ns() + WIPE_NS;
         for at in 0..self.marks.len() {
             if !self.marks[at].holds() {
-                self.restore(at)
+                self.restore(at, until_ns)
                     .map_err(|e| failed(e.raw_os_error().unwrap_or(0)))?;
             }
         }
@@ -260,7 +264,7 @@ impl Cleaner {
 
     /// Puts one of our directories back: its entries, its mode, no extended attributes, no time that was set. Of
     /// a link only the times can be changed.
-    fn restore(&mut self, at: usize) -> std::io::Result<()> {
+    fn restore(&mut self, at: usize, until_ns: u64) -> std::io::Result<()> {
         let path = self.marks[at].path.clone();
         let found = fs::symlink_metadata(&path)?;
         if found.ino() != self.marks[at].clean.inode {
@@ -272,7 +276,7 @@ impl Cleaner {
             for entry in fs::read_dir(&path)? {
                 let entry = entry?.path();
                 if !self.own.contains(&entry) {
-                    remove(&entry)?;
+                    remove_until(&entry, until_ns)?;
                 }
             }
         }

@@ -7,6 +7,7 @@
 use super::open::open_below;
 use super::space::Space;
 use crate::spec::execution::Collected;
+use crate::sys::clock::monotonic_ns;
 use crate::wire::answer::{COLLECT_BYTES, COLLECT_FILES, COLLECT_NAME_BYTES, collected_name_bytes};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use nix::dir::{Dir, Type};
@@ -19,6 +20,10 @@ use std::path::{Path, PathBuf};
 
 /// Directory entries looked at, so that a tree of a million files can't hold up the slot.
 const MAX_ENTRIES: usize = 200_000;
+
+/// How long may be searched, and then read: a path of 2,000 parts takes long to open, and there may be as many as entries.
+const SEARCH_NS: u64 = 5_000_000_000;
+const READ_NS: u64 = 5_000_000_000;
 
 /// What the paths of directories may take that are yet to be looked into.
 const MAX_WAITING_BYTES: usize = 16 << 20;
@@ -33,7 +38,7 @@ const PATH_BYTES: usize = 48;
 /// crossing into a mount of the host.
 pub fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Vec<Collected> {
     let (absolute, relative): (Vec<_>, Vec<_>) = patterns.iter().partition(|p| p.starts_with('/'));
-    let mut search = Search::default();
+    let mut search = Search::until(monotonic_ns() + SEARCH_NS);
     if let Some(set) = compile(&relative) {
         search.below(space, workdir, &set, |name| name.to_owned());
     }
@@ -44,8 +49,13 @@ pub fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Vec<Collect
         }
     }
     let mut left = COLLECT_BYTES - search.found.name_bytes;
+    let until_ns = monotonic_ns() + READ_NS;
     let mut returned = Vec::new();
     for (name, path) in std::mem::take(&mut search.found.files) {
+        if monotonic_ns() > until_ns {
+            search.found.beyond += 1;
+            continue;
+        }
         match read(space, name, &path, &mut left) {
             Some(file) => returned.push(file),
             // Its path is too long to be opened.
@@ -87,12 +97,13 @@ impl Found {
 }
 
 /// A search for files, with what it holds and how far it has come.
-#[derive(Default)]
 struct Search {
     found: Found,
     waiting: Waiting,
     /// Directory entries that were looked at.
     seen: usize,
+    /// When it ends, by CLOCK_MONOTONIC.
+    until_ns: u64,
 }
 
 /// Directories that are yet to be looked into.
@@ -120,9 +131,24 @@ impl Waiting {
         self.bytes -= path.as_os_str().len() + PATH_BYTES;
         Some(path)
     }
+
+    fn give_up(&mut self) {
+        self.paths.clear();
+        self.bytes = 0;
+        self.left_out += 1;
+    }
 }
 
 impl Search {
+    fn until(until_ns: u64) -> Self {
+        Search {
+            found: Found::default(),
+            waiting: Waiting::default(),
+            seen: 0,
+            until_ns,
+        }
+    }
+
     /// Adds the files below a directory of the contract whose name, as `named` gives it, is in the set.
     fn below(
         &mut self,
@@ -145,10 +171,8 @@ impl Search {
                 if matches!(name, b"." | b"..") {
                     continue;
                 }
-                if self.seen == MAX_ENTRIES {
-                    self.waiting.paths.clear();
-                    self.waiting.bytes = 0;
-                    self.waiting.left_out += 1;
+                if self.seen == MAX_ENTRIES || monotonic_ns() > self.until_ns {
+                    self.waiting.give_up();
                     return;
                 }
                 self.seen += 1;
@@ -168,6 +192,10 @@ impl Search {
             while next.is_none()
                 && let Some(path) = self.waiting.pop()
             {
+                if monotonic_ns() > self.until_ns {
+                    self.waiting.give_up();
+                    return;
+                }
                 match open_directory(space, &path) {
                     Ok(entries) => next = Some((path, entries)),
                     Err(_) => self.waiting.left_out += 1,
@@ -183,7 +211,8 @@ impl Search {
             (beyond, 0) => Some(format!("… and {beyond} more files")),
             (beyond, _) => Some(format!(
                 "… and {beyond} more files, and those in directories that were not searched: the tree has more than \
-                 {MAX_ENTRIES} entries, or is too deep"
+                 {MAX_ENTRIES} entries, is too deep, or took longer than {} s to search",
+                SEARCH_NS / 1_000_000_000
             )),
         }
     }
@@ -242,6 +271,7 @@ fn read(space: &Space, name: String, path: &Path, left: &mut u64) -> Option<Coll
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::policy::Tier;
 
     #[test]
     fn an_absolute_pattern_is_searched_from_its_literal_part() {
@@ -282,8 +312,25 @@ mod tests {
     }
 
     #[test]
+    fn a_search_whose_time_is_over_says_so() {
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(scratch.path().join("home/a/b")).unwrap();
+        std::fs::write(scratch.path().join("home/a/b/file"), "x").unwrap();
+        let root = scratch.path().to_owned();
+        let space = Space::open(Tier::Namespaces, root, Vec::new(), false).unwrap();
+        let set = compile(&[&"**/*".to_owned()]).unwrap();
+        let found = |until_ns| {
+            let mut search = Search::until(until_ns);
+            search.below(&space, "/home", &set, |name| name.to_owned());
+            (search.found.files.len(), search.rest().is_some())
+        };
+        assert_eq!(found(u64::MAX), (1, false));
+        assert_eq!(found(monotonic_ns()), (0, true));
+    }
+
+    #[test]
     fn directories_that_wait_are_held_up_to_a_bound_and_the_search_says_so() {
-        let mut search = Search::default();
+        let mut search = Search::until(u64::MAX);
         let long = "d".repeat(4000);
         for at in 0..10_000 {
             search.waiting.push(format!("{at:05}{long}").into());

@@ -17,7 +17,7 @@ use crate::sandbox::{network, privileges};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{Order, Reply, Setup};
+use crate::wire::message::{OWN_PROCESSES, Order, Reply, Setup};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -146,14 +146,14 @@ fn build_root(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Init, its second thread and the zygote run under the slot's uid and count as processes of it. Without a uid of its own,
-/// so does everything else the user runs.
+/// Processes beside the program's that count as processes of the slot's uid. Without one of its own, so does everything
+/// else the user runs.
 fn own_processes(setup: &Setup) -> u32 {
     match setup.tier {
         Tier::Landlock if !setup.ids.change => {
             crate::sys::procfs::processes_of(setup.ids.uid) + setup.headroom
         }
-        _ => 3,
+        _ => OWN_PROCESSES,
     }
 }
 

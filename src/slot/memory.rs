@@ -38,12 +38,16 @@ pub struct Process {
     pub descriptors: u64,
     /// All address space that is not private and writable: where shared mappings can be, those with code included.
     shareable: u64,
-    /// The most that the kernel can hold for its mappings.
+    /// The most mappings that it can have.
     mappings: u64,
+    /// What the kernel can hold for one of them.
+    mapping_bytes: u64,
 }
 
 /// What the kernel holds for one mapping: `struct vm_area_struct`, and its part of the tree that they are in.
 const MAPPING_BYTES: u64 = 256;
+/// What it holds besides for each process from which a mapping was handed down by fork (`struct anon_vma_chain`).
+const INHERITED_BYTES: u64 = 64;
 /// vm.max_map_count, unless it was changed.
 const MAX_MAPPINGS: u64 = 65_530;
 /// The least that a mapping can span.
@@ -121,8 +125,14 @@ impl Process {
             }
         }
         process.shareable = whole.saturating_sub(known);
-        process.mappings = (whole / PAGE_BYTES).min(MAX_MAPPINGS) * MAPPING_BYTES;
+        process.mappings = (whole / PAGE_BYTES).min(MAX_MAPPINGS);
+        process.mapping_bytes = MAPPING_BYTES;
         process
+    }
+
+    /// The most that the kernel can hold for its mappings.
+    fn most_mapping_bytes(&self) -> u64 {
+        self.mappings * self.mapping_bytes
     }
 
     /// Whether it has not begun to end.
@@ -140,12 +150,40 @@ impl Process {
     }
 }
 
+/// Reckons in what the kernel holds for mappings that were handed down through these processes. Forks that are children of
+/// forks make more of it than of anything else.
+pub fn reckon_in_descent(processes: &mut [Process]) {
+    let parents: BTreeMap<i32, i32> = processes.iter().map(|p| (p.pid, p.parent)).collect();
+    let mut depths = BTreeMap::new();
+    for process in processes {
+        let depth = depth(process.pid, &parents, &mut depths);
+        process.mapping_bytes = MAPPING_BYTES + depth * INHERITED_BYTES;
+    }
+}
+
+/// How many of these a process descends from.
+fn depth(pid: i32, parents: &BTreeMap<i32, i32>, known: &mut BTreeMap<i32, u64>) -> u64 {
+    let mut line = Vec::new();
+    let mut at = pid;
+    while let Some(parent) = parents.get(&at)
+        && !known.contains_key(&at)
+        // Numbers of processes can be used again while they are read.
+        && line.len() < parents.len()
+    {
+        line.push(at);
+        at = *parent;
+    }
+    let first = known.get(&at).map_or(0, |depth| depth + 1);
+    known.extend(line.into_iter().rev().zip(first..));
+    known.get(&pid).copied().unwrap_or(0)
+}
+
 /// An upper bound of what these processes hold, except that pages of shared anonymous mappings count as long as
 /// they may matter: below `limit` the number is what is mapped in. None where it can't be told within the budget.
 pub fn bound(processes: &[Process], limit: u64, budget: &Budget) -> Option<u64> {
     let sum = |field: fn(&Process) -> u64| processes.iter().map(field).sum::<u64>();
     let private = sum(|p| p.private + p.page_tables);
-    if private + sum(|p| p.shareable + p.mappings) < limit {
+    if private + sum(|p| p.shareable + p.most_mapping_bytes()) < limit {
         return Some(private + sum(|p| p.shared));
     }
     let mut objects = Objects::default();
@@ -169,7 +207,7 @@ pub fn exact(processes: &[Process], budget: &Budget) -> u64 {
         bytes += private(process, budget) + process.page_tables;
         bytes += match objects.add(process, budget) {
             Seen::All(bytes) => bytes,
-            Seen::Part => process.shared + process.mappings,
+            Seen::Part => process.shared + process.most_mapping_bytes(),
         };
     }
     bytes + objects.bytes()
@@ -230,9 +268,9 @@ impl Objects {
             }
         });
         match seen {
-            Ok(Some(mappings)) => Seen::All(mappings as u64 * MAPPING_BYTES),
+            Ok(Some(mappings)) => Seen::All(mappings as u64 * process.mapping_bytes),
             Ok(None) => Seen::Part,
-            Err(_) => Seen::All(process.shareable + process.mappings),
+            Err(_) => Seen::All(process.shareable + process.most_mapping_bytes()),
         }
     }
 
@@ -304,11 +342,27 @@ mod tests {
     }
 
     #[test]
+    fn a_mapping_counts_for_each_process_that_it_was_handed_down_from() {
+        let process = |pid, parent| Process {
+            pid,
+            parent,
+            ..Process::default()
+        };
+        // In no order; and with numbers that go round in a circle.
+        let mut all =
+            [(4, 3), (2, 1), (3, 2), (9, 2), (7, 8), (8, 7)].map(|(pid, of)| process(pid, of));
+        reckon_in_descent(&mut all);
+        let counted = all.map(|p| (p.mapping_bytes - MAPPING_BYTES) / INHERITED_BYTES);
+        assert_eq!(counted[..4], [2, 0, 1, 1]);
+        assert!(counted[4..].iter().all(|depth| *depth < 6), "{counted:?}");
+    }
+
+    #[test]
     fn what_is_not_seen_in_time_is_not_told_by_the_bound_and_counts_in_full_otherwise() {
         let own = Process::read(std::process::id() as i32).unwrap();
         let spent = Budget::new(0, 0);
         assert_eq!(bound(&[own], 0, &spent), None);
-        assert!(exact(&[own], &spent) >= own.private + own.mappings);
+        assert!(exact(&[own], &spent) >= own.private + own.most_mapping_bytes());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! the tree stays: every name is looked up in a directory that is open, no link and no mount is crossed on the way to
 //! the next, and modes are changed through descriptors.
 
+use super::clock::monotonic_ns;
 use super::mode::set_mode;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
@@ -25,14 +26,21 @@ const MAX_PASSES: usize = 4;
 
 /// Removes a file or a whole tree.
 pub fn remove(path: &Path) -> Result<(), Errno> {
+    remove_until(path, u64::MAX)
+}
+
+/// The same, until CLOCK_MONOTONIC is `until_ns`: then ETIMEDOUT, and what is left can be removed by another call.
+pub fn remove_until(path: &Path, until_ns: u64) -> Result<(), Errno> {
     let (parent, name) = open_parent(path)?;
     let mut left = Errno::ENOTEMPTY;
     for _ in 0..MAX_PASSES {
         if remove_entry(&parent, &name)? == Entry::Removed {
             return Ok(());
         }
-        if let Err(errno) = empty(&open_directory(&parent, &name)?) {
-            left = errno;
+        match empty(&open_directory(&parent, &name)?, until_ns) {
+            Err(Errno::ETIMEDOUT) => return Err(Errno::ETIMEDOUT),
+            Err(errno) => left = errno,
+            Ok(()) => {}
         }
     }
     match remove_entry(&parent, &name)? {
@@ -44,7 +52,7 @@ pub fn remove(path: &Path) -> Result<(), Errno> {
 /// Removes everything in a directory; for who may not remove the directory itself.
 pub fn remove_contents(path: &Path) -> Result<(), Errno> {
     let (parent, name) = open_parent(path)?;
-    empty(&open_directory(&parent, &name)?)
+    empty(&open_directory(&parent, &name)?, u64::MAX)
 }
 
 /// Removes a directory that is empty; whether it is gone.
@@ -102,23 +110,29 @@ fn open_directory(parent: &OwnedFd, name: &CStr) -> Result<OwnedFd, Errno> {
     Ok(directory)
 }
 
-/// Removes everything in a directory, as far as it can; the first failure.
-fn empty(root: &OwnedFd) -> Result<(), Errno> {
+/// Removes everything in a directory, as far as it can; the first failure. Ends at once when the time is over.
+fn empty(root: &OwnedFd, until_ns: u64) -> Result<(), Errno> {
     let mut waiting = VecDeque::new();
-    let mut result = clear(root, |name| {
+    let mut result = clear(root, until_ns, |name| {
         waiting.push_back(name.to_owned());
         Ok(())
     });
     let mut moved = 0u64;
     while let Some(name) = waiting.pop_front() {
+        if result == Err(Errno::ETIMEDOUT) {
+            return result;
+        }
         let emptied = open_directory(root, &name).and_then(|directory| {
-            clear(&directory, |name| {
+            clear(&directory, until_ns, |name| {
                 // Moving a directory changes its "..", which takes the right to write to it (rename(2)).
                 open_directory(&directory, name)?;
                 waiting.push_back(move_up(root, &directory, name, &mut moved)?);
                 Ok(())
             })
         });
+        if emptied == Err(Errno::ETIMEDOUT) {
+            return emptied;
+        }
         result = result
             .and(emptied)
             .and(remove_directory(root, &name).map(drop));
@@ -130,6 +144,7 @@ fn empty(root: &OwnedFd) -> Result<(), Errno> {
 /// after a failure; the first one is the result.
 fn clear(
     directory: &OwnedFd,
+    until_ns: u64,
     mut full: impl FnMut(&CStr) -> Result<(), Errno>,
 ) -> Result<(), Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -140,6 +155,9 @@ fn clear(
         let name = entry.file_name();
         if matches!(name.to_bytes(), b"." | b"..") {
             continue;
+        }
+        if monotonic_ns() > until_ns {
+            return Err(Errno::ETIMEDOUT);
         }
         let removed = match entry.file_type() {
             Some(Type::Directory) => remove_directory(directory, name),
@@ -207,6 +225,18 @@ mod tests {
         drop(here);
         remove(&top).unwrap();
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_removal_ends_when_its_time_is_over_and_can_be_gone_on_with() {
+        let scratch = tempfile::tempdir().unwrap();
+        let tree = scratch.path().join("tree");
+        fs::create_dir_all(tree.join("a/b")).unwrap();
+        fs::write(tree.join("a/b/file"), "x").unwrap();
+        assert_eq!(remove_until(&tree, monotonic_ns()), Err(Errno::ETIMEDOUT));
+        assert!(tree.exists());
+        remove(&tree).unwrap();
+        assert!(!tree.exists());
     }
 
     /// A directory becomes a link and a directory again, as fast as can be.

@@ -74,6 +74,10 @@ fn group(slot: u32, slots: u32) -> u32 {
     slot % groups.max(1)
 }
 
+/// Processes that every slot has, as RLIMIT_NPROC counts them: init, its second thread and the zygote. Each warm
+/// interpreter is one more.
+pub const OWN_PROCESSES: u32 = 3;
+
 impl Setup {
     /// How long the slot's zygotes go on when the runner has died, and all of its slots end at once, in milliseconds.
     pub fn end_delay_ms(&self) -> u32 {

@@ -62,6 +62,22 @@ fn mappings_count() {
     );
 }
 
+/// A fork of a fork of a fork: each has 64 bytes for each mapping and each process before it.
+#[test]
+fn mappings_count_for_each_process_that_they_were_handed_down_from() {
+    assert_counts_in_namespaces(
+        "libc = ctypes.CDLL(None)\nlibc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]\n\
+         m = mmap.mmap(-1, 4 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n\
+         at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n\
+         for i in range(0, 4 << 20, 8192): libc.mprotect(at + i, 4096, 7)\n\
+         for i in range(0, 4 << 20, 4096): m[i] = 1\n\
+         first = os.getpid()\nfor _ in range(50):\n    if os.fork(): os.wait(); break\n\
+         else: time.sleep(float(os.environ['REST']))\n\
+         if os.getpid() != first: os._exit(0)",
+        90,
+    );
+}
+
 #[test]
 fn files_without_content_count() {
     assert_counts_in_namespaces("for n in range(50000): open(f'f{n}', 'w').close()", 48);
@@ -187,14 +203,20 @@ fn what_is_kept_to_undo_semaphores_counts() {
     let program = "import ctypes, os, time\nlibc = ctypes.CDLL(None, use_errno=True)\n\
         print(libc.semget(0, 256, 0o600), flush=True)\n\
         sets = [libc.semget(0, 255, 0o600) for _ in range(1500)]\n\
-        one = (ctypes.c_short * 3)(0, 1, 0x1000)\n\
+        one = (ctypes.c_short * 3)(0, 1, 0x1000)\nr, w = os.pipe()\n\
         for _ in range(50):\n    if os.fork() == 0:\n        \
-        for s in sets: libc.semop(s, one, 1)\n        time.sleep(60)\n        os._exit(0)\n\
-        time.sleep(4)\nprint('done')";
-    let episode = |id: &str, memory_mb: u64| json!({"id": id, "argv": ["python3", "-c", program], "timeout_s": 120, "resources": {"memory_mb": memory_mb}});
-    in_namespaces(&[episode("over", 96), episode("below", 512)], |way, run| {
-        assert_limit(way, run, "over", "memory_limit", "the limit is 96 MB");
-        assert_ok(way, run, "below");
-        assert_eq!(run.output("below"), "-1\ndone\n", "{way:?}");
-    });
+        for s in sets: libc.semop(s, one, 1)\n        os.write(w, b'x')\n        time.sleep(60)\n        os._exit(0)\n\
+        for _ in range(50): os.read(r, 1)\ntime.sleep(float(os.environ['REST']))\nprint('done')";
+    let episode = |id: &str, memory_mb: u64, rest: &str| {
+        json!({"id": id, "argv": ["python3", "-c", program], "timeout_s": 120, "env": {"REST": rest},
+               "resources": {"memory_mb": memory_mb}})
+    };
+    in_namespaces(
+        &[episode("over", 96, "60"), episode("below", 512, "0.5")],
+        |way, run| {
+            assert_limit(way, run, "over", "memory_limit", "the limit is 96 MB");
+            assert_ok(way, run, "below");
+            assert_eq!(run.output("below"), "-1\ndone\n", "{way:?}");
+        },
+    );
 }

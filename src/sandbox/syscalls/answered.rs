@@ -30,6 +30,7 @@ pub const PRETENDED: &[Entry] = &[
     when(libc::SYS_prctl, Nothing, &[
         Case { checks: &[arg(0, Check::Is(libc::PR_SET_VMA as u32))], reason: "names of mappings are memory that nobody is charged for; allocators name theirs" },
     ]),
+    always(libc::SYS_mbind, Nothing, "where pages are to be is kept for each page of a shared object, for as long as that: memory that nobody is charged for"),
     always(libc::SYS_fadvise64, Nothing, "advice about files of the host would move them out of its cache"),
     always(libc::SYS_sync, Nothing, "would write out all file systems of the host"),
     always(libc::SYS_syncfs, Nothing, "would write out a file system of the host"),

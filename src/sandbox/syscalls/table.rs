@@ -117,7 +117,6 @@ pub const MEMORY: &[Entry] = &[
     always(libc::SYS_membarrier, Nothing, "JITs and liburcu; interrupts the cores that run the process, for some microseconds"),
     always(libc::SYS_get_mempolicy, Nothing, "numa-aware allocators ask"),
     always(libc::SYS_set_mempolicy, Mapping, "numa-aware allocators"),
-    always(libc::SYS_mbind, Mapping, "numa-aware allocators"),
 ];
 
 /// Processes and threads. That they end with the episode, and how many there are, is seen to outside.

@@ -2,7 +2,8 @@
 
 use crate::case::inside;
 use crate::case::{Control, assert_control, refused};
-use crate::common::Way;
+use crate::common::{NOBODY, Way};
+use crate::episodes::{output_of, outside, python};
 
 refused! {
     page_faults_can_not_be_handled: ["userfaultfd"], Control::UserUnless("ENOSYS");
@@ -13,7 +14,6 @@ refused! {
     memory_can_not_be_given_to_a_pipe: ["vmsplice"], Control::User;
     pages_of_a_process_can_not_be_migrated: ["migrate_pages"], Control::RootUnless("ENOSYS");
     pages_of_a_process_can_not_be_moved: ["move_pages"], Control::RootUnless("ENOSYS");
-    pages_that_others_share_can_not_be_moved: ["mbind-all"], Control::RootUnless("ENOSYS");
     a_shadow_stack_can_not_be_mapped: ["map_shadow_stack"], Control::UserUnless("ENOSYS");
     memory_can_not_be_sealed: ["mseal"], Control::UserUnless("ENOSYS");
     a_futex_can_not_be_woken_by_the_new_call: ["futex_wake"], Control::UserUnless("ENOSYS");
@@ -32,6 +32,22 @@ fn pages_can_not_be_given_to_pipes_by_reference() {
         }
         assert_control(probe, Control::User);
     }
+}
+
+/// A policy is kept for each page of a shared object, for as long as there is the object. MPOL_BIND, which is 2, is not
+/// what there is afterwards (get_mempolicy(2), MPOL_F_ADDR).
+#[test]
+fn where_pages_are_to_be_is_not_kept() {
+    let code = "import ctypes, mmap\nlibc = ctypes.CDLL(None)\nlong = ctypes.c_long\nm = mmap.mmap(-1, 4096)\n\
+        at = long(ctypes.addressof(ctypes.c_char.from_buffer(m)))\nnode, mode = ctypes.c_ulong(1), ctypes.c_int()\n\
+        bound = libc.syscall(237, at, long(4096), long(2), ctypes.byref(node), long(64), long(0))\n\
+        asked = libc.syscall(239, ctypes.byref(mode), long(0), long(0), at, long(2))\nprint(bound, asked, mode.value)";
+    for way in Way::all() {
+        assert_eq!(output_of(way, &python("bind", code)), "0 0 0\n", "{way:?}");
+    }
+    let control = outside(NOBODY, &["/usr/bin/python3", "-c", code]);
+    // Some kernels are built without it.
+    assert!(["0 0 2\n", "-1 -1 0\n"].contains(&&*control), "{control}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Memory in ways that no limit sees, and memory or pages of others.
 
-use crate::raw::{NONE, address, call, done, text, willing};
+use crate::raw::{address, call, done, text, willing};
 use crate::{Attempt, Probe};
 use nix::errno::Errno;
 
@@ -34,7 +34,6 @@ pub const PROBES: &[Probe] = &[
     ("move_pages", |_| {
         done(libc::SYS_move_pages, &[0, 0, 0, 0, 0, 2])
     }),
-    ("mbind-all", |_| mbind_all()),
     ("map_shadow_stack", |_| {
         let arguments = [0, 0x1000, 0x100]; // An unknown flag.
         willing(453, &arguments, &[Errno::EINVAL])
@@ -92,19 +91,4 @@ fn sendfile() -> Attempt {
     let file = std::fs::File::open("/proc/self/exe").map_err(crate::errno)?;
     let (from, to) = (file.as_raw_fd() as u64, to.as_raw_fd() as u64);
     done(libc::SYS_sendfile, &[to, from, 0, 1])
-}
-
-/// `MPOL_MF_MOVE_ALL`: moves pages that others share, too.
-fn mbind_all() -> Attempt {
-    const MOVE_ALL: u64 = 4;
-    let size = 1 << 16;
-    let (protection, flags) = (
-        libc::PROT_READ | libc::PROT_WRITE,
-        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-    );
-    let memory = call(
-        libc::SYS_mmap,
-        &[0, size, protection as u64, flags as u64, NONE, 0],
-    )?;
-    done(libc::SYS_mbind, &[memory as u64, size, 0, 0, 0, MOVE_ALL])
 }
