@@ -143,9 +143,10 @@ fn in_a_user_namespace_with_few_uids_runners_share_none_and_say_when_they_would_
         sleepers(directory.path(), 4),
     )
     .unwrap();
+    // From a stream, of which it can't be told beforehand that it needs fewer slots.
     let run = |concurrency: usize| {
         let command = format!(
-            "exec \"$RUNNER\" --jobs jobs.jsonl --warm none --isolation landlock --concurrency {concurrency}"
+            "exec \"$RUNNER\" --jobs - --warm none --isolation landlock --concurrency {concurrency} < jobs.jsonl"
         );
         in_user_namespace(201, &command, directory.path())
     };
