@@ -112,7 +112,7 @@ fn random_calls_in_a_session_harm_no_other() {
         let entry = json!({"path": "", "kind": "file", "mode": "0755"});
         session.upload("probe", &[(entry, code.clone())]);
         for _ in 0..2 {
-            let result = session.exec(json!({"command": random_calls(seed()), "timeout_s": 10}));
+            let result = session.exec(json!({"command": random_calls(seed()), "timeout_s": 4}));
             assert_ne!(result["status"], "infra_error", "{way:?}: {result}");
             // Files of its own it may have spoilt.
             let result = session.exec(json!({"argv": ["/bin/echo", "alive"], "workdir": "/tmp"}));
