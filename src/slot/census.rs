@@ -219,7 +219,7 @@ impl Census {
                 break;
             }
         }
-        memory::reckon_in_descent(&mut found);
+        memory::weigh_mappings(&mut found);
         found
     }
 

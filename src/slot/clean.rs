@@ -30,8 +30,8 @@ const PATIENCE_NS: u64 = 5_000_000_000;
 /// How long processes are killed one by one, where that is what tells them from others: those of one step, and in the
 /// landlock tier those of an episode.
 const CHASE_NS: u64 = 50_000_000;
-/// How long it may take to remove what an episode left: longer, and the slot is given up, and goes on with it in its own time. Its
-/// answer has to be there before the runner takes it for hung (`pool::run`).
+/// How long it may take to remove what an episode left. When that is over, the slot answers that it is not clean, before the runner
+/// would take it for hung (`pool::run`), and removes the rest when it ends.
 const WIPE_NS: u64 = 10_000_000_000;
 /// How long removed files may still be counted.
 const SETTLING_NS: u64 = 1_000_000_000;

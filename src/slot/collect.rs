@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 /// Directory entries looked at, so that a tree of a million files can't hold up the slot.
 const MAX_ENTRIES: usize = 200_000;
 
-/// How long may be searched, and then read: a path of 2,000 parts takes long to open, and there may be as many as entries.
+/// How long the search may take, and after it the reading. A directory at the end of a path of 2,000 parts takes long to open, and
+/// every entry may be one.
 const SEARCH_NS: u64 = 5_000_000_000;
 const READ_NS: u64 = 5_000_000_000;
 

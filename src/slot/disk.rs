@@ -19,7 +19,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// How long counting at once may take: the slot is to answer in time. A count of all that may be there is done in a tenth of it.
+/// How long counting at once may take, so that the slot answers in time. What usually is there is counted in a tenth of it.
 const USAGE_NS: u64 = 5_000_000_000;
 /// How many directories that lead to one another are open at one time: those of which some directory is still to be
 /// looked into. A single path may be of any depth.

@@ -150,9 +150,9 @@ impl Process {
     }
 }
 
-/// Reckons in what the kernel holds for mappings that were handed down through these processes. Forks that are children of
-/// forks make more of it than of anything else.
-pub fn reckon_in_descent(processes: &mut [Process]) {
+/// Sets what the kernel can hold for a mapping of each of these processes, by how many of them fork handed it down through. In
+/// a long line of forks of forks this is more than all else.
+pub fn weigh_mappings(processes: &mut [Process]) {
     let parents: BTreeMap<i32, i32> = processes.iter().map(|p| (p.pid, p.parent)).collect();
     let mut depths = BTreeMap::new();
     for process in processes {
@@ -351,7 +351,7 @@ mod tests {
         // In no order; and with numbers that go round in a circle.
         let mut all =
             [(4, 3), (2, 1), (3, 2), (9, 2), (7, 8), (8, 7)].map(|(pid, of)| process(pid, of));
-        reckon_in_descent(&mut all);
+        weigh_mappings(&mut all);
         let counted = all.map(|p| (p.mapping_bytes - MAPPING_BYTES) / INHERITED_BYTES);
         assert_eq!(counted[..4], [2, 0, 1, 1]);
         assert!(counted[4..].iter().all(|depth| *depth < 6), "{counted:?}");

@@ -34,13 +34,12 @@ pub fn remove_until(path: &Path, until_ns: u64) -> Result<(), Errno> {
     let (parent, name) = open_parent(path)?;
     let mut left = Errno::ENOTEMPTY;
     for _ in 0..MAX_PASSES {
+        in_time(until_ns)?;
         if remove_entry(&parent, &name)? == Entry::Removed {
             return Ok(());
         }
-        match empty(&open_directory(&parent, &name)?, until_ns) {
-            Err(Errno::ETIMEDOUT) => return Err(Errno::ETIMEDOUT),
-            Err(errno) => left = errno,
-            Ok(()) => {}
+        if let Err(errno) = empty(&open_directory(&parent, &name)?, until_ns) {
+            left = errno;
         }
     }
     match remove_entry(&parent, &name)? {
@@ -61,6 +60,13 @@ pub fn remove_empty(path: &Path) -> bool {
         unlinkat(AT_FDCWD, path, UnlinkatFlags::RemoveDir),
         Ok(()) | Err(Errno::ENOENT)
     )
+}
+
+fn in_time(until_ns: u64) -> Result<(), Errno> {
+    match monotonic_ns() > until_ns {
+        true => Err(Errno::ETIMEDOUT),
+        false => Ok(()),
+    }
 }
 
 fn open_parent(path: &Path) -> Result<(OwnedFd, CString), Errno> {
@@ -119,9 +125,7 @@ fn empty(root: &OwnedFd, until_ns: u64) -> Result<(), Errno> {
     });
     let mut moved = 0u64;
     while let Some(name) = waiting.pop_front() {
-        if result == Err(Errno::ETIMEDOUT) {
-            return result;
-        }
+        in_time(until_ns)?;
         let emptied = open_directory(root, &name).and_then(|directory| {
             clear(&directory, until_ns, |name| {
                 // Moving a directory changes its "..", which takes the right to write to it (rename(2)).
@@ -130,9 +134,6 @@ fn empty(root: &OwnedFd, until_ns: u64) -> Result<(), Errno> {
                 Ok(())
             })
         });
-        if emptied == Err(Errno::ETIMEDOUT) {
-            return emptied;
-        }
         result = result
             .and(emptied)
             .and(remove_directory(root, &name).map(drop));
@@ -156,9 +157,7 @@ fn clear(
         if matches!(name.to_bytes(), b"." | b"..") {
             continue;
         }
-        if monotonic_ns() > until_ns {
-            return Err(Errno::ETIMEDOUT);
-        }
+        in_time(until_ns)?;
         let removed = match entry.file_type() {
             Some(Type::Directory) => remove_directory(directory, name),
             // Not every file system tells what it is.
@@ -233,8 +232,11 @@ mod tests {
         let tree = scratch.path().join("tree");
         fs::create_dir_all(tree.join("a/b")).unwrap();
         fs::write(tree.join("a/b/file"), "x").unwrap();
-        assert_eq!(remove_until(&tree, monotonic_ns()), Err(Errno::ETIMEDOUT));
-        assert!(tree.exists());
+        let over = monotonic_ns();
+        for path in [&tree, &tree.join("a/b/file")] {
+            assert_eq!(remove_until(path, over), Err(Errno::ETIMEDOUT));
+            assert!(path.exists());
+        }
         remove(&tree).unwrap();
         assert!(!tree.exists());
     }

@@ -311,6 +311,36 @@ fn a_length_that_no_memory_holds_is_refused_without_being_allocated() {
     );
 }
 
+type Lie = (&'static str, fn(&mut Execution));
+/// What an honest slot's answer never is.
+const LIES: [Lie; 9] = [
+    ("no step", |e| e.steps.clear()),
+    ("one step too many", |e| e.steps.push(e.steps[0].clone())),
+    ("the answer to another request", |e| e.handed_ns = 6),
+    ("more output than is kept", |e| {
+        (e.steps[0].output, e.steps[0].output_bytes) = (b"12345".to_vec(), 5);
+    }),
+    ("more kept than was produced", |e| {
+        e.steps[0].output_bytes = 3
+    }),
+    ("streams nobody asked for", |e| {
+        e.steps[0].streams = Some(Streams::default())
+    }),
+    ("files nobody asked for", |e| {
+        e.collected = vec![Collected {
+            path: "a".into(),
+            content: None,
+            bytes: 0,
+        }]
+    }),
+    ("a signal that does not exist", |e| {
+        e.steps[0].end = End::Signaled(i32::MAX)
+    }),
+    ("a limit that ended a program well", |e| {
+        e.steps[0].end = End::DiskLimit(DiskEvidence::FileSize, Finish::Exited(0))
+    }),
+];
+
 #[test]
 fn an_answer_that_no_honest_slot_gives_does_not_fit() {
     use super::answer::{fits, most_bytes};
@@ -363,35 +393,7 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
     assert!(encode(&Reply::Ended(Box::new(honest.clone()))).len() <= most_bytes(&request));
     assert!(most_bytes(&request) < 1 << 20);
 
-    type Lie = (&'static str, fn(&mut Execution));
-    let lies: [Lie; 9] = [
-        ("no step", |e| e.steps.clear()),
-        ("one step too many", |e| e.steps.push(e.steps[0].clone())),
-        ("the answer to another request", |e| e.handed_ns = 6),
-        ("more output than is kept", |e| {
-            (e.steps[0].output, e.steps[0].output_bytes) = (b"12345".to_vec(), 5);
-        }),
-        ("more kept than was produced", |e| {
-            e.steps[0].output_bytes = 3
-        }),
-        ("streams nobody asked for", |e| {
-            e.steps[0].streams = Some(Streams::default())
-        }),
-        ("files nobody asked for", |e| {
-            e.collected = vec![Collected {
-                path: "a".into(),
-                content: None,
-                bytes: 0,
-            }]
-        }),
-        ("a signal that does not exist", |e| {
-            e.steps[0].end = End::Signaled(i32::MAX)
-        }),
-        ("a limit that ended a program well", |e| {
-            e.steps[0].end = End::DiskLimit(DiskEvidence::FileSize, Finish::Exited(0))
-        }),
-    ];
-    for (lie, tell) in lies {
+    for (lie, tell) in LIES {
         let mut told = honest.clone();
         tell(&mut told);
         assert!(!fits(&request, &told), "{lie}");

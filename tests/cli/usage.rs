@@ -60,85 +60,87 @@ fn help_mentions_every_flag_of_the_contract() {
     }
 }
 
+/// Flags that can't be used, and what is said of them.
+const UNUSABLE: &[(&[&str], &[&str])] = &[
+    (
+        &["--concurrency", "0"],
+        &["--concurrency", "from 1 to 4096"],
+    ),
+    (
+        &["--concurrency", "1000000"],
+        &["--concurrency", "from 1 to 4096"],
+    ),
+    (&["--concurrency", "two"], &["--concurrency", "two"]),
+    (
+        &["--timeout-s", "0"],
+        &["--timeout-s is 0", "from 0.001 to"],
+    ),
+    (
+        &["--timeout-s", "NaN"],
+        &["--timeout-s is NaN", "from 0.001 to"],
+    ),
+    (&["--timeout-s", "1e9"], &["--timeout-s", "from 0.001 to"]),
+    (&["--memory-mb", "0"], &["--memory-mb is 0", "from 1 to"]),
+    (
+        &["--cpu-time-s", "0"],
+        &["--cpu-time-s is 0", "from 0.01 to"],
+    ),
+    (&["--processes", "0"], &["--processes is 0", "from 1 to"]),
+    (&["--disk-mb", "0"], &["--disk-mb is 0", "from 1 to"]),
+    (&["--open-files", "2"], &["--open-files is 2", "from 8 to"]),
+    (&["--output-kb", "99999999"], &["--output-kb", "from 0 to"]),
+    (
+        &["--startup-target-ms", "0"],
+        &["--startup-target-ms is 0", "from 0.001 to"],
+    ),
+    (
+        &["--shard", "5/4"],
+        &["\"5/4\" is not a shard", "such as 2/8"],
+    ),
+    (
+        &["--shard", "0/4"],
+        &["\"0/4\" is not a shard", "such as 2/8"],
+    ),
+    (
+        &["--shard", "half"],
+        &["\"half\" is not a shard", "such as 2/8"],
+    ),
+    (
+        &["--warm", "bash,none"],
+        &["--warm", "\"none\" stands alone"],
+    ),
+    (
+        &["--isolation", "docker"],
+        &["--isolation", "docker", "landlock"],
+    ),
+    (
+        &["--timeout-s", "-1"],
+        &["--timeout-s is -1", "from 0.001 to"],
+    ),
+    (&["--memory-mb", "-1"], &["--memory-mb", "-1"]),
+    (&["--retries", "-1"], &["--retries", "-1"]),
+    (&["--progress", "loud"], &["--progress", "loud", "never"]),
+    (&["--resume"], &["--output"]),
+    (
+        &["--fs-readable", "/none"],
+        &["--fs-readable", "\"/none\"", "correct the path"],
+    ),
+    (
+        &["--fs-writable", "/proc"],
+        &["--fs-writable", "\"/proc\"", "narrower path"],
+    ),
+    (
+        &["--allow-path", "/none"],
+        &["--allow-path \"/none\"", "name a directory that exists"],
+    ),
+    (&["--job", "x"], &["--job"]),
+];
+
 #[test]
 fn a_flag_that_cannot_be_used_is_named_with_what_it_takes_and_nothing_runs() {
     let directory = scratch();
     fs::write(directory.path().join("jobs.jsonl"), quick("a")).unwrap();
-    let cases: &[(&[&str], &[&str])] = &[
-        (
-            &["--concurrency", "0"],
-            &["--concurrency", "from 1 to 4096"],
-        ),
-        (
-            &["--concurrency", "1000000"],
-            &["--concurrency", "from 1 to 4096"],
-        ),
-        (&["--concurrency", "two"], &["--concurrency", "two"]),
-        (
-            &["--timeout-s", "0"],
-            &["--timeout-s is 0", "from 0.001 to"],
-        ),
-        (
-            &["--timeout-s", "NaN"],
-            &["--timeout-s is NaN", "from 0.001 to"],
-        ),
-        (&["--timeout-s", "1e9"], &["--timeout-s", "from 0.001 to"]),
-        (&["--memory-mb", "0"], &["--memory-mb is 0", "from 1 to"]),
-        (
-            &["--cpu-time-s", "0"],
-            &["--cpu-time-s is 0", "from 0.01 to"],
-        ),
-        (&["--processes", "0"], &["--processes is 0", "from 1 to"]),
-        (&["--disk-mb", "0"], &["--disk-mb is 0", "from 1 to"]),
-        (&["--open-files", "2"], &["--open-files is 2", "from 8 to"]),
-        (&["--output-kb", "99999999"], &["--output-kb", "from 0 to"]),
-        (
-            &["--startup-target-ms", "0"],
-            &["--startup-target-ms is 0", "from 0.001 to"],
-        ),
-        (
-            &["--shard", "5/4"],
-            &["\"5/4\" is not a shard", "such as 2/8"],
-        ),
-        (
-            &["--shard", "0/4"],
-            &["\"0/4\" is not a shard", "such as 2/8"],
-        ),
-        (
-            &["--shard", "half"],
-            &["\"half\" is not a shard", "such as 2/8"],
-        ),
-        (
-            &["--warm", "bash,none"],
-            &["--warm", "\"none\" stands alone"],
-        ),
-        (
-            &["--isolation", "docker"],
-            &["--isolation", "docker", "landlock"],
-        ),
-        (
-            &["--timeout-s", "-1"],
-            &["--timeout-s is -1", "from 0.001 to"],
-        ),
-        (&["--memory-mb", "-1"], &["--memory-mb", "-1"]),
-        (&["--retries", "-1"], &["--retries", "-1"]),
-        (&["--progress", "loud"], &["--progress", "loud", "never"]),
-        (&["--resume"], &["--output"]),
-        (
-            &["--fs-readable", "/none"],
-            &["--fs-readable", "\"/none\"", "correct the path"],
-        ),
-        (
-            &["--fs-writable", "/proc"],
-            &["--fs-writable", "\"/proc\"", "narrower path"],
-        ),
-        (
-            &["--allow-path", "/none"],
-            &["--allow-path \"/none\"", "name a directory that exists"],
-        ),
-        (&["--job", "x"], &["--job"]),
-    ];
-    for (flags, parts) in cases {
+    for (flags, parts) in UNUSABLE {
         let run = run_args(
             directory.path(),
             &[&["--jobs", "jobs.jsonl"], *flags].concat(),

@@ -2,7 +2,7 @@
 
 use super::super::id_of;
 use super::{flaw, flaw_with, ok, read};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn exactly_one_of_command_argv_and_steps_is_wanted() {
@@ -124,9 +124,9 @@ fn numbers_out_of_range_say_the_range() {
     );
 }
 
-#[test]
-fn values_that_mean_nothing_are_refused_with_what_would() {
-    for (fields, message) in [
+/// Fields that mean nothing, and how what is said of them begins.
+fn meaningless() -> [(Value, &'static str); 8] {
+    [
         (
             json!({"id": ""}),
             "`id` is empty; name the episode, or leave `id` out",
@@ -159,6 +159,12 @@ fn values_that_mean_nothing_are_refused_with_what_would() {
             json!({"env": {"A=B": "1"}}),
             "`env[\"A=B\"]` is not a name the kernel takes",
         ),
+    ]
+}
+
+/// The same of fields that hold or name files, and of a command that is too long.
+fn meaningless_content() -> [(Value, &'static str); 11] {
+    [
         (
             json!({"stdin": {"base64": "?"}}),
             "`stdin.base64` is not standard base64",
@@ -197,7 +203,12 @@ fn values_that_mean_nothing_are_refused_with_what_would() {
             json!({"command": "x".repeat(131_072)}),
             "`command` is 131072 bytes long, but the kernel takes at most 131071",
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn values_that_mean_nothing_are_refused_with_what_would() {
+    for (fields, message) in meaningless().into_iter().chain(meaningless_content()) {
         let found = flaw_with(fields);
         assert!(found.starts_with(message), "{found}");
     }
