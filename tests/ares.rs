@@ -78,7 +78,7 @@ fn the_landlock_tier_explains_what_it_refuses() {
 }
 
 #[test]
-fn sixty_four_environments_of_forty_commands_leave_nothing() {
+fn sixty_four_environments_of_a_hundred_commands_leave_nothing() {
     pass(&["test_many.py"]);
 }
 

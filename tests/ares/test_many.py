@@ -14,7 +14,7 @@ from harbor.models.task.task import Task
 from runner_ares import Client, RolloutContainer, server
 
 ENVIRONMENTS = 64
-COMMANDS = 40
+COMMANDS = 100
 
 
 @dataclasses.dataclass
@@ -49,7 +49,7 @@ def temporary():
     return set(Path(tempfile.gettempdir()).glob("runner-serve-*"))
 
 
-async def test_sixty_four_environments_of_forty_commands_leave_nothing():
+async def test_sixty_four_environments_of_a_hundred_commands_leave_nothing():
     model = MockLLMClient()
     # What there is when the server and its pool are there.
     await episode(model)

@@ -49,10 +49,10 @@ fn with_split_capture_each_stream_has_the_cap_of_its_own() {
 }
 
 #[test]
-fn output_of_many_times_the_runners_size_is_drained_without_growing_it() {
+fn a_gigabyte_of_output_is_drained_without_growing_the_runner() {
     let jobs = lines(&[
-        json!({"id": "merged", "argv": ["head", "-c", "256M", "/dev/zero"]}),
-        json!({"id": "split", "command": "head -c 100M /dev/zero; head -c 100M /dev/zero >&2", "capture": "split"}),
+        json!({"id": "merged", "argv": ["head", "-c", "1G", "/dev/zero"]}),
+        json!({"id": "split", "command": "head -c 300M /dev/zero; head -c 300M /dev/zero >&2", "capture": "split"}),
     ]);
     for way in Way::all() {
         let directory = scratch();
@@ -68,11 +68,11 @@ fn output_of_many_times_the_runners_size_is_drained_without_growing_it() {
             ],
         );
         assert_ok(way, &run, "merged");
-        assert_eq!(run.get("merged")["output_bytes"], 256u64 << 20, "{way:?}");
+        assert_eq!(run.get("merged")["output_bytes"], 1u64 << 30, "{way:?}");
         assert_eq!(run.get("merged")["truncated"], true, "{way:?}");
         assert_eq!(run.output("merged").len(), 1 << 20, "{way:?}");
         assert_ok(way, &run, "split");
-        assert_eq!(run.get("split")["output_bytes"], 200u64 << 20, "{way:?}");
+        assert_eq!(run.get("split")["output_bytes"], 600u64 << 20, "{way:?}");
         let stats: Value = serde_json::from_slice(&fs::read(stats).expect("stats")).expect("JSON");
         let peak = stats["runner"]["peak_memory_mb"]
             .as_f64()
