@@ -7,7 +7,7 @@ mod warm;
 
 pub use build::{binary, built};
 pub use cgroup::{cgroups, killed_in, limit_cgroup, slot_cgroups};
-pub use warm::{children, run_when, run_when_warm, sleeps, wait_for, warm_parents};
+pub use warm::{children, pause, run_when, run_when_warm, sleeps, wait_for, warm_parents};
 
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -56,8 +56,10 @@ pub fn run_when(
     let said = || fs::read_to_string(path("stderr")).unwrap_or_default();
     let begin = Instant::now();
     let mut ended = false;
+    let mut asked = begin;
     while !ended && !is_so(child.id(), &said()) && begin.elapsed() < PATIENCE {
-        std::thread::sleep(Duration::from_millis(20));
+        pause(asked);
+        asked = Instant::now();
         ended = child.try_wait().expect("a child").is_some();
     }
     fs::write(path("gate/open"), "").expect("write");
@@ -72,10 +74,19 @@ pub fn run_when(
 #[track_caller]
 pub fn wait_for(is_so: impl Fn() -> bool) {
     let begin = Instant::now();
+    let mut asked = begin;
     while !is_so() {
         assert!(begin.elapsed() < PATIENCE, "it never came to be");
-        std::thread::sleep(Duration::from_millis(5));
+        pause(asked);
+        asked = Instant::now();
     }
+}
+
+/// Waits before something is asked again, with regard to how long the last answer took: it may have been read from the
+/// whole of /proc, and whoever waits should leave the machine to what it waits for.
+pub fn pause(asked: Instant) {
+    let answered = asked.elapsed().min(Duration::from_millis(100));
+    std::thread::sleep((4 * answered).max(Duration::from_millis(5)));
 }
 
 /// What warm Pythons are forked from: children of the runner that have the interpreter's name.

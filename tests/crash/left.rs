@@ -1,6 +1,6 @@
 //! A run in the background, and what it leaves on the machine.
 
-use crate::common::{Way, cgroups, command, scratch};
+use crate::common::{Way, cgroups, command, pause, scratch};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -121,10 +121,12 @@ impl Sweep {
     #[track_caller]
     pub fn wait_until(&mut self, what: &str, is_so: impl Fn(&Sweep) -> bool) {
         let begin = Instant::now();
+        let mut asked = begin;
         while !is_so(self) {
             let waits = begin.elapsed() < PATIENCE;
             assert!(waits, "{:?}: {what}: never: {}", self.way, self.stderr());
-            std::thread::sleep(Duration::from_millis(10));
+            pause(asked);
+            asked = Instant::now();
         }
         self.seen.extend(below(self.child.id() as i32));
     }
@@ -194,6 +196,7 @@ impl Sweep {
     pub fn wait_at_most(&mut self, patience: Duration) -> Option<i32> {
         let until = Instant::now() + patience;
         loop {
+            let asked = Instant::now();
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
@@ -207,7 +210,7 @@ impl Sweep {
                 );
             }
             self.seen.extend(below(self.child.id() as i32));
-            std::thread::sleep(Duration::from_millis(10));
+            pause(asked);
         }
     }
 
@@ -217,6 +220,7 @@ impl Sweep {
         let patience = Instant::now() + PATIENCE / 3;
         let temporary = self.path("tmp");
         loop {
+            let asked = Instant::now();
             let mut left: Vec<String> = marked(&self.mark)
                 .into_iter()
                 .map(|pid| format!("episode {pid}"))
@@ -237,7 +241,7 @@ impl Sweep {
             if Instant::now() > patience {
                 panic!("{:?} left behind: {left:?}", self.way);
             }
-            std::thread::sleep(Duration::from_millis(20));
+            pause(asked);
         }
     }
 

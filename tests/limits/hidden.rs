@@ -81,7 +81,7 @@ fn a_step_ends_at_its_timeout_where_the_name_of_the_process_is_no_text_or_its_fi
     let programs = [("named", named), ("threaded", threaded), ("parent", parent)];
     let episode = |(id, program): &(&str, String)| {
         let steps = json!([
-            {"argv": ["python3", "-c", format!("{PRELUDE}{program}")], "timeout_s": 3, "on_failure": "continue"},
+            {"argv": ["python3", "-c", format!("{PRELUDE}{program}")], "timeout_s": 15, "on_failure": "continue"},
             {"argv": ["sh", "-c", "ps -e -o comm= | grep -c -e python -e x || true"]},
         ]);
         json!({"id": id, "steps": steps})

@@ -23,7 +23,7 @@ fn well_behaved() -> Vec<Value> {
             json!({"argv": ["python3", "-c", format!("print(sum(range({n}000)))\nraise SystemExit({n} + 1)")]})
         }
         2 => json!({"command": format!("echo {n}; (sleep 0.2; kill -TERM $$) & wait; sleep 10")}),
-        3 => json!({"command": format!("echo {n}; sleep 300"), "timeout_s": 1.5}),
+        3 => json!({"command": format!("echo {n}; sleep 300"), "timeout_s": 6}),
         _ => {
             json!({"argv": ["python3", "-c", format!("import time\nprint({n}, flush=True)\nhog = b'x' * (160 << 20)\ntime.sleep(300)")],
                     "resources": {"memory_mb": 96}})

@@ -54,7 +54,7 @@ fn what_a_start_says_of_env_workdir_and_timeout_holds_for_every_command_that_say
     let server = Server::start(Way::all()[0], &[]);
     let mut client = server.connect();
     let mut session = client.start(json!({
-        "env": {"A": "1", "B": "1"}, "workdir": "/app", "timeout_s": 2,
+        "env": {"A": "1", "B": "1"}, "workdir": "/app", "timeout_s": 6,
         "files": {"x": "content", "/tests/run.sh": {"base64": "ZWNobyBoaQo=", "mode": "0755"}},
     }));
     let all = json!({"command": "echo $A$B $PWD; cat x; /tests/run.sh", "env": {"B": "2"}});
@@ -66,10 +66,10 @@ fn what_a_start_says_of_env_workdir_and_timeout_holds_for_every_command_that_say
         "/app/sub\n"
     );
     assert_eq!(
-        session.exec(json!({"command": "sleep 5"}))["status"],
+        session.exec(json!({"command": "sleep 60"}))["status"],
         "timeout"
     );
-    let longer = json!({"command": "sleep 2.5; echo done", "timeout_s": 60});
+    let longer = json!({"command": "sleep 6.5; echo done", "timeout_s": 60});
     assert_eq!(session.exec(longer)["output"], "done\n");
 }
 
@@ -79,7 +79,7 @@ fn a_command_that_times_out_returns_what_it_printed_and_ends_nothing_else() {
         let mut client = server.connect();
         let mut session = client.start(json!({}));
         session.output("(while echo tick; do sleep 0.05; done) > ticks &");
-        let slow = json!({"command": "echo part; setsid sleep 100 & sleep 100", "timeout_s": 1});
+        let slow = json!({"command": "echo part; setsid sleep 100 & sleep 100", "timeout_s": 6});
         let result = session.exec(slow);
         assert_eq!(result["status"], "timeout", "{way:?} {result}");
         assert_eq!(result["exit_code"], 124);
