@@ -1,8 +1,9 @@
 //! One attack: denied in every way of running, and successful outside for control.
 
-use crate::common::{Way, built};
+use crate::common::{Run, Way, built};
 use crate::episodes::{outside, run_all, with};
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 
 /// Where the same attack has to succeed, so that a denial means something.
 pub enum Control {
@@ -22,34 +23,67 @@ pub enum Control {
 pub fn assert_blocked(probe: &[&str], control: Control) {
     for way in Way::all() {
         let answer = inside(way, probe);
-        assert!(
-            answer.starts_with("denied "),
-            "{way:?}: {probe:?} {answer:?}"
-        );
+        assert!(is_denied(&answer), "{way:?}: {probe:?} {answer:?}");
     }
     assert_control(probe, control);
 }
 
-/// What the sandbox itself answers. Any other error would come from something that is missing in there, or from a
-/// kernel that was about to do it.
-const REFUSALS: [&str; 4] = [
-    "denied EPERM",
-    "denied EACCES",
-    "denied ENOSYS",
-    "denied SIGSYS",
-];
+fn is_denied(answer: &str) -> bool {
+    answer.starts_with("denied ")
+}
 
-/// The same, where the refusal has to be the sandbox's own.
-#[track_caller]
-pub fn assert_refused(probe: &[&str], control: Control) {
-    for way in Way::all() {
-        let answer = inside(way, probe);
-        assert!(
-            REFUSALS.contains(&answer.as_str()),
-            "{way:?}: {probe:?} {answer:?}"
-        );
+/// Whether this is what the sandbox itself answers. Any other error would come from something that is missing in there, or
+/// from a kernel that was about to do it.
+fn is_refused(answer: &str) -> bool {
+    let refusals = ["EPERM", "EACCES", "ENOSYS", "SIGSYS"];
+    answer
+        .strip_prefix("denied ")
+        .is_some_and(|error| refusals.contains(&error))
+}
+
+/// The probes of a module that need no more than their arguments. All of them run one after the other in one slot of each
+/// way, because most of the time of a run is its start; the tests that want their answers wait for that.
+pub struct Batch {
+    probes: &'static [&'static [&'static str]],
+    runs: OnceLock<Vec<(Way, Run)>>,
+}
+
+impl Batch {
+    pub const fn new(probes: &'static [&'static [&'static str]]) -> Batch {
+        Batch {
+            probes,
+            runs: OnceLock::new(),
+        }
     }
-    assert_control(probe, control);
+
+    /// Denied in all four ways, and reaching its target in the control.
+    #[track_caller]
+    pub fn assert_blocked(&self, probe: &[&str], control: Control) {
+        self.assert_all(probe, is_denied);
+        assert_control(probe, control);
+    }
+
+    /// The same, where the refusal has to be the sandbox's own.
+    #[track_caller]
+    pub fn assert_refused(&self, probe: &[&str], control: Control) {
+        self.assert_all(probe, is_refused);
+        assert_control(probe, control);
+    }
+
+    #[track_caller]
+    fn assert_all(&self, probe: &[&str], is_right: fn(&str) -> bool) {
+        let runs = self.runs.get_or_init(|| {
+            let attacks = self.probes.iter().map(|probe| Attack::new(probe));
+            let attacks: Vec<Attack> = attacks.collect();
+            let run = |way| (way, run_attacks(way, &attacks, &[]));
+            Way::all().into_iter().map(run).collect()
+        });
+        let number = self.probes.iter().position(|other| *other == probe);
+        for (way, run) in runs {
+            let answer = answer(*way, run, number.expect("it is one of them"));
+            assert!(is_right(&answer), "{way:?}: {probe:?} {answer:?}");
+        }
+    }
 }
 
 /// The control alone, for attacks whose answer inside has to be looked at more closely.
@@ -89,70 +123,101 @@ pub fn inside(way: Way, probe: &[&str]) -> String {
     inside_with(way, probe, &json!({}), &[])
 }
 
-/// The same, in an episode with further fields, and with further paths that it may name. The probe runs twice: by itself,
-/// and in the place of a fork of the warm bash, which has restricted itself; the answer has to be the same.
+/// The same, in an episode with further fields, and with further paths that it may name.
 #[track_caller]
 pub fn inside_with(way: Way, probe: &[&str], fields: &Value, allowed: &[&str]) -> String {
-    let argv: Vec<&str> = std::iter::once("./probe")
-        .chain(probe.iter().copied())
-        .collect();
-    let quoted = argv.iter().map(|word| format!("'{word}'"));
-    let command = format!("exec {}", quoted.collect::<Vec<_>>().join(" "));
+    let attack = Attack {
+        fields: fields.clone(),
+        ..Attack::new(probe)
+    };
+    answer(way, &run_attacks(way, &[attack], allowed), 0)
+}
+
+/// A probe, and further fields of its episode.
+pub struct Attack {
+    pub words: Vec<String>,
+    pub fields: Value,
+}
+
+impl Attack {
+    pub fn new(probe: &[&str]) -> Attack {
+        Attack {
+            words: probe.iter().map(|word| (*word).to_owned()).collect(),
+            fields: json!({}),
+        }
+    }
+}
+
+/// Runs probes one after the other, because some attacks are on what those beside each other would share. Each runs twice:
+/// by itself, and in the place of a fork of the warm bash, which has restricted itself.
+pub fn run_attacks(way: Way, attacks: &[Attack], allowed: &[&str]) -> Run {
     let program = built("examples/probe");
     let files = json!({"probe": {"host_path": program, "mode": "0755"}});
-    let cold = json!({"id": "cold", "argv": argv, "files": files});
-    let warm = json!({"id": "warm", "command": command, "files": files});
+    let both = attacks.iter().enumerate().flat_map(|(number, attack)| {
+        let words = std::iter::once("./probe").chain(attack.words.iter().map(String::as_str));
+        let words: Vec<&str> = words.collect();
+        let quoted = words.iter().map(|word| format!("'{word}'"));
+        let command = format!("exec {}", quoted.collect::<Vec<_>>().join(" "));
+        let cold = json!({"id": format!("cold {number}"), "argv": words, "files": files});
+        let warm = json!({"id": format!("warm {number}"), "command": command, "files": files});
+        [cold, warm].map(|episode| with(episode, attack.fields.clone()))
+    });
     let directory = program.parent().expect("a directory");
     let directory = directory.to_str().expect("UTF-8");
-    let mut arguments = vec!["--allow-path", directory];
+    let mut arguments = vec!["--concurrency", "1", "--allow-path", directory];
     for path in allowed {
         arguments.extend(["--allow-path", path]);
     }
-    // One after the other: some attacks are on what both would share.
-    arguments.extend(["--concurrency", "1"]);
-    let both = [cold, warm].map(|episode| with(episode, fields.clone()));
-    let run = run_all(way, &both, &arguments);
-    for id in ["cold", "warm"] {
-        let result = run.get(id);
+    run_all(way, &both.collect::<Vec<Value>>(), &arguments)
+}
+
+/// What one of those probes has printed; by itself and in the place of the warm bash it has to be the same.
+#[track_caller]
+pub fn answer(way: Way, run: &Run, number: usize) -> String {
+    let [cold, warm] = ["cold", "warm"].map(|how| {
+        let result = run.get(&format!("{how} {number}"));
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
-    }
-    // A grant for writing is what a warm interpreter's ruleset can't have.
-    let expected = match fields["fs_writable"].is_null() {
-        true => "warm-bash",
-        false => "exec",
-    };
-    assert_eq!(run.get("warm")["start"], expected, "{way:?}: {probe:?}");
-    let [cold, warm] = ["cold", "warm"].map(|id| run.output(id).trim_end());
+        result
+    });
+    assert_eq!(warm["start"], "warm-bash", "{way:?}: {warm}");
+    let [cold, warm] = [cold, warm].map(|result| result["output"].as_str().expect("text"));
+    let [cold, warm] = [cold.trim_end(), warm.trim_end()];
     // What a probe reached it may describe, and that may differ.
     assert!(
         cold == warm
             || [cold, warm]
                 .iter()
                 .all(|answer| answer.starts_with("reached ")),
-        "{way:?}: {probe:?} {cold:?}, but warm {warm:?}"
+        "{way:?}: {cold:?}, but warm {warm:?}"
     );
     cold.to_owned()
 }
 
 /// Names tests for probes that need no more than their arguments.
 macro_rules! blocked {
-    ($($(#[$about:meta])* $name:ident: [$($probe:expr),+], $control:expr;)+) => {$(
-        $(#[$about])*
-        #[test]
-        fn $name() {
-            $crate::case::assert_blocked(&[$($probe),+], $control);
-        }
-    )+};
+    ($($(#[$about:meta])* $name:ident: [$($probe:expr),+], $control:expr;)+) => {
+        static BLOCKED: $crate::case::Batch = $crate::case::Batch::new(&[$(&[$($probe),+]),+]);
+        $(
+            $(#[$about])*
+            #[test]
+            fn $name() {
+                BLOCKED.assert_blocked(&[$($probe),+], $control);
+            }
+        )+
+    };
 }
 
 /// The same for attacks that the sandbox itself has to refuse.
 macro_rules! refused {
-    ($($(#[$about:meta])* $name:ident: [$($probe:expr),+], $control:expr;)+) => {$(
-        $(#[$about])*
-        #[test]
-        fn $name() {
-            $crate::case::assert_refused(&[$($probe),+], $control);
-        }
-    )+};
+    ($($(#[$about:meta])* $name:ident: [$($probe:expr),+], $control:expr;)+) => {
+        static REFUSED: $crate::case::Batch = $crate::case::Batch::new(&[$(&[$($probe),+]),+]);
+        $(
+            $(#[$about])*
+            #[test]
+            fn $name() {
+                REFUSED.assert_refused(&[$($probe),+], $control);
+            }
+        )+
+    };
 }
 pub(crate) use {blocked, refused};

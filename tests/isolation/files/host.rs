@@ -3,13 +3,14 @@
 //! It belongs to the ordinary user, who runs the runner in two of the four ways: only the sandbox is between the
 //! attack and its target.
 
-use crate::case::inside_with;
-use crate::common::{NOBODY, Way, built, scratch};
+use crate::case::{Attack, answer, run_attacks};
+use crate::common::{NOBODY, Run, Way, built, scratch};
 use crate::episodes::outside;
 use serde_json::json;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
+use std::sync::OnceLock;
 
 pub const SECRET: &str = "the-host's-secret";
 
@@ -47,33 +48,84 @@ pub enum Grant {
     Readable,
 }
 
-/// The attack is denied in every way, the directory is afterwards what it was, and outside it succeeds.
-/// `{host}` in the attack is the directory, `{own}` one of the attacker's own.
-#[track_caller]
-pub fn assert_denied(grant: Grant, attack: &[&str]) {
-    for way in Way::all() {
-        assert_denied_in(way, grant, attack);
+/// The attacks of a module on directories of this kind, each on one of its own. `{host}` in an attack is the directory,
+/// `{own}` one of the attacker's own.
+pub struct Batch {
+    grant: Grant,
+    attacks: &'static [&'static [&'static str]],
+    runs: OnceLock<Vec<Attacked>>,
+}
+
+/// What attacks in one way came to.
+struct Attacked {
+    way: Way,
+    run: Run,
+    /// The state of each one's directory, before and after.
+    states: Vec<[Vec<String>; 2]>,
+}
+
+impl Batch {
+    pub const fn new(grant: Grant, attacks: &'static [&'static [&'static str]]) -> Batch {
+        Batch {
+            grant,
+            attacks,
+            runs: OnceLock::new(),
+        }
     }
-    assert_succeeds_outside(attack);
+
+    /// The attack is denied in every way, the directory is afterwards what it was, and outside it succeeds.
+    #[track_caller]
+    pub fn assert_denied(&self, attack: &[&str]) {
+        let runs = self.runs.get_or_init(|| {
+            let attack = |way| Attacked::by(way, self.grant, self.attacks);
+            Way::all().into_iter().map(attack).collect()
+        });
+        let number = self.attacks.iter().position(|other| *other == attack);
+        for attacked in runs {
+            attacked.assert_denied(number.expect("it is one of them"), attack);
+        }
+        assert_succeeds_outside(attack);
+    }
 }
 
 #[track_caller]
 pub fn assert_denied_in(way: Way, grant: Grant, attack: &[&str]) {
-    let host = host_directory();
-    let before = state(host.path());
-    let path = host.path().to_str().expect("UTF-8");
-    let words = filled(attack, path, ".");
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let fields = match grant {
-        Grant::Nothing => json!({}),
-        Grant::Readable => json!({"fs_readable": [path]}),
-    };
-    let answer = inside_with(way, &words, &fields, &[path]);
-    assert!(
-        answer.starts_with("denied "),
-        "{way:?}: {attack:?} {answer}"
-    );
-    assert_eq!(state(host.path()), before, "{way:?}: {attack:?}");
+    Attacked::by(way, grant, &[attack]).assert_denied(0, attack);
+}
+
+impl Attacked {
+    fn by(way: Way, grant: Grant, attacks: &[&[&str]]) -> Attacked {
+        let hosts: Vec<_> = attacks.iter().map(|_| host_directory()).collect();
+        let states = || hosts.iter().map(|host| state(host.path()));
+        let before: Vec<_> = states().collect();
+        let paths = hosts
+            .iter()
+            .map(|host| host.path().to_str().expect("UTF-8"));
+        let paths: Vec<&str> = paths.collect();
+        let attacks = attacks.iter().zip(&paths).map(|(attack, path)| Attack {
+            words: filled(attack, path, "."),
+            fields: match grant {
+                Grant::Nothing => json!({}),
+                Grant::Readable => json!({"fs_readable": [path]}),
+            },
+        });
+        let run = run_attacks(way, &attacks.collect::<Vec<_>>(), &paths);
+        let states = before.into_iter().zip(states());
+        let states = states.map(|(before, after)| [before, after]).collect();
+        Attacked { way, run, states }
+    }
+
+    #[track_caller]
+    fn assert_denied(&self, number: usize, attack: &[&str]) {
+        let way = self.way;
+        let answer = answer(way, &self.run, number);
+        assert!(
+            answer.starts_with("denied "),
+            "{way:?}: {attack:?} {answer}"
+        );
+        let [before, after] = &self.states[number];
+        assert_eq!(after, before, "{way:?}: {attack:?}");
+    }
 }
 
 #[track_caller]
@@ -130,12 +182,16 @@ fn state(directory: &Path) -> Vec<String> {
 
 /// Names tests of attacks on the directory.
 macro_rules! denied {
-    ($grant:ident; $($(#[$about:meta])* $name:ident: [$($word:expr),+];)+) => {$(
-        $(#[$about])*
-        #[test]
-        fn $name() {
-            super::host::assert_denied(super::host::Grant::$grant, &[$($word),+]);
-        }
-    )+};
+    ($grant:ident; $($(#[$about:meta])* $name:ident: [$($word:expr),+];)+) => {
+        static ATTACKS: super::host::Batch =
+            super::host::Batch::new(super::host::Grant::$grant, &[$(&[$($word),+]),+]);
+        $(
+            $(#[$about])*
+            #[test]
+            fn $name() {
+                ATTACKS.assert_denied(&[$($word),+]);
+            }
+        )+
+    };
 }
 pub(super) use denied;

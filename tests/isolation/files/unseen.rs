@@ -2,8 +2,8 @@
 
 use super::host::denied;
 
-// Reading.
 denied! { Nothing;
+    // Reading.
     it_is_not_read: ["read", "{host}/secret"];
     it_is_not_listed: ["list", "{host}"];
     it_is_not_read_through_a_chain_of_symbolic_links: ["read-symlinks", "{host}/secret", "{own}"];
@@ -17,10 +17,8 @@ denied! { Nothing;
     it_is_not_read_through_the_root_link_of_a_thread: ["read", "/proc/thread-self/root{host}/secret"];
     it_is_not_read_upwards_from_a_directory_descriptor: ["read-from-directory", "{host}/secret"];
     it_is_not_mapped: ["read-mapped", "{host}/secret"];
-}
 
-// Writing.
-denied! { Nothing;
+    // Writing.
     it_is_not_appended_to: ["write", "{host}/secret"];
     it_is_not_opened_again_for_writing: ["write-reopened", "{host}/secret"];
     it_is_not_truncated: ["truncate", "{host}/secret"];
@@ -38,17 +36,13 @@ denied! { Nothing;
     it_is_not_renamed: ["rename", "{host}/secret", "{host}/new"];
     it_is_not_removed: ["unlink", "{host}/secret"];
     its_directory_is_not_removed: ["rmdir", "{host}/directory"];
-}
 
-// Running.
-denied! { Nothing;
+    // Running.
     a_program_is_not_run: ["run", "{host}/program"];
     a_program_is_not_run_by_the_loader: ["run-by-loader", "{host}/program"];
     a_program_is_not_run_by_its_descriptor: ["run-descriptor", "{host}/program"];
-}
 
-// Mode, owner, times, attributes: none of this is Landlock's.
-denied! { Nothing;
+    // Mode, owner, times, attributes: none of this is Landlock's.
     its_mode_is_not_changed: ["chmod", "{host}/secret"];
     its_mode_is_not_changed_without_following_links: ["fchmodat2", "{host}/secret"];
     it_does_not_become_set_user_id: ["set-user-id", "{host}/program"];
