@@ -1,6 +1,6 @@
 //! The slot's own processes: an episode can't harm them, starve them or talk to them.
 
-use crate::case::inside;
+use crate::case::{Batch, inside};
 use crate::common::Way;
 use crate::episodes::{output_of, python, run_in_turn, shell, with};
 use serde_json::json;
@@ -52,27 +52,36 @@ fn signals_to_its_own_group_and_to_everybody_leave_the_slot_alive() {
 /// In the namespaces tier init is process 1, and has the uid of the episode; in the landlock tier process 1 is the
 /// host's, and the zygote is the parent. The control of each is in the module of the victim.
 macro_rules! spared {
-    ($($name:ident: [$attack:expr $(, $more:expr)*];)+) => {$(
-        #[test]
-        fn $name() {
-            for way in Way::all() {
-                let mut targets = vec!["1"];
-                // A parent outside of the namespace is 0, which means oneself.
-                if !way.namespaces() {
-                    targets.push("parent");
-                }
-                for target in targets {
-                    let answer = inside(way, &[$attack, target $(, $more)*]);
-                    // Any other error would come from a kernel that was about to do it.
-                    let refusals = ["EPERM", "EACCES", "ENOSYS", "ESRCH"];
-                    assert!(
-                        refusals.iter().any(|errno| answer == format!("denied {errno}")),
-                        "{way:?} {target}: {answer}"
-                    );
+    ($($name:ident: [$attack:expr $(, $more:expr)*];)+) => {
+        static SPARED: Batch = Batch::new(&[
+            $(&[$attack, "1" $(, $more)*], &[$attack, "parent" $(, $more)*]),+
+        ]);
+        $(
+            #[test]
+            fn $name() {
+                for way in Way::all() {
+                    assert_spared(way, &[$attack, "1" $(, $more)*]);
+                    // A parent outside of the namespace is 0, which means oneself.
+                    if !way.namespaces() {
+                        assert_spared(way, &[$attack, "parent" $(, $more)*]);
+                    }
                 }
             }
-        }
-    )+};
+        )+
+    };
+}
+
+#[track_caller]
+fn assert_spared(way: Way, probe: &[&str]) {
+    let answer = SPARED.answer(way, probe);
+    // Any other error would come from a kernel that was about to do it.
+    let refusals = ["EPERM", "EACCES", "ENOSYS", "ESRCH"];
+    assert!(
+        refusals
+            .iter()
+            .any(|errno| answer == format!("denied {errno}")),
+        "{way:?} {probe:?}: {answer}"
+    );
 }
 
 spared! {

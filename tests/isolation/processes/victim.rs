@@ -1,11 +1,13 @@
 //! A process of the host that belongs to the ordinary user: the sandbox alone keeps an episode from it.
 
-use crate::case::{Control, assert_control, inside};
-use crate::common::{NOBODY, Way, scratch};
+use crate::case::{Attack, Control, answer, assert_control, inside, run_attacks};
+use crate::common::{NOBODY, Run, Way, scratch};
 use crate::episodes::{RAW_CALLS, outside, python, run_all};
+use serde_json::json;
 use std::fs;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Ended with the test, however that ends.
@@ -31,6 +33,17 @@ impl Victim {
         let mut lines = maps.lines().filter(|_| maps.contains("/sleep"));
         let line = lines.find(|line| line.contains(rights))?;
         Some(format!("0x{}", line.split('-').next()?))
+    }
+
+    /// An attack on it, in the probe's words.
+    fn fill(&self, attack: &[&str]) -> Vec<String> {
+        let place = |rights| self.address(rights).expect("it has such memory");
+        let (pid, readable, writable) = (self.id(), place("r--p"), place("rw-p"));
+        let fill = |word: &&str| {
+            let word = word.replace("{pid}", &pid).replace("{readable}", &readable);
+            word.replace("{writable}", &writable)
+        };
+        attack.iter().map(fill).collect()
     }
 }
 
@@ -81,39 +94,63 @@ fn victim() -> Victim {
     panic!("the victim does not start");
 }
 
-/// Denied in every way, with the victim alive; outside the same attack succeeds. `{pid}` is the victim,
-/// `{readable}` and `{writable}` are places in its memory.
-#[track_caller]
-fn assert_spared(attack: &[&str]) {
-    let mut spared = victim();
-    let place = |rights| spared.address(rights).expect("it has such memory");
-    let (pid, readable, writable) = (spared.id(), place("r--p"), place("rw-p"));
-    let fill = |word: &&str| {
-        let word = word.replace("{pid}", &pid).replace("{readable}", &readable);
-        word.replace("{writable}", &writable)
-    };
-    let words: Vec<String> = attack.iter().map(fill).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    for way in Way::all() {
-        let answer = inside(way, &words);
-        assert!(answer.starts_with("denied "), "{way:?}: {words:?} {answer}");
-        assert!(spared.is_alive(), "{way:?}: {words:?}");
+/// Attacks, each on a victim of its own. `{pid}` is the victim, `{readable}` and `{writable}` are places in its memory.
+struct Batch {
+    attacks: &'static [&'static [&'static str]],
+    runs: OnceLock<Vec<(Way, Run, Vec<bool>)>>,
+}
+
+impl Batch {
+    /// Denied in every way, with the victim alive; outside the same attack succeeds.
+    #[track_caller]
+    fn assert_spared(&self, attack: &[&str]) {
+        let attack_all = |way| {
+            let mut victims: Vec<Victim> = self.attacks.iter().map(|_| victim()).collect();
+            let words = self.attacks.iter().zip(&victims);
+            let attacks = words.map(|(attack, spared)| Attack {
+                words: spared.fill(attack),
+                fields: json!({}),
+            });
+            let run = run_attacks(way, &attacks.collect::<Vec<_>>(), &[]);
+            let alive = victims.iter_mut().map(Victim::is_alive).collect();
+            (way, run, alive)
+        };
+        let runs = (self.runs).get_or_init(|| Way::all().into_iter().map(attack_all).collect());
+        let number = self.attacks.iter().position(|other| *other == attack);
+        let number = number.expect("it is one of them");
+        for (way, run, alive) in runs {
+            let answer = answer(*way, run, number);
+            assert!(
+                answer.starts_with("denied "),
+                "{way:?}: {attack:?} {answer}"
+            );
+            assert!(alive[number], "{way:?}: {attack:?}");
+        }
+        let reached = victim();
+        let words = reached.fill(attack);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        assert_control(&words, Control::User);
     }
-    assert_control(&words, Control::User);
 }
 
 macro_rules! spared {
-    ($($(#[$about:meta])* $name:ident: [$($word:expr),+];)+) => {$(
-        $(#[$about])*
-        #[test]
-        fn $name() {
-            assert_spared(&[$($word),+]);
-        }
-    )+};
+    ($($(#[$about:meta])* $name:ident: [$($word:expr),+];)+) => {
+        static SPARED: Batch = Batch {
+            attacks: &[$(&[$($word),+]),+],
+            runs: OnceLock::new(),
+        };
+        $(
+            $(#[$about])*
+            #[test]
+            fn $name() {
+                SPARED.assert_spared(&[$($word),+]);
+            }
+        )+
+    };
 }
 
-// Its memory and descriptors.
 spared! {
+    // Its memory and descriptors.
     it_is_not_traced: ["trace-attach", "{pid}"];
     it_is_not_seized: ["trace-seize", "{pid}"];
     its_memory_is_not_read_by_call: ["vm-read", "{pid}", "{readable}"];
@@ -121,10 +158,8 @@ spared! {
     its_memory_is_not_read_from_proc: ["proc-memory", "{pid}", "{readable}"];
     its_descriptors_are_not_taken: ["take-descriptor", "{pid}"];
     it_is_not_compared_with: ["compare", "{pid}"];
-}
 
-// What /proc tells of it.
-spared! {
+    // What /proc tells of it.
     its_environment_is_not_read: ["read", "/proc/{pid}/environ"];
     its_command_line_is_not_read: ["read", "/proc/{pid}/cmdline"];
     its_map_is_not_read: ["read", "/proc/{pid}/maps"];
@@ -135,10 +170,8 @@ spared! {
     its_file_is_not_read_through_its_working_directory: ["read", "/proc/{pid}/cwd/secret"];
     its_root_is_not_listed: ["list", "/proc/{pid}/root"];
     it_is_not_seen_as_a_thread: ["list", "/proc/{pid}/task/{pid}/fd"];
-}
 
-// Signals.
-spared! {
+    // Signals.
     it_is_not_killed: ["kill", "{pid}"];
     it_is_not_killed_as_a_thread: ["tkill", "{pid}"];
     it_is_not_killed_as_a_thread_of_a_group: ["tgkill", "{pid}"];
@@ -147,10 +180,8 @@ spared! {
     it_is_not_killed_by_descriptor: ["signal-descriptor", "{pid}"];
     it_is_not_stopped: ["kill", "{pid}", "19"];
     it_is_not_even_asked_for: ["kill", "{pid}", "0"];
-}
 
-// Its share of the machine.
-spared! {
+    // Its share of the machine.
     its_limits_are_not_changed: ["limits", "{pid}"];
     it_is_not_made_nice: ["priority", "{pid}"];
     it_is_not_bound_to_one_core: ["affinity", "{pid}"];
