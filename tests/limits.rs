@@ -35,12 +35,20 @@ use nix::fcntl::{Flock, FlockArg};
 use serde_json::Value;
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// An ordinary user's slots without namespaces share one count of processes with all that runs as this user, other tests'
-/// too: a run that uses the count up takes this lock alone, and those that could feel it share it. Root's slots need
-/// none: each runs as a user of its own. A file's lock, because each test may be a process of its own (nextest).
-fn share_processes(way: Way, how: FlockArg) -> Option<Flock<File>> {
-    if way.root {
+/// An ordinary user's slots without namespaces share one count of processes with all that runs as this user. Where the tests
+/// run as root, each run has a user of its own.
+fn ordinary_user() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Far from those of other test processes (nextest starts one for each test), and below those of root's slots.
+    let first = 30_000 + std::process::id() * 64 % 30_000;
+    first + NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Elsewhere all runs share it: one that uses it up takes this lock alone, and those that could feel it share it.
+fn share_processes(how: FlockArg) -> Option<Flock<File>> {
+    if nix::unistd::geteuid().is_root() {
         return None;
     }
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared-processes.lock");
@@ -73,14 +81,19 @@ fn run_once(way: Way, episodes: &[Value]) -> Run {
 
 /// A run that may be beside others.
 fn run(way: Way, jobs: &str, arguments: &[&str]) -> Run {
-    let _lock = share_processes(way, FlockArg::LockShared);
-    common::run(way, jobs, arguments)
+    let _lock = share_processes(FlockArg::LockShared);
+    run_as_somebody(way, jobs, arguments)
 }
 
 /// A run that uses up the processes of its user.
 fn run_alone(way: Way, jobs: &str, arguments: &[&str]) -> Run {
-    let _lock = share_processes(way, FlockArg::LockExclusive);
-    common::run(way, jobs, arguments)
+    let _lock = share_processes(FlockArg::LockExclusive);
+    run_as_somebody(way, jobs, arguments)
+}
+
+fn run_as_somebody(way: Way, jobs: &str, arguments: &[&str]) -> Run {
+    let uid = if way.root { 0 } else { ordinary_user() };
+    common::run_as(uid, way, jobs, arguments)
 }
 
 fn lines(episodes: &[Value]) -> String {

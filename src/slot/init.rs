@@ -23,6 +23,9 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::os::fd::OwnedFd;
 
+/// How often what start-up files left running is given the time that an episode's processes are given to end.
+const START_UP_ROUNDS: u32 = 4;
+
 /// The processes that fork programs, as init has to tell them from programs.
 pub struct Zygotes {
     pub exec: Option<Pid>,
@@ -105,9 +108,8 @@ fn build(
         .warm
         .and_then(|forked| Bash::start(forked, setup, &space));
     let pythons = Python::invite(zygotes.pythons, setup, &space);
-    // What start-up files left running is no part of any episode.
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
-    cleaner.kill_all(&census)?;
+    end_start_up(&cleaner, &census)?;
     let stall_guard = StallGuard::start()
         .map_err(|e| Failure::new(Stage::Fork, e.raw_os_error().unwrap_or(0)))?;
     let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
@@ -134,6 +136,18 @@ fn build(
         own_limits,
         out_of_memory,
     })
+}
+
+/// Ends what start-up files left running, which is no part of any episode. Where many slots are built at once, and on a
+/// machine that is busy with other things, that may take longer than after an episode.
+fn end_start_up(cleaner: &Cleaner, census: &Census) -> Result<(), Failure> {
+    for _ in 1..START_UP_ROUNDS {
+        match cleaner.kill_all(census) {
+            Err(failure) if failure.errno == libc::ETIMEDOUT => {}
+            ended => return ended.map(drop),
+        }
+    }
+    cleaner.kill_all(census).map(drop)
 }
 
 fn build_root(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {

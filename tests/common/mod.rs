@@ -124,9 +124,14 @@ pub fn command_as(uid: u32) -> Command {
 
 /// Runs episodes, given as JSON lines, one way, with further arguments.
 pub fn run(way: Way, jobs: &str, args: &[&str]) -> Run {
+    run_as(if way.root { 0 } else { NOBODY }, way, jobs, args)
+}
+
+/// The same, as this user.
+pub fn run_as(uid: u32, way: Way, jobs: &str, args: &[&str]) -> Run {
     let directory = scratch();
     fs::write(directory.path().join("jobs.jsonl"), jobs).expect("write jobs");
-    let mut command = command(way.root);
+    let mut command = command_as(uid);
     command
         .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
         .args(args)

@@ -85,8 +85,8 @@ pub fn wait_for(is_so: impl Fn() -> bool) {
 /// Waits before something is asked again, with regard to how long the last answer took: it may have been read from the
 /// whole of /proc, and whoever waits should leave the machine to what it waits for.
 pub fn pause(asked: Instant) {
-    let answered = asked.elapsed().min(Duration::from_millis(100));
-    std::thread::sleep((4 * answered).max(Duration::from_millis(5)));
+    let answered = asked.elapsed().min(Duration::from_millis(20));
+    std::thread::sleep((2 * answered).max(Duration::from_millis(5)));
 }
 
 /// What warm Pythons are forked from: children of the runner that have the interpreter's name.

@@ -25,8 +25,8 @@ const WAITS: &str = "until [ -e {gate} ]; do sleep 0.1; done";
 fn a_runner_killed_at_any_moment_leaves_nothing_and_resumes_to_every_id_once() {
     for way in Way::all() {
         for delay_ms in [5, 40, 150, 400] {
-            let jobs: Vec<Value> = (0..30)
-                .map(|n| stubborn(n, if n % 10 == 9 { "sleep 0.3" } else { "true" }))
+            let jobs: Vec<Value> = (0..60)
+                .map(|n| stubborn(n, if n % 20 == 19 { "sleep 1.5" } else { "true" }))
                 .collect();
             let mut sweep = start(
                 way,
@@ -48,7 +48,7 @@ fn a_runner_killed_at_any_moment_leaves_nothing_and_resumes_to_every_id_once() {
                 sweep.stderr()
             );
             let results = sweep.results("out.jsonl");
-            assert_eq!(results.len(), 30, "{way:?}");
+            assert_eq!(results.len(), 60, "{way:?}");
             assert!(results.values().all(|r| r["status"] == "ok"), "{way:?}");
         }
     }
@@ -207,7 +207,7 @@ fn of_warm_python(way: Way) -> (Sweep, Vec<Value>) {
         );
         json!({"id": format!("p{n}"), "argv": ["python3", "-c", code]})
     };
-    let jobs: Vec<Value> = (0..2).map(bash).chain((0..30).map(python)).collect();
+    let jobs: Vec<Value> = (0..2).map(bash).chain((0..60).map(python)).collect();
     let mut sweep = two_at_once(way, &jobs, "auto");
     // A copy for each slot, which enters it when the episode there is over.
     sweep.wait_until("a warm Python", |sweep| {
