@@ -73,8 +73,8 @@ fn processes_that_exhaust_the_limit_and_stop_themselves_are_cleared_away() {
 }
 
 #[test]
-fn five_thousand_files_are_a_verdict_and_are_gone() {
-    let code = "import os\ntry:\n for i in range(5000):\n  open(f'f{i}','w').close()\n print('made')\nexcept OSError as e: print(e.errno); raise SystemExit(1)";
+fn twenty_thousand_files_are_a_verdict_and_are_gone() {
+    let code = "import os\ntry:\n for i in range(20000):\n  open(f'f{i}','w').close()\n print('made')\nexcept OSError as e: print(e.errno); raise SystemExit(1)";
     for (way, result) in verdicts(with(python("", code), json!({"resources": {"disk_mb": 8}}))) {
         if way.namespaces() {
             assert_eq!(result["status"], "disk_limit", "{way:?}: {result}");

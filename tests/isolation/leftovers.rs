@@ -26,8 +26,8 @@ fn owns_its_files(way: Way) -> bool {
     way.namespaces() || (way.root && nix::unistd::geteuid().is_root())
 }
 
-/// Runs an untidy episode and one that looks for leftovers, which prints the same as it did in the slot before. For control
-/// both as steps of one episode.
+/// Runs an untidy episode and one that looks for leftovers, which prints the same as it did in the same slot before. For
+/// control both as steps of one episode.
 #[track_caller]
 fn leaves_nothing(shows: Shows, untidy: Value, look: Value) {
     let named = |episode: &Value, id: &str| with(episode.clone(), json!({"id": id}));

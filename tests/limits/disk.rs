@@ -48,7 +48,7 @@ fn too_many_small_files_end_in_disk_limit() {
     // The pause is for the tier that counts them now and then.
     let command = "mkdir d && cd d && python3 -c '
 import time
-for i in range(2300): open(str(i), \"w\").close()
+for i in range(6000): open(str(i), \"w\").close()
 time.sleep(4)' && echo done";
     everywhere(&pair(command, 4, 200), |way, run| {
         assert_limit(way, run, "over", "disk_limit", "no file could be added");
@@ -214,7 +214,7 @@ fn without_namespaces_a_timeout_holds_however_long_the_tree_takes_to_count() {
     // Directories that take long to get to, because a path may have 2,000 parts.
     let program = "import os\n\
         for i in range(1990): os.mkdir('d'); os.chdir('d')\n\
-        for i in range(5000): os.mkdir(str(i))";
+        for i in range(10000): os.mkdir(str(i))";
     let steps = json!([
         {"argv": ["python3", "-c", program], "timeout_s": 600},
         {"argv": ["sleep", "60"], "timeout_s": 1},
@@ -232,8 +232,8 @@ fn without_namespaces_a_timeout_holds_however_long_the_tree_takes_to_count() {
 /// Most file systems never make a directory smaller again.
 #[test]
 fn a_directory_that_grew_does_not_count_against_the_next_episode() {
-    let fills = "import os\nfor i in range(5000): os.close(os.open('%0240d' % i, os.O_CREAT))";
-    let small = |id: &str, command: &str| json!({"id": id, "command": command, "resources": {"disk_mb": 1}});
+    let fills = "import os\nfor i in range(10000): os.close(os.open('%0240d' % i, os.O_CREAT))";
+    let small = |id: &str, command: &str| json!({"id": id, "command": command, "resources": {"disk_mb": 2}});
     let jobs = super::lines(&[
         json!({"id": "fills", "argv": ["python3", "-c", fills], "timeout_s": 600}),
         small("writes", "echo x > y; sleep 2; stat -c %s ."),

@@ -151,7 +151,7 @@ fn what_waits_in_connections_of_its_own_network_counts() {
 fn a_program_with_very_many_mappings_does_not_put_off_its_timeout() {
     let program = "import ctypes, mmap, os\n\
         libc = ctypes.CDLL(None)\nlibc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]\n\
-        for _ in range(24):\n    if os.fork() == 0: break\n\
+        for _ in range(60):\n    if os.fork() == 0: break\n\
         m = mmap.mmap(-1, 512 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n\
         at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n\
         for i in range(0, 400 << 20, 8192): libc.mprotect(at + i, 4096, 1)\n\
@@ -175,7 +175,7 @@ fn a_program_with_very_many_mappings_does_not_put_off_its_timeout() {
 fn a_program_with_very_many_descriptors_does_not_put_off_its_timeout() {
     let program = "import os, select\n\
         ends = [os.pipe()[0] for _ in range(300)]\n\
-        for _ in range(6):\n    if os.fork() == 0: break\n\
+        for _ in range(12):\n    if os.fork() == 0: break\n\
         epolls = [select.epoll() for _ in range(300)]\n\
         for e in epolls:\n    for end in ends: e.register(end, 1)\n\
         while True: os.dup2(0, 3)";
