@@ -7,6 +7,8 @@ mod common;
 
 #[path = "isolation/attacks.rs"]
 mod attacks;
+#[path = "isolation/batch.rs"]
+mod batch;
 #[path = "isolation/case.rs"]
 mod case;
 #[path = "serve/client.rs"]

@@ -1,9 +1,9 @@
 //! One attack: denied in every way of running, and successful outside for control.
 
+use crate::batch::Batch;
 use crate::common::{Run, Way, built};
 use crate::episodes::{outside, run_all, with};
 use serde_json::{Value, json};
-use std::sync::OnceLock;
 
 /// Where the same attack has to succeed, so that a denial means something.
 pub enum Control {
@@ -41,21 +41,8 @@ fn is_refused(answer: &str) -> bool {
         .is_some_and(|error| refusals.contains(&error))
 }
 
-/// The probes of a module that need no more than their arguments. All of them run one after the other in one slot of each
-/// way, because most of the time of a run is its start; the tests that want their answers wait for that.
-pub struct Batch {
-    probes: &'static [&'static [&'static str]],
-    runs: OnceLock<Vec<(Way, Run)>>,
-}
-
-impl Batch {
-    pub const fn new(probes: &'static [&'static [&'static str]]) -> Batch {
-        Batch {
-            probes,
-            runs: OnceLock::new(),
-        }
-    }
-
+/// Probes that need no more than their arguments.
+impl Batch<Run> {
     /// Denied in all four ways, and reaching its target in the control.
     #[track_caller]
     pub fn assert_blocked(&self, probe: &[&str], control: Control) {
@@ -81,15 +68,11 @@ impl Batch {
     /// What one of them prints in a sandbox.
     #[track_caller]
     pub fn answer(&self, way: Way, probe: &[&str]) -> String {
-        let runs = self.runs.get_or_init(|| {
-            let attacks = self.probes.iter().map(|probe| Attack::new(probe));
-            let attacks: Vec<Attack> = attacks.collect();
-            let run = |way| (way, run_attacks(way, &attacks, &[]));
-            Way::all().into_iter().map(run).collect()
+        let (number, runs) = self.runs(probe, |way, probes| {
+            let attacks = probes.iter().map(|probe| Attack::new(probe));
+            run_attacks(way, &attacks.collect::<Vec<_>>(), &[])
         });
-        let run = runs.iter().find(|(other, _)| *other == way);
-        let number = self.probes.iter().position(|other| *other == probe);
-        let ((_, run), number) = run.zip(number).expect("it is one of them");
+        let (_, run) = (runs.iter().find(|(other, _)| *other == way)).expect("it is one of all");
         answer(way, run, number)
     }
 }
@@ -196,36 +179,34 @@ pub fn answer(way: Way, run: &Run, number: usize) -> String {
             || [cold, warm]
                 .iter()
                 .all(|answer| answer.starts_with("reached ")),
-        "{way:?}: {cold:?}, but warm {warm:?}"
+        "{way:?}: number {number}: {cold:?}, but warm {warm:?}"
     );
     cold.to_owned()
 }
 
-/// Names tests for probes that need no more than their arguments.
-macro_rules! blocked {
-    ($($(#[$about:meta])* $name:ident: [$($probe:expr),+], $control:expr;)+) => {
-        static BLOCKED: $crate::case::Batch = $crate::case::Batch::new(&[$(&[$($probe),+]),+]);
+/// Names tests for probes that need no more than their arguments, and how their answers are checked.
+macro_rules! probes {
+    ($batch:ident $check:ident
+     $($(#[$about:meta])* $name:ident: [$($probe:expr),+], $control:expr;)+) => {
+        static $batch: $crate::batch::Batch<$crate::common::Run> =
+            $crate::batch::Batch::new(&[$(&[$($probe),+]),+]);
         $(
             $(#[$about])*
             #[test]
             fn $name() {
-                BLOCKED.assert_blocked(&[$($probe),+], $control);
+                $batch.$check(&[$($probe),+], $control);
             }
         )+
     };
 }
 
-/// The same for attacks that the sandbox itself has to refuse.
-macro_rules! refused {
-    ($($(#[$about:meta])* $name:ident: [$($probe:expr),+], $control:expr;)+) => {
-        static REFUSED: $crate::case::Batch = $crate::case::Batch::new(&[$(&[$($probe),+]),+]);
-        $(
-            $(#[$about])*
-            #[test]
-            fn $name() {
-                REFUSED.assert_refused(&[$($probe),+], $control);
-            }
-        )+
-    };
+/// For attacks that are denied.
+macro_rules! blocked {
+    ($($cases:tt)+) => { $crate::case::probes! { BLOCKED assert_blocked $($cases)+ } };
 }
-pub(crate) use {blocked, refused};
+
+/// For attacks that the sandbox itself has to refuse.
+macro_rules! refused {
+    ($($cases:tt)+) => { $crate::case::probes! { REFUSED assert_refused $($cases)+ } };
+}
+pub(crate) use {blocked, probes, refused};

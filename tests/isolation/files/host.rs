@@ -3,6 +3,7 @@
 //! It belongs to the ordinary user, who runs the runner in two of the four ways: only the sandbox is between the
 //! attack and its target.
 
+use crate::batch::Batch;
 use crate::case::{Attack, answer, run_attacks};
 use crate::common::{NOBODY, Run, Way, built, scratch};
 use crate::episodes::outside;
@@ -10,7 +11,6 @@ use serde_json::json;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
-use std::sync::OnceLock;
 
 pub const SECRET: &str = "the-host's-secret";
 
@@ -48,41 +48,22 @@ pub enum Grant {
     Readable,
 }
 
-/// The attacks of a module on directories of this kind, each on one of its own. `{host}` in an attack is the directory,
-/// `{own}` one of the attacker's own.
-pub struct Batch {
-    grant: Grant,
-    attacks: &'static [&'static [&'static str]],
-    runs: OnceLock<Vec<Attacked>>,
-}
-
 /// What attacks in one way came to.
-struct Attacked {
-    way: Way,
+pub struct Attacked {
     run: Run,
     /// The state of each one's directory, before and after.
     states: Vec<[Vec<String>; 2]>,
 }
 
-impl Batch {
-    pub const fn new(grant: Grant, attacks: &'static [&'static [&'static str]]) -> Batch {
-        Batch {
-            grant,
-            attacks,
-            runs: OnceLock::new(),
-        }
-    }
-
+/// Attacks on directories of this kind, each on one of its own. `{host}` in an attack is the directory, `{own}` one of the
+/// attacker's own.
+impl Batch<Attacked> {
     /// The attack is denied in every way, the directory is afterwards what it was, and outside it succeeds.
     #[track_caller]
-    pub fn assert_denied(&self, attack: &[&str]) {
-        let runs = self.runs.get_or_init(|| {
-            let attack = |way| Attacked::by(way, self.grant, self.attacks);
-            Way::all().into_iter().map(attack).collect()
-        });
-        let number = self.attacks.iter().position(|other| *other == attack);
-        for attacked in runs {
-            attacked.assert_denied(number.expect("it is one of them"), attack);
+    pub fn assert_denied(&self, grant: Grant, attack: &[&str]) {
+        let (number, runs) = self.runs(attack, |way, attacks| Attacked::by(way, grant, attacks));
+        for (way, attacked) in runs {
+            attacked.assert_denied(*way, number, attack);
         }
         assert_succeeds_outside(attack);
     }
@@ -90,7 +71,7 @@ impl Batch {
 
 #[track_caller]
 pub fn assert_denied_in(way: Way, grant: Grant, attack: &[&str]) {
-    Attacked::by(way, grant, &[attack]).assert_denied(0, attack);
+    Attacked::by(way, grant, &[attack]).assert_denied(way, 0, attack);
 }
 
 impl Attacked {
@@ -112,12 +93,11 @@ impl Attacked {
         let run = run_attacks(way, &attacks.collect::<Vec<_>>(), &paths);
         let states = before.into_iter().zip(states());
         let states = states.map(|(before, after)| [before, after]).collect();
-        Attacked { way, run, states }
+        Attacked { run, states }
     }
 
     #[track_caller]
-    fn assert_denied(&self, number: usize, attack: &[&str]) {
-        let way = self.way;
+    fn assert_denied(&self, way: Way, number: usize, attack: &[&str]) {
         let answer = answer(way, &self.run, number);
         assert!(
             answer.starts_with("denied "),
@@ -183,13 +163,13 @@ fn state(directory: &Path) -> Vec<String> {
 /// Names tests of attacks on the directory.
 macro_rules! denied {
     ($grant:ident; $($(#[$about:meta])* $name:ident: [$($word:expr),+];)+) => {
-        static ATTACKS: super::host::Batch =
-            super::host::Batch::new(super::host::Grant::$grant, &[$(&[$($word),+]),+]);
+        static ATTACKS: $crate::batch::Batch<super::host::Attacked> =
+            $crate::batch::Batch::new(&[$(&[$($word),+]),+]);
         $(
             $(#[$about])*
             #[test]
             fn $name() {
-                ATTACKS.assert_denied(&[$($word),+]);
+                ATTACKS.assert_denied(super::host::Grant::$grant, &[$($word),+]);
             }
         )+
     };

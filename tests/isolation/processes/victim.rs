@@ -1,5 +1,6 @@
 //! A process of the host that belongs to the ordinary user: the sandbox alone keeps an episode from it.
 
+use crate::batch::{Batch, Words};
 use crate::case::{Attack, Control, answer, assert_control, inside, run_attacks};
 use crate::common::{NOBODY, Run, Way, scratch};
 use crate::episodes::{RAW_CALLS, outside, python, run_all};
@@ -7,7 +8,6 @@ use serde_json::json;
 use std::fs;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Ended with the test, however that ends.
@@ -94,56 +94,45 @@ fn victim() -> Victim {
     panic!("the victim does not start");
 }
 
-/// Attacks, each on a victim of its own. `{pid}` is the victim, `{readable}` and `{writable}` are places in its memory.
-struct Batch {
-    attacks: &'static [&'static [&'static str]],
-    runs: OnceLock<Vec<(Way, Run, Vec<bool>)>>,
-}
+/// Attacks, each on a victim of its own: the run in one way, and whether each victim is alive after it. `{pid}` is the victim,
+/// `{readable}` and `{writable}` are places in its memory.
+static SPARED: Batch<(Run, Vec<bool>)> = Batch::new(ATTACKS);
 
-impl Batch {
-    /// Denied in every way, with the victim alive; outside the same attack succeeds.
-    #[track_caller]
-    fn assert_spared(&self, attack: &[&str]) {
-        let attack_all = |way| {
-            let mut victims: Vec<Victim> = self.attacks.iter().map(|_| victim()).collect();
-            let words = self.attacks.iter().zip(&victims);
-            let attacks = words.map(|(attack, spared)| Attack {
-                words: spared.fill(attack),
-                fields: json!({}),
-            });
-            let run = run_attacks(way, &attacks.collect::<Vec<_>>(), &[]);
-            let alive = victims.iter_mut().map(Victim::is_alive).collect();
-            (way, run, alive)
-        };
-        let runs = (self.runs).get_or_init(|| Way::all().into_iter().map(attack_all).collect());
-        let number = self.attacks.iter().position(|other| *other == attack);
-        let number = number.expect("it is one of them");
-        for (way, run, alive) in runs {
-            let answer = answer(*way, run, number);
-            assert!(
-                answer.starts_with("denied "),
-                "{way:?}: {attack:?} {answer}"
-            );
-            assert!(alive[number], "{way:?}: {attack:?}");
-        }
-        let reached = victim();
-        let words = reached.fill(attack);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        assert_control(&words, Control::User);
+/// Denied in every way, with the victim alive; outside the same attack succeeds.
+#[track_caller]
+fn assert_spared(attack: &[&str]) {
+    let (number, runs) = SPARED.runs(attack, |way, attacks| {
+        let mut victims: Vec<Victim> = attacks.iter().map(|_| victim()).collect();
+        let attacks = attacks.iter().zip(&victims);
+        let attacks = attacks.map(|(attack, spared)| Attack {
+            words: spared.fill(attack),
+            fields: json!({}),
+        });
+        let run = run_attacks(way, &attacks.collect::<Vec<_>>(), &[]);
+        (run, victims.iter_mut().map(Victim::is_alive).collect())
+    });
+    for (way, (run, alive)) in runs {
+        let answer = answer(*way, run, number);
+        assert!(
+            answer.starts_with("denied "),
+            "{way:?}: {attack:?} {answer}"
+        );
+        assert!(alive[number], "{way:?}: {attack:?}");
     }
+    let reached = victim();
+    let words = reached.fill(attack);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_control(&words, Control::User);
 }
 
 macro_rules! spared {
     ($($(#[$about:meta])* $name:ident: [$($word:expr),+];)+) => {
-        static SPARED: Batch = Batch {
-            attacks: &[$(&[$($word),+]),+],
-            runs: OnceLock::new(),
-        };
+        const ATTACKS: &[Words] = &[$(&[$($word),+]),+];
         $(
             $(#[$about])*
             #[test]
             fn $name() {
-                SPARED.assert_spared(&[$($word),+]);
+                assert_spared(&[$($word),+]);
             }
         )+
     };
