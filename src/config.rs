@@ -4,7 +4,7 @@ use crate::cli::{Cli, Command, Isolation, Progress, Sandbox, Serve};
 use crate::sink::ProgressMode;
 use crate::source::Shard;
 use crate::spec::limits::{KB, Limits, MB};
-use crate::spec::parse::{Defaults, PathNotGranted, grantable};
+use crate::spec::parse::{Defaults, PathNotGranted, grantable, writable};
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::spec::warm::{Warm, WarmError};
 use std::ops::RangeInclusive;
@@ -104,6 +104,9 @@ impl TryFrom<Cli> for Config {
     fn try_from(cli: Cli) -> Result<Self, ConfigError> {
         let sandbox = &cli.sandbox;
         let warm = Warm::parse(sandbox.warm.as_deref().unwrap_or("auto"))?;
+        let jobs = cli.jobs.iter().map(Path::new);
+        let written = cli.output.iter().chain(&cli.stats).map(PathBuf::as_path);
+        let own_files = own_files(jobs.chain(written));
         in_range("--warm-episodes", cli.warm_episodes, 1..=1_000_000_000)?;
         let concurrency = cli.concurrency.unwrap_or_else(default_concurrency);
         in_range("--concurrency", concurrency, 1..=MOST_SLOTS)?;
@@ -113,7 +116,7 @@ impl TryFrom<Cli> for Config {
             0.001..=60_000.0,
         )?;
         Ok(Config {
-            defaults: Arc::new(defaults(sandbox)?),
+            defaults: Arc::new(defaults(sandbox, own_files)?),
             jobs: cli.jobs.iter().map(PathBuf::from).collect(),
             output: cli.output,
             resume: cli.resume,
@@ -168,7 +171,8 @@ impl TryFrom<Serve> for ServeConfig {
         in_range("--connections", connections, 1..=MOST_CONNECTIONS)?;
         in_range("--wait-s", flags.wait_s, 0.0..=LONGEST_S)?;
         in_range("--idle-s", flags.idle_s, 0.0..=LONGEST_S)?;
-        let mut defaults = defaults(&flags.sandbox)?;
+        let own_files = own_files(flags.socket.iter().map(PathBuf::as_path));
+        let mut defaults = defaults(&flags.sandbox, own_files)?;
         // There is no jobs file whose directory could be meant.
         defaults.allow_paths.get_or_insert_default();
         Ok(ServeConfig {
@@ -198,7 +202,7 @@ fn tier(isolation: Isolation) -> Option<Tier> {
     }
 }
 
-fn defaults(sandbox: &Sandbox) -> Result<Defaults, ConfigError> {
+fn defaults(sandbox: &Sandbox, own_files: Vec<PathBuf>) -> Result<Defaults, ConfigError> {
     in_range("--timeout-s", sandbox.timeout_s, 0.001..=LONGEST_S)?;
     if let Some(seconds) = sandbox.cpu_time_s {
         in_range("--cpu-time-s", seconds, 0.01..=LONGEST_S)?;
@@ -220,9 +224,10 @@ fn defaults(sandbox: &Sandbox) -> Result<Defaults, ConfigError> {
         },
         grants: Arc::new(Grants {
             readable: grants("--fs-readable", &sandbox.fs_readable)?,
-            writable: grants("--fs-writable", &sandbox.fs_writable)?,
+            writable: writable_grants("--fs-writable", &sandbox.fs_writable, &own_files)?,
             network: Network::None,
         }),
+        own_files,
         allow_paths: match sandbox.allow_path.as_slice() {
             [] => None,
             paths => Some(paths.iter().map(|p| allowed(p)).collect::<Result<_, _>>()?),
@@ -240,6 +245,35 @@ fn grants(flag: &'static str, paths: &[PathBuf]) -> Result<Vec<PathBuf>, ConfigE
     list.sort();
     list.dedup();
     Ok(list)
+}
+
+fn writable_grants(
+    flag: &'static str,
+    paths: &[PathBuf],
+    own_files: &[PathBuf],
+) -> Result<Vec<PathBuf>, ConfigError> {
+    let granted = grants(flag, paths)?;
+    let checked = granted
+        .iter()
+        .try_for_each(|path| writable(path, own_files));
+    checked.map_err(|error| ConfigError::Grant { flag, error })?;
+    Ok(granted)
+}
+
+/// Where these files are, or will be. What is no file, as `-`, is nowhere.
+fn own_files<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<PathBuf> {
+    let found = |path: &Path| {
+        let directory = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let made = || Some(directory.canonicalize().ok()?.join(path.file_name()?));
+        path.canonicalize().ok().or_else(made)
+    };
+    paths
+        .filter(|path| *path != Path::new("-"))
+        .filter_map(found)
+        .collect()
 }
 
 fn allowed(path: &Path) -> Result<PathBuf, ConfigError> {

@@ -152,6 +152,7 @@ fn episode(program: Program) -> Episode {
             on_failure: OnFailure::Stop,
         }],
         multi_step: false,
+        goes_on: false,
         limits: Limits::default(),
         grants: Default::default(),
         capture: Capture::Merged,

@@ -5,12 +5,12 @@ use super::host_sockets::HostSockets;
 use super::ids::{NoUid, SlotIds};
 use super::lease::Lease;
 use super::process::Processes;
+use super::scratch;
 use super::slot::{BuildError, Slot, SlotLost};
 use super::warm::{Parent, PythonSettings};
 use crate::spec::policy::{Enforced, Grants, Tier};
 use crate::wire::message::{CgroupKind, OWN_PROCESSES, Setup, VERSION};
 use std::cell::{Cell, RefCell};
-use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -225,11 +225,14 @@ impl Pool {
 
     async fn build(&self, grants: Arc<Grants>, elsewhere: bool) -> Result<Slot, BuildError> {
         let shared = &self.shared;
+        if shared.settings.tier == Tier::Landlock {
+            scratch::check(&grants)?;
+        }
         // Counted from now on, and not any more if this future is dropped or fails.
         let place = Place::take(self.clone());
         let number = self.free_number().await?;
         let ids = shared.ids.of_slot(number);
-        let scratch = (shared.settings.tier == Tier::Landlock).then(|| scratch(number));
+        let scratch = (shared.settings.tier == Tier::Landlock).then(|| scratch::directory(number));
         let parents = shared.parents.borrow().clone();
         // When the kernel has no more of them, the slot goes without.
         let cgroup = shared.cgroups.as_ref().and_then(|all| all.make().ok());
@@ -368,14 +371,4 @@ impl Drop for Place {
             self.pool.shared.changed.notify_one();
         }
     }
-}
-
-/// A directory for a slot without a root of its own. Unguessable, so that nobody can make it first.
-fn scratch(number: u32) -> PathBuf {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(number);
-    std::env::temp_dir().join(format!(
-        "runner-{}-{number}-{random:016x}",
-        std::process::id()
-    ))
 }

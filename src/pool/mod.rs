@@ -13,6 +13,7 @@ mod orphans;
 mod process;
 mod request;
 mod run;
+mod scratch;
 mod session;
 mod slot;
 mod warm;

@@ -6,6 +6,7 @@ use crate::spec::paths;
 use crate::sys::{clock::monotonic_ns, plain::open_plain};
 use crate::wire::message::{EpisodeRequest, FileRequest, StepRequest};
 use nix::dir::{Dir, Type};
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,6 +21,11 @@ const MOST_COPIED_MB: u64 = 512;
 pub enum HostFileError {
     #[error("host_path {path:?} can't be read: {error}")]
     Read { path: PathBuf, error: io::Error },
+    #[error(
+        "host_path {0:?} is not what it was when the line was read: it is gone, or a link or a pipe by now; keep it out of \
+         what programs may write to (fs_writable)"
+    )]
+    Changed(PathBuf),
     #[error(
         "host_path {path:?} brings the files to more than {limit_mb} MB; raise resources.disk_mb up to \
          {MOST_COPIED_MB}, or grant what is larger with fs_readable"
@@ -86,7 +92,10 @@ fn step(step: &Step, budget: &mut Budget) -> Result<StepRequest, HostFileError> 
                 mode: file.mode.unwrap_or(0o644),
                 content: Some(bytes.clone()),
             }),
-            Content::HostPath(host) => copy(host, &file.path, file.mode, budget, &mut files)?,
+            Content::HostPath(host) => {
+                check_kind(host)?;
+                copy(host, &file.path, file.mode, budget, &mut files)?;
+            }
         }
     }
     Ok(StepRequest {
@@ -102,6 +111,23 @@ fn step(step: &Step, budget: &mut Budget) -> Result<StepRequest, HostFileError> 
         timeout: step.timeout,
         on_failure: step.on_failure,
     })
+}
+
+/// Whether what the line names is still a file or a directory, as it was when the line was read.
+fn check_kind(host: &Path) -> Result<(), HostFileError> {
+    let changed = || HostFileError::Changed(host.to_owned());
+    let opened = open_plain(host, OFlag::O_PATH).map_err(|errno| match errno {
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP => changed(),
+        other => HostFileError::Read {
+            path: host.to_owned(),
+            error: other.into(),
+        },
+    })?;
+    let kind = File::from(opened).metadata().map(|meta| meta.file_type());
+    match kind.is_ok_and(|kind| kind.is_file() || kind.is_dir()) {
+        true => Ok(()),
+        false => Err(changed()),
+    }
 }
 
 /// A file, or a directory with everything below it. Links are not followed: they could lead out of what was

@@ -4,6 +4,7 @@ use super::cgroup::Cgroup;
 use super::ids::NoUid;
 use super::leftover::Scratch;
 use super::process::{self, Processes};
+use super::scratch::ScratchGranted;
 use super::warm::NotWarm;
 use crate::spec::execution::Execution;
 use crate::spec::limits::Limits;
@@ -53,6 +54,8 @@ pub enum BuildError {
     Lost(#[from] SlotLost),
     #[error(transparent)]
     NotWarm(#[from] NotWarm),
+    #[error(transparent)]
+    ScratchGranted(#[from] ScratchGranted),
 }
 
 impl BuildError {

@@ -30,7 +30,16 @@ const NONE: Option<&str> = None;
 
 /// The granted paths, opened while the process may still reach them.
 pub struct OpenGrants {
-    paths: Vec<(PathBuf, OwnedFd, bool)>,
+    /// One that lies in another comes after it: mounted in this order, both are as they were asked for.
+    grants: Vec<OpenGrant>,
+}
+
+struct OpenGrant {
+    path: PathBuf,
+    fd: OwnedFd,
+    writable: bool,
+    /// Its number in messages.
+    index: u16,
 }
 
 impl OpenGrants {
@@ -44,16 +53,23 @@ impl OpenGrants {
         let all = readable
             .chain(writable)
             .chain(resolver.iter().map(|p| (p, false)));
-        let mut paths = Vec::new();
-        for (i, (path, writable)) in all.enumerate() {
+        let open = |((path, writable), index): ((&PathBuf, bool), u16)| {
             let fd = open_plain(path, OFlag::O_PATH).map_err(|e| Failure {
                 stage: Stage::GrantedPath,
                 errno: e as i32,
-                index: i as u16 + 1,
+                index,
             })?;
-            paths.push((path.clone(), fd, writable));
-        }
-        Ok(OpenGrants { paths })
+            let path = path.clone();
+            Ok(OpenGrant {
+                path,
+                fd,
+                writable,
+                index,
+            })
+        };
+        let mut grants = all.zip(1..).map(open).collect::<Result<Vec<_>, _>>()?;
+        grants.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(OpenGrants { grants })
     }
 }
 
@@ -109,11 +125,11 @@ pub fn build(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
         .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
     closed_proc().map_err(|e| Failure::new(Stage::Proc, e))?;
     devices(quotas::terminals(setup.slots)).map_err(|e| Failure::new(Stage::Devices, e))?;
-    for (i, (path, fd, writable)) in grants.paths.iter().enumerate() {
-        granted(path, fd, *writable).map_err(|e| Failure {
+    for grant in &grants.grants {
+        granted(&grant.path, &grant.fd, grant.writable).map_err(|e| Failure {
             stage: Stage::GrantedPath,
             errno: e,
-            index: i as u16 + 1,
+            index: grant.index,
         })?;
     }
     drop(grants);

@@ -112,12 +112,18 @@ impl Ruleset {
             (&scene.grants.writable, granted_writable),
         ] {
             for (i, path) in paths.iter().enumerate() {
-                let rule = granted(path, access).map_err(|errno| Failure {
-                    stage: Stage::GrantedPath,
-                    errno: errno as i32,
-                    index: i as u16 + 1,
-                })?;
-                created = created.add_rule(rule).map_err(failed)?;
+                match granted(path, access) {
+                    Ok(rule) => created = created.add_rule(rule).map_err(failed)?,
+                    // An earlier step can have moved the directory that it is mounted in.
+                    Err(_) if !scene.extra.is_empty() => {}
+                    Err(errno) => {
+                        return Err(Failure {
+                            stage: Stage::GrantedPath,
+                            errno: errno as i32,
+                            index: i as u16 + 1,
+                        });
+                    }
+                }
             }
         }
         Ok(Ruleset { created })

@@ -32,6 +32,10 @@ impl Executor for Pool {
             {
                 NotRun::Spec(format!("{}: {failure}", episode.origin))
             }
+            RunError::Build(BuildError::ScratchGranted(_))
+            | RunError::HostFile(HostFileError::Changed(_)) => {
+                NotRun::Spec(format!("{}: {error}", episode.origin))
+            }
             RunError::NoLoopback => NotRun::Here(error.to_string()),
             other => NotRun::Infra(other.to_string()),
         })

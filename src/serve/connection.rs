@@ -4,7 +4,7 @@ use super::PROTOCOL;
 use super::answer::{Client, Code, Fault};
 use super::budget::{Budget, Held, MAX_WAITING_STARTS, REQUEST_BYTES, START_BYTES};
 use super::fields::Fields;
-use super::frame::{self, Closing, Line, Lines};
+use super::frame::{self, Closing, Line, Lines, Skipped};
 use super::request::{self, Head, Id, Start};
 use super::run::Server;
 use super::session::{self, Handle, Op, Request};
@@ -208,24 +208,35 @@ impl Connection {
             match lines.next().await {
                 Ok(Line::Whole(line)) if line.trim_ascii().is_empty() => {}
                 Ok(Line::Whole(line)) => self.line(line).await,
-                Ok(Line::TooLong) => {
-                    let message = format!(
-                        "a line of more than {} bytes; put large files in with `upload`",
-                        frame::MOST_BYTES
-                    );
-                    let fault = Fault::new(Code::TooLong, message);
-                    self.shared
-                        .client
-                        .answer(&Id::none(), Err::<(), _>(fault))
-                        .await;
-                }
-                Ok(Line::NoRoom(full)) => {
-                    let fault = Err::<(), _>(full.into());
-                    self.shared.client.answer(&Id::none(), fault).await;
-                }
+                Ok(Line::Skipped(why, beginning)) => self.skipped(why, beginning).await,
                 Ok(Line::End) | Err(_) => return,
             }
             while self.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    /// Answers a line that was not taken. One that was a piece of an upload leaves a hole in it, so that the upload fails;
+    /// where it can't be told whose piece it was, all of this connection do.
+    async fn skipped(&mut self, why: Skipped, beginning: &[u8]) {
+        let uploads = &self.shared.uploads;
+        let nothing = || self.shared.budget.nothing();
+        match Id::of_beginning(beginning) {
+            Some(id) if uploads.is_open(&id) => {
+                uploads.hand(&id, Frame::Bad(why.into()), nothing()).await;
+            }
+            Some(id) => {
+                self.shared
+                    .client
+                    .answer(&id, Err::<(), _>(why.into()))
+                    .await
+            }
+            None => {
+                uploads
+                    .fail_all(|| (Frame::Bad(why.into()), nothing()))
+                    .await;
+                let fault = Err::<(), _>(why.into());
+                self.shared.client.answer(&Id::none(), fault).await;
+            }
         }
     }
 
@@ -248,6 +259,11 @@ impl Connection {
     async fn frame(&mut self, id: &Id, line: &[u8]) {
         let uploads = &self.shared.uploads;
         if !uploads.is_open(id) {
+            // Pieces of an upload that is over may still come.
+            if Head::read(line).1.is_ok_and(|head| !head.is_piece()) {
+                let fault = Fault::bad("`op` is missing; say what is to be done");
+                self.shared.client.answer(id, Err::<(), _>(fault)).await;
+            }
             return;
         }
         let held = self.shared.budget.wait_for(line.len()).await;

@@ -1,6 +1,6 @@
 //! Lines of bounded length, from a client and to it.
 
-use super::answer::{Client, Unwritten};
+use super::answer::{Client, Code, Fault, Unwritten};
 use super::budget::{FREE_BYTES, Full, Held};
 use std::io;
 use std::time::Duration;
@@ -17,14 +17,45 @@ pub const FAREWELL: Duration = Duration::from_secs(2);
 /// Since when a connection is at its end.
 pub type Closing = watch::Receiver<Option<Instant>>;
 
+/// The longest that a long line may take to come, so that half a line does not keep for ever what others could have.
+const LINE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is kept of a line that is skipped: enough to tell what it was, where it begins with its `id`.
+const BEGINNING_BYTES: usize = 4 << 10;
+
+/// Why a line was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skipped {
+    TooLong,
+    NoRoom(Full),
+    TooSlow,
+}
+
+impl From<Skipped> for Fault {
+    fn from(skipped: Skipped) -> Fault {
+        match skipped {
+            Skipped::TooLong => Fault::new(
+                Code::TooLong,
+                format!("a line of more than {MOST_BYTES} bytes; put large files in with `upload`"),
+            ),
+            Skipped::NoRoom(full) => full.into(),
+            Skipped::TooSlow => Fault::new(
+                Code::Busy,
+                format!(
+                    "the line did not come to its end within {} s; send it again, or in smaller ones",
+                    LINE_TIMEOUT.as_secs()
+                ),
+            ),
+        }
+    }
+}
+
 /// The next thing a client said.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line<'a> {
     Whole(&'a [u8]),
-    /// One that was too long; it is skipped.
-    TooLong,
-    /// One that there was no room for; it is skipped.
-    NoRoom(Full),
+    /// One that was not taken, with its beginning.
+    Skipped(Skipped, &'a [u8]),
     /// The client is gone. What it had begun to say is no line.
     End,
 }
@@ -47,9 +78,21 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     pub async fn next(&mut self) -> io::Result<Line<'_>> {
         self.forget();
-        let mut skipped: Option<Line<'static>> = None;
+        let mut skipped: Option<Skipped> = None;
+        // Since when it takes what others could have.
+        let mut since: Option<Instant> = None;
         loop {
-            let buffer = self.reader.fill_buf().await?;
+            let due = since.filter(|_| skipped.is_none());
+            let filled = tokio::select! {
+                biased;
+                filled = self.reader.fill_buf() => filled.map(Some),
+                () = sleep_until_over(due) => Ok(None),
+            };
+            let Some(buffer) = filled? else {
+                skipped = Some(Skipped::TooSlow);
+                self.keep_beginning();
+                continue;
+            };
             if buffer.is_empty() {
                 return Ok(Line::End);
             }
@@ -60,17 +103,34 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 let length = self.line.len() + part.len();
                 match make_room(&mut self.line, &mut self.held, length).await {
                     Ok(()) => self.line.extend_from_slice(part),
-                    Err(why) => skipped = Some(why),
+                    Err(why) => {
+                        skipped = Some(why);
+                        let room = BEGINNING_BYTES.saturating_sub(self.line.len());
+                        self.line.extend_from_slice(&part[..part.len().min(room)]);
+                    }
+                }
+                if self.line.len() > FREE_BYTES {
+                    since.get_or_insert_with(Instant::now);
                 }
             }
-            if skipped.is_some() {
-                self.forget();
-            }
             self.reader.consume(read);
+            if skipped.is_some() {
+                self.keep_beginning();
+            }
             if end.is_some() {
-                return Ok(skipped.unwrap_or(Line::Whole(&self.line)));
+                return Ok(match skipped {
+                    Some(why) => Line::Skipped(why, &self.line),
+                    None => Line::Whole(&self.line),
+                });
             }
         }
+    }
+
+    /// Gives back what a line took that is skipped.
+    fn keep_beginning(&mut self) {
+        self.line.truncate(BEGINNING_BYTES);
+        self.line.shrink_to(BEGINNING_BYTES);
+        self.held.shrink(0);
     }
 
     /// Gives back what a long line took.
@@ -84,19 +144,15 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 }
 
 /// Makes a line able to be so long.
-async fn make_room(
-    line: &mut Vec<u8>,
-    held: &mut Held,
-    length: usize,
-) -> Result<(), Line<'static>> {
+async fn make_room(line: &mut Vec<u8>, held: &mut Held, length: usize) -> Result<(), Skipped> {
     if length > MOST_BYTES {
-        return Err(Line::TooLong);
+        return Err(Skipped::TooLong);
     }
     if length > line.capacity() {
         // Twice as much each time, so that a line is not moved with each of its parts.
         let capacity = length.next_power_of_two().clamp(1 << 10, MOST_BYTES);
         let counted = capacity.saturating_sub(FREE_BYTES);
-        held.grow(counted).await.map_err(Line::NoRoom)?;
+        held.grow(counted).await.map_err(Skipped::NoRoom)?;
         line.reserve_exact(capacity - line.len());
     }
     Ok(())
@@ -129,6 +185,14 @@ pub async fn write_all(
         if let Some(closed) = *closing.borrow() {
             farewell = farewell.saturating_sub(closed.max(begin).elapsed());
         }
+    }
+}
+
+/// Sleeps until a line that began to take room then has taken too long; for ever if none has.
+async fn sleep_until_over(since: Option<Instant>) {
+    match since {
+        Some(since) => tokio::time::sleep_until(since + LINE_TIMEOUT).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -178,8 +242,14 @@ mod tests {
         loop {
             match lines.next().await.unwrap() {
                 Line::Whole(line) => seen.push(String::from_utf8_lossy(line).into_owned()),
-                Line::TooLong => seen.push("too long".into()),
-                Line::NoRoom(_) => seen.push("no room".into()),
+                Line::Skipped(why, begins) => {
+                    let begins = String::from_utf8_lossy(&begins[..begins.len().min(3)]);
+                    seen.push(match why {
+                        Skipped::TooLong => format!("too long: {begins}"),
+                        Skipped::NoRoom(_) => format!("no room: {begins}"),
+                        Skipped::TooSlow => format!("too slow: {begins}"),
+                    });
+                }
                 Line::End => return seen,
             }
         }
@@ -194,7 +264,7 @@ mod tests {
     async fn a_line_over_the_limit_is_skipped_and_the_next_one_read() {
         let mut input = vec![b'x'; MOST_BYTES + 1];
         input.extend_from_slice(b"\nnext\n");
-        assert_eq!(all(&input).await, ["too long", "next"]);
+        assert_eq!(all(&input).await, ["too long: xxx", "next"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -202,7 +272,33 @@ mod tests {
         let mut input = vec![b'x'; FREE_BYTES + 1];
         input.extend_from_slice(b"\nnext\n");
         let seen = all_beside(&input, CONNECTION_BYTES).await;
-        assert_eq!(seen, ["no room", "next"]);
+        assert_eq!(seen, ["no room: xxx", "next"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_long_line_keeps_room_from_others_for_a_while_only() {
+        use tokio::io::AsyncWriteExt;
+        let total = Rc::<super::super::budget::Total>::default();
+        let budget = Budget::new(total.clone());
+        let (mut client, server) = tokio::io::duplex(8 << 20);
+        let mut lines = Lines::new(server, budget.nothing());
+        let half = [b"{\"id\":7,".as_slice(), &vec![b'x'; 4 << 20]].concat();
+        client.write_all(&half).await.unwrap();
+        let rest = async {
+            tokio::time::sleep(LINE_TIMEOUT * 2).await;
+            assert_eq!(total.held(), 0, "it still takes room");
+            client.write_all(b"rest\nnext\n").await.unwrap();
+        };
+        let read = async {
+            match lines.next().await.unwrap() {
+                Line::Skipped(Skipped::TooSlow, begins) => {
+                    assert!(begins.starts_with(b"{\"id\":7,"))
+                }
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(lines.next().await.unwrap(), Line::Whole(b"next"));
+        };
+        tokio::join!(rest, read);
     }
 
     #[tokio::test(start_paused = true)]

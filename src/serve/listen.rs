@@ -2,11 +2,11 @@
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, Flock, FlockArg, OFlag, RenameFlags, open, renameat2};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, lstat, umask};
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::net::UnixListener;
@@ -117,14 +117,20 @@ fn make_way(path: &Path) -> Result<(), ListenError> {
     if kind != SFlag::S_IFSOCK {
         return Err(ListenError::NoSocket(path.to_owned()));
     }
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)
-            .map_err(|error| ListenError::System {
-                path: path.to_owned(),
-                error,
-            }),
+    match connect_now(path) {
+        Err(Errno::ECONNREFUSED) => fs::remove_file(path).map_err(|error| ListenError::System {
+            path: path.to_owned(),
+            error,
+        }),
         _ => Err(ListenError::Taken(path.to_owned())),
     }
+}
+
+/// Connects without waiting for a server that has as many waiting as it takes (EAGAIN).
+fn connect_now(path: &Path) -> Result<(), Errno> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    connect(socket.as_raw_fd(), &UnixAddr::new(path)?)
 }
 
 fn identity(stat: &FileStat) -> (u64, u64) {

@@ -35,10 +35,10 @@
 //! | `code` of an error | |
 //! |---|---|
 //! | `bad_request` | not an object, an unknown `op` or field, a value of the wrong kind |
-//! | `too_long` | a line of more than 16 MiB; it is skipped, and answered with the id `null` |
+//! | `too_long` | a line of more than 16 MiB; it is skipped. Its `id` is that of the answer where it stands within the first 4 KiB of the line, else the id is `null`. An upload that it may have been a piece of fails |
 //! | `invalid` | what is asked for can't be had: a range, a path, this machine |
 //! | `no_session` | it never was on this connection, or is over; the message says why |
-//! | `busy` | no slot within `wait_s`, or more than the server may hold (below); with the id `null` where a line could not be read for it, and in place of the greeting where there may be no more connections |
+//! | `busy` | no slot within `wait_s`, or more than the server may hold (below); a line that could not be read for it is treated as one that is too long. In place of the greeting where there may be no more connections |
 //! | `not_found`, `is_directory`, `refused`, `no_space` | a transfer met a path that can't be read or written |
 //! | `stopped`, `cancelled` | the session was stopped, or the request given up, meanwhile |
 //! | `infra` | our side failed; the session is over |
@@ -48,7 +48,7 @@
 //! | what | at most | beyond that |
 //! |---|---|---|
 //! | connections | `--connections`, 4 for each session unless said otherwise | `busy`, and the connection is closed |
-//! | a line | 16 MiB | `too_long` |
+//! | a line | 16 MiB, and 30 s from its first 64 KiB to its end | `too_long`; `busy` |
 //! | requests that wait in one session | 64 | `busy` |
 //! | starts that wait on one connection | 1,024 | `busy` |
 //! | bytes of one connection: its unfinished line, its unanswered requests and starts, what sessions keep of their starts, pieces of uploads on their way | 64 MiB | requests: `busy`. Lines and uploads wait for room for 10 s, and nothing more is read from the client; then `busy` |

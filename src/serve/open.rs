@@ -4,7 +4,7 @@ use super::answer::{Code, Fault};
 use super::request::Start;
 use super::run::Server;
 use super::stats::Counted;
-use crate::pool::{self, RunError};
+use crate::pool::{self, BuildError, RunError};
 use crate::spec::episode::Episode;
 use crate::spec::outcome::{Outcome, Status};
 use crate::spec::policy::Grants;
@@ -54,7 +54,9 @@ pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, Fault> {
     drop(building);
     server.pool.keep_ahead();
     let mut session = opened.map_err(|error| match error {
-        RunError::NoLoopback | RunError::HostFile(_) => {
+        RunError::NoLoopback
+        | RunError::HostFile(_)
+        | RunError::Build(BuildError::ScratchGranted(_)) => {
             Fault::new(Code::Invalid, error.to_string())
         }
         other => Fault::new(Code::Infra, other.to_string()),

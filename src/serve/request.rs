@@ -5,8 +5,10 @@ use super::fields::Fields;
 use crate::spec::episode::Episode;
 use crate::spec::parse::{FileContext, parse};
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::fmt;
 
 /// What a client calls its request by: its JSON, a string or an integer.
 #[derive(Clone, Debug)]
@@ -25,6 +27,29 @@ impl Id {
     /// The id of answers to what has none that could be read.
     pub fn none() -> Id {
         Id(RawValue::NULL.to_owned())
+    }
+
+    /// That of a line of which only the beginning is there, if it stands in it.
+    pub fn of_beginning(beginning: &[u8]) -> Option<Id> {
+        struct Found(Option<Id>);
+        impl<'de> Visitor<'de> for &mut Found {
+            type Value = ();
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+                while let Some((key, value)) = map.next_entry::<Cow<'de, str>, &RawValue>()? {
+                    if key == "id" {
+                        self.0 = Id::read(value);
+                    }
+                }
+                Ok(())
+            }
+        }
+        let mut found = Found(None);
+        // It ends in the middle: what was read until then is what counts.
+        let _ = serde_json::Deserializer::from_slice(beginning).deserialize_map(&mut found);
+        found.0
     }
 
     pub fn raw(&self) -> &RawValue {
@@ -55,6 +80,11 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
+    /// Whether it belongs to an upload.
+    pub fn is_piece(&self) -> bool {
+        self.entry.is_some() || self.data.is_some() || self.end || self.abort
+    }
+
     /// The line's id, and the line if it can be read.
     pub fn read(line: &'a [u8]) -> (Id, Result<Head<'a>, Fault>) {
         if !line.trim_ascii_start().starts_with(b"{") {

@@ -116,6 +116,7 @@ pub async fn live(server: Rc<Server>, shared: Rc<Shared>, asked: Asked) {
         shared,
         name,
         inherited,
+        has_run: false,
         workdir: opened.workdir,
         grants: opened.grants,
         session: opened.session,
@@ -138,6 +139,8 @@ struct Life {
     shared: Rc<Shared>,
     name: String,
     inherited: Inherited,
+    /// Whether there was an execution before.
+    has_run: bool,
     workdir: String,
     grants: Arc<Grants>,
     session: pool::Session,
@@ -266,6 +269,7 @@ impl Life {
             .map_err(Broken::Request)?;
         drop(fields);
         episode.grants = self.grants.clone();
+        episode.goes_on = std::mem::replace(&mut self.has_run, true);
         let mut was = false;
         let cancel = async {
             match cancelled.await {

@@ -129,6 +129,14 @@ impl Uploads {
         }
     }
 
+    /// Hands a frame to each of them.
+    pub async fn fail_all(&self, bad: impl Fn() -> (Frame, Held)) {
+        let open: Vec<Frames> = self.open.borrow().values().cloned().collect();
+        for upload in open {
+            let _ = upload.send(bad()).await;
+        }
+    }
+
     fn begin<'a>(&'a self, id: &'a Id) -> Result<Open<'a>, Fault> {
         let (sender, frames) = mpsc::channel(2);
         let mut open = self.open.borrow_mut();

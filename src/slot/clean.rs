@@ -6,22 +6,26 @@
 
 use super::census::Census;
 use super::space::Space;
+use super::stage::errno;
 use crate::sandbox::network;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::{
-    clock::monotonic_ns, mode::set_mode, procfs::Stat, remove::remove_until, sysv, wait, xattr,
+    clock::monotonic_ns, mode::set_mode, procfs::Stat, remove::remove_in, sysv, wait, xattr,
 };
 use crate::wire::failure::{Failure, Stage};
+use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::stat::{Mode, UtimensatFlags, fstat, utimensat};
+use nix::sys::stat::{Mode, UtimensatFlags, fstat, futimens, utimensat};
 use nix::sys::statfs::fstatfs;
 use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -265,30 +269,50 @@ impl Cleaner {
     /// Puts one of our directories back: its entries, its mode, no extended attributes, no time that was set. Of
     /// a link only the times can be changed.
     fn restore(&mut self, at: usize, until_ns: u64) -> std::io::Result<()> {
-        let path = self.marks[at].path.clone();
-        let found = fs::symlink_metadata(&path)?;
-        if found.ino() != self.marks[at].clean.inode {
+        let mark = &self.marks[at];
+        let found = fs::symlink_metadata(&mark.path)?;
+        if found.ino() != mark.clean.inode {
             return Err(Errno::ESTALE.into());
         }
-        if found.is_dir() {
-            set_mode(&self.marks[at].place, self.marks[at].clean.mode)?;
-            xattr::remove_all(&path)?;
-            for entry in fs::read_dir(&path)? {
-                let entry = entry?.path();
-                if !self.own.contains(&entry) {
-                    remove_until(&entry, until_ns)?;
-                }
+        let now = TimeSpec::UTIME_NOW;
+        match found.is_dir() {
+            true => {
+                set_mode(&mark.place, mark.clean.mode)?;
+                xattr::remove_all(&mark.place)?;
+                let directory = self.empty(mark, until_ns)?;
+                futimens(&directory, &now, &now)?;
+            }
+            false => {
+                let link = UtimensatFlags::NoFollowSymlink;
+                utimensat(AT_FDCWD, &mark.path, &now, &now, link)?;
             }
         }
-        let (now, link) = (TimeSpec::UTIME_NOW, UtimensatFlags::NoFollowSymlink);
-        utimensat(AT_FDCWD, &path, &now, &now, link)?;
-        let now = State::of(&self.marks[at].place)?;
-        if now.blocks > self.marks[at].clean.blocks {
+        let now = State::of(&mark.place)?;
+        if now.blocks > mark.clean.blocks {
             // It would count as the next episode's, and can't be replaced: the ruleset names this very directory.
             return Err(Errno::EFBIG.into());
         }
         self.marks[at].clean = now;
         Ok(())
+    }
+
+    /// Removes from one of our directories what is not ours. Through its descriptor: where others can write to what it is
+    /// in, its path may lead to another one.
+    fn empty(&self, mark: &Mark, until_ns: u64) -> Result<OwnedFd, Errno> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = openat(&mark.place, ".", flags, Mode::empty())?;
+        for entry in Dir::from_fd(directory.try_clone().map_err(errno)?)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let is_own = || {
+                let path = mark.path.join(OsStr::from_bytes(name.to_bytes()));
+                self.own.contains(&path)
+            };
+            if !matches!(name.to_bytes(), b"." | b"..") && !is_own() {
+                remove_in(&directory, name, until_ns)?;
+            }
+        }
+        Ok(directory)
     }
 
     /// Inodes and blocks in use. The landlock tier shares its file system with the host: nothing to compare.

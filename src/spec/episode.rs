@@ -22,6 +22,8 @@ pub struct Episode {
     pub steps: Vec<Step>,
     /// Whether the line had `steps`, so that the result lists them too.
     pub multi_step: bool,
+    /// Whether programs have run in its sandbox before, as in a session: then what is missing there may be their doing.
+    pub goes_on: bool,
     pub limits: Limits,
     /// Shared by the many episodes that ask for the same.
     pub grants: Arc<Grants>,

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-pub use host::{PathNotGranted, grantable};
+pub use host::{PathNotGranted, grantable, writable};
 pub use salvage::id_of;
 
 /// What flags decide for every episode that does not say otherwise.
@@ -36,6 +36,8 @@ pub struct Defaults {
     /// `--allow-path`, canonical; `None` for the jobs file's own directory.
     pub allow_paths: Option<Vec<PathBuf>>,
     pub allow_host_network: bool,
+    /// What the run itself reads and writes, canonical: no program may write to it.
+    pub own_files: Vec<PathBuf>,
 }
 
 impl Default for Defaults {
@@ -46,6 +48,7 @@ impl Default for Defaults {
             grants: Arc::new(Grants::default()),
             allow_paths: None,
             allow_host_network: false,
+            own_files: Vec::new(),
         }
     }
 }

@@ -33,6 +33,7 @@ impl Outcome {
                 episode,
                 step,
                 index: i,
+                is_first: i == 0 && !episode.goes_on,
                 tier: enforced.tier,
             };
             steps.push(StepOutcome {
@@ -123,6 +124,8 @@ struct Context<'a> {
     episode: &'a Episode,
     step: &'a Step,
     index: usize,
+    /// Whether nothing has run before that could have made or removed what it names.
+    is_first: bool,
     tier: Tier,
 }
 
@@ -262,7 +265,7 @@ impl Context<'_> {
             "{}: `{field}`: {name:?}: {why} ({system})",
             self.episode.origin
         ));
-        let spec = self.index == 0 && errno != libc::ENOEXEC;
+        let spec = self.is_first && errno != libc::ENOEXEC;
         Ruling {
             status: if spec {
                 Status::Invalid
@@ -302,7 +305,7 @@ impl Context<'_> {
             _ => format!("can't be made: {}", std::io::Error::from_raw_os_error(errno)),
         };
         Ruling {
-            status: if self.index == 0 {
+            status: if self.is_first {
                 Status::Invalid
             } else {
                 Status::Failed

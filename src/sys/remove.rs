@@ -26,23 +26,24 @@ const MAX_PASSES: usize = 4;
 
 /// Removes a file or a whole tree.
 pub fn remove(path: &Path) -> Result<(), Errno> {
-    remove_until(path, u64::MAX)
+    let (parent, name) = open_parent(path)?;
+    remove_in(&parent, &name, u64::MAX)
 }
 
-/// The same, until CLOCK_MONOTONIC is `until_ns`: then ETIMEDOUT, and what is left can be removed by another call.
-pub fn remove_until(path: &Path, until_ns: u64) -> Result<(), Errno> {
-    let (parent, name) = open_parent(path)?;
+/// The same for what has this name in a directory, until CLOCK_MONOTONIC is `until_ns`: then ETIMEDOUT, and what is left
+/// can be removed by another call.
+pub fn remove_in(parent: &OwnedFd, name: &CStr, until_ns: u64) -> Result<(), Errno> {
     let mut left = Errno::ENOTEMPTY;
     for _ in 0..MAX_PASSES {
         in_time(until_ns)?;
-        if remove_entry(&parent, &name)? == Entry::Removed {
+        if remove_entry(parent, name)? == Entry::Removed {
             return Ok(());
         }
-        if let Err(errno) = empty(&open_directory(&parent, &name)?, until_ns) {
+        if let Err(errno) = empty(&open_directory(parent, name)?, until_ns) {
             left = errno;
         }
     }
-    match remove_entry(&parent, &name)? {
+    match remove_entry(parent, name)? {
         Entry::Removed => Ok(()),
         Entry::FullDirectory => Err(left),
     }
@@ -236,7 +237,8 @@ mod tests {
         fs::write(tree.join("a/b/file"), "x").unwrap();
         let over = monotonic_ns();
         for path in [&tree, &tree.join("a/b/file")] {
-            assert_eq!(remove_until(path, over), Err(Errno::ETIMEDOUT));
+            let (parent, name) = open_parent(path).unwrap();
+            assert_eq!(remove_in(&parent, &name, over), Err(Errno::ETIMEDOUT));
             assert!(path.exists());
         }
         remove(&tree).unwrap();

@@ -133,6 +133,62 @@ fn an_oversized_line_is_skipped_and_the_next_one_served() {
 }
 
 #[test]
+fn an_oversized_line_is_answered_by_its_id() {
+    let server = server();
+    let mut client = server.connect();
+    client.send_raw(b"{\"id\":\"mine\",\"op\":\"exec\",\"stdin\":\"");
+    client.send_raw(&vec![b'x'; 17 << 20]);
+    client.send_raw(b"\"}\n");
+    let answer = client.receive();
+    assert_eq!(
+        (code(&answer), &answer["id"]),
+        ("too_long", &json!("mine")),
+        "{answer}"
+    );
+}
+
+/// Or it would have a hole.
+#[test]
+fn an_upload_of_which_a_piece_is_skipped_fails() {
+    for id_first in [true, false] {
+        let server = server();
+        let mut client = server.connect();
+        let session = client.start(json!({})).name;
+        let id = client.ask("upload", json!({"session": session, "path": "f"}));
+        assert_eq!(client.receive()["ready"], true);
+        client.send(&json!({"id": id, "entry": {"path": "", "kind": "file"}}));
+        let data = "A".repeat(17 << 20);
+        let piece = match id_first {
+            true => format!("{{\"id\":{id},\"data\":\"{data}\"}}\n"),
+            false => format!("{{\"data\":\"{data}\",\"id\":{id}}}\n"),
+        };
+        client.send_raw(piece.as_bytes());
+        client.send(&json!({"id": id, "end": true}));
+        let mut answers = vec![client.receive()];
+        if !id_first {
+            answers.push(client.receive());
+        }
+        let of_upload = answers.iter().find(|answer| answer["id"] == id);
+        let of_upload = of_upload.unwrap_or_else(|| panic!("{answers:?}"));
+        assert_eq!(code(of_upload), "too_long", "{answers:?}");
+        assert!(client.call("stats", json!({}))["result"].is_object());
+    }
+}
+
+#[test]
+fn a_request_that_says_not_what_it_is_for_is_told_so() {
+    let server = server();
+    let mut client = server.connect();
+    client.send(&json!({"id": 5, "session": "s1"}));
+    let answer = client.receive();
+    assert_eq!(
+        (code(&answer), &answer["id"]),
+        ("bad_request", &json!(5)),
+        "{answer}"
+    );
+}
+
+#[test]
 fn half_a_line_and_a_client_that_vanishes_are_a_clean_end() {
     let server = server();
     let (mut other, theirs) = bystander(&server);

@@ -44,8 +44,20 @@ fn results_have_the_fields_of_the_contract_and_commands_run_in_the_warm_bash() {
         assert_eq!(result["start"], "warm-bash");
         let result = session.exec(json!({"argv": ["cat"], "stdin": "said"}));
         assert_eq!(result["output"], "said");
+        // What ran before could have made it.
         let result = session.exec(json!({"argv": ["/nope"]}));
-        assert_eq!(result["status"], "invalid", "{result}");
+        assert_eq!(result["status"], "failed", "{result}");
+        assert_eq!(result["exit_code"], 127, "{result}");
+    }
+}
+
+#[test]
+fn what_is_missing_from_the_beginning_is_the_request_s_fault() {
+    for (way, server) in servers() {
+        let mut client = server.connect();
+        let result = client.start(json!({})).exec(json!({"argv": ["/nope"]}));
+        assert_eq!(result["status"], "invalid", "{way:?}: {result}");
+        assert_eq!(result["fault"], "spec", "{way:?}: {result}");
     }
 }
 

@@ -45,6 +45,27 @@ fn a_second_server_on_the_same_path_is_refused_and_the_first_goes_on() {
     assert_eq!(server.connect().greeting["protocol"], 1);
 }
 
+/// Which would keep whoever connects waiting.
+#[test]
+fn a_socket_whose_server_takes_nobody_is_taken_all_the_same() {
+    use nix::sys::socket::{
+        AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket,
+    };
+    use std::os::fd::AsRawFd;
+    let directory = scratch();
+    let path = directory.path().join("s");
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let full = socket(AddressFamily::Unix, SockType::Stream, flags, None).expect("a socket");
+    bind(full.as_raw_fd(), &UnixAddr::new(&path).expect("a path")).expect("bind");
+    listen(&full, Backlog::new(0).expect("a backlog")).expect("listen");
+    let _waits = std::os::unix::net::UnixStream::connect(&path).expect("connect");
+    let begin = Instant::now();
+    let (said, code) = refused(directory.path(), &["--socket", "s"]);
+    assert!(said.contains("another server listens there"), "{said}");
+    assert_eq!(code, Some(2));
+    assert!(begin.elapsed() < Duration::from_secs(20));
+}
+
 #[test]
 fn a_socket_that_a_dead_server_left_is_replaced() {
     let directory = scratch();

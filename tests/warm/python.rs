@@ -157,6 +157,28 @@ fn random_numbers_differ_from_episode_to_episode() {
     assert_eq!(words.len(), 100);
 }
 
+/// By which the processes of a program trust each other, and take any object from each other.
+#[test]
+fn no_two_programs_have_the_same_key_of_multiprocessing() {
+    let code = "import multiprocessing as m\nprint(m.current_process().authkey.hex(), len(m.current_process().authkey))\n\
+        p = m.get_context('fork').Process(target=lambda: print(m.current_process().authkey.hex(), 0)); p.start(); p.join()";
+    let jobs: String = (0..6).map(|i| one(&format!("n{i}"), code)).collect();
+    let modules = ["--warm", "python=/usr/bin/python3:multiprocessing"];
+    let run = run_when_warm(Way::of_tier("namespaces")[0], &jobs, 2, 1, &modules);
+    let mut keys = std::collections::BTreeSet::new();
+    for i in 0..6 {
+        let result = run.get(&format!("n{i}"));
+        assert_eq!(result["start"], "warm-python", "{}", run.stderr);
+        let words: Vec<&str> = result["output"]
+            .as_str()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        assert_eq!((words[1], words[2] == words[0]), ("32", true), "{result}");
+        assert!(keys.insert(words[0].to_owned()), "two have the same key");
+    }
+}
+
 fn has(module: &str) -> bool {
     let import = Command::new(PYTHON)
         .args(["-c", &format!("import {module}")])

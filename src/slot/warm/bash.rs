@@ -6,14 +6,17 @@ use super::startup::{PARKED_IN, StartUp};
 use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::slot::link::Link;
+use crate::slot::open::open_in_root;
 use crate::slot::space::Space;
 use crate::spec::policy::Tier;
 use crate::sys::remove::remove;
 use crate::wire::message::{Launch, Setup, StepRequest, WarmStart};
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
 
@@ -21,10 +24,13 @@ use std::path::PathBuf;
 const INTERPRETER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/interpreter.so"));
 /// What a login bash reads first of its user's; the others only where this one is missing (bash(1), INVOCATION).
 const PROFILE: &str = ".bash_profile";
+/// Beside it.
+const LIBRARY: &str = ".runner-interpreter.so";
 const PROFILES: [&str; 3] = [PROFILE, ".bash_login", ".profile"];
 
 /// Where start-up files could leave something.
-const WRITABLE: [&str; 3] = [PARKED_IN, "/tmp", "/home/runner"];
+const WRITABLE: [&str; 3] = [PARKED_IN, "/tmp", HOME];
+const HOME: &str = "/home/runner";
 
 /// A login bash, parked at the end of its start-up files.
 pub struct Bash {
@@ -39,8 +45,8 @@ impl Bash {
     /// Starts it and waits until it is parked. None where that can't be had, or where its start-up has effects that a
     /// fork would not repeat: then every command starts a bash of its own.
     pub fn start(forked: Forked, setup: &Setup, space: &Space) -> Option<Bash> {
-        let home = space.real("/home/runner");
-        let (library, profile) = (home.join(".runner-interpreter.so"), home.join(PROFILE));
+        let home = space.real(HOME);
+        let library = home.join(LIBRARY);
         let hook = format!(
             "runner_status=$? runner_last=$_\nenable -f {library} runner || kill -9 $$\n\
              runner {SOCKET} {slice} {nice} {end_delay} {workdir} $runner_status \"$runner_last\"\n",
@@ -50,11 +56,17 @@ impl Bash {
             end_delay = setup.end_delay_ms(),
             workdir = space.real(PARKED_IN).display(),
         );
+        // What is in a grant is the host's, and others write to it meanwhile.
+        if !WRITABLE.iter().all(|place| is_own(space, place)) {
+            return None;
+        }
         let before = entries(space);
-        let placed = fs::write(&library, INTERPRETER).and_then(|()| fs::write(&profile, hook));
-        let link = placed.ok().and_then(|()| park(forked.link, setup, space));
-        let _ = fs::remove_file(&library);
-        let _ = fs::remove_file(&profile);
+        let placed = place(space, LIBRARY, INTERPRETER)
+            .and_then(|_library| Some((_library, place(space, PROFILE, hook.as_bytes())?)));
+        let link = placed
+            .as_ref()
+            .and_then(|_| park(forked.link, setup, space));
+        drop(placed);
         // Every command would find them made anew.
         let left: Vec<PathBuf> = entries(space).difference(&before).cloned().collect();
         if !left.is_empty() {
@@ -108,7 +120,33 @@ impl Bash {
     }
 }
 
-/// What is in the places where start-up files could leave something. Grants are mounted in some, and stay.
+/// Whether a place is the slot's own, and no grant was mounted there.
+fn is_own(space: &Space, place: &str) -> bool {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+    let inside = space.inside(place);
+    inside.is_some_and(|inside| open_in_root(space.root(), &inside, flags, 0).is_ok())
+}
+
+/// A file in the home directory, as long as this lives.
+struct Placed(PathBuf);
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Makes one that was not there. None if something of this name is, or was granted.
+fn place(space: &Space, name: &str, content: &[u8]) -> Option<Placed> {
+    let inside = space.inside(HOME)?.join(name);
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
+    let file = open_in_root(space.root(), &inside, flags, 0o644).ok()?;
+    let placed = Placed(space.real(HOME).join(name));
+    File::from(file).write_all(content).ok()?;
+    Some(placed)
+}
+
+/// What is in the places where start-up files could leave something.
 fn entries(space: &Space) -> BTreeSet<PathBuf> {
     let places = WRITABLE.map(|place| fs::read_dir(space.real(place)));
     let entries = places.into_iter().flatten().flatten().flatten();

@@ -78,6 +78,7 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
         origin: file.origin(line),
         steps,
         multi_step,
+        goes_on: false,
         limits: limits(raw.resources, &file.defaults.limits)?,
         grants: host::grants(
             raw.fs_readable,

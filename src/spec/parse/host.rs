@@ -27,6 +27,21 @@ pub enum PathNotGranted {
         "names {0}, which is a socket: whoever serves it would take orders from an episode; name files or directories"
     )]
     Socket(String),
+    #[error(
+        "names {path}, which holds {file:?} of this run: programs could rewrite it; grant a narrower path, or keep that file elsewhere"
+    )]
+    OwnFile { path: String, file: PathBuf },
+}
+
+/// Whether programs may write to this canonical path, where the run itself reads and writes these files.
+pub fn writable(path: &Path, own_files: &[PathBuf]) -> Result<(), PathNotGranted> {
+    match own_files.iter().find(|file| file.starts_with(path)) {
+        None => Ok(()),
+        Some(file) => Err(PathNotGranted::OwnFile {
+            path: quoted(&path.to_string_lossy()),
+            file: file.clone(),
+        }),
+    }
 }
 
 /// The canonical form of a host path that is to be seen inside sandboxes, for `fs_readable` and
@@ -86,8 +101,17 @@ pub fn grants(
         return Ok(Arc::clone(&file.defaults.grants));
     }
     let mut grants = Grants::clone(&file.defaults.grants);
-    add("fs_readable", &readable, &mut grants.readable, file)?;
-    add("fs_writable", &writable, &mut grants.writable, file)?;
+    add("fs_readable", &readable, &mut grants.readable, file, |_| {
+        Ok(())
+    })?;
+    let own_files = &file.defaults.own_files;
+    add(
+        "fs_writable",
+        &writable,
+        &mut grants.writable,
+        file,
+        |path| self::writable(path, own_files),
+    )?;
     grants.network = network;
     Ok(Arc::new(grants))
 }
@@ -114,11 +138,13 @@ fn add(
     paths: &[String],
     to: &mut Vec<PathBuf>,
     file: &FileContext,
+    check: impl Fn(&Path) -> Result<(), PathNotGranted>,
 ) -> Result<(), Flaw> {
     for (i, path) in paths.iter().enumerate() {
         let field = format!("{field}[{i}]");
         let granted = grantable(Path::new(path)).map_err(|e| Flaw::new(&field, e))?;
         check_allowed(&field, path, &granted, file)?;
+        check(&granted).map_err(|e| Flaw::new(&field, e))?;
         to.push(granted);
     }
     to.sort_unstable();

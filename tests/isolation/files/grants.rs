@@ -1,10 +1,14 @@
 //! Paths that an episode is granted: as granted, for that episode only, and only where the run allows it.
 
 use super::host::{SECRET, host_directory};
-use crate::common::Way;
+use crate::common::{Way, binary, command, parse, run_args, scratch};
 use crate::episodes::{run_all, shell, with};
-use serde_json::json;
-use std::fs;
+use serde_json::{Value, json};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 #[test]
 fn a_writable_grant_is_written_through_to_the_host() {
@@ -74,5 +78,245 @@ fn a_path_outside_what_the_run_allows_is_an_invalid_episode() {
             "{way:?}: {}",
             run.get("e")
         );
+    }
+}
+
+/// Where there are no namespaces, all slots' files lie below TMPDIR.
+#[test]
+fn the_directories_of_the_landlock_tier_s_slots_are_granted_to_nobody() {
+    for way in Way::of_tier("landlock") {
+        let above = scratch();
+        let tmp = above.path().join("tmp");
+        fs::create_dir(&tmp).unwrap();
+        fs::set_permissions(&tmp, Permissions::from_mode(0o777)).unwrap();
+        let narrow = above.path().join("tmp/narrow");
+        fs::create_dir(&narrow).unwrap();
+        let run = |lines: &[Value], args: &[&str]| {
+            let jobs: Vec<String> = lines.iter().map(Value::to_string).collect();
+            fs::write(above.path().join("jobs.jsonl"), jobs.join("\n")).unwrap();
+            let mut command = command(way.root);
+            command.args(["--isolation", "landlock", "--jobs", "jobs.jsonl"]);
+            let command = command.args(args).env("TMPDIR", &tmp);
+            parse(command.current_dir(above.path()).output().unwrap())
+        };
+        let asks =
+            |id: &str, field: &str, path: &Path| with(shell(id, "ls"), json!({field: [path]}));
+        let allowed = ["--allow-path", "/tmp"];
+        let lines = [
+            asks("a", "fs_writable", &tmp),
+            asks("b", "fs_readable", &tmp),
+            asks("c", "fs_readable", Path::new("/tmp")),
+            asks("d", "fs_readable", &narrow),
+        ];
+        let ran = run(&lines, &allowed);
+        for id in ["a", "b", "c"] {
+            assert_eq!(ran.status(id), "invalid", "{way:?}: {}", ran.get(id));
+            assert!(ran.error(id).contains("TMPDIR"), "{way:?}: {}", ran.get(id));
+        }
+        assert_eq!(ran.status("d"), "ok", "{way:?}: {}", ran.get("d"));
+        let tmp = tmp.to_str().unwrap();
+        let ran = run(&[shell("e", "ls")], &["--fs-readable", tmp]);
+        assert_eq!(ran.code, Some(3), "{way:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("TMPDIR"), "{way:?}: {}", ran.stderr);
+    }
+}
+
+/// A slot's own start-up happens in its home directory: what was granted there is the host's.
+#[test]
+fn what_is_granted_in_place_of_a_slot_s_own_directory_stays_as_it_was() {
+    if !nix::unistd::geteuid().is_root() {
+        return println!("skipped: only root can put a directory at /home/runner");
+    }
+    for way in Way::of_tier("namespaces") {
+        let above = scratch();
+        let home = above.path().join("home/runner");
+        fs::create_dir_all(&home).unwrap();
+        fs::set_permissions(&home, Permissions::from_mode(0o777)).unwrap();
+        fs::write(home.join(".bash_profile"), "echo its own").unwrap();
+        let fifo = "mkfifo -m 666 ~/.bash_login; touch ~/.runner-interpreter.so; echo ran";
+        let granted = json!({"fs_writable": ["/home/runner"]});
+        let lines = [
+            with(shell("a", fifo), granted.clone()),
+            with(shell("b", "true"), granted),
+            shell("c", "echo ran"),
+        ];
+        let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+        fs::write(above.path().join("jobs.jsonl"), lines.join("\n")).unwrap();
+        let user = match way.root {
+            true => "",
+            false => "setpriv --reuid 65534 --regid 65534 --clear-groups",
+        };
+        let line = format!(
+            "mount --bind home /home && exec {user} timeout 60 {} --isolation namespaces --allow-path /home \
+             --jobs jobs.jsonl --concurrency 1 --ordered",
+            binary().display()
+        );
+        let mut unshare = std::process::Command::new("unshare");
+        let unshare = unshare
+            .args(["-m", "sh", "-c", &line])
+            .current_dir(above.path());
+        let ran = parse(unshare.output().unwrap());
+        for (id, output) in [("a", "its own\nran\n"), ("b", "its own\n"), ("c", "ran\n")] {
+            assert_eq!(
+                ran.output(id),
+                output,
+                "{way:?}: {} {}",
+                ran.get(id),
+                ran.stderr
+            );
+        }
+        let mut left: Vec<_> = fs::read_dir(&home)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        left.sort();
+        assert_eq!(
+            left,
+            [".bash_login", ".bash_profile", ".runner-interpreter.so"],
+            "{way:?}"
+        );
+        assert_eq!(
+            fs::read(home.join(".bash_profile")).unwrap(),
+            b"echo its own",
+            "{way:?}"
+        );
+    }
+}
+
+/// Others may write to what is granted while a slot is built, and their files are nothing that its start-up has left.
+#[test]
+fn files_that_appear_in_a_granted_directory_while_slots_are_built_stay() {
+    for way in Way::of_tier("namespaces") {
+        let grants: Vec<_> = (0..12).map(|_| host_directory()).collect();
+        let mut lines = Vec::new();
+        for (at, grant) in grants.iter().enumerate() {
+            let granted = json!({"fs_writable": ["/tmp", grant.path()]});
+            lines.push(with(shell(&at.to_string(), "true"), granted));
+        }
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let maker = scope.spawn(|| {
+                let mut files = Vec::new();
+                while !stop.load(Relaxed) {
+                    let file = tempfile::NamedTempFile::with_prefix_in("runner-test-", "/tmp");
+                    files.push(file.unwrap());
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                files.iter().filter(|file| !file.path().exists()).count()
+            });
+            let run = run_all(way, &lines, &["--allow-path", "/tmp", "--concurrency", "2"]);
+            stop.store(true, Relaxed);
+            assert_eq!(run.lines.len(), lines.len(), "{way:?}: {}", run.stderr);
+            assert_eq!(
+                maker.join().unwrap(),
+                0,
+                "{way:?}: files of the host are gone"
+            );
+        });
+    }
+}
+
+#[test]
+fn what_the_run_itself_reads_and_writes_is_not_granted_for_writing() {
+    let directory = scratch();
+    let path = directory.path().to_str().unwrap();
+    let lines = [
+        with(shell("a", "true"), json!({"fs_writable": [path]})),
+        with(shell("b", "true"), json!({"fs_readable": [path]})),
+    ];
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    fs::write(directory.path().join("jobs.jsonl"), lines.join("\n")).unwrap();
+    let args = ["--jobs", "jobs.jsonl", "--warm", "none"];
+    let ran = run_args(directory.path(), &args, b"");
+    assert_eq!(ran.status("a"), "invalid", "{}", ran.get("a"));
+    assert!(ran.error("a").contains("jobs.jsonl"), "{}", ran.get("a"));
+    assert_eq!(ran.status("b"), "ok", "{}", ran.get("b"));
+    let elsewhere = scratch();
+    let (other, output) = (elsewhere.path(), elsewhere.path().join("out.jsonl"));
+    let output = output.to_str().unwrap();
+    let writable = ["--fs-writable", other.to_str().unwrap(), "--output", output];
+    let ran = run_args(directory.path(), &[&args[..], &writable].concat(), b"");
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("out.jsonl"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_grant_within_another_is_as_it_was_asked_for() {
+    for way in Way::of_tier("namespaces") {
+        let host = host_directory();
+        let inner = host.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::set_permissions(&inner, Permissions::from_mode(0o777)).unwrap();
+        let command = format!(
+            "touch {0}/a; touch {0}/inner/b; true",
+            host.path().display()
+        );
+        let granted = json!({"fs_readable": [inner], "fs_writable": [host.path()]});
+        let path = host.path().to_str().unwrap();
+        let run = run_all(
+            way,
+            &[with(shell("e", &command), granted)],
+            &["--allow-path", path],
+        );
+        assert_eq!(run.status("e"), "ok", "{way:?}: {}", run.get("e"));
+        assert!(host.path().join("a").exists(), "{way:?}: {}", run.get("e"));
+        assert!(!inner.join("b").exists(), "{way:?}: {}", run.get("e"));
+    }
+}
+
+/// Its mount goes with the directory that it is in.
+#[test]
+fn a_program_that_moves_its_grant_away_is_not_our_failure() {
+    for way in Way::of_tier("namespaces") {
+        let above = scratch();
+        let grant = above.path().join("a/g");
+        fs::create_dir_all(&grant).unwrap();
+        let steps = json!([
+            {"command": format!("mv {} /tmp/moved", above.path().display())},
+            {"command": "cat /elsewhere/f", "files": {"/elsewhere/f": "second"}},
+        ]);
+        let episode = json!({"id": "e", "fs_readable": [grant], "steps": steps});
+        let run = run_all(way, &[episode], &["--allow-path", "/tmp"]);
+        assert_eq!(run.output("e"), "second", "{way:?}: {}", run.get("e"));
+        assert_eq!(run.get("e")["attempts"], 1, "{way:?}: {}", run.get("e"));
+    }
+}
+
+#[test]
+fn a_host_file_that_a_program_has_replaced_is_the_line_s_failure_and_not_left_out() {
+    for (at, replace) in ["ln -s /etc/passwd", "mkfifo"].into_iter().enumerate() {
+        for way in Way::all() {
+            let host = host_directory();
+            let file = host.path().join("input");
+            fs::write(&file, "input").unwrap();
+            let name = file.display();
+            let command = format!("rm {name}; {replace} {name}");
+            let lines = [
+                with(shell("a", &command), json!({"fs_writable": [host.path()]})),
+                with(
+                    shell("b", "cat x"),
+                    json!({"files": {"x": {"host_path": file}}}),
+                ),
+            ];
+            let path = host.path().to_str().unwrap();
+            let args = ["--allow-path", path, "--concurrency", "1", "--ordered"];
+            let run = run_all(way, &lines, &args);
+            // The landlock tier keeps an ordinary user's programs from making some of these.
+            if run.status("a") != "ok" {
+                assert_eq!(
+                    (at, way.namespaces()),
+                    (1, false),
+                    "{way:?}: {}",
+                    run.get("a")
+                );
+                continue;
+            }
+            assert_eq!(run.status("b"), "invalid", "{way:?}: {}", run.get("b"));
+            assert!(
+                run.error("b").contains("not what it was"),
+                "{way:?}: {}",
+                run.get("b")
+            );
+        }
     }
 }

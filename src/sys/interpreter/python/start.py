@@ -400,8 +400,8 @@ def adopt(env):
 
 
 def seeds():
-    """In the zygote: what is called before each fork, as no two programs are to have the same random numbers, and with
-    what."""
+    """In the zygote: what is called before each fork, as no two programs are to have the same random numbers or keys, and
+    with what."""
     found = []
     random, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
     if random is not None:
@@ -412,7 +412,16 @@ def seeds():
         found.append(((kind.__base__ if kind is random.Random else kind).seed, generator))
     if numpy is not None:
         found.append((numpy.seed, None))
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None:
+        found.append((renew_key, processes))
     return found
+
+
+def renew_key(processes):
+    """By this key the processes of one program trust each other, and may send each other any object."""
+    key = processes.AuthenticationString(os.urandom(32))
+    processes.current_process()._config["authkey"] = key
 
 
 def clock():
