@@ -169,6 +169,7 @@ impl Slot {
         let order = Order {
             start,
             launch,
+            workdir: &step.workdir,
             ruleset,
             limits: &request.limits,
             capture: Capture::new(request.capture, request.limits.output_bytes),

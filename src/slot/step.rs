@@ -56,6 +56,8 @@ pub struct Order<'a> {
     /// Which kind of zygote it is for.
     pub start: Start,
     pub launch: Launch,
+    /// The working directory as the episode names it.
+    pub workdir: &'a str,
     /// What the program is restricted by, where it is not what its zygote has.
     pub ruleset: Option<RawFd>,
     pub limits: &'a Limits,

@@ -8,6 +8,7 @@ use super::episode::{Episode, Program, Step};
 use super::execution::{DiskEvidence, End, Execution, Finish, StepExecution};
 use super::limits::{Limits, MB};
 use super::outcome::{Outcome, Phases, Status, StepOutcome, Verdict};
+use super::paths;
 use super::policy::Tier;
 use super::returned::returned;
 
@@ -294,6 +295,10 @@ impl Context<'_> {
                 "does not fit under disk_mb {}; raise resources.disk_mb",
                 self.episode.limits.disk_bytes / MB
             ),
+            // Where every sandbox can be written to, unless its programs have seen to that.
+            libc::EACCES if paths::is_usual(path) => {
+                "can't be made: an earlier step has changed who may write there (Permission denied)".into()
+            }
             libc::EACCES if self.tier == Tier::Landlock => {
                 "can't be made without namespaces, where only /workspace, /tmp and /home/runner exist; \
                  use one of them, or allow user namespaces on this machine"

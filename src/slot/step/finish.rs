@@ -58,7 +58,7 @@ impl Running<'_, '_> {
             (_, ExitKind::Failed(failure)) => match failure.stage {
                 // The working directory is the one thing of these that the episode itself names.
                 Stage::Scratch => End::NotPrepared {
-                    path: self.order.launch.workdir.clone(),
+                    path: self.order.workdir.to_owned(),
                     errno: failure.errno,
                 },
                 _ => return Err(failure),
