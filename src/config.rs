@@ -1,12 +1,13 @@
 //! From the command line to a validated configuration; the only reader of `cli::Cli`.
 
 use crate::cli::{Cli, Command, Isolation, Progress, Sandbox, Serve};
-use crate::sink::ProgressMode;
+use crate::sink::{ProgressMode, log_path};
 use crate::source::Shard;
 use crate::spec::limits::{KB, Limits, MB};
-use crate::spec::parse::{Defaults, PathNotGranted, grantable, writable};
+use crate::spec::parse::{Defaults, PathNotGranted, check_own_files, grantable};
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::spec::warm::{Warm, WarmError};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,9 +105,15 @@ impl TryFrom<Cli> for Config {
     fn try_from(cli: Cli) -> Result<Self, ConfigError> {
         let sandbox = &cli.sandbox;
         let warm = Warm::parse(sandbox.warm.as_deref().unwrap_or("auto"))?;
-        let jobs = cli.jobs.iter().map(Path::new);
-        let written = cli.output.iter().chain(&cli.stats).map(PathBuf::as_path);
-        let own_files = own_files(jobs.chain(written));
+        let read = cli.jobs.iter().map(PathBuf::from);
+        let read = read.map(|jobs| match jobs.as_os_str() == "-" {
+            true => PathBuf::from(STDIN),
+            false => jobs,
+        });
+        let log = cli.stats.as_deref().map(log_path);
+        let output = cli.output.clone().unwrap_or(STDOUT.into());
+        let written = cli.stats.iter().cloned().chain(log).chain([output]);
+        let own_files = own_files(read.chain(written));
         in_range("--warm-episodes", cli.warm_episodes, 1..=1_000_000_000)?;
         let concurrency = cli.concurrency.unwrap_or_else(default_concurrency);
         in_range("--concurrency", concurrency, 1..=MOST_SLOTS)?;
@@ -171,7 +178,7 @@ impl TryFrom<Serve> for ServeConfig {
         in_range("--connections", connections, 1..=MOST_CONNECTIONS)?;
         in_range("--wait-s", flags.wait_s, 0.0..=LONGEST_S)?;
         in_range("--idle-s", flags.idle_s, 0.0..=LONGEST_S)?;
-        let own_files = own_files(flags.socket.iter().map(PathBuf::as_path));
+        let own_files = own_files(flags.socket.iter().cloned());
         let mut defaults = defaults(&flags.sandbox, own_files)?;
         // There is no jobs file whose directory could be meant.
         defaults.allow_paths.get_or_insert_default();
@@ -255,25 +262,31 @@ fn writable_grants(
     let granted = grants(flag, paths)?;
     let checked = granted
         .iter()
-        .try_for_each(|path| writable(path, own_files));
+        .try_for_each(|path| check_own_files(path, own_files));
     checked.map_err(|error| ConfigError::Grant { flag, error })?;
     Ok(granted)
 }
 
-/// Where these files are, or will be. What is no file, as `-`, is nowhere.
-fn own_files<'a>(paths: impl Iterator<Item = &'a Path>) -> Vec<PathBuf> {
-    let found = |path: &Path| {
+/// What a shell has opened for us.
+const STDIN: &str = "/proc/self/fd/0";
+const STDOUT: &str = "/proc/self/fd/1";
+
+/// Where these files are, or will be, and where a link is that leads to one. What is no file is nowhere.
+fn own_files(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut files = BTreeSet::new();
+    for path in paths {
         let directory = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        let made = || Some(directory.canonicalize().ok()?.join(path.file_name()?));
-        path.canonicalize().ok().or_else(made)
-    };
-    paths
-        .filter(|path| *path != Path::new("-"))
-        .filter_map(found)
-        .collect()
+        let named = directory.canonicalize().ok().zip(path.file_name());
+        files.extend(named.map(|(directory, name)| directory.join(name)));
+        // Of a link that leads nowhere yet, what it is to lead to.
+        let target = path.read_link().ok().map(|target| directory.join(target));
+        files.extend(target);
+        files.extend(path.canonicalize().ok());
+    }
+    files.into_iter().collect()
 }
 
 fn allowed(path: &Path) -> Result<PathBuf, ConfigError> {

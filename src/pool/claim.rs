@@ -5,12 +5,13 @@ use super::host_sockets::HostSockets;
 use super::ids::{NoUid, SlotIds};
 use super::lease::Lease;
 use super::process::Processes;
-use super::scratch;
+use super::scratch::{self, ScratchGranted};
 use super::slot::{BuildError, Slot, SlotLost};
 use super::warm::{Parent, PythonSettings};
 use crate::spec::policy::{Enforced, Grants, Tier};
 use crate::wire::message::{CgroupKind, OWN_PROCESSES, Setup, VERSION};
 use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,6 +81,8 @@ struct Shared {
     host_sockets: HostSockets,
     /// Where none can be had, nothing is said: everything goes on without them.
     cgroups: Option<Rc<Cgroups>>,
+    /// Where slots have directories, in the landlock tier.
+    scratch: Option<PathBuf>,
     closed: Cell<bool>,
     ids: SlotIds,
 }
@@ -103,6 +106,10 @@ impl Pool {
             parents: RefCell::default(),
             host_sockets: HostSockets::default(),
             cgroups: Cgroups::open(settings.size).ok().map(Rc::new),
+            scratch: match settings.tier {
+                Tier::Namespaces => None,
+                Tier::Landlock => Some(scratch::parent().map_err(BuildError::NoScratch)?),
+            },
             closed: Cell::new(false),
             ids: SlotIds::claim(settings.size)?,
             settings,
@@ -110,6 +117,7 @@ impl Pool {
         let pool = Pool {
             shared: Rc::new(shared),
         };
+        pool.check(&pool.shared.settings.grants)?;
         // From the first slot on: what its start-up files leave running becomes a child of ours when they end.
         tokio::task::spawn_local(see_off(Rc::downgrade(&pool.shared)));
         for python in &pool.shared.settings.pythons {
@@ -168,6 +176,7 @@ impl Pool {
 
     /// A slot with these grants, for an episode that names unusual places or does not, waiting for one if all are taken.
     pub async fn lease(&self, grants: &Arc<Grants>, elsewhere: bool) -> Result<Lease, BuildError> {
+        self.check(grants)?;
         let fits = |slot: &Slot| *slot.grants == **grants && (slot.elsewhere || !elsewhere);
         loop {
             let changed = self.shared.changed.notified();
@@ -194,6 +203,14 @@ impl Pool {
     /// Episodes after which a slot is replaced.
     pub(super) fn worn_out(&self) -> u32 {
         self.shared.settings.worn_out()
+    }
+
+    /// Whether slots may have these grants.
+    pub(super) fn check(&self, grants: &Grants) -> Result<(), ScratchGranted> {
+        match &self.shared.scratch {
+            Some(parent) => scratch::check(grants, parent),
+            None => Ok(()),
+        }
     }
 
     /// The tier of all its slots.
@@ -225,14 +242,12 @@ impl Pool {
 
     async fn build(&self, grants: Arc<Grants>, elsewhere: bool) -> Result<Slot, BuildError> {
         let shared = &self.shared;
-        if shared.settings.tier == Tier::Landlock {
-            scratch::check(&grants)?;
-        }
         // Counted from now on, and not any more if this future is dropped or fails.
         let place = Place::take(self.clone());
         let number = self.free_number().await?;
         let ids = shared.ids.of_slot(number);
-        let scratch = (shared.settings.tier == Tier::Landlock).then(|| scratch::directory(number));
+        let parent = shared.scratch.as_ref();
+        let scratch = parent.map(|parent| scratch::directory(parent, number));
         let parents = shared.parents.borrow().clone();
         // When the kernel has no more of them, the slot goes without.
         let cgroup = shared.cgroups.as_ref().and_then(|all| all.make().ok());

@@ -6,7 +6,6 @@ use crate::spec::paths;
 use crate::sys::{clock::monotonic_ns, plain::open_plain};
 use crate::wire::message::{EpisodeRequest, FileRequest, StepRequest};
 use nix::dir::{Dir, Type};
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,8 +21,8 @@ pub enum HostFileError {
     #[error("host_path {path:?} can't be read: {error}")]
     Read { path: PathBuf, error: io::Error },
     #[error(
-        "host_path {0:?} is not what it was when the line was read: it is gone, or a link or a pipe by now; keep it out of \
-         what programs may write to (fs_writable)"
+        "host_path {0:?} is not what it was when the line was read: it is gone, closed, or a link or a pipe by now; keep it \
+         out of what programs may write to (fs_writable), and as it is while the run lasts"
     )]
     Changed(PathBuf),
     #[error(
@@ -93,8 +92,13 @@ fn step(step: &Step, budget: &mut Budget) -> Result<StepRequest, HostFileError> 
                 content: Some(bytes.clone()),
             }),
             Content::HostPath(host) => {
-                check_kind(host)?;
-                copy(host, &file.path, file.mode, budget, &mut files)?;
+                let before = files.len();
+                copy(host, &file.path, file.mode, budget, &mut files)
+                    .map_err(|e| changed(e, host))?;
+                // A pipe, or the like.
+                if files.len() == before {
+                    return Err(HostFileError::Changed(host.clone()));
+                }
             }
         }
     }
@@ -113,20 +117,19 @@ fn step(step: &Step, budget: &mut Budget) -> Result<StepRequest, HostFileError> 
     })
 }
 
-/// Whether what the line names is still a file or a directory, as it was when the line was read.
-fn check_kind(host: &Path) -> Result<(), HostFileError> {
-    let changed = || HostFileError::Changed(host.to_owned());
-    let opened = open_plain(host, OFlag::O_PATH).map_err(|errno| match errno {
-        Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP => changed(),
-        other => HostFileError::Read {
-            path: host.to_owned(),
-            error: other.into(),
-        },
-    })?;
-    let kind = File::from(opened).metadata().map(|meta| meta.file_type());
-    match kind.is_ok_and(|kind| kind.is_file() || kind.is_dir()) {
-        true => Ok(()),
-        false => Err(changed()),
+/// What the line names was a file or a directory when the line was read.
+fn changed(error: HostFileError, named: &Path) -> HostFileError {
+    match error {
+        HostFileError::Read { path, error }
+            if path == named
+                && matches!(
+                    error.raw_os_error(),
+                    Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EACCES | libc::ENXIO)
+                ) =>
+        {
+            HostFileError::Changed(path)
+        }
+        other => other,
     }
 }
 

@@ -54,6 +54,10 @@ pub enum BuildError {
     Lost(#[from] SlotLost),
     #[error(transparent)]
     NotWarm(#[from] NotWarm),
+    #[error(
+        "the directory that TMPDIR names can't be used ({0}); make it, or set TMPDIR to another one"
+    )]
+    NoScratch(#[source] io::Error),
     #[error(transparent)]
     ScratchGranted(#[from] ScratchGranted),
 }

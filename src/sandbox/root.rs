@@ -5,17 +5,18 @@ use super::network::{RESOLVER, resolver_elsewhere};
 use super::{layout, quotas};
 use crate::spec::limits::{Limits, inodes};
 use crate::spec::policy::{Grants, Network};
-use crate::sys::mount::{MountAttributes, restrict};
+use crate::sys::mount::{self, MountAttributes, restrict};
 use crate::sys::plain::open_plain;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::Setup;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{chdir, pivot_root, sethostname};
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -125,8 +126,12 @@ pub fn build(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
         .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
     closed_proc().map_err(|e| Failure::new(Stage::Proc, e))?;
     devices(quotas::terminals(setup.slots)).map_err(|e| Failure::new(Stage::Devices, e))?;
-    for grant in &grants.grants {
-        granted(&grant.path, &grant.fd, grant.writable).map_err(|e| Failure {
+    for (at, grant) in grants.grants.iter().enumerate() {
+        let outer = &grants.grants[..at];
+        let is_inside = outer
+            .iter()
+            .any(|outer| grant.path.starts_with(&outer.path));
+        granted(grant, is_inside).map_err(|e| Failure {
             stage: Stage::GrantedPath,
             errno: e,
             index: grant.index,
@@ -326,26 +331,34 @@ fn devices(terminals: u64) -> Result<(), i32> {
     mount(NONE, "/dev", NONE, read_only, NONE).map_err(raw)
 }
 
-fn granted(path: &Path, fd: &OwnedFd, writable: bool) -> Result<(), i32> {
-    let source = PathBuf::from(format!("{HOST}/proc/self/fd/{}", fd.as_raw_fd()));
-    if fs::metadata(&source).map_err(io_errno)?.is_dir() {
-        directory(path, 0o755)?;
-    } else {
-        if let Some(parent) = path.parent() {
-            directory(parent, 0o755)?;
-        }
-        if !path.exists() {
-            fs::write(path, "").map_err(io_errno)?;
-        }
+/// Mounts a grant. Inside of another one programs of other slots may write meanwhile: there nothing is made, and no link is
+/// followed.
+fn granted(grant: &OpenGrant, is_inside: bool) -> Result<(), i32> {
+    if !is_inside {
+        mount_point(grant)?;
     }
-    bind(
-        &source,
-        path,
-        MountAttributes {
-            read_only: !writable,
-            no_devices: true,
-        },
-    )
+    let target = open_plain(&grant.path, OFlag::O_PATH).map_err(raw)?;
+    let attributes = MountAttributes {
+        read_only: !grant.writable,
+        no_devices: true,
+    };
+    let copy = mount::copy_of(&grant.fd).map_err(raw)?;
+    mount::restrict_copy(&copy, attributes).map_err(raw)?;
+    mount::attach(&copy, &target).map_err(raw)
+}
+
+fn mount_point(grant: &OpenGrant) -> Result<(), i32> {
+    let kind = fstat(&grant.fd).map_err(raw)?.st_mode & SFlag::S_IFMT.bits();
+    if kind == SFlag::S_IFDIR.bits() {
+        return directory(&grant.path, 0o755);
+    }
+    if let Some(parent) = grant.path.parent() {
+        directory(parent, 0o755)?;
+    }
+    match grant.path.exists() {
+        true => Ok(()),
+        false => fs::write(&grant.path, "").map_err(io_errno),
+    }
 }
 
 fn leave_host() -> Result<(), i32> {

@@ -114,8 +114,9 @@ impl Ruleset {
             for (i, path) in paths.iter().enumerate() {
                 match granted(path, access) {
                     Ok(rule) => created = created.add_rule(rule).map_err(failed)?,
-                    // An earlier step can have moved the directory that it is mounted in.
-                    Err(_) if !scene.extra.is_empty() => {}
+                    // An earlier step can have moved or closed the directory that it is mounted in.
+                    Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EACCES)
+                        if !scene.extra.is_empty() => {}
                     Err(errno) => {
                         return Err(Failure {
                             stage: Stage::GrantedPath,

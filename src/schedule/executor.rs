@@ -24,7 +24,7 @@ pub trait Executor {
 impl Executor for Pool {
     async fn execute(&self, episode: &Episode) -> Result<Execution, NotRun> {
         self.run(episode).await.map_err(|error| match error {
-            RunError::HostFile(HostFileError::TooLarge { .. }) => {
+            RunError::HostFile(HostFileError::TooLarge { .. } | HostFileError::Changed(_)) => {
                 NotRun::Spec(format!("{}: `files`: {error}", episode.origin))
             }
             RunError::Build(BuildError::Lost(SlotLost::Refused(failure)))
@@ -32,11 +32,9 @@ impl Executor for Pool {
             {
                 NotRun::Spec(format!("{}: {failure}", episode.origin))
             }
-            RunError::Build(BuildError::ScratchGranted(_))
-            | RunError::HostFile(HostFileError::Changed(_)) => {
-                NotRun::Spec(format!("{}: {error}", episode.origin))
+            RunError::NoLoopback | RunError::Build(BuildError::ScratchGranted(_)) => {
+                NotRun::Here(error.to_string())
             }
-            RunError::NoLoopback => NotRun::Here(error.to_string()),
             other => NotRun::Infra(other.to_string()),
         })
     }

@@ -4,8 +4,8 @@ use super::PROTOCOL;
 use super::answer::{Client, Code, Fault};
 use super::budget::{Budget, Held, MAX_WAITING_STARTS, REQUEST_BYTES, START_BYTES};
 use super::fields::Fields;
-use super::frame::{self, Closing, Line, Lines, Skipped};
-use super::request::{self, Head, Id, Start};
+use super::frame::{self, Closing, Line, Lines};
+use super::request::{self, Beginning, Head, Id, Start};
 use super::run::Server;
 use super::session::{self, Handle, Op, Request};
 use super::stats::Counted;
@@ -208,49 +208,42 @@ impl Connection {
             match lines.next().await {
                 Ok(Line::Whole(line)) if line.trim_ascii().is_empty() => {}
                 Ok(Line::Whole(line)) => self.line(line).await,
-                Ok(Line::Skipped(why, beginning)) => self.skipped(why, beginning).await,
+                Ok(Line::Skipped(why, beginning)) => self.refuse(beginning, why.into()).await,
                 Ok(Line::End) | Err(_) => return,
             }
             while self.tasks.try_join_next().is_some() {}
         }
     }
 
-    /// Answers a line that was not taken. One that was a piece of an upload leaves a hole in it, so that the upload fails;
+    /// Answers a line that was not taken, or can't be read. One that was a piece of an upload leaves a hole in it, so that the upload fails;
     /// where it can't be told whose piece it was, all of this connection do.
-    async fn skipped(&mut self, why: Skipped, beginning: &[u8]) {
-        let uploads = &self.shared.uploads;
-        let nothing = || self.shared.budget.nothing();
-        match Id::of_beginning(beginning) {
+    async fn refuse(&mut self, line: &[u8], fault: Fault) {
+        let (client, uploads) = (&self.shared.client, &self.shared.uploads);
+        let bad = || (Frame::Bad(fault.clone()), self.shared.budget.nothing());
+        let Beginning { id, is_piece } = Beginning::of(line);
+        match id {
             Some(id) if uploads.is_open(&id) => {
-                uploads.hand(&id, Frame::Bad(why.into()), nothing()).await;
+                let (frame, held) = bad();
+                uploads.hand(&id, frame, held).await;
             }
-            Some(id) => {
-                self.shared
-                    .client
-                    .answer(&id, Err::<(), _>(why.into()))
-                    .await
-            }
+            // Of an upload that is over, and has its answer.
+            Some(_) if is_piece => {}
+            Some(id) => client.answer(&id, Err::<(), _>(fault)).await,
             None => {
-                uploads
-                    .fail_all(|| (Frame::Bad(why.into()), nothing()))
-                    .await;
-                let fault = Err::<(), _>(why.into());
-                self.shared.client.answer(&Id::none(), fault).await;
+                uploads.fail_all(bad).await;
+                client.answer(&Id::none(), Err::<(), _>(fault)).await;
             }
         }
     }
 
     async fn line(&mut self, line: &[u8]) {
         let (id, head) = Head::read(line);
-        let refused = match head.map(|head| head.op) {
+        let op = match head.map(|head| head.op) {
             Ok(None) => return self.frame(&id, line).await,
-            Ok(Some(op)) => {
-                let op: String = op.chars().take(MAX_OP_CHARS).collect();
-                self.request(&id, &op, line).await
-            }
-            Err(fault) => Err(fault),
+            Ok(Some(op)) => op.chars().take(MAX_OP_CHARS).collect::<String>(),
+            Err(fault) => return self.refuse(line, fault).await,
         };
-        if let Err(fault) = refused {
+        if let Err(fault) = self.request(&id, &op, line).await {
             self.shared.client.answer(&id, Err::<(), _>(fault)).await;
         }
     }

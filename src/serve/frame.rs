@@ -82,11 +82,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         // Since when it takes what others could have.
         let mut since: Option<Instant> = None;
         loop {
-            let due = since.filter(|_| skipped.is_none());
+            let watched = since.filter(|_| skipped.is_none());
             let filled = tokio::select! {
                 biased;
                 filled = self.reader.fill_buf() => filled.map(Some),
-                () = sleep_until_over(due) => Ok(None),
+                () = sleep_until_over(watched) => Ok(None),
             };
             let Some(buffer) = filled? else {
                 skipped = Some(Skipped::TooSlow);
@@ -101,7 +101,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             let read = part.len() + usize::from(end.is_some());
             if skipped.is_none() {
                 let length = self.line.len() + part.len();
-                match make_room(&mut self.line, &mut self.held, length).await {
+                let waits = Instant::now();
+                let room = make_room(&mut self.line, &mut self.held, length).await;
+                // That others hold what it waits for is not its client's doing.
+                since = since.map(|since| since + waits.elapsed());
+                match room {
                     Ok(()) => self.line.extend_from_slice(part),
                     Err(why) => {
                         skipped = Some(why);

@@ -38,7 +38,7 @@
 //! | `too_long` | a line of more than 16 MiB; it is skipped. Its `id` is that of the answer where it stands within the first 4 KiB of the line, else the id is `null`. An upload that it may have been a piece of fails |
 //! | `invalid` | what is asked for can't be had: a range, a path, this machine |
 //! | `no_session` | it never was on this connection, or is over; the message says why |
-//! | `busy` | no slot within `wait_s`, or more than the server may hold (below); a line that could not be read for it is treated as one that is too long. In place of the greeting where there may be no more connections |
+//! | `busy` | no slot within `wait_s`, or more than the server may hold (below); a line that could not be read for it, or that did not come to its end within 30 s, is treated as one that is too long. In place of the greeting where there may be no more connections |
 //! | `not_found`, `is_directory`, `refused`, `no_space` | a transfer met a path that can't be read or written |
 //! | `stopped`, `cancelled` | the session was stopped, or the request given up, meanwhile |
 //! | `infra` | our side failed; the session is over |

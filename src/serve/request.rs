@@ -29,35 +29,54 @@ impl Id {
         Id(RawValue::NULL.to_owned())
     }
 
-    /// That of a line of which only the beginning is there, if it stands in it.
-    pub fn of_beginning(beginning: &[u8]) -> Option<Id> {
-        struct Found(Option<Id>);
-        impl<'de> Visitor<'de> for &mut Found {
-            type Value = ();
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-                while let Some((key, value)) = map.next_entry::<Cow<'de, str>, &RawValue>()? {
-                    if key == "id" {
-                        self.0 = Id::read(value);
-                    }
-                }
-                Ok(())
-            }
-        }
-        let mut found = Found(None);
-        // It ends in the middle: what was read until then is what counts.
-        let _ = serde_json::Deserializer::from_slice(beginning).deserialize_map(&mut found);
-        found.0
-    }
-
     pub fn raw(&self) -> &RawValue {
         &self.0
     }
 
     pub fn key(&self) -> &str {
         self.0.get()
+    }
+}
+
+/// What can be told of a line that was not taken, or can't be read, from its beginning.
+#[derive(Default)]
+pub struct Beginning {
+    pub id: Option<Id>,
+    /// Whether it was a piece of an upload.
+    pub is_piece: bool,
+}
+
+impl Beginning {
+    pub fn of(line: &[u8]) -> Beginning {
+        let mut found = Beginning::default();
+        // It breaks off somewhere: what was read until then is what counts.
+        let _ = serde_json::Deserializer::from_slice(line).deserialize_map(&mut found);
+        found
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Beginning {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut id = None;
+        loop {
+            let key = map.next_key::<Cow<'de, str>>()?;
+            // Only now: a number may go on where the beginning ends.
+            self.id = id.take().or(self.id.take());
+            match key.as_deref() {
+                None => return Ok(()),
+                Some("id") => id = Id::read(map.next_value()?),
+                Some(other) => {
+                    self.is_piece |= matches!(other, "entry" | "data" | "end" | "abort");
+                    map.next_value::<&RawValue>()?;
+                }
+            }
+        }
     }
 }
 

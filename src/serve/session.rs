@@ -139,7 +139,7 @@ struct Life {
     shared: Rc<Shared>,
     name: String,
     inherited: Inherited,
-    /// Whether there was an execution before.
+    /// Whether a program has run.
     has_run: bool,
     workdir: String,
     grants: Arc<Grants>,
@@ -269,7 +269,7 @@ impl Life {
             .map_err(Broken::Request)?;
         drop(fields);
         episode.grants = self.grants.clone();
-        episode.goes_on = std::mem::replace(&mut self.has_run, true);
+        episode.goes_on = self.has_run;
         let mut was = false;
         let cancel = async {
             match cancelled.await {
@@ -288,6 +288,7 @@ impl Life {
             }
             Err(error) => return Err(Broken::Session(error.to_string())),
         };
+        self.has_run |= execution.steps.iter().any(|step| step.running_ns != 0);
         let mut outcome = Outcome::of(&episode, execution, 1, accepted_ns);
         // There is no jobs file whose line could be meant.
         let line = format!("{}: ", episode.origin);

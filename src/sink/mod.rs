@@ -37,7 +37,7 @@ pub use progress::{Progress, ProgressMode};
 pub use report::{Ending, Percentiles, PhaseReport, Report, StartReport, Startup};
 pub use resume::{Opened, open_output};
 pub use stats::Statistics;
-pub use stats_file::{StatsFile, StatsFileError};
+pub use stats_file::{StatsFile, StatsFileError, log_path};
 pub use usage::Usage;
 pub use writer::{Abandoner, Sink};
 

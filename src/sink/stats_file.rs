@@ -76,8 +76,8 @@ fn replace((path, mut file): (PathBuf, File), content: &[u8]) -> Result<(), Stat
     written.map_err(|error| StatsFileError { path, error })
 }
 
-/// `stats.json` → `stats.hlog`; a name with another ending keeps it.
-fn log_path(path: &Path) -> PathBuf {
+/// Where the histograms go beside `stats.json`: `stats.hlog`; a name with another ending keeps it.
+pub fn log_path(path: &Path) -> PathBuf {
     if path.extension().is_some_and(|e| e == "json") {
         return path.with_extension("hlog");
     }

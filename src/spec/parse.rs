@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-pub use host::{PathNotGranted, grantable, writable};
+pub use host::{PathNotGranted, check_own_files, grantable};
 pub use salvage::id_of;
 
 /// What flags decide for every episode that does not say otherwise.

@@ -296,8 +296,8 @@ impl Context<'_> {
                 self.episode.limits.disk_bytes / MB
             ),
             // Where every sandbox can be written to, unless its programs have seen to that.
-            libc::EACCES if paths::is_usual(path) => {
-                "can't be made: an earlier step has changed who may write there (Permission denied)".into()
+            libc::EACCES if paths::is_usual(path) && !self.is_first => {
+                "can't be used: an earlier program has changed who may write there (Permission denied)".into()
             }
             libc::EACCES if self.tier == Tier::Landlock => {
                 "can't be made without namespaces, where only /workspace, /tmp and /home/runner exist; \

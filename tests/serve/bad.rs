@@ -176,6 +176,28 @@ fn an_upload_of_which_a_piece_is_skipped_fails() {
 }
 
 #[test]
+fn an_upload_of_which_a_piece_can_t_be_read_fails_and_is_answered_once() {
+    let server = server();
+    let mut client = server.connect();
+    let session = client.start(json!({})).name;
+    let id = client.ask("upload", json!({"session": session, "path": "f"}));
+    assert_eq!(client.receive()["ready"], true);
+    client.send(&json!({"id": id, "entry": {"path": "", "kind": "file"}}));
+    client.send_raw(format!("{{\"id\":{id},\"data\":\"AAAA\n").as_bytes());
+    let answer = client.receive();
+    assert_eq!(
+        (code(&answer), &answer["id"]),
+        ("bad_request", &json!(id)),
+        "{answer}"
+    );
+    // What is still on its way is of an upload that is over.
+    client.send(&json!({"id": id, "data": "AAAA"}));
+    client.send_raw(format!("{{\"id\":{id},\"data\":\"AAAA\n").as_bytes());
+    client.send(&json!({"id": id, "end": true}));
+    assert!(client.call("stats", json!({}))["result"].is_object());
+}
+
+#[test]
 fn a_request_that_says_not_what_it_is_for_is_told_so() {
     let server = server();
     let mut client = server.connect();

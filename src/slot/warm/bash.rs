@@ -62,7 +62,7 @@ impl Bash {
         }
         let before = entries(space);
         let placed = place(space, LIBRARY, INTERPRETER)
-            .and_then(|_library| Some((_library, place(space, PROFILE, hook.as_bytes())?)));
+            .and_then(|library| Some((library, place(space, PROFILE, hook.as_bytes())?)));
         let link = placed
             .as_ref()
             .and_then(|_| park(forked.link, setup, space));

@@ -34,7 +34,7 @@ pub enum PathNotGranted {
 }
 
 /// Whether programs may write to this canonical path, where the run itself reads and writes these files.
-pub fn writable(path: &Path, own_files: &[PathBuf]) -> Result<(), PathNotGranted> {
+pub fn check_own_files(path: &Path, own_files: &[PathBuf]) -> Result<(), PathNotGranted> {
     match own_files.iter().find(|file| file.starts_with(path)) {
         None => Ok(()),
         Some(file) => Err(PathNotGranted::OwnFile {
@@ -110,7 +110,7 @@ pub fn grants(
         &writable,
         &mut grants.writable,
         file,
-        |path| self::writable(path, own_files),
+        |path| check_own_files(path, own_files),
     )?;
     grants.network = network;
     Ok(Arc::new(grants))
