@@ -2,7 +2,7 @@
 
 use super::host::{SECRET, host_directory};
 use crate::common::{Way, binary, command, parse, run_args, scratch};
-use crate::episodes::{run_all, shell, with};
+use crate::episodes::{python, run_all, shell, with};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -302,19 +302,22 @@ fn a_link_where_a_grant_lies_within_another_is_not_followed() {
         fs::set_permissions(&inner, Permissions::from_mode(0o777)).unwrap();
         let (outer, inner) = (host.path().to_str().unwrap(), inner.to_str().unwrap());
         let swap = format!(
-            "end=$((SECONDS + 3)); ln -s /usr/share {outer}/link; while [ $SECONDS -lt $end ]; do \
-             mv {inner} {outer}/away; mv -T {outer}/link {inner}; mv -T {inner} {outer}/link; mv {outer}/away {inner}; done"
+            "import ctypes, os, time\nos.symlink('/usr/share', '{outer}/link')\nexchange = ctypes.CDLL(None).renameat2\n\
+             end = time.time() + 3\nwhile time.time() < end: exchange(-100, b'{inner}', -100, b'{outer}/link', 2)"
         );
         let look = "ls /usr/share | wc -l";
         let mut lines = vec![
-            with(shell("swap", &swap), json!({"fs_writable": [outer]})),
+            with(python("swap", &swap), json!({"fs_writable": [outer]})),
             shell("look", look),
         ];
-        for at in 0..40 {
-            let granted = json!({"fs_writable": [outer], "fs_readable": [inner]});
+        // Each with a grant of its own besides, so that a slot is built for it.
+        let others: Vec<_> = (0..40).map(|_| scratch()).collect();
+        for (at, other) in others.iter().enumerate() {
+            let granted = json!({"fs_writable": [outer], "fs_readable": [inner, other.path()]});
             lines.push(with(shell(&at.to_string(), look), granted));
         }
-        let run = run_all(way, &lines, &["--allow-path", outer, "--concurrency", "3"]);
+        let args = ["--allow-path", "/tmp", "--concurrency", "3"];
+        let run = run_all(way, &lines, &args);
         let entries = run.output("look");
         for at in 0..40 {
             let id = at.to_string();
