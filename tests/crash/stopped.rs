@@ -18,9 +18,10 @@ const WAITS: &str = "until [ -e {gate} ]; do sleep 0.1; done";
 #[test]
 fn an_ordinary_end_leaves_nothing() {
     for way in Way::all() {
-        let jobs: Vec<Value> = (0..12).map(|n| busy(n, "sleep 0.4")).collect();
+        let jobs: Vec<Value> = (0..12).map(|n| busy(n, WAITS)).collect();
         let mut sweep = start(way, &jobs, &["--output", "out.jsonl"], Stdio::null());
         sweep.wait_running(1);
+        sweep.open_gate();
         assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
         assert_eq!(sweep.results("out.jsonl").len(), 12, "{way:?}");
         sweep.assert_nothing_left();
