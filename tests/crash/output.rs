@@ -42,7 +42,8 @@ fn a_reader_that_never_reads_does_not_keep_ctrl_c_from_ending_the_run() {
         sweep.wait_until("slots", |sweep| !sweep.slot_processes("init").is_empty());
         std::thread::sleep(Duration::from_millis(600));
         sweep.signal(Signal::SIGINT);
-        std::thread::sleep(Duration::from_millis(200));
+        // Two that come before it has seen one are one.
+        sweep.wait_said("runner: stopping");
         sweep.signal(Signal::SIGINT);
         assert_eq!(
             sweep.wait_at_most(Duration::from_secs(30)),
