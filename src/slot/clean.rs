@@ -5,6 +5,7 @@
 //! itself; a new one costs about a millisecond.
 
 use super::census::Census;
+use super::mark::{Mark, State};
 use super::space::Space;
 use super::stage::errno;
 use crate::sandbox::network;
@@ -15,9 +16,9 @@ use crate::sys::{
 use crate::wire::failure::{Failure, Stage};
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, open, openat};
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::stat::{Mode, UtimensatFlags, fstat, futimens, utimensat};
+use nix::sys::stat::{Mode, UtimensatFlags, futimens, utimensat};
 use nix::sys::statfs::fstatfs;
 use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
@@ -27,7 +28,7 @@ use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// How long killed processes may take to be gone.
 const PATIENCE_NS: u64 = 5_000_000_000;
@@ -41,26 +42,6 @@ const WIPE_NS: u64 = 10_000_000_000;
 const SETTLING_NS: u64 = 1_000_000_000;
 /// How many removed inodes may be counted before it is worth waiting for them.
 const MOST_PINNED: u64 = 256;
-
-/// One of our own directories or links.
-struct Mark {
-    path: PathBuf,
-    /// Open on what was there when the sandbox was built: looked at after every episode, and a path takes the kernel three
-    /// times as long. If something else is in its place now, the directory that it was in has changed.
-    place: OwnedFd,
-    clean: State,
-}
-
-/// What it was when it was last known to be clean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
-    inode: u64,
-    mode: u32,
-    /// Any change of the directory or its entries moves it (inode(7)).
-    changed: (i64, i64),
-    /// Most file systems never make a directory smaller again.
-    blocks: u64,
-}
 
 /// What the sandbox looks like when it is clean.
 pub struct Cleaner {
@@ -372,33 +353,5 @@ impl Sockets {
 
     fn are_as_before(&self) -> bool {
         network::sockets_in(&self.counts) == self.before
-    }
-}
-
-impl Mark {
-    fn new(path: &Path) -> std::io::Result<Mark> {
-        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let place = open(path, flags, Mode::empty())?;
-        Ok(Mark {
-            path: path.to_owned(),
-            clean: State::of(&place)?,
-            place,
-        })
-    }
-
-    fn holds(&self) -> bool {
-        State::of(&self.place).is_ok_and(|now| now == self.clean)
-    }
-}
-
-impl State {
-    fn of(place: &OwnedFd) -> Result<State, Errno> {
-        let found = fstat(place)?;
-        Ok(State {
-            inode: found.st_ino,
-            mode: found.st_mode & 0o7777,
-            changed: (found.st_ctime, found.st_ctime_nsec),
-            blocks: found.st_blocks as u64,
-        })
     }
 }

@@ -22,6 +22,7 @@ mod episode;
 mod init;
 mod kernel_memory;
 mod link;
+mod mark;
 mod memory;
 mod open;
 mod out_of_memory;

@@ -6,6 +6,8 @@ mod grants;
 mod host;
 #[path = "files/links.rs"]
 mod links;
+#[path = "files/never_granted.rs"]
+mod never_granted;
 #[path = "files/others.rs"]
 mod others;
 #[path = "files/read_only.rs"]
