@@ -105,15 +105,6 @@ impl TryFrom<Cli> for Config {
     fn try_from(cli: Cli) -> Result<Self, ConfigError> {
         let sandbox = &cli.sandbox;
         let warm = Warm::parse(sandbox.warm.as_deref().unwrap_or("auto"))?;
-        let read = cli.jobs.iter().map(PathBuf::from);
-        let read = read.map(|jobs| match jobs.as_os_str() == "-" {
-            true => PathBuf::from(STDIN),
-            false => jobs,
-        });
-        let log = cli.stats.as_deref().map(log_path);
-        let output = cli.output.clone().unwrap_or(STDOUT.into());
-        let written = cli.stats.iter().cloned().chain(log).chain([output]);
-        let own_files = own_files(read.chain(written));
         in_range("--warm-episodes", cli.warm_episodes, 1..=1_000_000_000)?;
         let concurrency = cli.concurrency.unwrap_or_else(default_concurrency);
         in_range("--concurrency", concurrency, 1..=MOST_SLOTS)?;
@@ -123,7 +114,7 @@ impl TryFrom<Cli> for Config {
             0.001..=60_000.0,
         )?;
         Ok(Config {
-            defaults: Arc::new(defaults(sandbox, own_files)?),
+            defaults: Arc::new(defaults(sandbox, own_files(files_of(&cli)))?),
             jobs: cli.jobs.iter().map(PathBuf::from).collect(),
             output: cli.output,
             resume: cli.resume,
@@ -265,6 +256,20 @@ fn writable_grants(
         .try_for_each(|path| check_own_files(path, own_files));
     checked.map_err(|error| ConfigError::Grant { flag, error })?;
     Ok(granted)
+}
+
+/// What a run reads and writes.
+fn files_of(cli: &Cli) -> impl Iterator<Item = PathBuf> {
+    let read = cli.jobs.iter().map(|jobs| match jobs.as_str() {
+        "-" => STDIN.into(),
+        path => PathBuf::from(path),
+    });
+    let statistics = cli
+        .stats
+        .iter()
+        .flat_map(|path| [path.clone(), log_path(path)]);
+    let output = cli.output.clone().unwrap_or(STDOUT.into());
+    read.chain(statistics).chain([output])
 }
 
 /// What a shell has opened for us.

@@ -117,7 +117,7 @@ impl Pool {
         let pool = Pool {
             shared: Rc::new(shared),
         };
-        pool.check(&pool.shared.settings.grants)?;
+        pool.check_grants(&pool.shared.settings.grants)?;
         // From the first slot on: what its start-up files leave running becomes a child of ours when they end.
         tokio::task::spawn_local(see_off(Rc::downgrade(&pool.shared)));
         for python in &pool.shared.settings.pythons {
@@ -176,7 +176,7 @@ impl Pool {
 
     /// A slot with these grants, for an episode that names unusual places or does not, waiting for one if all are taken.
     pub async fn lease(&self, grants: &Arc<Grants>, elsewhere: bool) -> Result<Lease, BuildError> {
-        self.check(grants)?;
+        self.check_grants(grants)?;
         let fits = |slot: &Slot| *slot.grants == **grants && (slot.elsewhere || !elsewhere);
         loop {
             let changed = self.shared.changed.notified();
@@ -206,7 +206,7 @@ impl Pool {
     }
 
     /// Whether slots may have these grants.
-    pub(super) fn check(&self, grants: &Grants) -> Result<(), ScratchGranted> {
+    fn check_grants(&self, grants: &Grants) -> Result<(), ScratchGranted> {
         match &self.shared.scratch {
             Some(parent) => scratch::check(grants, parent),
             None => Ok(()),

@@ -114,7 +114,7 @@ impl Ruleset {
             for (i, path) in paths.iter().enumerate() {
                 match granted(path, access) {
                     Ok(rule) => created = created.add_rule(rule).map_err(failed)?,
-                    // An earlier step can have moved or closed the directory that it is mounted in.
+                    // Such a ruleset is made for one step: an earlier one can have moved the directory that it is mounted in.
                     Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EACCES)
                         if !scene.extra.is_empty() => {}
                     Err(errno) => {

@@ -215,8 +215,8 @@ impl Connection {
         }
     }
 
-    /// Answers a line that was not taken, or can't be read. One that was a piece of an upload leaves a hole in it, so that the upload fails;
-    /// where it can't be told whose piece it was, all of this connection do.
+    /// Answers a line that was not taken, or can't be read. One that was a piece of an upload leaves a hole in it, so that the
+    /// upload fails; where it can't be told whose piece it was, all of this connection do.
     async fn refuse(&mut self, line: &[u8], fault: Fault) {
         let (client, uploads) = (&self.shared.client, &self.shared.uploads);
         let bad = || (Frame::Bad(fault.clone()), self.shared.budget.nothing());
@@ -238,32 +238,34 @@ impl Connection {
 
     async fn line(&mut self, line: &[u8]) {
         let (id, head) = Head::read(line);
-        let op = match head.map(|head| head.op) {
-            Ok(None) => return self.frame(&id, line).await,
-            Ok(Some(op)) => op.chars().take(MAX_OP_CHARS).collect::<String>(),
+        let head = match head {
+            Ok(head) => head,
             Err(fault) => return self.refuse(line, fault).await,
         };
+        let Some(op) = &head.op else {
+            return self.frame(&id, &head, line.len()).await;
+        };
+        let op: String = op.chars().take(MAX_OP_CHARS).collect();
         if let Err(fault) = self.request(&id, &op, line).await {
             self.shared.client.answer(&id, Err::<(), _>(fault)).await;
         }
     }
 
-    /// Passes a piece of an upload on when there is room for it: until then no more is read from the client.
-    async fn frame(&mut self, id: &Id, line: &[u8]) {
+    /// Passes a piece of an upload, of a line of so many bytes, on when there is room for it: until then no more is read from
+    /// the client.
+    async fn frame(&mut self, id: &Id, head: &Head<'_>, bytes: usize) {
         let uploads = &self.shared.uploads;
         if !uploads.is_open(id) {
             // Pieces of an upload that is over may still come.
-            if Head::read(line).1.is_ok_and(|head| !head.is_piece()) {
+            if !head.is_piece() {
                 let fault = Fault::bad("`op` is missing; say what is to be done");
                 self.shared.client.answer(id, Err::<(), _>(fault)).await;
             }
             return;
         }
-        let held = self.shared.budget.wait_for(line.len()).await;
-        let (frame, held) = match (held, Head::read(line).1) {
-            (Ok(held), Ok(head)) => (Frame::read(&head), held),
-            (Ok(held), Err(fault)) => (Frame::Bad(fault), held),
-            (Err(full), _) => (Frame::Bad(full.into()), self.shared.budget.nothing()),
+        let (frame, held) = match self.shared.budget.wait_for(bytes).await {
+            Ok(held) => (Frame::read(head), held),
+            Err(full) => (Frame::Bad(full.into()), self.shared.budget.nothing()),
         };
         uploads.hand(id, frame, held).await;
     }

@@ -35,7 +35,7 @@
 //! | `code` of an error | |
 //! |---|---|
 //! | `bad_request` | not an object, an unknown `op` or field, a value of the wrong kind |
-//! | `too_long` | a line of more than 16 MiB; it is skipped. Its `id` is that of the answer where it stands within the first 4 KiB of the line, else the id is `null`. An upload that it may have been a piece of fails |
+//! | `too_long` | a line of more than 16 MiB; it is skipped. The answer has its `id` where that stands within the first 4 KiB of the line, else `null`. An upload of which it may have been a piece fails |
 //! | `invalid` | what is asked for can't be had: a range, a path, this machine |
 //! | `no_session` | it never was on this connection, or is over; the message says why |
 //! | `busy` | no slot within `wait_s`, or more than the server may hold (below); a line that could not be read for it, or that did not come to its end within 30 s, is treated as one that is too long. In place of the greeting where there may be no more connections |

@@ -12,9 +12,9 @@
 //! ```
 //!
 //! An entry's `path` is relative to that of the request; empty it is that itself. Parents are made, and what has the
-//! name of a file or link is replaced. `{"id":7,"abort":true}` gives the upload up. A piece
-//! that is not taken, or can't be read, ends it with an error, for it would have a hole; where such a line does not tell
-//! whose piece it was, all uploads of its connection end so. What comes of an upload after its end is ignored.
+//! name of a file or link is replaced. `{"id":7,"abort":true}` gives the upload up. A piece that is not taken, or can't be
+//! read, ends it with an error, for it would have a hole; where such a line does not tell whose piece it was, all uploads of
+//! its connection end so. What comes of an upload after its end is ignored.
 
 use super::answer::{Client, Code, Fault};
 use super::budget::Held;

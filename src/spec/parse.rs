@@ -36,7 +36,7 @@ pub struct Defaults {
     /// `--allow-path`, canonical; `None` for the jobs file's own directory.
     pub allow_paths: Option<Vec<PathBuf>>,
     pub allow_host_network: bool,
-    /// What the run itself reads and writes, canonical: no program may write to it.
+    /// What the run itself reads and writes, and links that lead there: absolute. No program may write to it.
     pub own_files: Vec<PathBuf>,
 }
 

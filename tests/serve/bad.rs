@@ -147,16 +147,22 @@ fn an_oversized_line_is_answered_by_its_id() {
     );
 }
 
+/// Of one file, whose data comes next; the id of its request.
+fn begin_upload(client: &mut Client) -> u64 {
+    let session = client.start(json!({})).name;
+    let id = client.ask("upload", json!({"session": session, "path": "f"}));
+    assert_eq!(client.receive()["ready"], true);
+    client.send(&json!({"id": id, "entry": {"path": "", "kind": "file"}}));
+    id
+}
+
 /// Or it would have a hole.
 #[test]
 fn an_upload_of_which_a_piece_is_skipped_fails() {
     for id_first in [true, false] {
         let server = server();
         let mut client = server.connect();
-        let session = client.start(json!({})).name;
-        let id = client.ask("upload", json!({"session": session, "path": "f"}));
-        assert_eq!(client.receive()["ready"], true);
-        client.send(&json!({"id": id, "entry": {"path": "", "kind": "file"}}));
+        let id = begin_upload(&mut client);
         let data = "A".repeat(17 << 20);
         let piece = match id_first {
             true => format!("{{\"id\":{id},\"data\":\"{data}\"}}\n"),
@@ -179,10 +185,7 @@ fn an_upload_of_which_a_piece_is_skipped_fails() {
 fn an_upload_of_which_a_piece_can_t_be_read_fails_and_is_answered_once() {
     let server = server();
     let mut client = server.connect();
-    let session = client.start(json!({})).name;
-    let id = client.ask("upload", json!({"session": session, "path": "f"}));
-    assert_eq!(client.receive()["ready"], true);
-    client.send(&json!({"id": id, "entry": {"path": "", "kind": "file"}}));
+    let id = begin_upload(&mut client);
     client.send_raw(format!("{{\"id\":{id},\"data\":\"AAAA\n").as_bytes());
     let answer = client.receive();
     assert_eq!(

@@ -101,16 +101,14 @@ pub fn grants(
         return Ok(Arc::clone(&file.defaults.grants));
     }
     let mut grants = Grants::clone(&file.defaults.grants);
-    add("fs_readable", &readable, &mut grants.readable, file, |_| {
-        Ok(())
-    })?;
+    add("fs_readable", &readable, &mut grants.readable, &[], file)?;
     let own_files = &file.defaults.own_files;
     add(
         "fs_writable",
         &writable,
         &mut grants.writable,
+        own_files,
         file,
-        |path| check_own_files(path, own_files),
     )?;
     grants.network = network;
     Ok(Arc::new(grants))
@@ -137,14 +135,14 @@ fn add(
     field: &str,
     paths: &[String],
     to: &mut Vec<PathBuf>,
+    own_files: &[PathBuf],
     file: &FileContext,
-    check: impl Fn(&Path) -> Result<(), PathNotGranted>,
 ) -> Result<(), Flaw> {
     for (i, path) in paths.iter().enumerate() {
         let field = format!("{field}[{i}]");
         let granted = grantable(Path::new(path)).map_err(|e| Flaw::new(&field, e))?;
         check_allowed(&field, path, &granted, file)?;
-        check(&granted).map_err(|e| Flaw::new(&field, e))?;
+        check_own_files(&granted, own_files).map_err(|e| Flaw::new(&field, e))?;
         to.push(granted);
     }
     to.sort_unstable();

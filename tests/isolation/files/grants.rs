@@ -4,8 +4,7 @@ use super::host::{SECRET, host_directory};
 use crate::common::{Way, scratch};
 use crate::episodes::{python, run_all, shell, with};
 use serde_json::json;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 
 #[test]
 fn a_writable_grant_is_written_through_to_the_host() {
@@ -83,9 +82,7 @@ fn a_path_outside_what_the_run_allows_is_an_invalid_episode() {
 fn a_link_where_a_grant_lies_within_another_is_not_followed() {
     for way in Way::of_tier("namespaces") {
         let host = host_directory();
-        let inner = host.path().join("inner");
-        fs::create_dir(&inner).unwrap();
-        fs::set_permissions(&inner, Permissions::from_mode(0o777)).unwrap();
+        let inner = host.path().join("directory");
         let (outer, inner) = (host.path().to_str().unwrap(), inner.to_str().unwrap());
         let swap = format!(
             "import ctypes, os, time\nos.symlink('/usr/share', '{outer}/link')\nexchange = ctypes.CDLL(None).renameat2\n\
@@ -120,11 +117,9 @@ fn a_link_where_a_grant_lies_within_another_is_not_followed() {
 fn a_grant_within_another_is_as_it_was_asked_for() {
     for way in Way::of_tier("namespaces") {
         let host = host_directory();
-        let inner = host.path().join("inner");
-        fs::create_dir(&inner).unwrap();
-        fs::set_permissions(&inner, Permissions::from_mode(0o777)).unwrap();
+        let inner = host.path().join("directory");
         let command = format!(
-            "touch {0}/a; touch {0}/inner/b; true",
+            "touch {0}/a; touch {0}/directory/b; true",
             host.path().display()
         );
         let granted = json!({"fs_readable": [inner], "fs_writable": [host.path()]});

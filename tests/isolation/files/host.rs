@@ -28,6 +28,12 @@ pub fn host_directory() -> tempfile::TempDir {
     host
 }
 
+/// Makes a directory that everybody can enter and write to.
+pub fn make_for_all(path: &Path) {
+    fs::create_dir_all(path).expect("mkdir");
+    fs::set_permissions(path, Permissions::from_mode(0o777)).expect("chmod");
+}
+
 pub fn put_secret(directory: &Path) {
     let secret = directory.join("secret");
     fs::write(&secret, SECRET).expect("write the secret");

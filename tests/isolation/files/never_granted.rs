@@ -1,12 +1,11 @@
 //! What is the slots' own, and the run's, is granted to nobody; and what is granted stays the host's.
 
-use super::host::host_directory;
+use super::host::{host_directory, make_for_all};
 use crate::common::{Way, binary, command, parse, run_args, scratch};
 use crate::episodes::{shell, with};
 use serde_json::{Value, json};
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -18,8 +17,7 @@ fn the_directories_of_the_landlock_tier_s_slots_are_granted_to_nobody() {
     for way in Way::of_tier("landlock") {
         let above = scratch();
         let tmp = above.path().join("tmp");
-        fs::create_dir(&tmp).unwrap();
-        fs::set_permissions(&tmp, Permissions::from_mode(0o777)).unwrap();
+        make_for_all(&tmp);
         let narrow = above.path().join("tmp/narrow");
         fs::create_dir(&narrow).unwrap();
         let run = |lines: &[Value], args: &[&str]| {
@@ -65,8 +63,7 @@ fn what_is_granted_in_place_of_a_slot_s_own_directory_stays_as_it_was() {
     for way in Way::of_tier("namespaces") {
         let above = scratch();
         let home = above.path().join("home/runner");
-        fs::create_dir_all(&home).unwrap();
-        fs::set_permissions(&home, Permissions::from_mode(0o777)).unwrap();
+        make_for_all(&home);
         fs::write(home.join(".bash_profile"), "echo its own").unwrap();
         let fifo = "mkfifo -m 666 ~/.bash_login; touch ~/.runner-interpreter.so; echo ran";
         let granted = json!({"fs_writable": ["/home/runner"]});
