@@ -22,10 +22,10 @@ use std::path::PathBuf;
 
 /// What the interpreter loads.
 const INTERPRETER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/interpreter.so"));
+/// Its name in the home directory, for as long as that takes.
+const LIBRARY: &str = ".runner-interpreter.so";
 /// What a login bash reads first of its user's; the others only where this one is missing (bash(1), INVOCATION).
 const PROFILE: &str = ".bash_profile";
-/// Beside it.
-const LIBRARY: &str = ".runner-interpreter.so";
 const PROFILES: [&str; 3] = [PROFILE, ".bash_login", ".profile"];
 
 /// Where start-up files could leave something.
