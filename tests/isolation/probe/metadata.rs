@@ -74,8 +74,9 @@ pub const PROBES: &[Probe] = &[
     }),
     ("attribute-calls", |a| Ok(attribute_calls(&a[0]))),
     ("set-flags", |a| {
-        let mut flags = FS_NODUMP;
-        change(&opened(&a[0])?, SET_FLAGS, address(&mut flags))
+        let file = opened(&a[0])?;
+        let mut flags = flags(&file) | FS_NODUMP;
+        change(&file, SET_FLAGS, address(&mut flags))
     }),
     ("set-flags-extended", |a| {
         // struct fsxattr: 28 bytes, the first four are the flags.
@@ -83,12 +84,14 @@ pub const PROBES: &[Probe] = &[
         change(&opened(&a[0])?, SET_FSXATTR, address(&mut attributes))
     }),
     ("set-immutable", |a| {
-        let mut flags = FS_IMMUTABLE;
-        change(&opened(&a[0])?, SET_FLAGS, address(&mut flags))
+        let file = opened(&a[0])?;
+        let mut flags = flags(&file) | FS_IMMUTABLE;
+        change(&file, SET_FLAGS, address(&mut flags))
     }),
     ("clear-flags", |a| {
-        let mut flags = 0u64;
-        change(&opened(&a[0])?, SET_FLAGS, address(&mut flags))
+        let file = opened(&a[0])?;
+        let mut flags = flags(&file) & !(FS_NODUMP | FS_IMMUTABLE);
+        change(&file, SET_FLAGS, address(&mut flags))
     }),
 ];
 
@@ -130,7 +133,8 @@ fn attribute_calls(file: &str) -> String {
 }
 
 const HERE: u64 = libc::AT_FDCWD as u64;
-/// FS_IOC_SETFLAGS and its flags (ioctl_iflags(2)).
+/// FS_IOC_GETFLAGS, FS_IOC_SETFLAGS and their flags (ioctl_iflags(2)).
+const GET_FLAGS: u64 = 0x8008_6601;
 const SET_FLAGS: u64 = 0x4008_6602;
 const FS_NODUMP: u64 = 0x40;
 const FS_IMMUTABLE: u64 = 0x10;
@@ -148,6 +152,14 @@ fn text(argument: &str) -> CString {
 
 fn opened(file: &str) -> Result<File, Errno> {
     File::open(file).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))
+}
+
+/// The flags that it has, to be changed by one: ext4 refuses to give up FS_EXTENT_FL while the file's data is still on
+/// its way to the disk. None where reading them is denied.
+fn flags(file: &File) -> u64 {
+    let mut flags = 0;
+    let _ = change(file, GET_FLAGS, address(&mut flags));
+    flags
 }
 
 fn own_uid() -> u64 {
