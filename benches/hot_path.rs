@@ -73,7 +73,7 @@ fn lines(criterion: &mut Criterion) {
     criterion.bench_function("outcome to line", |b| {
         b.iter_batched(
             || execution(100),
-            |execution| serde_json::to_vec(&Outcome::of(&episode, execution, 1, 0)),
+            |execution| serde_json::to_vec(&Outcome::of(&episode, execution, Vec::new(), 0)),
             BatchSize::SmallInput,
         )
     });

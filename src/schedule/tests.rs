@@ -23,6 +23,22 @@ fn a_failure_of_our_side_is_retried_and_attempts_says_so() {
 }
 
 #[test]
+fn the_cause_of_each_attempt_that_was_retried_is_kept_in_order() {
+    let ran = case(vec![
+        fails(0, Then::Exit(0)),
+        fails(2, Then::Exit(1)),
+        fails(9, Then::Exit(0)),
+    ])
+    .run();
+    assert_eq!(ran.result(0).get("attempt_errors"), None);
+    let causes = serde_json::json!(["attempt 1 failed", "attempt 2 failed"]);
+    assert_eq!(ran.result(1)["attempt_errors"], causes);
+    assert_eq!(ran.result(1).get("error"), None);
+    assert_eq!(ran.result(2)["attempt_errors"], causes);
+    assert_eq!(ran.result(2)["error"], "attempt 3 failed");
+}
+
+#[test]
 fn after_the_last_retry_the_result_is_an_infra_error_with_the_last_cause() {
     let ran = case(vec![fails(9, Then::Exit(0)), takes(1)]).run();
     let result = ran.result(0);

@@ -79,7 +79,7 @@ pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, Fault> {
 async fn place_files(session: &mut pool::Session, start: &mut Episode) -> Result<(), Fault> {
     let execution = session.exec(start, std::future::pending()).await;
     let execution = execution.map_err(|error| Fault::new(Code::Invalid, error.to_string()))?;
-    let outcome = Outcome::of(start, execution, 1, 0);
+    let outcome = Outcome::of(start, execution, Vec::new(), 0);
     match (outcome.verdict.status, outcome.verdict.error) {
         (Status::Ok, _) => Ok(()),
         (_, Some(error)) => Err(Fault::new(Code::Invalid, error)),

@@ -289,7 +289,7 @@ impl Life {
             Err(error) => return Err(Broken::Session(error.to_string())),
         };
         self.has_run |= execution.steps.iter().any(|step| step.running_ns != 0);
-        let mut outcome = Outcome::of(&episode, execution, 1, accepted_ns);
+        let mut outcome = Outcome::of(&episode, execution, Vec::new(), accepted_ns);
         // There is no jobs file whose line could be meant.
         let line = format!("{}: ", episode.origin);
         if let Some(error) = &mut outcome.verdict.error {

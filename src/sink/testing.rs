@@ -34,6 +34,7 @@ pub fn outcome(id: &str, status: Status) -> Outcome {
             start: ran.then_some(Start::Exec),
         },
         attempts: u32::from(ran),
+        attempt_errors: Vec::new(),
         queue_ms: 0.25,
         startup_ms: ran.then_some(0.3),
         sandbox: None,

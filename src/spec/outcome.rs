@@ -84,6 +84,9 @@ pub struct Outcome {
     #[serde(flatten)]
     pub verdict: Verdict,
     pub attempts: u32,
+    /// Why each attempt but the last came to nothing, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attempt_errors: Vec<String>,
     pub queue_ms: f64,
     pub startup_ms: Option<f64>,
     pub sandbox: Option<Enforced>,

@@ -16,8 +16,14 @@ use super::returned::returned;
 const TIMED_OUT: i32 = 124;
 
 impl Outcome {
-    /// The result of an episode that a slot ran. `accepted_ns`: when it began to wait for a slot.
-    pub fn of(episode: &Episode, execution: Execution, attempts: u32, accepted_ns: u64) -> Outcome {
+    /// The result of an episode that a slot ran. `earlier`: why each attempt before this one came to nothing; `accepted_ns`:
+    /// when it began to wait for a slot.
+    pub fn of(
+        episode: &Episode,
+        execution: Execution,
+        earlier: Vec<String>,
+        accepted_ns: u64,
+    ) -> Outcome {
         let phases = phases(&execution);
         let enforced = execution.enforced;
         let mut steps: Vec<StepOutcome> = Vec::with_capacity(execution.steps.len());
@@ -60,7 +66,8 @@ impl Outcome {
         Outcome {
             id: episode.id.clone(),
             verdict,
-            attempts,
+            attempts: attempts(&earlier),
+            attempt_errors: earlier,
             queue_ms: ms(execution.handed_ns.saturating_sub(accepted_ns)),
             startup_ms: first_startup,
             sandbox: Some(enforced),
@@ -72,15 +79,16 @@ impl Outcome {
         }
     }
 
-    /// The result of an episode that our side could not run.
-    pub fn infra(episode: &Episode, error: String, attempts: u32) -> Outcome {
+    /// The result of an episode that our side could not run; `earlier` as in [`Outcome::of`].
+    pub fn infra(episode: &Episode, error: String, earlier: Vec<String>) -> Outcome {
         let mut outcome = Outcome::nothing(
             episode.id.clone(),
             episode.echo.clone(),
             Status::InfraError,
             error,
         );
-        outcome.attempts = attempts;
+        outcome.attempts = attempts(&earlier);
+        outcome.attempt_errors = earlier;
         outcome
     }
 
@@ -109,6 +117,7 @@ impl Outcome {
                 start: None,
             },
             attempts: 0,
+            attempt_errors: Vec::new(),
             queue_ms: 0.0,
             startup_ms: None,
             sandbox: None,
@@ -357,6 +366,11 @@ fn disk_evidence(limits: &Limits, evidence: DiskEvidence) -> String {
             "processes that forbid inspection have {descriptors} files open, which may be of any size; the limit is {limit} MB"
         ),
     }
+}
+
+/// How many there were, if these came before the last.
+fn attempts(earlier: &[String]) -> u32 {
+    earlier.len() as u32 + 1
 }
 
 fn startup_ms(facts: &StepExecution, from_ns: u64) -> Option<f64> {

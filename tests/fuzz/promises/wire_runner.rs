@@ -68,7 +68,7 @@ pub fn check(data: &[u8]) {
 fn becomes_a_line(episode: &Episode, request: &EpisodeRequest, facts: Execution) {
     let encoded = encode(&Reply::Ended(Box::new(facts.clone()))).len();
     assert!(encoded <= answer::most_bytes(request));
-    let outcome = Outcome::of(episode, facts, 1, u64::MAX);
+    let outcome = Outcome::of(episode, facts, Vec::new(), u64::MAX);
     let line = serde_json::to_string(&outcome).expect("a result is JSON");
     assert!(!line.contains('\n'));
     let json: Value = serde_json::from_str(&line).expect("and is read as JSON");
