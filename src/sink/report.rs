@@ -49,7 +49,8 @@ pub struct Report {
     pub by_start: BTreeMap<&'static str, StartReport>,
     /// The runner's own process, without its slots.
     pub runner: Usage,
-    /// CPU time of the runner's own process per result, in microseconds; null without results.
+    /// CPU time of the runner's own process per result, in microseconds, from the first episode to the last: what starting and
+    /// ending the pool cost is in `runner` alone. Null without results.
     pub runner_cpu_us_per_episode: Option<f64>,
 }
 
@@ -129,7 +130,8 @@ impl Report {
                 .filter_map(|(name, own)| Some((name, of_start(own)?)))
                 .collect(),
             runner,
-            runner_cpu_us_per_episode: (episodes > 0).then(|| runner.cpu_s * 1e6 / episodes as f64),
+            runner_cpu_us_per_episode: (episodes > 0)
+                .then(|| statistics.cpu_s() * 1e6 / episodes as f64),
         }
     }
 }
@@ -200,6 +202,22 @@ mod tests {
             .as_f64()
             .unwrap();
         assert!((launch - 0.21).abs() < 0.001, "{launch}");
+    }
+
+    #[test]
+    fn what_was_used_before_the_first_episode_and_after_the_last_is_no_cost_of_an_episode() {
+        let use_some = || {
+            let begin_s = Usage::now().cpu_s;
+            while Usage::now().cpu_s < begin_s + 0.02 {}
+        };
+        use_some();
+        let mut statistics = Statistics::new(Duration::from_millis(5));
+        statistics.record(&outcome("a", Status::Ok));
+        statistics.end();
+        use_some();
+        let report = Report::new(&statistics, &Ending::default());
+        let of_episode_s = report.runner_cpu_us_per_episode.unwrap() / 1e6;
+        assert!(of_episode_s <= report.runner.cpu_s - 0.039, "{report:?}");
     }
 
     #[test]

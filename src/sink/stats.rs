@@ -4,6 +4,7 @@
 //! ones are kept apart, because they differ by an order of magnitude and a mixture explains neither.
 
 use super::counts::Counts;
+use super::usage;
 use crate::spec::execution::Start;
 use crate::spec::outcome::{Outcome, Phases};
 use hdrhistogram::Histogram;
@@ -25,6 +26,8 @@ pub struct Statistics {
     started: Instant,
     started_at: SystemTime,
     ended: Option<Instant>,
+    /// CPU time of this process when the clock was started, and when it was stopped, in seconds.
+    cpu_s: (f64, Option<f64>),
     target_ns: u64,
     counts: Counts,
     retried: u64,
@@ -73,6 +76,7 @@ impl Statistics {
             started: Instant::now(),
             started_at: SystemTime::now(),
             ended: None,
+            cpu_s: (usage::cpu_s(), None),
             target_ns: target.as_nanos() as u64,
             counts: Counts::default(),
             retried: 0,
@@ -128,11 +132,18 @@ impl Statistics {
     /// Stops the clock; later calls change nothing.
     pub fn end(&mut self) {
         self.ended.get_or_insert_with(Instant::now);
+        self.cpu_s.1.get_or_insert_with(usage::cpu_s);
     }
 
     /// Time since the start, up to the end when there was one.
     pub fn wall(&self) -> Duration {
         self.ended.unwrap_or_else(Instant::now) - self.started
+    }
+
+    /// CPU time of this process since the start, up to the end when there was one, in seconds.
+    pub fn cpu_s(&self) -> f64 {
+        let (begin, end) = self.cpu_s;
+        end.unwrap_or_else(usage::cpu_s) - begin
     }
 
     pub fn started_at(&self) -> SystemTime {

@@ -15,7 +15,7 @@ impl Display for Report {
             self.runner.peak_memory_mb
         )?;
         if let Some(us) = self.runner_cpu_us_per_episode {
-            write!(f, " · {us:.0} µs CPU per episode")?;
+            write!(f, " · {us:.0} µs CPU per episode (start not counted)")?;
         }
         writeln!(f)
     }

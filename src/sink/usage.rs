@@ -17,14 +17,19 @@ impl Usage {
     /// The figures of this process, now.
     pub fn now() -> Self {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let cpu_us = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |u| {
-            u.user_time().num_microseconds() + u.system_time().num_microseconds()
-        });
         Usage {
             peak_memory_mb: peak_kb(&status).unwrap_or(0) as f64 / 1024.0,
-            cpu_s: cpu_us as f64 / 1e6,
+            cpu_s: cpu_s(),
         }
     }
+}
+
+/// User plus system time of this process so far, in seconds.
+pub fn cpu_s() -> f64 {
+    let cpu_us = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |u| {
+        u.user_time().num_microseconds() + u.system_time().num_microseconds()
+    });
+    cpu_us as f64 / 1e6
 }
 
 fn peak_kb(status: &str) -> Option<u64> {
