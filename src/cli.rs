@@ -117,14 +117,13 @@ pub struct Sandbox {
     )]
     pub cpu_time_s: Option<f64>,
 
-    /// Processes and threads at one time
+    /// Processes and threads at one time [default: 64, or 2 × the cores + 32 where that is more]
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 64,
         help_heading = "Limits of an episode that names none"
     )]
-    pub processes: u64,
+    pub processes: Option<u64>,
 
     /// Files the episode may write, in MB
     #[arg(

@@ -3,10 +3,12 @@
 use crate::cli::{Cli, Command, Isolation, Progress, Sandbox, Serve};
 use crate::sink::{ProgressMode, log_path};
 use crate::source::Shard;
-use crate::spec::limits::{KB, Limits, MB};
+use crate::spec::limits::{self, KB, Limits, MAX_PROCESSES, MB};
 use crate::spec::parse::{Defaults, PathNotGranted, check_own_files, grantable};
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::spec::warm::{Warm, WarmError};
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -61,6 +63,7 @@ impl TryFrom<Cli> for Task {
                 json: flags.json,
                 tier: tier(flags.isolation),
                 concurrency: default_concurrency(),
+                processes: default_processes(),
             })),
             Some(Command::Serve(flags)) => ServeConfig::try_from(*flags).map(Task::Serve),
             None => Config::try_from(cli).map(Task::Job),
@@ -76,6 +79,8 @@ pub struct DoctorConfig {
     pub tier: Option<Tier>,
     /// Slots of a run without `--concurrency`.
     pub concurrency: usize,
+    /// What an episode may have without `--processes`.
+    pub processes: u32,
 }
 
 /// Everything a run needs to know, checked.
@@ -192,6 +197,21 @@ fn default_concurrency() -> usize {
     2 * std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
+/// By the cores that a program counts: those that it may run on, whatever share of them a cgroup leaves it.
+fn default_processes() -> u32 {
+    let affinity = sched_getaffinity(Pid::from_raw(0));
+    let cores = affinity.map_or_else(
+        // There are more cores than such a set can hold.
+        |_| std::thread::available_parallelism().map_or(1, |n| n.get()),
+        |set| {
+            (0..CpuSet::count())
+                .filter(|core| set.is_set(*core) == Ok(true))
+                .count()
+        },
+    );
+    limits::default_processes(cores)
+}
+
 fn tier(isolation: Isolation) -> Option<Tier> {
     match isolation {
         Isolation::Auto => None,
@@ -207,7 +227,10 @@ fn defaults(sandbox: &Sandbox, own_files: Vec<PathBuf>) -> Result<Defaults, Conf
     }
     in_range("--memory-mb", sandbox.memory_mb, 1..=1_048_576)?;
     in_range("--disk-mb", sandbox.disk_mb, 1..=1_048_576)?;
-    in_range("--processes", sandbox.processes, 1..=65_536)?;
+    let processes = sandbox
+        .processes
+        .unwrap_or_else(|| default_processes().into());
+    in_range("--processes", processes, 1..=MAX_PROCESSES.into())?;
     in_range("--open-files", sandbox.open_files, 8..=1_048_576)?;
     in_range("--output-kb", sandbox.output_kb, 0..=262_144)?;
     Ok(Defaults {
@@ -215,7 +238,7 @@ fn defaults(sandbox: &Sandbox, own_files: Vec<PathBuf>) -> Result<Defaults, Conf
         limits: Limits {
             memory_bytes: sandbox.memory_mb * MB,
             cpu_time: sandbox.cpu_time_s.map(Duration::from_secs_f64),
-            processes: sandbox.processes as u32,
+            processes: processes as u32,
             disk_bytes: sandbox.disk_mb * MB,
             open_files: sandbox.open_files as u32,
             output_bytes: sandbox.output_kb * KB,

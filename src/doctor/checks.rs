@@ -22,6 +22,8 @@ pub struct Findings<'a> {
     pub tier: Option<Tier>,
     /// Episodes at one time without --concurrency.
     pub slots: usize,
+    /// What each of them may have without --processes.
+    pub processes: u32,
 }
 
 impl Findings<'_> {
@@ -36,7 +38,7 @@ impl Findings<'_> {
             self.network_namespaces(),
             self.proc(),
             self.cgroup(),
-            rlimits::check(self.facts, self.slots),
+            rlimits::check(self.facts, self.slots, self.processes),
             self.program("bash", |working| &working.bash),
             self.program("python3", |working| &working.python3),
             self.trial("namespaces_tier", Tier::Namespaces),

@@ -67,6 +67,7 @@ fn examine(config: &DoctorConfig) -> io::Result<Report> {
         landlock: &landlock,
         tier,
         slots: config.concurrency,
+        processes: config.processes,
     };
     Ok(Report {
         isolation: config.tier,

@@ -40,9 +40,9 @@ impl Row {
     }
 }
 
-/// Compares them with what `slots` episodes at one time want.
-pub fn check(facts: &Facts, slots: usize) -> Check {
-    let rows = rows(facts, slots);
+/// Compares them with what `slots` episodes at one time want, each of so many processes.
+pub fn check(facts: &Facts, slots: usize, processes: u32) -> Check {
+    let rows = rows(facts, slots, processes);
     let low: Vec<&Row> = rows.iter().filter(|row| row.has < row.wanted).collect();
     if low.is_empty() {
         // A limit on address space is rare; it has no place on the screen unless it is too low.
@@ -68,7 +68,7 @@ pub fn check(facts: &Facts, slots: usize) -> Check {
     Check::limited("rlimits", values.collect::<Vec<_>>().join(", "), remedy)
 }
 
-fn rows(facts: &Facts, slots: usize) -> [Row; 4] {
+fn rows(facts: &Facts, slots: usize, processes: u32) -> [Row; 4] {
     let limits = Limits::default();
     [
         Row {
@@ -77,7 +77,7 @@ fn rows(facts: &Facts, slots: usize) -> [Row; 4] {
             // The kernel holds a slot's user namespace to the soft limit of who made it, for all slots together
             // (Linux 5.14).
             has: facts.processes.0,
-            wanted: slots as u64 * u64::from(limits.processes),
+            wanted: slots as u64 * u64::from(processes),
             bytes: false,
         },
         Row {

@@ -22,6 +22,21 @@ pub fn inodes(disk_bytes: u64) -> u64 {
     (disk_bytes / BYTES_PER_INODE).max(FEWEST_INODES)
 }
 
+/// What an episode may be given of processes.
+pub const MAX_PROCESSES: u32 = 65_536;
+/// What it is given without being asked, where a program counts few cores.
+const PROCESSES: u32 = 64;
+/// What programs have beside a thread or a process for each core.
+const OTHER_PROCESSES: u32 = 32;
+
+/// The processes and threads of an episode that names no number, where its programs count so many cores. Many programs and
+/// libraries start one for each core (OpenBLAS, `multiprocessing.Pool`, `make -j$(nproc)`), and some start as many again.
+pub fn default_processes(cores: usize) -> u32 {
+    let cores = u32::try_from(cores).unwrap_or(MAX_PROCESSES);
+    let wanted = cores.saturating_mul(2).saturating_add(OTHER_PROCESSES);
+    wanted.clamp(PROCESSES, MAX_PROCESSES)
+}
+
 /// Limits of one episode. All of them hold for the whole process tree unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -44,7 +59,7 @@ impl Default for Limits {
         Limits {
             memory_bytes: 512 * MB,
             cpu_time: None,
-            processes: 64,
+            processes: PROCESSES,
             disk_bytes: 256 * MB,
             open_files: 1024,
             output_bytes: 1024 * KB,
@@ -63,5 +78,17 @@ impl Limits {
         self.output_bytes
             .max(KB)
             .saturating_mul(OUTPUT_DRAIN_FACTOR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_episode_has_room_for_twice_the_cores_and_never_less_than_on_a_small_machine() {
+        let on = |cores: usize| default_processes(cores);
+        assert_eq!([1, 2, 16, 17, 96].map(on), [64, 64, 64, 66, 224]);
+        assert_eq!(on(usize::MAX), MAX_PROCESSES);
     }
 }

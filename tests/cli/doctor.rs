@@ -261,10 +261,12 @@ fn low_limits_are_named_with_the_command_that_raises_them() {
             .output()
             .unwrap(),
     );
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let wanted = 2 * cores * (2 * cores + 32).max(64);
     said.has(
         "rlimits",
         "limited",
-        "processes 70 of",
+        &format!("processes 70 of {wanted}"),
         "prlimit --pid $$ --nproc=unlimited",
     );
     said.has(

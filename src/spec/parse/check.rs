@@ -4,7 +4,7 @@ use super::program::{env, files, no_nul, program, stdin};
 use super::raw::{Few, Object, RawEpisode, RawResources, RawStep};
 use super::{FileContext, Flaw, default_id, host, quoted};
 use crate::spec::episode::{Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, Step};
-use crate::spec::limits::{KB, Limits, MB};
+use crate::spec::limits::{KB, Limits, MAX_PROCESSES, MB};
 use crate::spec::paths;
 use globset::GlobBuilder;
 use std::collections::BTreeMap;
@@ -235,7 +235,7 @@ fn limits(raw: Option<Object<RawResources>>, default: &Limits) -> Result<Limits,
         limits.cpu_time = Some(duration("resources.cpu_time_s", seconds, CPU_TIME_S)?);
     }
     if let Some(count) = raw.processes {
-        limits.processes = in_range("resources.processes", count, 1..=65_536)? as u32;
+        limits.processes = in_range("resources.processes", count, 1..=MAX_PROCESSES.into())? as u32;
     }
     if let Some(mb) = raw.disk_mb {
         limits.disk_bytes = in_range("resources.disk_mb", mb, 1..=1_048_576)? * MB;
