@@ -11,6 +11,8 @@ mod disk;
 mod exits;
 #[path = "limits/hidden.rs"]
 mod hidden;
+#[path = "limits/host.rs"]
+mod host;
 #[path = "limits/kernel_log.rs"]
 mod kernel_log;
 #[path = "limits/kernel_memory.rs"]

@@ -1,6 +1,7 @@
 //! Leasing: who gets which slot, and when a new one is built.
 
-use super::cgroup::{self, Cgroups};
+use super::cgroup::Cgroups;
+use super::host::Host;
 use super::host_sockets::HostSockets;
 use super::ids::{NoUid, SlotIds};
 use super::lease::Lease;
@@ -9,7 +10,7 @@ use super::scratch::{self, ScratchGranted};
 use super::slot::{BuildError, Slot, SlotLost};
 use super::warm::{Parent, PythonSettings};
 use crate::spec::policy::{Enforced, Grants, Tier};
-use crate::wire::message::{CgroupKind, OWN_PROCESSES, Setup, VERSION};
+use crate::wire::message::{OWN_PROCESSES, Setup, VERSION};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
@@ -79,6 +80,7 @@ struct Shared {
     processes: Rc<Processes>,
     parents: RefCell<Vec<Rc<Parent>>>,
     host_sockets: HostSockets,
+    host: Rc<Host>,
     /// Where none can be had, nothing is said: everything goes on without them.
     cgroups: Option<Rc<Cgroups>>,
     /// Where slots have directories, in the landlock tier.
@@ -96,7 +98,9 @@ pub struct Pool {
 impl Pool {
     /// Builds the first slot, to find out what this machine grants, and the others in the background.
     pub async fn start(settings: PoolSettings) -> Result<(Pool, Enforced), BuildError> {
+        let host = Rc::new(Host::open());
         let shared = Shared {
+            host,
             idle: RefCell::default(),
             count: Cell::new(0),
             next: Cell::new(0),
@@ -196,6 +200,10 @@ impl Pool {
         }
     }
 
+    pub(super) fn host(&self) -> Rc<Host> {
+        self.shared.host.clone()
+    }
+
     pub(super) fn processes(&self) -> Rc<Processes> {
         self.shared.processes.clone()
     }
@@ -252,16 +260,9 @@ impl Pool {
         // When the kernel has no more of them, the slot goes without.
         let cgroup = shared.cgroups.as_ref().and_then(|all| all.make().ok());
         let (cgroup, files) = cgroup.unzip();
-        let around = || Vec::from_iter(cgroup::kills_in_own());
-        let mut fds = files.unwrap_or_else(around);
-        let kind = match (cgroup.is_some(), fds.is_empty()) {
-            (true, _) => CgroupKind::Slot,
-            (false, false) => CgroupKind::Runner,
-            (false, true) => CgroupKind::None,
-        };
+        let mut fds = files.unwrap_or_default();
         let connected = parents.iter().filter_map(|parent| {
-            let procs = fds.first().filter(|_| kind == CgroupKind::Slot);
-            let join = procs.and_then(|fd| fd.try_clone().ok());
+            let join = fds.first().and_then(|procs| procs.try_clone().ok());
             Some((parent.python().clone(), parent.connect(join)?))
         });
         let (warm_pythons, sockets): (Vec<_>, Vec<_>) = connected.unzip();
@@ -280,7 +281,7 @@ impl Pool {
             },
             grants: (*grants).clone(),
             elsewhere,
-            cgroup: kind,
+            cgroup: cgroup.is_some(),
             warm_bash: shared.settings.warm_bash,
             warm_pythons,
             open_root: shared.settings.open_root && shared.settings.tier == Tier::Namespaces,
@@ -357,6 +358,7 @@ impl Shared {
 async fn see_off(pool: Weak<Shared>) {
     while let Some(shared) = pool.upgrade() {
         shared.see_off();
+        shared.host.look();
         drop(shared);
         tokio::time::sleep(ROUND).await;
     }

@@ -5,6 +5,7 @@
 
 mod cgroup;
 mod claim;
+mod host;
 mod host_sockets;
 mod ids;
 mod lease;
@@ -18,7 +19,7 @@ mod session;
 mod slot;
 mod warm;
 
-pub use cgroup::{Cgroups, NoCgroups};
+pub use cgroup::{Cgroups, NoCgroups, killed_together};
 pub use claim::{Pool, PoolSettings};
 pub use ids::{NoUid, uid_per_slot};
 pub use orphans::adopt_orphans;

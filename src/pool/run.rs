@@ -1,6 +1,7 @@
 //! One episode through the pool: lease, run, return.
 
 use super::claim::Pool;
+use super::host::Whose;
 use super::process;
 use super::request::{self, HostFileError};
 use super::slot::{BuildError, SlotLost};
@@ -41,19 +42,23 @@ impl Pool {
         let mut request = request_for(episode).await?;
         let allowed = time_allowed(episode);
         let elsewhere = request::names_unusual_places(episode);
-        let (lease, execution) = loop {
+        let host = self.host();
+        let (lease, before, mut execution) = loop {
             let mut lease = self.lease(&episode.grants, elsewhere).await?;
+            let before = host.before(Whose::of(lease.slot()));
             request.handed_ns = monotonic_ns();
             let process = lease.slot().process();
             match answered(process, allowed, lease.slot().run(&request)).await {
-                Ok(execution) => break (lease, execution),
+                Ok(execution) => break (lease, before, execution),
                 // It died while it was idle: that is no attempt of this episode. Its place is free now, so this
                 // ends with a new slot at the latest.
                 Err(SlotLost::WasDead) => drop(lease),
                 Err(lost) => return Err(lost.into()),
             }
         };
-        if execution.clean {
+        host.explain(&before, &request.limits, &mut execution).await;
+        // What the kernel killed may have been more than the program.
+        if execution.clean && execution.host_fault().is_none() {
             lease.end();
         }
         Ok(execution)

@@ -1,6 +1,7 @@
 //! A slot as one session's own: it is not returned but ended.
 
 use super::claim::Pool;
+use super::host::{Host, Whose};
 use super::lease::Lease;
 use super::process::Processes;
 use super::run::{RunError, answered, request_for, time_allowed};
@@ -25,6 +26,7 @@ const LONGEST_GLANCE: Duration = Duration::from_millis(20);
 /// An open session. Dropped, it is ended; [`Session::end`] also waits for that.
 pub struct Session {
     lease: Lease,
+    host: Rc<Host>,
     processes: Rc<Processes>,
 }
 
@@ -38,6 +40,7 @@ impl Pool {
                 Ok(()) => {
                     return Ok(Session {
                         lease,
+                        host: self.host(),
                         processes: self.processes(),
                     });
                 }
@@ -66,10 +69,14 @@ impl Session {
         for step in &mut episode.steps {
             (step.files, step.stdin) = (Vec::new(), Vec::new());
         }
+        let before = self.host.before(Whose::of(self.lease.slot()));
         request.handed_ns = monotonic_ns();
         let process = self.lease.slot().process();
         let running = self.lease.slot().exec(request, cancel);
-        Ok(answered(process, time_allowed(episode), running).await?)
+        let mut execution = answered(process, time_allowed(episode), running).await?;
+        let limits = &episode.limits;
+        self.host.explain(&before, limits, &mut execution).await;
+        Ok(execution)
     }
 
     /// Puts a piece of a file in. After an outer error the session is over.

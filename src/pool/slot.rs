@@ -78,6 +78,10 @@ pub struct Slot {
     /// Whether it can run episodes that name unusual places.
     pub elsewhere: bool,
     pub enforced: Enforced,
+    /// The uid of its processes, where no other slot has it.
+    pub own_uid: Option<u32>,
+    /// Whether it has a memory cgroup of its own.
+    pub has_cgroup: bool,
     /// How many it has run.
     pub episodes: u32,
 }
@@ -115,6 +119,8 @@ impl Slot {
             grants,
             elsewhere: setup.elsewhere,
             enforced,
+            own_uid: setup.ids.change.then_some(setup.ids.uid),
+            has_cgroup: setup.cgroup,
             episodes: 0,
         };
         let fds: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();

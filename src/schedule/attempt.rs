@@ -2,6 +2,8 @@
 
 use super::executor::{Executor, NotRun};
 use crate::spec::episode::Episode;
+use crate::spec::execution::Execution;
+use crate::spec::host::HostFault;
 use crate::spec::outcome::Outcome;
 use crate::sys::clock::monotonic_ns;
 use std::time::Duration;
@@ -9,24 +11,48 @@ use std::time::Duration;
 /// How long to wait after the first failure of our side; longer after each further one.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs an episode, at most `retries` times more after failures of our side.
+/// Runs an episode, at most `retries` times more after failures of our side or the host's.
 pub async fn until_verdict(executor: &impl Executor, episode: &Episode, retries: u32) -> Outcome {
     let accepted_ns = monotonic_ns();
     let mut earlier = Vec::new();
+    let mut trust = Trust::default();
     loop {
+        let is_last = earlier.len() as u64 >= u64::from(retries);
         match executor.execute(episode).await {
-            Ok(execution) => return Outcome::of(episode, execution, earlier, accepted_ns),
+            Ok(mut execution) => match trust.fault_of_host(&mut execution) {
+                Some(fault) if !is_last => earlier.push(fault.to_string()),
+                _ => return Outcome::of(episode, execution, earlier, accepted_ns),
+            },
             Err(NotRun::Spec(error)) => {
                 let (id, echo) = (episode.id.clone(), episode.echo.clone());
                 return Outcome::invalid(id, echo, error);
             }
             Err(NotRun::Here(error)) => return Outcome::infra(episode, error, earlier),
-            Err(NotRun::Infra(error)) if earlier.len() as u64 >= u64::from(retries) => {
+            Err(NotRun::Infra(error)) if is_last => {
                 return Outcome::infra(episode, error, earlier);
             }
             Err(NotRun::Infra(error)) => earlier.push(error),
         }
         // What the host is short of now it may have again in a moment.
         tokio::time::sleep(PAUSE * earlier.len() as u32).await;
+    }
+}
+
+/// Which evidence against the host is still taken for this episode.
+#[derive(Default)]
+struct Trust {
+    is_used_up: bool,
+}
+
+impl Trust {
+    /// What the host kept from the programs. Evidence that may be of another's process is taken once; then what happened is
+    /// the programs' own doing.
+    fn fault_of_host(&mut self, execution: &mut Execution) -> Option<HostFault> {
+        let fault = execution.host_fault()?;
+        if fault.may_be_anothers() && std::mem::replace(&mut self.is_used_up, true) {
+            execution.acquit_host();
+            return None;
+        }
+        Some(fault)
     }
 }

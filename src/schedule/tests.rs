@@ -3,6 +3,7 @@
 mod mock;
 
 use crate::sink::SinkError;
+use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::outcome::Status;
 use mock::{Act, Case, Then, case, fails, takes};
 use proptest::prelude::*;
@@ -49,6 +50,44 @@ fn after_the_last_retry_the_result_is_an_infra_error_with_the_last_cause() {
     assert_eq!(ran.log.attempts, [3, 1]);
     assert_eq!(ran.result(1)["status"], "ok");
     assert!(!ran.end.interrupted);
+}
+
+#[test]
+fn what_the_host_killed_is_repeated_and_an_infra_error_at_last() {
+    let killed = Then::Killed(HostFault::Killed(CountedBy::SlotCgroup));
+    let ran = case(vec![fails(0, killed)]).run();
+    assert_eq!(ran.log.attempts, [3]);
+    let result = ran.result(0);
+    assert_eq!(
+        (&result["status"], &result["fault"]),
+        (&"infra_error".into(), &"infra".into())
+    );
+    assert_eq!(
+        (&result["exit_code"], &result["signal"]),
+        (&137.into(), &9.into())
+    );
+    let causes = result["attempt_errors"].as_array().unwrap();
+    assert_eq!(causes.len(), 2);
+    let cause = "the host ran out of memory and killed the program: ";
+    assert!(
+        causes
+            .iter()
+            .all(|told| told.as_str().unwrap().starts_with(cause))
+    );
+}
+
+#[test]
+fn evidence_that_may_be_of_another_process_excuses_a_program_once() {
+    let killed = Then::Killed(HostFault::Killed(CountedBy::RunnerCgroup));
+    let ran = case(vec![fails(0, killed)]).run();
+    assert_eq!(ran.log.attempts, [2]);
+    let result = ran.result(0);
+    assert_eq!(
+        (&result["status"], &result["fault"]),
+        (&"signaled".into(), &"program".into())
+    );
+    assert_eq!((&result["signal"], result.get("error")), (&9.into(), None));
+    assert_eq!(result["attempt_errors"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -273,6 +312,7 @@ fn expected(act: &Act, retries: u32) -> (&'static str, u32) {
             let status = match then {
                 Then::Exit(0) => "ok",
                 Then::Exit(_) => "failed",
+                Then::Killed(_) => "infra_error",
                 Then::Refuse => "invalid",
             };
             (status, failures + 1)

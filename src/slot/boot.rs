@@ -1,6 +1,6 @@
 //! Entry point of the slot side: from a fresh re-exec to init and zygote.
 
-use super::cgroup::{self, CgroupProcs, Kills};
+use super::cgroup::{self, Cgroup, CgroupProcs};
 use super::init::{self, Zygotes};
 use super::link::Link;
 use super::space::Space;
@@ -51,14 +51,15 @@ fn run(mut runner: Link) -> i32 {
     if let Err(failure) = privileges::forbid_cores().and_then(|()| privileges::forbid_new()) {
         return refuse(&runner, failure);
     }
-    let (procs, kills) = match cgroup::take(setup.cgroup, &mut fds) {
-        Ok(taken) => taken,
+    let taken = setup.cgroup.then(|| cgroup::take(&mut fds)).transpose();
+    let (procs, cgroup) = match taken {
+        Ok(taken) => taken.unzip(),
         Err(failure) => return refuse(&runner, failure),
     };
     let given = Given {
         ordinary: sched::take_precedence(),
         procs,
-        kills,
+        cgroup,
         pythons: fds,
     };
     let built = match setup.tier {
@@ -97,7 +98,7 @@ struct Given {
     ordinary: Ordinary,
     /// For the zygotes to join the slot's cgroup, where there is one.
     procs: Option<CgroupProcs>,
-    kills: Kills,
+    cgroup: Option<Cgroup>,
     pythons: Vec<OwnedFd>,
 }
 
@@ -132,11 +133,11 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
                     warm,
                     pythons: given.pythons,
                 },
-                given.kills,
+                given.cgroup,
             ))
         }
         Ok(Some(init)) => {
-            drop((runner, for_init, grants, warm, given.kills, given.pythons));
+            drop((runner, for_init, grants, warm, given.cgroup, given.pythons));
             name(&setup, "zygote");
             zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.procs);
             // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
@@ -170,7 +171,7 @@ fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
             Err((runner, Failure::new(Stage::Fork, errno as i32)))
         }
         Ok(None) => {
-            drop((runner, for_init, warm, given.kills, given.pythons));
+            drop((runner, for_init, warm, given.cgroup, given.pythons));
             name(&setup, "zygote");
             zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.procs);
             Ok(0)
@@ -188,7 +189,7 @@ fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
                     warm,
                     pythons: given.pythons,
                 },
-                given.kills,
+                given.cgroup,
             );
             remove_scratch(&scratch);
             Ok(code)

@@ -5,7 +5,6 @@
 //! evidence; what can't be counted is met by the kernel, which kills.
 
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::CgroupKind;
 use nix::sys::uio::pread;
 use nix::unistd::write;
 use std::fs::File;
@@ -18,26 +17,13 @@ const MARGIN_BYTES: u64 = 128 << 20;
 /// The open `cgroup.procs`, for a process that is to join.
 pub struct CgroupProcs(OwnedFd);
 
-/// The count of processes in a cgroup that the kernel has killed because there was no memory, there or on the host.
-pub struct Killed(File);
-
 /// For init.
 pub struct Cgroup {
     limit: File,
     hits: File,
-    pub killed: Killed,
+    killed: File,
     /// 0 as long as there is none.
     pub limit_bytes: u64,
-}
-
-/// Where kills are counted that may be of this slot's processes.
-pub enum Kills {
-    /// In the slot's own cgroup.
-    Slot(Cgroup),
-    /// In the cgroup that the runner is in, with all of its slots.
-    Runner(Killed),
-    /// On the whole machine.
-    Machine,
 }
 
 impl CgroupProcs {
@@ -50,35 +36,20 @@ impl CgroupProcs {
     }
 }
 
-/// Takes the descriptors that the set-up promises, which come first.
-pub fn take(
-    kind: CgroupKind,
-    fds: &mut Vec<OwnedFd>,
-) -> Result<(Option<CgroupProcs>, Kills), Failure> {
+/// Takes the descriptors of a slot that has a cgroup, which come first.
+pub fn take(fds: &mut Vec<OwnedFd>) -> Result<(CgroupProcs, Cgroup), Failure> {
     let mut next = || match fds.is_empty() {
         true => Err(Failure::new(Stage::Cgroup, libc::EBADMSG)),
         false => Ok(fds.remove(0)),
     };
-    Ok(match kind {
-        CgroupKind::None => (None, Kills::Machine),
-        CgroupKind::Runner => (None, Kills::Runner(Killed(next()?.into()))),
-        CgroupKind::Slot => {
-            let procs = CgroupProcs(next()?);
-            let cgroup = Cgroup {
-                limit: next()?.into(),
-                hits: next()?.into(),
-                killed: Killed(next()?.into()),
-                limit_bytes: 0,
-            };
-            (Some(procs), Kills::Slot(cgroup))
-        }
-    })
-}
-
-impl Killed {
-    pub fn count(&self) -> u64 {
-        number(&contents(&self.0), "oom_kill ")
-    }
+    let procs = CgroupProcs(next()?);
+    let cgroup = Cgroup {
+        limit: next()?.into(),
+        hits: next()?.into(),
+        killed: next()?.into(),
+        limit_bytes: 0,
+    };
+    Ok((procs, cgroup))
 }
 
 impl Cgroup {
@@ -89,6 +60,11 @@ impl Cgroup {
         if wanted != self.limit_bytes && write!(self.limit, "{wanted}").is_ok() {
             self.limit_bytes = wanted;
         }
+    }
+
+    /// How many processes in it the kernel has killed because there was no memory, there or on the host.
+    pub fn killed(&self) -> u64 {
+        number(&contents(&self.killed), "oom_kill ")
     }
 
     /// How often it was at its limit.

@@ -17,6 +17,7 @@ use crate::sandbox::ruleset::{self, Ruleset, Scene};
 use crate::sandbox::{layout, root};
 use crate::spec::episode::{Capture as Mode, OnFailure};
 use crate::spec::execution::{End, Execution, Start, StepExecution};
+use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use crate::sys::clock::monotonic_ns;
@@ -194,16 +195,17 @@ impl Slot {
             carried,
         };
         let ran = step::run(&mut around, order);
-        self.after_kills(ran, carried)
+        self.after_kills(ran, &request.limits, carried)
     }
 
     /// What the kernel's kills make of how a step ended.
     fn after_kills(
         &mut self,
         ran: Result<StepExecution, Failure>,
+        limits: &Limits,
         carried: &Carried,
     ) -> Result<StepExecution, Failure> {
-        let done = match ran {
+        let mut done = match ran {
             // What earlier programs had left running was at the limit, and the kernel took the zygote for it.
             Err(failure) if failure.stage == Stage::Zygote && carried.was_killed => {
                 never_ran(End::MemoryLimit {
@@ -212,12 +214,11 @@ impl Slot {
             }
             other => other?,
         };
-        // A program that was killed because the host had no memory did nothing wrong: that is ours to retry.
-        let was_killed = matches!(done.end, End::Signaled(libc::SIGKILL) | End::Exited(137));
-        match was_killed && self.out_of_memory.of_host() {
-            true => Err(Failure::new(Stage::HostOutOfMemory, 0)),
-            false => Ok(done),
+        let host_has_killed = self.out_of_memory.host_has_killed();
+        if host_has_killed && done.was_killed() {
+            done.blame_host(HostFault::Killed(CountedBy::SlotCgroup), limits);
         }
+        Ok(done)
     }
 
     /// What a zygote is to run for a step.

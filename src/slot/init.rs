@@ -2,7 +2,7 @@
 
 use super::boot::open_space;
 use super::census::Census;
-use super::cgroup::Kills;
+use super::cgroup::Cgroup;
 use super::clean::{self, Cleaner};
 use super::episode::Slot;
 use super::link::{Broken, Link};
@@ -56,10 +56,10 @@ pub fn main(
     setup: Setup,
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
-    kills: Kills,
+    cgroup: Option<Cgroup>,
 ) -> i32 {
     let mut slot = match build(zygote, &setup, grants, zygotes) {
-        Ok(built) => built(runner, OutOfMemory::new(kills)),
+        Ok(built) => built(runner, OutOfMemory::new(cgroup)),
         Err(failure) => {
             let _ = runner.send(&Reply::Refused(failure));
             if setup.tier == Tier::Landlock {

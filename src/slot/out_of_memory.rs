@@ -1,10 +1,11 @@
-//! Whom the kernel killed for lack of memory, and whose memory it was that lacked.
+//! Whom the kernel killed for lack of memory, and whose memory it was that lacked: what the slot's own cgroup tells. Without
+//! one, nothing that a slot can see does (`pool::host`).
 
-use super::cgroup::{Cgroup, Kills};
+use super::cgroup::Cgroup;
 
 pub struct OutOfMemory {
-    kills: Kills,
-    /// Those that are known of.
+    cgroup: Option<Cgroup>,
+    /// Kills that are known of.
     noticed: u64,
     /// Those that were known of when the episode began.
     begun: u64,
@@ -18,22 +19,20 @@ pub struct OutOfMemory {
 }
 
 impl OutOfMemory {
-    pub fn new(kills: Kills) -> OutOfMemory {
-        let mut new = OutOfMemory {
-            kills,
-            noticed: 0,
+    pub fn new(cgroup: Option<Cgroup>) -> OutOfMemory {
+        OutOfMemory {
+            noticed: cgroup.as_ref().map_or(0, Cgroup::killed),
+            cgroup,
             begun: 0,
             hits: 0,
             is_fresh: true,
             host_killed: false,
-        };
-        new.noticed = new.count();
-        new
+        }
     }
 
     /// For an episode or a session whose programs may use so much. To be called while none runs.
     pub fn begin(&mut self, memory_bytes: u64) {
-        if let Kills::Slot(cgroup) = &mut self.kills {
+        if let Some(cgroup) = &mut self.cgroup {
             cgroup.allow(memory_bytes);
         }
         // Nobody was there to be killed since the last episode ended.
@@ -43,17 +42,15 @@ impl OutOfMemory {
 
     /// What the slot had in use if the kernel has killed for that since this was last asked, in bytes.
     pub fn at_limit(&mut self) -> Option<u64> {
-        let Kills::Slot(cgroup) = &self.kills else {
-            return None;
-        };
-        let kills = cgroup.killed.count();
-        if kills <= self.noticed {
+        let cgroup = self.cgroup.as_ref()?;
+        let killed = cgroup.killed();
+        if killed <= self.noticed {
             if std::mem::take(&mut self.is_fresh) {
                 self.hits = cgroup.hits();
             }
             return None;
         }
-        self.noticed = kills;
+        self.noticed = killed;
         let limited = cgroup.hits() > self.hits;
         self.host_killed |= !limited;
         limited.then_some(cgroup.limit_bytes)
@@ -61,43 +58,19 @@ impl OutOfMemory {
 
     /// Whether the kernel has killed a process of the slot's cgroup since the episode began. It may have been a zygote.
     pub fn has_killed(&mut self) -> bool {
-        if let Kills::Slot(cgroup) = &self.kills {
-            self.noticed = cgroup.killed.count();
+        if let Some(cgroup) = &self.cgroup {
+            self.noticed = cgroup.killed();
         }
         self.noticed > self.begun
     }
 
-    /// Whether the host had no memory, and the kernel may have killed for that since this was last asked. Without a
-    /// cgroup of its own nothing tells whether it was a process of this slot.
-    pub fn of_host(&mut self) -> bool {
-        if let Kills::Slot(_) = self.kills {
-            return std::mem::take(&mut self.host_killed);
-        }
-        let now = self.count();
-        now > std::mem::replace(&mut self.noticed, now)
+    /// Whether a kill that was noticed since this was last asked was not for the slot's own limit: the host had no memory.
+    pub fn host_has_killed(&mut self) -> bool {
+        std::mem::take(&mut self.host_killed)
     }
 
     /// The limit of the slot's cgroup, in bytes; 0 without one.
     pub fn limit_bytes(&self) -> u64 {
-        match &self.kills {
-            Kills::Slot(cgroup) => cgroup.limit_bytes,
-            Kills::Runner(_) | Kills::Machine => 0,
-        }
+        self.cgroup.as_ref().map_or(0, |cgroup| cgroup.limit_bytes)
     }
-
-    fn count(&self) -> u64 {
-        match &self.kills {
-            Kills::Slot(Cgroup { killed, .. }) | Kills::Runner(killed) => killed.count(),
-            Kills::Machine => on_machine(),
-        }
-    }
-}
-
-/// Since boot (proc_vmstat(5), Linux 4.13).
-fn on_machine() -> u64 {
-    let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
-    text.lines()
-        .find_map(|line| line.strip_prefix("oom_kill "))
-        .and_then(|n| n.trim().parse().ok())
-        .unwrap_or(0)
 }

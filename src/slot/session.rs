@@ -78,6 +78,7 @@ impl Session {
         slot.admit_pythons(&request.steps);
         // What the kernel killed before is no doing of this.
         self.carried.was_killed |= slot.out_of_memory.at_limit().is_some();
+        slot.out_of_memory.host_has_killed();
         let mut steps: Vec<StepExecution> = Vec::new();
         for step in &request.steps {
             // A timeout ends this execution and nothing that earlier ones left.

@@ -2,6 +2,8 @@
 //!
 //! Times are CLOCK_MONOTONIC nanoseconds, which all processes of a machine share.
 
+use super::host::HostFault;
+use super::limits::Limits;
 use super::policy::Enforced;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +60,69 @@ pub struct Streams {
     pub stderr: Vec<u8>,
 }
 
+impl Execution {
+    /// What the host kept from the first program that ended for it.
+    pub fn host_fault(&self) -> Option<HostFault> {
+        self.steps.iter().find_map(|step| match step.end {
+            End::Host(fault, _) => Some(fault),
+            _ => None,
+        })
+    }
+
+    /// Takes what happened for the programs' own doing after all.
+    pub fn acquit_host(&mut self) {
+        for step in &mut self.steps {
+            if let End::Host(_, finish) = step.end {
+                step.end = finish.into();
+            }
+        }
+    }
+}
+
+impl StepExecution {
+    /// How the program ended, if it ended badly by itself, as far as anybody knows.
+    pub fn failure(&self) -> Option<Finish> {
+        match self.end {
+            End::Exited(code) if code != 0 => Some(Finish::Exited(code)),
+            End::Signaled(signal) => Some(Finish::Signaled(signal)),
+            _ => None,
+        }
+    }
+
+    /// Whether it ended by SIGKILL, as it says or as a shell says for it, and nobody knows who sent that.
+    pub fn was_killed(&self) -> bool {
+        matches!(
+            self.end,
+            End::Signaled(libc::SIGKILL) | End::Exited(SHELL_SAYS_KILLED)
+        )
+    }
+
+    /// There is evidence that the host is why the program failed. A program that held more memory than it may was to end
+    /// anyway.
+    pub fn blame_host(&mut self, fault: HostFault, limits: &Limits) {
+        let used_bytes = self.peak_memory_bytes;
+        self.end = match (fault, self.failure()) {
+            (_, None) => return,
+            (HostFault::Killed(_), _) if used_bytes > limits.memory_bytes => {
+                End::MemoryLimit { used_bytes }
+            }
+            (fault, Some(finish)) => End::Host(fault, finish),
+        };
+    }
+}
+
+impl From<Finish> for End {
+    fn from(finish: Finish) -> End {
+        match finish {
+            Finish::Exited(code) => End::Exited(code),
+            Finish::Signaled(signal) => End::Signaled(signal),
+        }
+    }
+}
+
+/// The exit code of a shell whose last command was killed.
+pub const SHELL_SAYS_KILLED: i32 = 128 + libc::SIGKILL;
+
 /// How the program was brought to life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -96,9 +161,11 @@ pub enum End {
         path: String,
         errno: i32,
     },
+    /// The host kept something from the program, which ended like this.
+    Host(HostFault, Finish),
 }
 
-/// How a program ended that a limit let end by itself.
+/// How a program ended by itself, though for want of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Finish {
     Exited(i32),

@@ -5,6 +5,7 @@
 pub mod bytes;
 pub mod episode;
 pub mod execution;
+pub mod host;
 pub mod limits;
 pub mod outcome;
 pub mod parse;

@@ -3,10 +3,12 @@
 //! The verdict of an episode with several steps is that of the last step that ran: with `on_failure: stop` the
 //! one that failed, with `continue` the last of the list. Times add up over the steps.
 
+mod evidence;
+
 use super::bytes::Text;
 use super::episode::{Episode, Program, Step};
-use super::execution::{DiskEvidence, End, Execution, Finish, StepExecution};
-use super::limits::{Limits, MB};
+use super::execution::{End, Execution, Finish, StepExecution};
+use super::limits::MB;
 use super::outcome::{Outcome, Phases, Status, StepOutcome, Verdict};
 use super::paths;
 use super::policy::Tier;
@@ -51,7 +53,7 @@ impl Outcome {
         }
         let first_startup = steps.first().and_then(|s| s.startup_ms);
         let mut verdict = match episode.multi_step {
-            true => steps.last().map(|s| s.verdict.clone()),
+            true => deciding(&steps).map(|s| s.verdict.clone()),
             false => steps.pop().map(|s| s.verdict),
         }
         .expect("an execution has at least one step");
@@ -128,6 +130,12 @@ impl Outcome {
             phases: None,
         }
     }
+}
+
+/// The step whose verdict is the episode's: the last one, unless the host kept something from an earlier one.
+fn deciding(steps: &[StepOutcome]) -> Option<&StepOutcome> {
+    let is_infra = |step: &&StepOutcome| step.verdict.status == Status::InfraError;
+    steps.iter().find(is_infra).or(steps.last())
 }
 
 struct Context<'a> {
@@ -210,7 +218,7 @@ impl Context<'_> {
                 signal: Some(libc::SIGKILL),
                 error: None,
             },
-            End::CpuLimit { used_us } => killed(Status::CpuLimit, cpu_evidence(limits, *used_us)),
+            End::CpuLimit { used_us } => killed(Status::CpuLimit, evidence::cpu(limits, *used_us)),
             End::MemoryLimit { used_bytes } => killed(
                 Status::MemoryLimit,
                 format!(
@@ -226,18 +234,11 @@ impl Context<'_> {
                     limits.output_ceiling()
                 ),
             ),
-            End::DiskLimit(evidence, finish) => Ruling {
-                status: Status::DiskLimit,
-                exit_code: Some(match finish {
-                    Finish::Exited(code) => *code,
-                    Finish::Signaled(signal) => by_signal(*signal),
-                }),
-                signal: match finish {
-                    Finish::Exited(_) => None,
-                    Finish::Signaled(signal) => Some(*signal),
-                },
-                error: Some(disk_evidence(limits, *evidence)),
-            },
+            End::DiskLimit(evidence, finish) => {
+                let evidence = evidence::disk(limits, *evidence);
+                finished(Status::DiskLimit, *finish, evidence)
+            }
+            End::Host(fault, finish) => finished(Status::InfraError, *finish, fault.to_string()),
             End::NotExecutable { errno } => self.not_executable(*errno),
             End::NotPrepared { path, errno } => self.not_prepared(path, *errno),
         }
@@ -334,38 +335,23 @@ impl Context<'_> {
     }
 }
 
+/// For a program that ended by itself.
+fn finished(status: Status, finish: Finish, evidence: String) -> Ruling {
+    let (exit_code, signal) = match finish {
+        Finish::Exited(code) => (code, None),
+        Finish::Signaled(signal) => (by_signal(signal), Some(signal)),
+    };
+    Ruling {
+        status,
+        exit_code: Some(exit_code),
+        signal,
+        error: Some(evidence),
+    }
+}
+
 /// As shells give it.
 fn by_signal(signal: i32) -> i32 {
     signal.saturating_add(128)
-}
-
-fn cpu_evidence(limits: &Limits, used_us: u64) -> String {
-    let limit = limits.cpu_time.map_or(0.0, |limit| limit.as_secs_f64());
-    format!(
-        "used {:.2} s of CPU time; the limit is {limit} s",
-        used_us as f64 / 1e6
-    )
-}
-
-fn disk_evidence(limits: &Limits, evidence: DiskEvidence) -> String {
-    let limit = limits.disk_bytes / MB;
-    match evidence {
-        DiskEvidence::Bytes(bytes) => {
-            format!(
-                "no space was left: {} MB written; the limit is {limit} MB",
-                bytes.div_ceil(MB)
-            )
-        }
-        DiskEvidence::Inodes(inodes) => {
-            format!(
-                "no file could be added: {inodes} files and directories, the most for disk_mb {limit}"
-            )
-        }
-        DiskEvidence::FileSize => format!("a file outgrew the limit of {limit} MB (SIGXFSZ)"),
-        DiskEvidence::Hidden(descriptors) => format!(
-            "processes that forbid inspection have {descriptors} files open, which may be of any size; the limit is {limit} MB"
-        ),
-    }
 }
 
 /// How many there were, if these came before the last.

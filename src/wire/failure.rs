@@ -30,7 +30,6 @@ pub enum Stage {
     Zygote,
     ResizeDisk,
     Clean,
-    HostOutOfMemory,
 }
 
 /// What failed on our side of an episode.
@@ -97,7 +96,6 @@ impl std::fmt::Display for Failure {
             Stage::Zygote => "the zygote died",
             Stage::ResizeDisk => "the disk limit could not be set",
             Stage::Clean => "the sandbox could not be cleaned",
-            Stage::HostOutOfMemory => "the host ran out of memory and killed the program",
         };
         f.write_str(what)?;
         if self.index > 0 {

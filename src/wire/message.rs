@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Version of all messages; init refuses a runner that speaks another.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 
 /// The sandbox a slot is to build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,22 +40,13 @@ pub struct Setup {
     pub headroom: u32,
     /// Whether the processes that start programs are to be real-time processes, where the runner may make them so.
     pub real_time: bool,
-    /// What the slot is given of memory cgroups. The descriptors for it are the first to travel with this message.
-    pub cgroup: CgroupKind,
+    /// Whether the slot has a memory cgroup of its own. Then four descriptors are the first to travel with this message:
+    /// through which to join it, its limit, how often that was met, and kills in it.
+    pub cgroup: bool,
     /// Whether a login bash is kept warm.
     pub warm_bash: bool,
     /// Pythons that are kept warm; the sockets to them travel with this message, in the same order.
     pub warm_pythons: Vec<WarmPython>,
-}
-
-/// What a slot is given of memory cgroups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CgroupKind {
-    None,
-    /// One descriptor, of the file that counts kills in the cgroup that the runner is in.
-    Runner,
-    /// Of the slot's own: through which to join it, its limit, how often that was met, and kills in it.
-    Slot,
 }
 
 /// Filters of a slot: of its zygote, and of two warm interpreters.

@@ -7,6 +7,7 @@ use crate::spec::episode::{Capture, OnFailure};
 use crate::spec::execution::{
     Collected, DiskEvidence, End, Execution, Finish, Start, StepExecution, Streams,
 };
+use crate::spec::host::HostFault;
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use proptest::collection::vec;
@@ -115,6 +116,7 @@ fn end() -> impl Strategy<Value = End> {
         any::<u64>().prop_map(|produced_bytes| End::OutputLimit { produced_bytes }),
         any::<i32>().prop_map(|errno| End::NotExecutable { errno }),
         any::<(String, i32)>().prop_map(|(path, errno)| End::NotPrepared { path, errno }),
+        any::<i32>().prop_map(|signal| End::Host(HostFault::NoProcesses, Finish::Signaled(signal))),
     ]
 }
 
@@ -189,7 +191,6 @@ fn failure() -> impl Strategy<Value = Failure> {
         Stage::GrantedPath,
         Stage::Landlock,
         Stage::Clean,
-        Stage::HostOutOfMemory,
     ]);
     (stage, any::<i32>(), any::<u16>()).prop_map(|(stage, errno, index)| Failure {
         stage,

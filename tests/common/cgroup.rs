@@ -1,7 +1,9 @@
-//! The memory cgroups of a run's slots, where this machine gives the runner some.
+//! The memory cgroups of a run's slots, where this machine gives the runner some, and cgroups around a runner.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Where the cgroups of a runner's slots are: below the cgroup of this process, in which the runner was started.
 pub fn cgroups(runner: u32) -> Vec<PathBuf> {
@@ -51,4 +53,45 @@ fn own() -> Vec<PathBuf> {
         first.or(second.map(|path| below("/sys/fs/cgroup", path)))
     };
     membership.lines().filter_map(place).collect()
+}
+
+/// A cgroup of version 1 that a test makes below its own; removed when it is dropped.
+pub struct TestCgroup {
+    pub path: PathBuf,
+}
+
+impl TestCgroup {
+    /// `None` where none can be made.
+    pub fn make(controller: &str, limit: (&str, &str)) -> Option<TestCgroup> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let membership = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let marker = format!(":{controller}:/");
+        let own = membership.lines().find_map(|l| l.split_once(&marker))?.1;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test-{}-{number}", std::process::id());
+        let root = Path::new("/sys/fs/cgroup").join(controller);
+        let path = root.join(own).join(name);
+        fs::create_dir(&path).ok()?;
+        let made = TestCgroup { path };
+        fs::write(made.path.join(limit.0), limit.1).ok()?;
+        Some(made)
+    }
+
+    /// A command that runs what follows in it.
+    pub fn enter(&self) -> String {
+        let procs = self.path.join("cgroup.procs");
+        format!("echo $$ > {} && exec \"$@\"", procs.display())
+    }
+}
+
+impl Drop for TestCgroup {
+    fn drop(&mut self) {
+        // The last of its processes may be about to end.
+        for _ in 0..500 {
+            if fs::remove_dir(&self.path).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }

@@ -6,7 +6,7 @@ mod cgroup;
 mod warm;
 
 pub use build::{binary, built};
-pub use cgroup::{cgroups, killed_in, limit_cgroup, slot_cgroups};
+pub use cgroup::{TestCgroup, cgroups, killed_in, limit_cgroup, slot_cgroups};
 pub use warm::{children, pause, run_when, run_when_warm, sleeps, wait_for, warm_parents};
 
 use serde_json::Value;
@@ -129,9 +129,23 @@ pub fn run(way: Way, jobs: &str, args: &[&str]) -> Run {
 
 /// The same, as this user.
 pub fn run_as(uid: u32, way: Way, jobs: &str, args: &[&str]) -> Run {
+    run_command(command_as(uid), way, jobs, args)
+}
+
+/// The same, as root or as this user, by a shell that does this first and ends with `exec "$@"`.
+pub fn run_in(script: &str, uid: u32, way: Way, jobs: &str, args: &[&str]) -> Run {
+    let inner = command_as(uid);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script, "sh"])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    run_command(command, way, jobs, args)
+}
+
+fn run_command(mut command: Command, way: Way, jobs: &str, args: &[&str]) -> Run {
     let directory = scratch();
     fs::write(directory.path().join("jobs.jsonl"), jobs).expect("write jobs");
-    let mut command = command_as(uid);
     command
         .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
         .args(args)

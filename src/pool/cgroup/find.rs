@@ -5,6 +5,10 @@ use std::fs::read_to_string;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The controllers whose cgroups are looked for.
+pub const MEMORY: &str = "memory";
+pub const PIDS: &str = "pids";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     One,
@@ -33,23 +37,24 @@ pub struct Location {
 }
 
 impl Location {
-    pub fn find() -> Result<Location, NoCgroups> {
+    /// Where the cgroup with this controller is.
+    pub fn find(controller: &str) -> Result<Location, NoCgroups> {
         let read = |path| read_to_string(path).map_err(|_| NoCgroups::NotMounted);
         let mounts = read("/proc/self/mountinfo")?;
         let membership = read("/proc/self/cgroup")?;
-        let first = Location::of(Version::One, &mounts, &membership);
-        let second = Location::of(Version::Two, &mounts, &membership);
+        let first = Location::of(Version::One, controller, &mounts, &membership);
+        let second = Location::of(Version::Two, controller, &mounts, &membership);
         first
-            .or(second.filter(Location::has_memory))
+            .or(second.filter(|second| second.names("cgroup.controllers", controller)))
             .ok_or(NoCgroups::NotMounted)
     }
 
     /// A mount may show only a part of the tree (its root), and the own cgroup may lie outside of it.
-    fn of(version: Version, mounts: &str, membership: &str) -> Option<Location> {
+    fn of(version: Version, controller: &str, mounts: &str, membership: &str) -> Option<Location> {
         let own = membership.lines().find_map(|line| {
             let mut fields = line.splitn(3, ':').skip(1);
             let (controllers, path) = (fields.next()?, fields.next()?);
-            version.is_of(controllers).then_some(path)
+            version.is_of(controller, controllers).then_some(path)
         })?;
         mounts.lines().find_map(|line| {
             let (mount, filesystem) = line.split_once(" - ")?;
@@ -58,7 +63,7 @@ impl Location {
             let mut fields = filesystem.split(' ');
             let (kind, options) = (fields.next()?, fields.nth(1)?);
             let is_it = match version {
-                Version::One => kind == "cgroup" && version.is_of(options),
+                Version::One => kind == "cgroup" && version.is_of(controller, options),
                 Version::Two => kind == "cgroup2",
             };
             let below = is_it.then(|| Path::new(own).strip_prefix(root).ok())??;
@@ -78,26 +83,22 @@ impl Location {
         }
     }
 
-    fn has_memory(&self) -> bool {
-        self.names_memory("cgroup.controllers")
-    }
-
-    /// Whether its children are limited.
+    /// Whether the memory of its children is limited.
     pub fn is_passed_on(&self) -> bool {
-        self.names_memory("cgroup.subtree_control")
+        self.names("cgroup.subtree_control", MEMORY)
     }
 
-    fn names_memory(&self, file: &str) -> bool {
+    fn names(&self, file: &str, controller: &str) -> bool {
         let names = read_to_string(self.own.join(file)).unwrap_or_default();
-        names.split_whitespace().any(|name| name == "memory")
+        names.split_whitespace().any(|name| name == controller)
     }
 }
 
 impl Version {
-    /// Whether it is the one with these controllers, or with these options of a mount.
-    fn is_of(self, list: &str) -> bool {
+    /// Whether the one with this controller is the one with these, or with these options of a mount.
+    fn is_of(self, controller: &str, list: &str) -> bool {
         match self {
-            Version::One => list.split(',').any(|name| name == "memory"),
+            Version::One => list.split(',').any(|name| name == controller),
             Version::Two => list.is_empty(),
         }
     }
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn the_own_cgroup_is_found_below_the_part_of_the_tree_that_is_mounted() {
         let mount = |root| format!("35 27 0:30 {root} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
-        let of = |root| Location::of(Version::Two, &mount(root), MEMBERSHIP);
+        let of = |root| Location::of(Version::Two, MEMORY, &mount(root), MEMBERSHIP);
         let own = PathBuf::from("/sys/fs/cgroup/a");
         let version = Version::Two;
         assert_eq!(of("/pod"), Some(Location { version, own }));
@@ -126,9 +127,12 @@ mod tests {
         let own = PathBuf::from("/sys/fs/cgroup/memory/job");
         let version = Version::One;
         assert_eq!(
-            Location::of(Version::One, mounts, MEMBERSHIP),
+            Location::of(Version::One, MEMORY, mounts, MEMBERSHIP),
             Some(Location { version, own })
         );
-        assert_eq!(Location::of(Version::Two, mounts, MEMBERSHIP), None);
+        let pids = Location::of(Version::One, PIDS, mounts, MEMBERSHIP).unwrap();
+        assert_eq!(pids.own, Path::new("/sys/fs/cgroup/pids/other"));
+        let second = Location::of(Version::Two, MEMORY, mounts, MEMBERSHIP);
+        assert_eq!(second, None);
     }
 }

@@ -12,7 +12,7 @@
 
 mod find;
 
-use find::{Location, Version};
+use find::{Location, MEMORY, PIDS, Version};
 use nix::fcntl::{Flock, FlockArg};
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
@@ -65,7 +65,7 @@ impl Cgroups {
     /// Makes room for those of so many slots at one time, and removes those of runners that were killed. In version 2 this
     /// process may move.
     pub fn open(slots: usize) -> Result<Cgroups, NoCgroups> {
-        let location = Location::find()?;
+        let location = Location::find(MEMORY)?;
         remove_abandoned(&location.own);
         let (top, lock) = make_top(&location.own).map_err(|e| location.closed(e))?;
         let mut cgroups = Cgroups {
@@ -181,12 +181,37 @@ impl Drop for Cgroup {
     }
 }
 
-/// The file that counts the processes of the runner's own cgroup that the kernel has killed because there was no memory.
-/// The root of version 2 has none.
-pub fn kills_in_own() -> Option<OwnedFd> {
-    let location = Location::find().ok()?;
+/// The file that counts the processes of the runner's own cgroup that the kernel has killed because there was no memory; of
+/// cgroups below it only where nothing else is counted. The root of version 2 has none.
+pub fn kills_in_own() -> Option<File> {
+    let location = Location::find(MEMORY).ok()?;
     let [_, _, kills] = location.version.files();
-    Some(File::open(location.own.join(kills)).ok()?.into())
+    let open = |name| File::open(location.own.join(name)).ok();
+    match location.version {
+        Version::One => open(kills),
+        Version::Two => open("memory.events.local").or_else(|| open(kills)),
+    }
+}
+
+/// The file that counts how often the runner's own cgroup, or one above it, refused processes and threads. A root has none.
+pub fn refusals_in_own() -> Option<File> {
+    let location = Location::find(PIDS).ok()?;
+    File::open(location.own.join("pids.events")).ok()
+}
+
+/// The cgroup (version 2), the runner's own or one above, whose processes are all killed where one of them is
+/// (`memory.oom.group`).
+pub fn killed_together() -> Option<PathBuf> {
+    let location = Location::find(MEMORY).ok()?;
+    oom_group(&location.own)
+}
+
+fn oom_group(own: &Path) -> Option<PathBuf> {
+    let is_one = |cgroup: &&Path| {
+        let setting = fs::read_to_string(cgroup.join("memory.oom.group"));
+        setting.is_ok_and(|setting| setting.trim() == "1")
+    };
+    own.ancestors().find(is_one).map(Path::to_owned)
 }
 
 /// Whether a cgroup still has processes or children.
@@ -266,6 +291,17 @@ fn remove_abandoned(own: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cgroup_that_is_killed_as_a_whole_is_found_above_the_own_one() {
+        let top = tempfile::tempdir().unwrap();
+        let own = top.path().join("pod/container");
+        fs::create_dir_all(&own).unwrap();
+        fs::write(own.join("memory.oom.group"), "0\n").unwrap();
+        assert_eq!(oom_group(&own), None);
+        fs::write(top.path().join("pod/memory.oom.group"), "1\n").unwrap();
+        assert_eq!(oom_group(&own), Some(top.path().join("pod")));
+    }
 
     #[test]
     fn slots_together_have_the_cores_that_as_many_processes_would_have() {

@@ -6,7 +6,8 @@ use crate::schedule::{Settings, Sweep, SweepEnd};
 use crate::sink::{Progress, ProgressMode, Sink, SinkError, Statistics, Written, open_output};
 use crate::source::{Counters, Item, SourceError};
 use crate::spec::episode::{Echo, Episode};
-use crate::spec::execution::{End, Execution, Start, StepExecution};
+use crate::spec::execution::{End, Execution, Finish, Start, StepExecution};
+use crate::spec::host::HostFault;
 use crate::spec::outcome::Outcome;
 use crate::spec::parse::{FileContext, parse};
 use crate::spec::policy::{Enforced, Tier};
@@ -36,6 +37,8 @@ pub enum Act {
 #[derive(Clone, Copy, Debug)]
 pub enum Then {
     Exit(i32),
+    /// It dies of SIGKILL, and this is known of the host.
+    Killed(HostFault),
     /// The executor finds that the episode can't be run.
     Refuse,
 }
@@ -140,16 +143,17 @@ impl Executor for Mock {
         }
         match then {
             _ if attempt <= failures => Err(NotRun::Infra(format!("attempt {attempt} failed"))),
-            Then::Exit(code) => Ok(execution(code)),
+            Then::Exit(code) => Ok(execution(End::Exited(code))),
+            Then::Killed(fault) => Ok(execution(End::Host(fault, Finish::Signaled(libc::SIGKILL)))),
             Then::Refuse => Err(NotRun::Spec("can't be done".into())),
         }
     }
 }
 
-fn execution(code: i32) -> Execution {
+fn execution(end: End) -> Execution {
     let step = StepExecution {
         start: Start::Exec,
-        end: End::Exited(code),
+        end,
         prepared_ns: 1_100,
         forked_ns: 1_200,
         running_ns: 1_300,

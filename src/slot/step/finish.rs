@@ -2,7 +2,7 @@
 
 use super::Running;
 use crate::slot::space;
-use crate::spec::execution::{DiskEvidence, End, Finish, StepExecution};
+use crate::spec::execution::{DiskEvidence, End, Finish, SHELL_SAYS_KILLED, StepExecution};
 use crate::spec::policy::Tier;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind};
@@ -18,7 +18,10 @@ impl Running<'_, '_> {
         // No program gets to the limit before it is first looked at, unless others of the episode have taken most of it.
         let is_likely = self.watch.peak_bytes() > 0
             || !self.around.carried.background.is_empty()
-            || exit.ended == ExitKind::Signaled(libc::SIGKILL);
+            || matches!(
+                exit.ended,
+                ExitKind::Signaled(libc::SIGKILL) | ExitKind::Exited(SHELL_SAYS_KILLED)
+            );
         let killed = is_likely.then(|| self.killed()).flatten();
         let cause = self.cause.take().or(killed);
         let end = self.end_of(cause, exit.ended, used_us)?;

@@ -1,0 +1,101 @@
+//! How many processes the kernel has killed for lack of memory in the cgroup that the runner is in, and when.
+
+use super::count;
+use crate::sys::clock::monotonic_ns;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fs::File;
+
+/// How long a process that was killed may take to end: the kernel has to give back what it holds.
+const DYING_NS: u64 = 500_000_000;
+/// How many looks are remembered: a slot tells of an end when it has cleaned up, which may take seconds.
+const LOOKS: usize = 64;
+
+pub struct Kills {
+    file: File,
+    seen: RefCell<Seen>,
+}
+
+/// The count at moments of the past, and which of these kills have explained an end.
+struct Seen {
+    /// When, and how many there had been.
+    looks: VecDeque<(u64, u64)>,
+    explained: u64,
+}
+
+impl Kills {
+    pub fn new(file: File) -> Kills {
+        let kills = Kills {
+            file,
+            seen: RefCell::new(Seen {
+                looks: VecDeque::new(),
+                explained: 0,
+            }),
+        };
+        kills.look();
+        kills
+    }
+
+    pub fn look(&self) {
+        let look = (monotonic_ns(), self.count());
+        self.seen.borrow_mut().looked(look);
+    }
+
+    /// Whether there was a kill for a program that ended then, one that explains no other end.
+    pub fn explains(&self, ended_ns: u64) -> bool {
+        self.seen.borrow_mut().explains(ended_ns, self.count())
+    }
+
+    fn count(&self) -> u64 {
+        count(&self.file, "oom_kill ")
+    }
+}
+
+impl Seen {
+    fn looked(&mut self, look: (u64, u64)) {
+        if self.looks.len() == LOOKS {
+            self.looks.pop_front();
+        }
+        self.looks.push_back(look);
+    }
+
+    fn explains(&mut self, ended_ns: u64, now: u64) -> bool {
+        let alive_ns = ended_ns.saturating_sub(DYING_NS);
+        let before = self.looks.iter().rfind(|(at_ns, _)| *at_ns <= alive_ns);
+        let (_, before) = before.or(self.looks.front()).copied().unwrap_or_default();
+        let explained = self.explained.max(before);
+        if now <= explained {
+            return false;
+        }
+        self.explained = explained + 1;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn seen(looks: &[(u64, u64)]) -> Seen {
+        Seen {
+            looks: looks.iter().map(|(ms, count)| (ms * MS, *count)).collect(),
+            explained: 0,
+        }
+    }
+
+    #[test]
+    fn each_kill_explains_one_end() {
+        let mut seen = seen(&[(0, 7), (1000, 7)]);
+        let ends = [1500, 1500, 1500].map(|ended_ms| seen.explains(ended_ms * MS, 9));
+        assert_eq!(ends, [true, true, false]);
+    }
+
+    #[test]
+    fn a_kill_that_was_seen_while_the_program_lived_on_explains_nothing() {
+        let mut seen = seen(&[(0, 7), (1000, 8), (2000, 8)]);
+        assert!(!seen.explains(2600 * MS, 8));
+        assert!(seen.explains(1200 * MS, 8));
+    }
+}

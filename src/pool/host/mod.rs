@@ -1,0 +1,134 @@
+//! What the host does to programs, as far as only the runner can see it: kills for lack of memory where slots have no cgroup
+//! of their own, and processes that the runner's pids cgroup refuses. What is found becomes part of an episode's facts.
+//!
+//! What counts for the whole machine is no evidence: other programs are killed beside us all the time. In the order in
+//! which it is asked:
+//!
+//! 1. The memory cgroup that the runner is in. While it counts no kill, no slot's process was killed.
+//! 2. Root's slots have uids of their own, and the kernel's log names the uid of whom it kills.
+//! 3. Where that can't be read, the cgroup's count alone: each kill explains one program that died of SIGKILL then.
+
+mod kernel_log;
+mod kills;
+
+use super::cgroup;
+use super::slot::Slot;
+use crate::spec::execution::Execution;
+use crate::spec::host::{CountedBy, HostFault};
+use crate::spec::limits::Limits;
+use kernel_log::KernelLog;
+use kills::Kills;
+use std::cell::RefCell;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+/// How long after a kill the kernel may take to log it.
+const LOG_DELAY: Duration = Duration::from_millis(20);
+
+/// The sources of evidence that this machine has.
+pub struct Host {
+    kills: Option<Kills>,
+    log: Option<RefCell<KernelLog>>,
+    /// `pids.events` of the cgroup that the runner is in.
+    refusals: Option<File>,
+}
+
+/// Whose programs they are.
+#[derive(Clone, Copy)]
+pub struct Whose {
+    /// Of the slot, where no other slot has it.
+    uid: Option<u32>,
+    has_cgroup: bool,
+}
+
+/// What there had been when an episode began.
+pub struct Before {
+    whose: Whose,
+    refusals: u64,
+}
+
+impl Whose {
+    pub fn of(slot: &Slot) -> Whose {
+        Whose {
+            uid: slot.own_uid,
+            has_cgroup: slot.has_cgroup,
+        }
+    }
+}
+
+impl Host {
+    /// To be called before the runner moves to another cgroup.
+    pub fn open() -> Host {
+        Host {
+            kills: cgroup::kills_in_own().map(Kills::new),
+            log: KernelLog::open().map(RefCell::new),
+            refusals: cgroup::refusals_in_own(),
+        }
+    }
+
+    /// To be called a few times a second.
+    pub fn look(&self) {
+        if let Some(kills) = &self.kills {
+            kills.look();
+        }
+    }
+
+    /// To be called when an episode is handed to its slot.
+    pub fn before(&self, whose: Whose) -> Before {
+        if let (Some(log), Some(uid), false) = (&self.log, whose.uid, whose.has_cgroup) {
+            log.borrow_mut().forget(uid);
+        }
+        Before {
+            whose,
+            refusals: self.refusals(),
+        }
+    }
+
+    /// Adds to the facts what the host kept from the programs.
+    pub async fn explain(&self, before: &Before, limits: &Limits, facts: &mut Execution) {
+        for step in &mut facts.steps {
+            if step.was_killed()
+                && !before.whose.has_cgroup
+                && let Some(counted_by) = self.killed(before.whose.uid, step.ended_ns).await
+            {
+                step.blame_host(HostFault::Killed(counted_by), limits);
+            }
+            // The limit of the program itself is met first (fork(2)), and not counted there.
+            if step.failure().is_some() && self.refusals() > before.refusals {
+                step.blame_host(HostFault::NoProcesses, limits);
+            }
+        }
+    }
+
+    /// What shows that the kernel killed a program that ended then.
+    async fn killed(&self, uid: Option<u32>, ended_ns: u64) -> Option<CountedBy> {
+        let counted = self.kills.as_ref().map(|kills| kills.explains(ended_ns));
+        match (counted, &self.log, uid) {
+            (Some(false), ..) | (None, None, _) | (None, _, None) => None,
+            (_, Some(log), Some(uid)) => {
+                if !log.borrow_mut().names(uid) {
+                    tokio::time::sleep(LOG_DELAY).await;
+                    if !log.borrow_mut().names(uid) {
+                        return None;
+                    }
+                }
+                Some(CountedBy::KernelLog)
+            }
+            (Some(true), ..) => Some(CountedBy::RunnerCgroup),
+        }
+    }
+
+    fn refusals(&self) -> u64 {
+        self.refusals.as_ref().map_or(0, |file| count(file, "max "))
+    }
+}
+
+/// A number of a cgroup's file, which begins anew at each reading.
+fn count(file: &File, name: &str) -> u64 {
+    let mut buffer = [0; 512];
+    let length = file.read_at(&mut buffer, 0).unwrap_or(0);
+    let text = String::from_utf8_lossy(&buffer[..length]);
+    let value = text.lines().find_map(|line| line.strip_prefix(name));
+    value.and_then(|v| v.trim().parse().ok()).unwrap_or(0)
+}

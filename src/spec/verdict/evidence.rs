@@ -1,0 +1,33 @@
+//! What showed that a limit ended a program, in a sentence.
+
+use crate::spec::execution::DiskEvidence;
+use crate::spec::limits::{Limits, MB};
+
+pub fn cpu(limits: &Limits, used_us: u64) -> String {
+    let limit = limits.cpu_time.map_or(0.0, |limit| limit.as_secs_f64());
+    format!(
+        "used {:.2} s of CPU time; the limit is {limit} s",
+        used_us as f64 / 1e6
+    )
+}
+
+pub fn disk(limits: &Limits, evidence: DiskEvidence) -> String {
+    let limit = limits.disk_bytes / MB;
+    match evidence {
+        DiskEvidence::Bytes(bytes) => {
+            format!(
+                "no space was left: {} MB written; the limit is {limit} MB",
+                bytes.div_ceil(MB)
+            )
+        }
+        DiskEvidence::Inodes(inodes) => {
+            format!(
+                "no file could be added: {inodes} files and directories, the most for disk_mb {limit}"
+            )
+        }
+        DiskEvidence::FileSize => format!("a file outgrew the limit of {limit} MB (SIGXFSZ)"),
+        DiskEvidence::Hidden(descriptors) => format!(
+            "processes that forbid inspection have {descriptors} files open, which may be of any size; the limit is {limit} MB"
+        ),
+    }
+}
