@@ -37,7 +37,7 @@ impl Findings<'_> {
             self.user_namespaces(),
             self.network_namespaces(),
             self.proc(),
-            self.cgroup(),
+            cgroup(self.facts),
             rlimits::check(self.facts, self.slots, self.processes),
             self.program("bash", |working| &working.bash),
             self.program("python3", |working| &working.python3),
@@ -200,17 +200,6 @@ impl Findings<'_> {
         }
     }
 
-    /// Without one, most of what a program makes the kernel hold is counted all the same.
-    fn cgroup(&self) -> Check {
-        match &self.facts.cgroups {
-            Ok(()) => Check::ok("memory_cgroup", "one for each slot"),
-            Err(why) => Check {
-                remedy: remedy::no_cgroups(why).map(str::to_owned),
-                ..Check::limited("memory_cgroup", format!("{why}; memory is counted"), "")
-            },
-        }
-    }
-
     /// A program as episodes see it: what is only in somebody's home is not there.
     fn program(&self, name: &'static str, of: impl Fn(&Working) -> &Found) -> Check {
         let install = format!("sudo apt-get install {name}   (or as your distribution does it)");
@@ -252,5 +241,45 @@ impl Findings<'_> {
                 Check::missing(name, value, found.remedy)
             }
         }
+    }
+}
+
+/// Without one, most of what a program makes the kernel hold is counted all the same.
+fn cgroup(facts: &Facts) -> Check {
+    const NAME: &str = "memory_cgroup";
+    match (&facts.killed_together, &facts.cgroups) {
+        (Some(cgroup), _) => Check::limited(
+            NAME,
+            "when memory runs out, the kernel kills the runner with the program (memory.oom.group)",
+            remedy::killed_together(cgroup, facts),
+        ),
+        (None, Ok(())) => Check::ok(NAME, "one for each slot"),
+        (None, Err(why)) => Check {
+            remedy: remedy::no_cgroups(why).map(str::to_owned),
+            ..Check::limited(NAME, format!("{why}; memory is counted"), "")
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::State;
+    use super::*;
+
+    #[test]
+    fn a_cgroup_that_is_killed_as_a_whole_is_a_warning_with_what_to_type() {
+        let facts = Facts {
+            killed_together: Some("/sys/fs/cgroup/job".into()),
+            container: None,
+            ..Facts::read()
+        };
+        let check = cgroup(&facts);
+        assert_eq!(check.state, State::Limited);
+        assert!(check.value.contains("memory.oom.group"), "{check:?}");
+        let remedy = check.remedy.unwrap();
+        assert!(
+            remedy.contains("/sys/fs/cgroup/job/memory.oom.group"),
+            "{remedy}"
+        );
     }
 }

@@ -1,13 +1,13 @@
 //! What the machine says about itself in /proc and /sys. What can't be read is `None`: either tree may be missing.
 
-use crate::pool::{Cgroups, NoCgroups};
+use crate::pool::{Cgroups, NoCgroups, killed_together};
 use crate::sys::landlock;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::geteuid;
 use std::env::var_os;
 use std::fs::read_to_string;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Kinds of namespaces a slot has, as in /proc/sys/user/max_<kind>_namespaces (namespaces(7)).
 pub const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "ipc", "net", "uts", "cgroup"];
@@ -46,6 +46,8 @@ pub struct Facts {
     /// `Seccomp` of /proc/self/status: 0 none, 2 a filter is on this process already.
     pub seccomp: Option<u32>,
     pub cgroups: Result<(), NoCgroups>,
+    /// The cgroup that is killed as a whole, and this process with it, where the kernel kills one of its processes.
+    pub killed_together: Option<PathBuf>,
     /// Soft and hard limits; `u64::MAX` is unlimited.
     pub processes: (u64, u64),
     pub open_files: (u64, u64),
@@ -92,6 +94,7 @@ impl Facts {
                 .filter(|label| !label.is_empty() && !label.starts_with("unconfined")),
             seccomp: status.as_deref().and_then(seccomp_mode),
             cgroups: Cgroups::open(1).map(|_| ()),
+            killed_together: killed_together(),
             processes: limits(Resource::RLIMIT_NPROC),
             open_files: limits(Resource::RLIMIT_NOFILE),
             stack: limits(Resource::RLIMIT_STACK),

@@ -8,6 +8,7 @@ use crate::spec::policy::Tier;
 use crate::wire::failure::{Failure, Stage};
 use nix::errno::Errno;
 use std::io::ErrorKind;
+use std::path::Path;
 
 /// A cause on this machine, and the remedy: a command line where there is one. Both are one line that fits the
 /// screen when no path of the machine is in it.
@@ -70,6 +71,16 @@ pub fn no_cgroups(why: &NoCgroups) -> Option<&'static str> {
         NoCgroups::Closed { .. } | NoCgroups::Shared => {
             Some("systemd-run --user --scope -p Delegate=yes runner …   (sudo: without --user)")
         }
+    }
+}
+
+/// What keeps the kernel from killing this cgroup as a whole.
+pub fn killed_together(cgroup: &Path, facts: &Facts) -> String {
+    match facts.container {
+        Some(Container::Kubernetes) => {
+            "singleProcessOOMKill: true in the kubelet's configuration".to_owned()
+        }
+        _ => format!("echo 0 | sudo tee {}/memory.oom.group", cgroup.display()),
     }
 }
 
