@@ -58,6 +58,8 @@ pub struct Reading {
     pub memory_bytes: u64,
     pub cpu_us: u64,
     pub took_ns: u64,
+    /// Of all processes together.
+    pub threads: u64,
 }
 
 impl Census {
@@ -164,6 +166,7 @@ impl Census {
             None => self.settled(),
         };
         let processes = stopped.as_ref().unwrap_or(&running);
+        let threads = processes.iter().map(|p| p.threads).sum();
         let cpu_us = match with_cpu {
             true => processes.iter().map(|p| self.cpu_us(p.pid)).sum(),
             false => 0,
@@ -192,6 +195,15 @@ impl Census {
             memory_bytes,
             cpu_us,
             took_ns: monotonic_ns() - begin_ns,
+            threads,
+        }
+    }
+
+    /// Threads of all processes together.
+    pub fn threads(&self) -> u64 {
+        match self.is_anything_left() {
+            true => self.settled().iter().map(|p| p.threads).sum(),
+            false => 0,
         }
     }
 

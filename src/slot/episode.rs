@@ -190,6 +190,7 @@ impl Slot {
             children: &self.children,
             root: self.space.root_path(),
             cores: self.cores,
+            counts_alone: self.enforced.tier == Tier::Namespaces || self.setup.ids.change,
             buffer: &mut self.buffer,
             out_of_memory: &mut self.out_of_memory,
             carried,

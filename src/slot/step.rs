@@ -45,6 +45,8 @@ pub struct Surroundings<'a> {
     pub children: &'a SignalFd,
     pub root: &'a Path,
     pub cores: u64,
+    /// Whether RLIMIT_NPROC counts nobody's processes but the slot's.
+    pub counts_alone: bool,
     /// Where output is read into; `pipes::READ_BYTES` long.
     pub buffer: &'a mut Vec<u8>,
     pub out_of_memory: &'a mut OutOfMemory,
@@ -80,6 +82,8 @@ struct Running<'a, 'b> {
     pace: Pace,
     /// CPU time of ours for looks that took long, in microseconds.
     looks_us: u64,
+    /// Of all processes together, at the last look.
+    threads: u64,
     /// Why we ended it.
     cause: Option<End>,
     /// When that was.
@@ -119,6 +123,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         order,
         pipes,
         looks_us: 0,
+        threads: 0,
         cause: None,
         ended_ns: 0,
         alone: false,
@@ -275,6 +280,7 @@ impl Running<'_, '_> {
             self.order.limits.memory_bytes,
             self.watch.needs_cpu(),
         );
+        self.threads = usage.threads;
         // Whoever has so much to be looked at pays for it.
         if usage.took_ns > LONG_LOOK_NS {
             self.looks_us += cpu_us().saturating_sub(begin_us);

@@ -161,6 +161,12 @@ pub enum End {
         path: String,
         errno: i32,
     },
+    /// So many processes and threads were there, as many as may be, when the program was last seen or left others behind; it
+    /// failed like this, and may have been refused more.
+    ProcessLimit {
+        count: u32,
+        finish: Finish,
+    },
     /// The host kept something from the program, which ended like this.
     Host(HostFault, Finish),
 }

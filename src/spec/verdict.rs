@@ -238,6 +238,13 @@ impl Context<'_> {
                 let evidence = evidence::disk(limits, *evidence);
                 finished(Status::DiskLimit, *finish, evidence)
             }
+            End::ProcessLimit { count, finish } => {
+                let status = match finish {
+                    Finish::Exited(_) => Status::Failed,
+                    Finish::Signaled(_) => Status::Signaled,
+                };
+                finished(status, *finish, evidence::processes(limits, *count))
+            }
             End::Host(fault, finish) => finished(Status::InfraError, *finish, fault.to_string()),
             End::NotExecutable { errno } => self.not_executable(*errno),
             End::NotPrepared { path, errno } => self.not_prepared(path, *errno),

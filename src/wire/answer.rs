@@ -79,10 +79,12 @@ fn step_fits(request: &EpisodeRequest, step: &StepExecution) -> bool {
     let end = match step.end {
         End::Exited(code) => (0..=255).contains(&code),
         // A program that ends well has met no limit, and the host kept nothing from it.
-        End::DiskLimit(_, finish) | End::Host(_, finish) => match finish {
-            Finish::Exited(code) => (1..=255).contains(&code),
-            Finish::Signaled(signal) => is_signal(signal),
-        },
+        End::DiskLimit(_, finish) | End::ProcessLimit { finish, .. } | End::Host(_, finish) => {
+            match finish {
+                Finish::Exited(code) => (1..=255).contains(&code),
+                Finish::Signaled(signal) => is_signal(signal),
+            }
+        }
         End::Signaled(signal) => is_signal(signal),
         _ => true,
     };

@@ -51,6 +51,52 @@ fn no_more_processes_or_threads_than_the_limit_allows() {
 }
 
 #[test]
+fn a_program_that_fails_with_all_of_its_processes_is_told_which_limit_that_is() {
+    // One is alive when it is looked at, one leaves its processes behind; the others have failed for something else.
+    let threads = format!("{THREADS}\nimport time\ntime.sleep(1.5)\nsys.exit(3)")
+        .replace("end.set()", "pass");
+    let left = "import os, time\ntry:\n    while True:\n        if os.fork() == 0: time.sleep(60)\n\
+        except OSError: os._exit(4)";
+    let few =
+        "import os, sys, time\nif os.fork() == 0: time.sleep(60)\ntime.sleep(1.2)\nsys.exit(5)";
+    let well = format!("{THREADS}\nimport time\ntime.sleep(1.5)").replace("end.set()", "pass");
+    let episodes = [
+        episode("threads", &threads, 40, 10),
+        episode("left", left, 0, 10),
+        episode("few", few, 0, 10),
+        episode("well", &well, 40, 10),
+    ];
+    everywhere(&episodes, |way, run| {
+        for (id, code) in [("threads", 3), ("left", 4), ("few", 5)] {
+            let result = run.get(id);
+            let what = (&result["status"], &result["fault"], &result["exit_code"]);
+            assert_eq!(
+                what,
+                (&"failed".into(), &"program".into(), &code.into()),
+                "{way:?}: {result}"
+            );
+        }
+        for id in ["threads", "left"].into_iter().filter(|_| exact(way)) {
+            let error = run.error(id);
+            for part in [
+                "10 processes and threads",
+                "the limit is 10",
+                "resources.processes",
+                "--processes",
+            ] {
+                assert!(error.contains(part), "{way:?} {id}: {error}");
+            }
+        }
+        assert!(
+            run.get("few").get("error").is_none(),
+            "{way:?}: {}",
+            run.get("few")
+        );
+        assert_ok(way, run, "well");
+    });
+}
+
+#[test]
 fn a_fork_bomb_stops_even_where_slots_share_a_count() {
     let (slots, processes) = (2, 20);
     // What the limit leaves is for all slots together; what else runs as this user counts too.

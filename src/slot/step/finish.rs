@@ -69,9 +69,7 @@ impl Running<'_, '_> {
             (Some(cause), _) => cause,
             (None, ExitKind::Exited(0)) => End::Exited(0),
             (None, ExitKind::NotExecutable(errno)) => End::NotExecutable { errno },
-            (None, ExitKind::Exited(code)) => self
-                .disk_evidence(Finish::Exited(code))
-                .unwrap_or(End::Exited(code)),
+            (None, ExitKind::Exited(code)) => self.failed(Finish::Exited(code)),
             // Only this tier limits the size of a file.
             (None, ExitKind::Signaled(libc::SIGXFSZ)) if self.around.tier == Tier::Landlock => {
                 End::DiskLimit(DiskEvidence::FileSize, Finish::Signaled(libc::SIGXFSZ))
@@ -79,9 +77,35 @@ impl Running<'_, '_> {
             (None, ExitKind::Signaled(libc::SIGXCPU)) if self.watch.is_over_cpu(used_us) => {
                 End::CpuLimit { used_us }
             }
-            (None, ExitKind::Signaled(signal)) => self
-                .disk_evidence(Finish::Signaled(signal))
-                .unwrap_or(End::Signaled(signal)),
+            (None, ExitKind::Signaled(signal)) => self.failed(Finish::Signaled(signal)),
+        })
+    }
+
+    /// It failed by itself, but maybe for want of something.
+    fn failed(&self, finish: Finish) -> End {
+        let evidence = self.disk_evidence(finish);
+        evidence
+            .or_else(|| self.process_evidence(finish))
+            .unwrap_or_else(|| finish.into())
+    }
+
+    /// A failed program with as many processes as it may have may have been refused one. Those that died of SIGKILL did not
+    /// die of that.
+    fn process_evidence(&self, finish: Finish) -> Option<End> {
+        let was_killed = matches!(
+            finish,
+            Finish::Signaled(libc::SIGKILL) | Finish::Exited(SHELL_SAYS_KILLED)
+        );
+        if was_killed || !self.around.counts_alone {
+            return None;
+        }
+        let limit = self.order.limits.processes;
+        // The program itself was one more than it has left behind.
+        let is_full = |count: u64| count >= u64::from(limit);
+        let full = is_full(self.threads) || is_full(self.around.census.threads() + 1);
+        full.then_some(End::ProcessLimit {
+            count: limit,
+            finish,
         })
     }
 

@@ -11,6 +11,14 @@ pub fn cpu(limits: &Limits, used_us: u64) -> String {
     )
 }
 
+pub fn processes(limits: &Limits, count: u32) -> String {
+    format!(
+        "had {count} processes and threads when it was last seen; the limit is {}, and the kernel refuses more; raise \
+         resources.processes or --processes",
+        limits.processes
+    )
+}
+
 pub fn disk(limits: &Limits, evidence: DiskEvidence) -> String {
     let limit = limits.disk_bytes / MB;
     match evidence {
