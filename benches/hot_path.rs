@@ -156,7 +156,7 @@ fn slots(criterion: &mut Criterion) {
 }
 
 fn round_trip(runtime: &Runtime, local: &LocalSet, pool: &Pool, episode: &Episode) -> Start {
-    let execution = local.block_on(runtime, pool.run(episode));
+    let execution = local.block_on(runtime, pool.run(episode, None));
     execution.expect("an episode that runs").steps[0].start
 }
 
@@ -192,6 +192,8 @@ fn request() -> EpisodeRequest {
         capture: Capture::Merged,
         collect: vec![],
         workdir: "/workspace".into(),
+        stretch: 1.0,
+        deadline_ns: None,
         steps: vec![StepRequest {
             argv: vec!["/bin/true".into()],
             env: vec![],

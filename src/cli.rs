@@ -61,6 +61,10 @@ pub struct Cli {
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub retries: u32,
 
+    /// Run so many percent of the episodes again at the end, and say in their results whether the verdict is the same
+    #[arg(long, value_name = "PERCENT", conflicts_with = "ordered")]
+    pub audit: Option<f64>,
+
     /// Startup latency to compare with, in milliseconds
     #[arg(
         long,
@@ -99,6 +103,15 @@ pub struct Sandbox {
         help_heading = "Limits of an episode that names none"
     )]
     pub timeout_s: f64,
+
+    /// Up to so many times its timeout an execution may take where the host kept it from running; 1: never more [default: 2;
+    /// serve: 1]
+    #[arg(
+        long,
+        value_name = "X",
+        help_heading = "Limits of an episode that names none"
+    )]
+    pub stretch: Option<f64>,
 
     /// Memory of the whole process tree, in MB
     #[arg(

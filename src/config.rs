@@ -4,7 +4,7 @@ use crate::cli::{Cli, Command, Isolation, Progress, Sandbox, Serve};
 use crate::sink::{ProgressMode, log_path};
 use crate::source::Shard;
 use crate::spec::limits::{self, KB, Limits, MAX_PROCESSES, MB};
-use crate::spec::parse::{Defaults, PathNotGranted, check_own_files, grantable};
+use crate::spec::parse::{Defaults, PathNotGranted, STRETCH, check_own_files, grantable};
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::spec::warm::{Warm, WarmError};
 use nix::sched::{CpuSet, sched_getaffinity};
@@ -19,6 +19,9 @@ use std::time::Duration;
 const MOST_SLOTS: usize = 4096;
 /// A connection takes a descriptor, and there are no more of them.
 const MOST_CONNECTIONS: usize = 1 << 20;
+/// `--stretch` where it is not given. A session's timeout is an agent's budget of time.
+const BATCH_STRETCH: f64 = 2.0;
+const SESSION_STRETCH: f64 = 1.0;
 /// A week.
 const LONGEST_S: f64 = 604_800.0;
 
@@ -98,6 +101,8 @@ pub struct Config {
     pub warm: Warm,
     pub warm_episodes: u32,
     pub retries: u32,
+    /// Of the episodes, the share that runs again, from 0 to 1.
+    pub audit: Option<f64>,
     pub defaults: Arc<Defaults>,
     pub startup_target: Duration,
     pub stats: Option<PathBuf>,
@@ -118,8 +123,11 @@ impl TryFrom<Cli> for Config {
             cli.startup_target_ms,
             0.001..=60_000.0,
         )?;
+        if let Some(percent) = cli.audit {
+            in_range("--audit", percent, 0.0..=100.0)?;
+        }
         Ok(Config {
-            defaults: Arc::new(defaults(sandbox, own_files(files_of(&cli)))?),
+            defaults: Arc::new(defaults(sandbox, BATCH_STRETCH, own_files(files_of(&cli)))?),
             jobs: cli.jobs.iter().map(PathBuf::from).collect(),
             output: cli.output,
             resume: cli.resume,
@@ -131,6 +139,7 @@ impl TryFrom<Cli> for Config {
             warm,
             warm_episodes: cli.warm_episodes,
             retries: cli.retries,
+            audit: cli.audit.map(|percent| percent / 100.0),
             startup_target: Duration::from_secs_f64(cli.startup_target_ms / 1e3),
             stats: cli.stats,
             progress: match cli.progress {
@@ -175,7 +184,7 @@ impl TryFrom<Serve> for ServeConfig {
         in_range("--wait-s", flags.wait_s, 0.0..=LONGEST_S)?;
         in_range("--idle-s", flags.idle_s, 0.0..=LONGEST_S)?;
         let own_files = own_files(flags.socket.iter().cloned());
-        let mut defaults = defaults(&flags.sandbox, own_files)?;
+        let mut defaults = defaults(&flags.sandbox, SESSION_STRETCH, own_files)?;
         // There is no jobs file whose directory could be meant.
         defaults.allow_paths.get_or_insert_default();
         Ok(ServeConfig {
@@ -220,8 +229,14 @@ fn tier(isolation: Isolation) -> Option<Tier> {
     }
 }
 
-fn defaults(sandbox: &Sandbox, own_files: Vec<PathBuf>) -> Result<Defaults, ConfigError> {
+fn defaults(
+    sandbox: &Sandbox,
+    stretch: f64,
+    own_files: Vec<PathBuf>,
+) -> Result<Defaults, ConfigError> {
     in_range("--timeout-s", sandbox.timeout_s, 0.001..=LONGEST_S)?;
+    let stretch = sandbox.stretch.unwrap_or(stretch);
+    in_range("--stretch", stretch, STRETCH)?;
     if let Some(seconds) = sandbox.cpu_time_s {
         in_range("--cpu-time-s", seconds, 0.01..=LONGEST_S)?;
     }
@@ -235,6 +250,7 @@ fn defaults(sandbox: &Sandbox, own_files: Vec<PathBuf>) -> Result<Defaults, Conf
     in_range("--output-kb", sandbox.output_kb, 0..=262_144)?;
     Ok(Defaults {
         timeout: Duration::from_secs_f64(sandbox.timeout_s),
+        stretch,
         limits: Limits {
             memory_bytes: sandbox.memory_mb * MB,
             cpu_time: sandbox.cpu_time_s.map(Duration::from_secs_f64),

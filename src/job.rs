@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::pool;
 use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::stop::StopSignals;
-use crate::schedule::{Settings, Sweep, SweepEnd};
+use crate::schedule::{Sample, Settings, Sweep, SweepEnd};
 use crate::sink::{
     Destination, Ending, OpenError, Opened, Progress, Report, Sink, SinkError, Statistics,
     StatsFile, StatsFileError, open_output,
@@ -134,11 +134,15 @@ async fn sweep(
     let kept = opened.kept;
     let sink = Sink::start(opened.destination)?;
     let mut statistics = Statistics::new(config.startup_target);
+    let settings = settings(&config);
+    if let Some(sample) = settings.audit {
+        statistics.expect_audit(sample.seed);
+    }
     let counters = input.counters.clone();
     let expected = count_ahead(&input, &progress);
     let work = Sweep {
         executor: Rc::new(pool.clone()),
-        settings: settings(&config),
+        settings,
         source: source::start(input),
         counters: counters.clone(),
         expected,
@@ -177,6 +181,10 @@ fn settings(config: &Config) -> Settings {
             .ordered
             .then_some(WINDOW_PER_SLOT * config.concurrency),
         grace: GRACE,
+        audit: config.audit.map(|share| Sample {
+            share,
+            seed: fastrand::u64(..),
+        }),
     }
 }
 

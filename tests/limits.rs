@@ -5,6 +5,8 @@ mod common;
 
 #[path = "limits/bombs.rs"]
 mod bombs;
+#[path = "limits/busy.rs"]
+mod busy;
 #[path = "limits/disk.rs"]
 mod disk;
 #[path = "limits/exits.rs"]

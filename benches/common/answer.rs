@@ -19,6 +19,7 @@ pub fn execution(output: usize) -> Execution {
             running_ns: 3,
             ended_ns: 4,
             cpu_us: 900,
+            stalled_ns: 0,
             peak_memory_bytes: 1 << 20,
             output: vec![b'x'; output],
             streams: None,

@@ -41,7 +41,7 @@ pub fn report() {
 struct Nothing;
 
 impl Executor for Nothing {
-    async fn execute(&self, _: &Episode) -> Result<Execution, NotRun> {
+    async fn execute(&self, _: &Episode, _: Option<u64>) -> Result<Execution, NotRun> {
         // A slot's answer comes through the event loop.
         tokio::task::yield_now().await;
         Ok(execution(100))
@@ -98,6 +98,7 @@ async fn sweep(jobs: &Path, results: &Path) {
             retries: 0,
             window: None,
             grace: Duration::ZERO,
+            audit: None,
         },
         counters: input.counters.clone(),
         source: source::start(input),

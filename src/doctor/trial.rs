@@ -85,7 +85,7 @@ async fn episodes(pool: &Pool, enforced: Enforced) -> Result<Working, Fault> {
     let argv = |words: &[&str]| Program::Argv(words.iter().map(|w| w.to_string()).collect());
     let run = async |program| {
         let episode = episode(program);
-        let execution = pool.run(&episode).await.map_err(Fault::Run)?;
+        let execution = pool.run(&episode, None).await.map_err(Fault::Run)?;
         Ok((episode, execution))
     };
     let (episode, execution) = run(argv(&["true"])).await?;
@@ -153,6 +153,8 @@ fn episode(program: Program) -> Episode {
         }],
         multi_step: false,
         goes_on: false,
+        stretch: 1.0,
+        deadline: None,
         limits: Limits::default(),
         grants: Default::default(),
         capture: Capture::Merged,

@@ -50,6 +50,8 @@ pub fn build(episode: &Episode) -> Result<EpisodeRequest, HostFileError> {
         capture: episode.capture,
         collect: episode.collect.clone(),
         workdir: episode.workdir.clone(),
+        stretch: episode.stretch,
+        deadline_ns: None,
         steps,
     })
 }

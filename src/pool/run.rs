@@ -37,9 +37,15 @@ pub enum RunError {
 
 impl Pool {
     /// Runs an episode in a slot that fits, waiting for one if all are taken. After an error that slot is gone.
-    pub async fn run(&self, episode: &Episode) -> Result<Execution, RunError> {
+    /// It ends at `deadline_ns` (CLOCK_MONOTONIC) at the latest.
+    pub async fn run(
+        &self,
+        episode: &Episode,
+        deadline_ns: Option<u64>,
+    ) -> Result<Execution, RunError> {
         self.check_network(episode.grants.network)?;
         let mut request = request_for(episode).await?;
+        request.deadline_ns = deadline_ns;
         let allowed = time_allowed(episode);
         let elsewhere = request::names_unusual_places(episode);
         let host = self.host();
@@ -73,9 +79,10 @@ impl Pool {
     }
 }
 
-/// How long an episode may take by its own timeouts.
+/// How long an episode may take by its own timeouts, where the host keeps it from running.
 pub(super) fn time_allowed(episode: &Episode) -> Duration {
-    episode.steps.iter().map(|s| s.timeout).sum()
+    let timeouts: Duration = episode.steps.iter().map(|s| s.timeout).sum();
+    timeouts.mul_f64(episode.stretch)
 }
 
 /// A slot's answer to an episode that may take so long. A slot that is overdue because it was stopped is killed: left

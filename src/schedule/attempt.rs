@@ -1,26 +1,42 @@
 //! One episode until it has a verdict: infrastructure failures are retried, nothing else is.
 
 use super::executor::{Executor, NotRun};
+use super::quiet::Quiet;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
-use crate::spec::host::HostFault;
 use crate::spec::outcome::Outcome;
+use crate::spec::verdict::starved;
 use crate::sys::clock::monotonic_ns;
 use std::time::Duration;
 
 /// How long to wait after the first failure of our side; longer after each further one.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs an episode, at most `retries` times more after failures of our side or the host's.
-pub async fn until_verdict(executor: &impl Executor, episode: &Episode, retries: u32) -> Outcome {
+/// Runs an episode, at most `retries` times more after failures of our side or the host's, and no more after its deadline.
+/// One that the machine had no time for is run once more, in quiet.
+pub async fn until_verdict(
+    executor: &impl Executor,
+    quiet: &Quiet,
+    episode: &Episode,
+    retries: u32,
+) -> Outcome {
     let accepted_ns = monotonic_ns();
+    let deadline_ns = episode
+        .deadline
+        .map(|deadline| accepted_ns.saturating_add(deadline.as_nanos() as u64));
     let mut earlier = Vec::new();
     let mut trust = Trust::default();
     loop {
-        let is_last = earlier.len() as u64 >= u64::from(retries);
-        match executor.execute(episode).await {
-            Ok(mut execution) => match trust.fault_of_host(&mut execution) {
-                Some(fault) if !is_last => earlier.push(fault.to_string()),
+        let attempt = executor.execute(episode, deadline_ns);
+        let done = match trust.was_starved {
+            false => quiet.beside_others(attempt).await,
+            true => quiet.alone(attempt).await,
+        };
+        let is_last = earlier.len() as u64 >= u64::from(retries)
+            || deadline_ns.is_some_and(|deadline_ns| monotonic_ns() >= deadline_ns);
+        match done {
+            Ok(mut execution) => match trust.fault_of_host(episode, &mut execution) {
+                Some(fault) if !is_last => earlier.push(fault),
                 _ => return Outcome::of(episode, execution, earlier, accepted_ns),
             },
             Err(NotRun::Spec(error)) => {
@@ -42,17 +58,23 @@ pub async fn until_verdict(executor: &impl Executor, episode: &Episode, retries:
 #[derive(Default)]
 struct Trust {
     is_used_up: bool,
+    /// Whether the machine had no time for it once.
+    was_starved: bool,
 }
 
 impl Trust {
-    /// What the host kept from the programs. Evidence that may be of another's process is taken once; then what happened is
-    /// the programs' own doing.
-    fn fault_of_host(&mut self, execution: &mut Execution) -> Option<HostFault> {
+    /// What the host kept from the programs, where another attempt may fare better. Evidence that may be of another's process
+    /// is taken once; then what happened is the programs' own doing.
+    fn fault_of_host(&mut self, episode: &Episode, execution: &mut Execution) -> Option<String> {
+        if let Some(error) = starved(episode, execution) {
+            let first = !std::mem::replace(&mut self.was_starved, true);
+            return first.then_some(error);
+        }
         let fault = execution.host_fault()?;
         if fault.may_be_anothers() && std::mem::replace(&mut self.is_used_up, true) {
             execution.acquit_host();
             return None;
         }
-        Some(fault)
+        Some(fault.to_string())
     }
 }

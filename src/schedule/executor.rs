@@ -17,25 +17,35 @@ pub enum NotRun {
 }
 
 pub trait Executor {
-    /// Runs an episode to its end. Dropping the future ends the episode.
-    fn execute(&self, episode: &Episode) -> impl Future<Output = Result<Execution, NotRun>>;
+    /// Runs an episode to its end, or until `deadline_ns` (CLOCK_MONOTONIC). Dropping the future ends the episode.
+    fn execute(
+        &self,
+        episode: &Episode,
+        deadline_ns: Option<u64>,
+    ) -> impl Future<Output = Result<Execution, NotRun>>;
 }
 
 impl Executor for Pool {
-    async fn execute(&self, episode: &Episode) -> Result<Execution, NotRun> {
-        self.run(episode).await.map_err(|error| match error {
-            RunError::HostFile(HostFileError::TooLarge { .. } | HostFileError::Changed(_)) => {
-                NotRun::Spec(format!("{}: `files`: {error}", episode.origin))
-            }
-            RunError::Build(BuildError::Lost(SlotLost::Refused(failure)))
-                if failure.stage == Stage::GrantedPath =>
-            {
-                NotRun::Spec(format!("{}: {failure}", episode.origin))
-            }
-            RunError::NoLoopback | RunError::Build(BuildError::ScratchGranted(_)) => {
-                NotRun::Here(error.to_string())
-            }
-            other => NotRun::Infra(other.to_string()),
-        })
+    async fn execute(
+        &self,
+        episode: &Episode,
+        deadline_ns: Option<u64>,
+    ) -> Result<Execution, NotRun> {
+        self.run(episode, deadline_ns)
+            .await
+            .map_err(|error| match error {
+                RunError::HostFile(HostFileError::TooLarge { .. } | HostFileError::Changed(_)) => {
+                    NotRun::Spec(format!("{}: `files`: {error}", episode.origin))
+                }
+                RunError::Build(BuildError::Lost(SlotLost::Refused(failure)))
+                    if failure.stage == Stage::GrantedPath =>
+                {
+                    NotRun::Spec(format!("{}: {failure}", episode.origin))
+                }
+                RunError::NoLoopback | RunError::Build(BuildError::ScratchGranted(_)) => {
+                    NotRun::Here(error.to_string())
+                }
+                other => NotRun::Infra(other.to_string()),
+            })
     }
 }

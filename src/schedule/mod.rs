@@ -1,10 +1,14 @@
 //! Which episode runs when: concurrency, retries, the ordered window, stopping.
 
 pub mod attempt;
+mod audit;
 pub mod executor;
+mod load;
+mod quiet;
 pub mod stop;
 mod sweep;
 
+pub use audit::Sample;
 pub use sweep::{Settings, Sweep, SweepEnd};
 
 #[cfg(test)]

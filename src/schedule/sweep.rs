@@ -2,10 +2,14 @@
 //! down when it is told to.
 
 use super::attempt;
+use super::audit::{Audits, Held, Sample, compared};
 use super::executor::Executor;
+use super::load::Load;
+use super::quiet::Quiet;
 use super::stop::StopSignals;
 use crate::sink::{Place, Progress, Sink, Statistics, Window};
 use crate::source::{Batch, Counters, Item, SourceError};
+use crate::spec::episode::Episode;
 use crate::spec::outcome::Outcome;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -29,6 +33,8 @@ pub struct Settings {
     pub window: Option<usize>,
     /// How long running episodes may go on after the first signal.
     pub grace: Duration,
+    /// Which episodes run again when all have run.
+    pub audit: Option<Sample>,
 }
 
 /// How a sweep ended.
@@ -64,11 +70,30 @@ enum Stopping {
     Now,
 }
 
+/// An episode that has a verdict.
+struct Ended {
+    outcome: Outcome,
+    place: Option<Place>,
+    next: Next,
+}
+
+/// What becomes of the verdict.
+enum Next {
+    Emit,
+    /// It waits for a second run of this.
+    RunAgain(Box<Episode>),
+    /// It is that of the second run.
+    Compare(Box<Outcome>),
+}
+
 struct Work<'a, E> {
     sweep: Sweep<'a, E>,
     pending: VecDeque<Item>,
     window: Option<Window>,
-    running: JoinSet<(Outcome, Option<Place>)>,
+    load: Load,
+    quiet: Rc<Quiet>,
+    running: JoinSet<Ended>,
+    audits: Audits,
     exhausted: bool,
     stopping: Stopping,
     end: SweepEnd,
@@ -77,7 +102,11 @@ struct Work<'a, E> {
 impl<'a, E: Executor + 'static> Sweep<'a, E> {
     /// Runs until every item has a result, or until stopped. To be called inside a `LocalSet`.
     pub async fn run(self) -> SweepEnd {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let work = Work {
+            load: Load::new(self.settings.concurrency, cores),
+            quiet: Rc::new(Quiet::new(cores)),
+            audits: Audits::new(self.settings.audit),
             window: self.settings.window.map(Window::new),
             sweep: self,
             pending: VecDeque::new(),
@@ -100,14 +129,22 @@ impl<E: Executor + 'static> Work<'_, E> {
         loop {
             let idle = self.running.is_empty();
             let deadline = match self.stopping {
-                Stopping::No if idle && self.exhausted && self.pending.is_empty() => break,
+                Stopping::No if idle && self.is_done() => break,
                 Stopping::No => None,
                 Stopping::Now => break,
                 Stopping::Until(_) if idle => break,
                 Stopping::Until(deadline) => Some(deadline),
             };
-            let wants_more =
-                deadline.is_none() && self.running.len() < self.sweep.settings.concurrency;
+            let wants_more = deadline.is_none()
+                && self.running.len() < self.load.allowed()
+                && !self.quiet.is_wanted();
+            if wants_more
+                && self.is_everything_begun()
+                && let Some(held) = self.audits.next()
+            {
+                self.run_again(held);
+                continue;
+            }
             tokio::select! {
                 biased;
                 () = self.sweep.stop.next() => self.asked_to_stop(),
@@ -119,47 +156,99 @@ impl<E: Executor + 'static> Work<'_, E> {
                     self.stopping = Stopping::Now;
                 }
                 Some(done) = self.running.join_next(), if !idle => match done {
-                    Ok((outcome, place)) => self.emit(outcome, place).await,
+                    Ok(ended) => self.take(ended).await,
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
                 item = next(&mut self.pending, &mut self.sweep.source, &mut self.window),
-                    if wants_more && !(self.exhausted && self.pending.is_empty()) => self.begin(item).await,
+                    if wants_more && !self.is_everything_begun() => self.begin(item).await,
                 _ = tick.tick() => self.show_progress(),
             }
         }
         self.end.given_up = self.running.len();
         // Dropping the tasks drops their leases, which ends their slots.
         self.running.shutdown().await;
+        while let Some(held) = self.audits.next() {
+            self.emit(held.first, held.place).await;
+        }
         self.end.interrupted |= self.stopping != Stopping::No;
         self.end
     }
 
-    async fn begin(&mut self, next: Next) {
-        match next {
-            Next::End => self.exhausted = true,
-            Next::Failed(error) => {
+    fn is_everything_begun(&self) -> bool {
+        self.exhausted && self.pending.is_empty()
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_everything_begun() && self.audits.is_empty()
+    }
+
+    async fn begin(&mut self, taken: Taken) {
+        match taken {
+            Taken::End => self.exhausted = true,
+            Taken::Failed(error) => {
                 self.exhausted = true;
                 self.end.source_error = Some(error);
             }
-            Next::Item(item, place) => match item.work {
+            Taken::Item(item, place) => match item.work {
                 Err(outcome) => self.emit(*outcome, place).await,
-                Ok(episode) => {
-                    let (executor, retries) =
-                        (self.sweep.executor.clone(), self.sweep.settings.retries);
-                    self.running.spawn_local(async move {
-                        (
-                            attempt::until_verdict(&*executor, &episode, retries).await,
-                            place,
-                        )
-                    });
-                }
+                Ok(episode) => match self.audits.chooses(&episode) {
+                    true => self.spawn(episode, place, Next::RunAgain),
+                    false => self.spawn(episode, place, |_| Next::Emit),
+                },
             },
+        }
+    }
+
+    fn run_again(&mut self, held: Held) {
+        let first = Box::new(held.first);
+        self.spawn(held.episode, held.place, |_| Next::Compare(first));
+    }
+
+    /// Runs an episode until it has a verdict; `next` says what becomes of it then.
+    fn spawn(
+        &mut self,
+        episode: Box<Episode>,
+        place: Option<Place>,
+        next: impl FnOnce(Box<Episode>) -> Next + 'static,
+    ) {
+        let (executor, quiet) = (self.sweep.executor.clone(), self.quiet.clone());
+        let retries = self.sweep.settings.retries;
+        self.running.spawn_local(async move {
+            let outcome = attempt::until_verdict(&*executor, &quiet, &episode, retries).await;
+            let next = next(episode);
+            Ended {
+                outcome,
+                place,
+                next,
+            }
+        });
+    }
+
+    async fn take(&mut self, ended: Ended) {
+        let Ended {
+            outcome,
+            place,
+            next,
+        } = ended;
+        match next {
+            Next::Emit => self.emit(outcome, place).await,
+            Next::RunAgain(episode) if self.stopping == Stopping::No => self.audits.hold(Held {
+                episode,
+                first: outcome,
+                place,
+            }),
+            Next::RunAgain(_) => self.emit(outcome, place).await,
+            Next::Compare(first) => self.emit(compared(*first, &outcome), place).await,
         }
     }
 
     /// Counts a result and sends it on. A reader that does not read must not keep a signal from being heard.
     async fn emit(&mut self, outcome: Outcome, place: Option<Place>) {
         self.sweep.statistics.record(&outcome);
+        let verdict = &outcome.verdict;
+        if let Some(note) = self.load.record(verdict.wall_ms, verdict.stalled_ms) {
+            self.sweep.progress.println(note);
+        }
         let sink = self.sweep.sink;
         let sending = sink.send(outcome, place);
         tokio::pin!(sending);
@@ -213,7 +302,8 @@ impl<E: Executor + 'static> Work<'_, E> {
     }
 }
 
-enum Next {
+/// What came of taking the next item.
+enum Taken {
     Item(Item, Option<Place>),
     Failed(SourceError),
     End,
@@ -224,12 +314,12 @@ async fn next(
     pending: &mut VecDeque<Item>,
     source: &mut mpsc::Receiver<Batch>,
     window: &mut Option<Window>,
-) -> Next {
+) -> Taken {
     while pending.is_empty() {
         match source.recv().await {
             Some(Ok(items)) => pending.extend(items),
-            Some(Err(error)) => return Next::Failed(error),
-            None => return Next::End,
+            Some(Err(error)) => return Taken::Failed(error),
+            None => return Taken::End,
         }
     }
     let place = match window {
@@ -237,7 +327,7 @@ async fn next(
         None => None,
     };
     match pending.pop_front() {
-        Some(item) => Next::Item(item, place),
-        None => Next::End,
+        Some(item) => Taken::Item(item, place),
+        None => Taken::End,
     }
 }

@@ -2,6 +2,7 @@
 
 mod mock;
 
+use crate::schedule::Sample;
 use crate::sink::SinkError;
 use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::outcome::Status;
@@ -50,6 +51,49 @@ fn after_the_last_retry_the_result_is_an_infra_error_with_the_last_cause() {
     assert_eq!(ran.log.attempts, [3, 1]);
     assert_eq!(ran.result(1)["status"], "ok");
     assert!(!ran.end.interrupted);
+}
+
+#[test]
+fn what_the_machine_had_no_time_for_runs_once_more_in_quiet() {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let mut acts = vec![fails(0, Then::Starve(1)), fails(0, Then::Starve(2))];
+    acts.extend((0..100).map(|_| takes(20)));
+    let mut many = case(acts);
+    many.settings.concurrency = 4 * cores;
+    let ran = many.run();
+    assert_eq!(ran.result(0)["status"], "ok");
+    assert_eq!(ran.result(1)["status"], "infra_error");
+    for item in 0..2 {
+        let result = ran.result(item);
+        assert_eq!(result["attempts"], 2, "{result}");
+        let cause = result["attempt_errors"][0].as_str().unwrap();
+        assert!(cause.contains("the machine was too busy"), "{result}");
+        assert!(ran.log.beside[item] <= (cores / 2).max(1), "{:?}", ran.log);
+    }
+    assert!((2..102).all(|item| ran.result(item)["attempts"] == 1));
+}
+
+#[test]
+fn what_an_audit_chooses_runs_again_when_all_have_run() {
+    let mut acts: Vec<Act> = (0..10).map(|_| takes(1)).collect();
+    acts.push(Act::InvalidLine);
+    acts.push(fails(0, Then::Starve(1)));
+    let mut audited = case(acts);
+    audited.settings.retries = 0;
+    audited.settings.audit = Some(Sample {
+        share: 1.0,
+        seed: 1,
+    });
+    let ran = audited.run();
+    for item in 0..10 {
+        assert_eq!(ran.log.attempts[item], 2);
+        let audit = serde_json::json!({"status": "ok", "agrees": true});
+        assert_eq!(ran.result(item)["audit"], audit);
+    }
+    assert_eq!(ran.result(11)["status"], "infra_error");
+    let audit = serde_json::json!({"status": "ok", "agrees": false});
+    assert_eq!(ran.result(11)["audit"], audit);
+    assert_eq!(ran.results.len(), 12);
 }
 
 #[test]
@@ -314,6 +358,7 @@ fn expected(act: &Act, retries: u32) -> (&'static str, u32) {
                 Then::Exit(_) => "failed",
                 Then::Killed(_) => "infra_error",
                 Then::Refuse => "invalid",
+                Then::Starve(_) => unreachable!("none is among these"),
             };
             (status, failures + 1)
         }

@@ -10,6 +10,7 @@
 //! until the channel is full, which is how a slow reader slows the run down instead of filling memory.
 //! [`open_output`] decides, before anything runs, whether a file may be written and what it already holds.
 
+mod audit;
 mod counts;
 mod destination;
 mod done;
@@ -27,6 +28,7 @@ mod summary;
 mod usage;
 mod writer;
 
+pub use audit::{AuditReport, Flip};
 pub use counts::Counts;
 pub use destination::{Destination, Written};
 pub use done::DoneIds;

@@ -1,6 +1,7 @@
 //! The figures of a run in the form in which they are reported: what `--stats` writes as JSON and the
 //! summary prints. Units are in the names; 1 MB = 1,048,576 bytes.
 
+use super::audit::AuditReport;
 use super::counts::Counts;
 use super::stats::{StartStatistics, Statistics};
 use super::usage::Usage;
@@ -40,6 +41,8 @@ pub struct Report {
     pub retried_episodes: u64,
     /// Attempts beyond each episode's first.
     pub extra_attempts: u64,
+    /// What second runs came to; null without `--audit`.
+    pub audit: Option<AuditReport>,
     pub startup_target_ms: f64,
     /// Startup of all episodes that ran; null when none did.
     pub startup_ms: Option<Startup>,
@@ -122,6 +125,7 @@ impl Report {
             already_done: ending.already_done,
             retried_episodes: statistics.retried(),
             extra_attempts: statistics.extra_attempts(),
+            audit: statistics.audit().cloned(),
             startup_target_ms: statistics.target().as_secs_f64() * 1e3,
             startup_ms: startup(statistics.startup(), statistics.within_target()),
             queue_ms: percentiles(statistics.queue()),

@@ -3,6 +3,7 @@
 //! Latencies are recorded in nanoseconds with three significant digits. Cold starts (`exec`) and warm
 //! ones are kept apart, because they differ by an order of magnitude and a mixture explains neither.
 
+use super::audit::AuditReport;
 use super::counts::Counts;
 use super::usage;
 use crate::spec::execution::Start;
@@ -36,6 +37,7 @@ pub struct Statistics {
     within_target: u64,
     queue: Histogram<u64>,
     by_start: [Option<Box<StartStatistics>>; STARTS.len()],
+    audit: Option<AuditReport>,
 }
 
 /// Startup of the episodes that were started in one way.
@@ -85,7 +87,13 @@ impl Statistics {
             within_target: 0,
             queue: histogram(),
             by_start: [None, None, None],
+            audit: None,
         }
+    }
+
+    /// From now on second runs count too, of episodes that this seed has chosen.
+    pub fn expect_audit(&mut self, seed: u64) {
+        self.audit = Some(AuditReport::new(seed));
     }
 
     /// Takes in one result. Allocates only at the first of a kind of start.
@@ -93,6 +101,9 @@ impl Statistics {
         self.counts.add(outcome.verdict.status);
         self.retried += u64::from(outcome.attempts > 1);
         self.extra_attempts += u64::from(outcome.attempts.saturating_sub(1));
+        if let Some(audit) = &mut self.audit {
+            audit.record(outcome);
+        }
         let (Some(phases), Some(start)) = (outcome.phases, outcome.verdict.start) else {
             return;
         };
@@ -152,6 +163,10 @@ impl Statistics {
 
     pub fn target(&self) -> Duration {
         Duration::from_nanos(self.target_ns)
+    }
+
+    pub fn audit(&self) -> Option<&AuditReport> {
+        self.audit.as_ref()
     }
 
     pub fn counts(&self) -> &Counts {

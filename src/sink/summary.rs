@@ -8,6 +8,7 @@ impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.headline(f)?;
         self.verdicts(f)?;
+        self.audit(f)?;
         self.latencies(f)?;
         write!(
             f,
@@ -75,6 +76,30 @@ impl Report {
                 "retried      {} ({} extra attempts)",
                 episodes(self.retried_episodes),
                 HumanCount(self.extra_attempts)
+            )?;
+        }
+        Ok(())
+    }
+
+    fn audit(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(audit) = &self.audit else {
+            return Ok(());
+        };
+        writeln!(
+            f,
+            "audit        {} again (seed {}), {} with the same status",
+            episodes(audit.episodes),
+            audit.seed,
+            HumanCount(audit.agree)
+        )?;
+        for flip in &audit.flips {
+            let (first, second) = (flip.first.name(), flip.second.name());
+            let share = percent(flip.episodes as f64 / audit.episodes as f64);
+            let ids = flip.ids.join(", ");
+            writeln!(
+                f,
+                "  {first}, then {second}: {} ({share}): {ids}",
+                HumanCount(flip.episodes)
             )?;
         }
         Ok(())

@@ -4,13 +4,15 @@ use super::cgroup::{self, Cgroup, CgroupProcs};
 use super::init::{self, Zygotes};
 use super::link::Link;
 use super::space::Space;
+use super::stalled::Ordinary;
 use super::{clean, signals, warm, zygote};
 use crate::sandbox::root::OpenGrants;
 use crate::sandbox::ruleset::contain_signals;
 use crate::sandbox::{layout, namespaces, privileges};
 use crate::spec::policy::Tier;
+use crate::sys::clock::RunDelay;
 use crate::sys::remove::{remove, remove_contents};
-use crate::sys::sched::{self, Ordinary};
+use crate::sys::sched;
 use crate::sys::{fork, socket, terminal};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Reply, Setup, VERSION};
@@ -95,7 +97,7 @@ type Built = Result<i32, (Link, Failure)>;
 /// What a slot starts with, besides its orders.
 struct Given {
     /// How programs are scheduled.
-    ordinary: Ordinary,
+    ordinary: sched::Ordinary,
     /// For the zygotes to join the slot's cgroup, where there is one.
     procs: Option<CgroupProcs>,
     cgroup: Option<Cgroup>,
@@ -112,9 +114,11 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
         }
         let warm = warm::fork(&setup, given.ordinary, given.procs.as_ref())?;
         namespaces::enter_processes()?;
-        Ok((grants, warm, control_pair()?))
+        // Before init has hidden it.
+        let run_delay = RunDelay::open();
+        Ok((grants, warm, run_delay, control_pair()?))
     })();
-    let (grants, warm, (for_init, for_zygote)) = match prepared {
+    let (grants, warm, run_delay, (for_init, for_zygote)) = match prepared {
         Ok(prepared) => prepared,
         Err(failure) => return Err((runner, failure)),
     };
@@ -130,6 +134,7 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
                 Some(grants),
                 Zygotes {
                     exec: None,
+                    ordinary: Ordinary::now(given.ordinary.nice),
                     warm,
                     pythons: given.pythons,
                 },
@@ -139,7 +144,13 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
         Ok(Some(init)) => {
             drop((runner, for_init, grants, warm, given.cgroup, given.pythons));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.procs);
+            zygote::main(
+                Link::new(for_zygote),
+                &setup,
+                given.ordinary,
+                run_delay,
+                given.procs,
+            );
             // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
             let _ = crate::sys::wait::wait(Some(init));
             Ok(0)
@@ -173,7 +184,14 @@ fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
         Ok(None) => {
             drop((runner, for_init, warm, given.cgroup, given.pythons));
             name(&setup, "zygote");
-            zygote::main(Link::new(for_zygote), &setup, given.ordinary, given.procs);
+            let run_delay = RunDelay::open();
+            zygote::main(
+                Link::new(for_zygote),
+                &setup,
+                given.ordinary,
+                run_delay,
+                given.procs,
+            );
             Ok(0)
         }
         Ok(Some(zygote)) => {
@@ -186,6 +204,7 @@ fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
                 None,
                 Zygotes {
                     exec: Some(zygote),
+                    ordinary: Ordinary::now(given.ordinary.nice),
                     warm,
                     pythons: given.pythons,
                 },

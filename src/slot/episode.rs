@@ -10,6 +10,7 @@ use super::out_of_memory::OutOfMemory;
 use super::space::Space;
 use super::stage::{NotPlaced, Stage as Placing};
 use super::stall_guard::StallGuard;
+use super::stalled::{Host, Ordinary};
 use super::step::{self, Order, Surroundings};
 use super::warm::{Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
@@ -45,6 +46,9 @@ pub struct Slot {
     pub children: SignalFd,
     pub disk_bytes: u64,
     pub cores: u64,
+    /// How programs are scheduled.
+    pub ordinary: Ordinary,
+    pub host: Host,
     pub buffer: Vec<u8>,
     pub own_limits: OwnLimits,
     /// Processes of the slot that count against RLIMIT_NPROC of its uid.
@@ -64,8 +68,12 @@ impl Slot {
             let more = i + 1 < request.steps.len() && step.on_failure == OnFailure::Continue;
             let done = self.step(request, step, more, &mut carried)?;
             carried.spent_cpu_us = carried.spent_cpu_us.saturating_add(done.cpu_us);
+            let is_late = request
+                .deadline_ns
+                .is_some_and(|end_ns| monotonic_ns() >= end_ns);
             let stop = done.end != End::Exited(0) && step.on_failure == OnFailure::Stop
-                || carried.was_killed;
+                || carried.was_killed
+                || is_late;
             steps.push(done);
             if stop {
                 break;
@@ -177,6 +185,8 @@ impl Slot {
             split: request.capture == Mode::Split,
             stdin: &step.stdin,
             timeout: step.timeout,
+            stretch: request.stretch,
+            deadline_ns: request.deadline_ns,
             alone,
             prepared_ns: monotonic_ns(),
         };
@@ -190,6 +200,8 @@ impl Slot {
             children: &self.children,
             root: self.space.root_path(),
             cores: self.cores,
+            ordinary: &self.ordinary,
+            host: &self.host,
             counts_alone: self.enforced.tier == Tier::Namespaces || self.setup.ids.change,
             buffer: &mut self.buffer,
             out_of_memory: &mut self.out_of_memory,
@@ -308,6 +320,7 @@ fn never_ran(end: End) -> StepExecution {
         running_ns: 0,
         ended_ns: now,
         cpu_us: 0,
+        stalled_ns: 0,
         peak_memory_bytes: 0,
         output: Vec::new(),
         streams: None,

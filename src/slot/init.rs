@@ -9,6 +9,7 @@ use super::link::{Broken, Link};
 use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
 use super::stall_guard::StallGuard;
+use super::stalled::{Host, Ordinary};
 use super::warm::{self, Bash, Python};
 use super::{session, signals};
 use crate::sandbox::quotas::{self, OwnLimits};
@@ -29,6 +30,8 @@ const START_UP_ROUNDS: u32 = 4;
 /// The processes that fork programs, as init has to tell them from programs.
 pub struct Zygotes {
     pub exec: Option<Pid>,
+    /// How what they fork is scheduled.
+    pub ordinary: Ordinary,
     pub warm: Option<warm::Forked>,
     /// Sockets to Pythons, which the runner starts; in the order of the set-up.
     pub pythons: Vec<OwnedFd>,
@@ -86,6 +89,8 @@ fn build(
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
 ) -> Result<impl FnOnce(Link, OutOfMemory) -> Slot, Failure> {
+    // Inside there is nothing to open.
+    let host = Host::open();
     if let Some(grants) = grants {
         build_root(grants, setup)?;
     }
@@ -99,6 +104,7 @@ fn build(
     let gone = |_: Broken| Failure::new(Stage::Zygote, 0);
     zygote.send(&()).map_err(gone)?;
     let landlock_abi = zygote.recv::<Result<u32, Failure>>().map_err(gone)??;
+    let ordinary = zygotes.ordinary;
     let census = Census::new(
         setup.tier,
         setup.grants.network,
@@ -129,6 +135,8 @@ fn build(
         children,
         disk_bytes: Limits::default().disk_bytes,
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+        ordinary,
+        host,
         buffer: vec![0; READ_BYTES],
         own_processes: own_processes(setup) + u32::from(bash.is_some()),
         bash,

@@ -33,6 +33,7 @@ mod signals;
 mod space;
 mod stage;
 mod stall_guard;
+mod stalled;
 mod step;
 mod transfer;
 mod warm;

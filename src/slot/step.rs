@@ -1,6 +1,7 @@
 //! One execution, from launch to exit: its deadline and its limits.
 
 mod finish;
+mod time;
 
 use super::capture::Capture;
 use super::carried::Carried;
@@ -12,6 +13,7 @@ use super::out_of_memory::OutOfMemory;
 use super::pace::Pace;
 use super::pipes::{Pipes, discard};
 use super::stall_guard::StallGuard;
+use super::stalled::{Host, Ordinary};
 use super::watch::{DiskReading, LONG_LOOK_NS, Reading, Watch};
 use crate::spec::execution::{End, Start, StepExecution};
 use crate::spec::limits::Limits;
@@ -27,6 +29,7 @@ use nix::sys::time::TimeSpec;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::Path;
 use std::time::Duration;
+use time::Time;
 
 /// How soon a program that was killed is killed again if it is still there.
 const KILL_AGAIN_NS: u64 = 5_000_000;
@@ -45,6 +48,8 @@ pub struct Surroundings<'a> {
     pub children: &'a SignalFd,
     pub root: &'a Path,
     pub cores: u64,
+    pub ordinary: &'a Ordinary,
+    pub host: &'a Host,
     /// Whether RLIMIT_NPROC counts nobody's processes but the slot's.
     pub counts_alone: bool,
     /// Where output is read into; `pipes::READ_BYTES` long.
@@ -67,6 +72,9 @@ pub struct Order<'a> {
     pub split: bool,
     pub stdin: &'a [u8],
     pub timeout: Duration,
+    /// As in [`crate::wire::message::EpisodeRequest`].
+    pub stretch: f64,
+    pub deadline_ns: Option<u64>,
     /// Whether a timeout ends this step only, because the next one is to follow.
     pub alone: bool,
     pub prepared_ns: u64,
@@ -78,7 +86,7 @@ struct Running<'a, 'b> {
     pipes: Pipes<'b>,
     watch: Watch,
     disk: Count,
-    deadline_ns: u64,
+    time: Time,
     pace: Pace,
     /// CPU time of ours for looks that took long, in microseconds.
     looks_us: u64,
@@ -117,7 +125,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
             false => watch,
         },
         disk: Count::default(),
-        deadline_ns: now.saturating_add(order.timeout.as_nanos().min(u64::MAX as u128) as u64),
+        time: Time::new(now, &order),
         pace: Pace::new(now),
         around,
         order,
@@ -219,7 +227,7 @@ impl Running<'_, '_> {
         }
         let wake_ns = match self.cause {
             Some(_) => monotonic_ns() + KILL_AGAIN_NS,
-            None => self.deadline_ns.min(self.watch.next_ns()),
+            None => self.time.next_ns().min(self.watch.next_ns()),
         };
         let pause = Duration::from_nanos(wake_ns.saturating_sub(monotonic_ns()));
         // poll(2) would round up to whole milliseconds.
@@ -258,7 +266,7 @@ impl Running<'_, '_> {
             );
             return;
         }
-        if now >= self.deadline_ns {
+        if self.is_out_of_time(now) {
             self.end(End::Timeout, self.order.alone);
             return;
         }

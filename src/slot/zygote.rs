@@ -11,7 +11,7 @@ use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::seccomp::Filter;
 use crate::sandbox::syscalls::Setting;
 use crate::spec::policy::Tier;
-use crate::sys::clock::monotonic_ns;
+use crate::sys::clock::{RunDelay, monotonic_ns};
 use crate::sys::exec::Image;
 use crate::sys::fork::{Stack, vfork};
 use crate::sys::sched::{self, Ordinary};
@@ -30,12 +30,19 @@ struct Zygote<'a> {
     stack: Stack,
     /// How programs are scheduled.
     ordinary: Ordinary,
+    run_delay: RunDelay,
 }
 
 /// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone. `procs`
 /// is that of the slot's cgroup.
-pub fn main(mut init: Link, setup: &Setup, ordinary: Ordinary, procs: Option<CgroupProcs>) {
-    if serve(&mut init, setup, ordinary, procs).is_err() {
+pub fn main(
+    mut init: Link,
+    setup: &Setup,
+    ordinary: Ordinary,
+    run_delay: RunDelay,
+    procs: Option<CgroupProcs>,
+) {
+    if serve(&mut init, setup, ordinary, run_delay, procs).is_err() {
         // The runner has died, and with it all inits.
         std::thread::sleep(Duration::from_millis(setup.end_delay_ms().into()));
     }
@@ -45,12 +52,13 @@ fn serve(
     init: &mut Link,
     setup: &Setup,
     ordinary: Ordinary,
+    run_delay: RunDelay,
     procs: Option<CgroupProcs>,
 ) -> Result<(), Broken> {
     // It takes a while, as does what init does meanwhile.
     let inside = procs.map_or(Ok(()), |procs| procs.join());
     init.recv::<()>()?;
-    let prepared = inside.and_then(|()| Zygote::prepare(setup, ordinary));
+    let prepared = inside.and_then(|()| Zygote::prepare(setup, ordinary, run_delay));
     let (mut zygote, abi) = match prepared {
         Ok(ready) => ready,
         Err(failure) => return init.send(&Err::<u32, _>(failure)),
@@ -70,7 +78,11 @@ impl<'a> Zygote<'a> {
     /// Everything that episodes inherit: no capabilities, no new privileges, the filter, and the ruleset where it is the
     /// same for all and scopes no signals, of which the zygote is to be out of reach. A domain of its own costs each
     /// program some 15 µs. Returns the Landlock ABI, otherwise as a rehearsal in a throw-away child found it enforced.
-    fn prepare(setup: &'a Setup, ordinary: Ordinary) -> Result<(Self, u32), Failure> {
+    fn prepare(
+        setup: &'a Setup,
+        ordinary: Ordinary,
+        run_delay: RunDelay,
+    ) -> Result<(Self, u32), Failure> {
         let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))?;
         let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
         let filter = give_up(setup)?;
@@ -85,6 +97,7 @@ impl<'a> Zygote<'a> {
                 ruleset,
                 stack,
                 ordinary,
+                run_delay,
             },
             abi,
         ))
@@ -129,6 +142,7 @@ impl<'a> Zygote<'a> {
         };
 
         let mut refused = None;
+        let waited_ns = self.run_delay.ns();
         let forked_ns = monotonic_ns();
         let child = match vfork(&mut self.stack, || {
             refused = Some(child::run(&plan));
@@ -138,7 +152,11 @@ impl<'a> Zygote<'a> {
             Err(errno) => return failed(Failure::new(Stage::Fork, errno as i32)),
         };
         // The child shares our memory until it execs: `refused` is set exactly when it did not get that far.
-        let running_ns = if refused.is_none() { monotonic_ns() } else { 0 };
+        // We were woken when it did, and may have waited for a core since.
+        let running_ns = match refused {
+            None => monotonic_ns() - (self.run_delay.ns() - waited_ns),
+            Some(_) => 0,
+        };
         sched::end_precedence(child, self.ordinary);
         match reap(child) {
             Ok((how, cpu_us, max_rss_bytes)) => Exit {

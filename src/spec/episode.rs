@@ -24,6 +24,10 @@ pub struct Episode {
     pub multi_step: bool,
     /// Whether programs have run in its sandbox before, as in a session: then what is missing there may be their doing.
     pub goes_on: bool,
+    /// Up to so many times its timeout an execution may take, where the host kept it from running; at least 1.
+    pub stretch: f64,
+    /// Wall clock for all of it, further attempts included, from when it may begin; `None` for no limit.
+    pub deadline: Option<Duration>,
     pub limits: Limits,
     /// Shared by the many episodes that ask for the same.
     pub grants: Arc<Grants>,
@@ -67,7 +71,7 @@ pub struct Step {
     pub env: BTreeMap<String, String>,
     /// Absolute, normalised, inside the sandbox.
     pub workdir: String,
-    /// Wall clock.
+    /// Wall clock, less what the host kept from it.
     pub timeout: Duration,
     /// Written before this step; those of the episode itself belong to its first step.
     pub files: Vec<InputFile>,

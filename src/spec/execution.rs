@@ -40,6 +40,8 @@ pub struct StepExecution {
     pub ended_ns: u64,
     /// User plus system time of the program and the descendants it waited for, in microseconds.
     pub cpu_us: u64,
+    /// For how long, by estimate, the host kept it from running, in nanoseconds.
+    pub stalled_ns: u64,
     /// Highest memory seen of the whole tree, in bytes.
     pub peak_memory_bytes: u64,
     /// stdout and stderr as they came, up to the cap.

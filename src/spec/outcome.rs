@@ -94,6 +94,9 @@ pub struct Outcome {
     pub files: Option<BTreeMap<String, ReturnedFile>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepOutcome>>,
+    /// Where the episode ran again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +104,14 @@ pub struct Outcome {
     /// Phases of startup, for statistics; not part of the line.
     #[serde(skip)]
     pub phases: Option<Phases>,
+}
+
+/// What a second run of an episode came to.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Audit {
+    pub status: Status,
+    /// Whether that is the status of the first.
+    pub agrees: bool,
 }
 
 /// The fields that an episode's result and each of its steps share.
@@ -121,6 +132,8 @@ pub struct Verdict {
     pub error: Option<String>,
     pub wall_ms: f64,
     pub cpu_ms: f64,
+    /// For how long, by estimate, the host kept it from running.
+    pub stalled_ms: f64,
     pub peak_memory_mb: f64,
     pub start: Option<Start>,
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
+pub use check::STRETCH;
 pub use host::{PathNotGranted, check_own_files, grantable};
 pub use salvage::id_of;
 
@@ -30,6 +31,8 @@ pub use salvage::id_of;
 pub struct Defaults {
     /// Wall clock per execution.
     pub timeout: Duration,
+    /// As [`crate::spec::episode::Episode::stretch`].
+    pub stretch: f64,
     pub limits: Limits,
     /// `--fs-readable` and `--fs-writable`: canonical, sorted, without duplicates (see [`grantable`]).
     pub grants: Arc<Grants>,
@@ -44,6 +47,7 @@ impl Default for Defaults {
     fn default() -> Self {
         Defaults {
             timeout: Duration::from_secs(60),
+            stretch: 2.0,
             limits: Limits::default(),
             grants: Arc::new(Grants::default()),
             allow_paths: None,

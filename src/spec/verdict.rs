@@ -13,6 +13,7 @@ use super::outcome::{Outcome, Phases, Status, StepOutcome, Verdict};
 use super::paths;
 use super::policy::Tier;
 use super::returned::returned;
+use std::time::Duration;
 
 /// Exit code of a timeout, as timeout(1) gives it.
 const TIMED_OUT: i32 = 124;
@@ -60,6 +61,7 @@ impl Outcome {
         if episode.multi_step {
             verdict.wall_ms = round(steps.iter().map(|s| s.verdict.wall_ms).sum());
             verdict.cpu_ms = round(steps.iter().map(|s| s.verdict.cpu_ms).sum());
+            verdict.stalled_ms = round(steps.iter().map(|s| s.verdict.stalled_ms).sum());
             verdict.peak_memory_mb = steps
                 .iter()
                 .map(|s| s.verdict.peak_memory_mb)
@@ -75,6 +77,7 @@ impl Outcome {
             sandbox: Some(enforced),
             files: (!episode.collect.is_empty()).then(|| returned(execution.collected)),
             steps: episode.multi_step.then_some(steps),
+            audit: None,
             group: episode.echo.group.clone(),
             meta: episode.echo.meta.clone(),
             phases,
@@ -115,6 +118,7 @@ impl Outcome {
                 error: Some(error),
                 wall_ms: 0.0,
                 cpu_ms: 0.0,
+                stalled_ms: 0.0,
                 peak_memory_mb: 0.0,
                 start: None,
             },
@@ -125,6 +129,7 @@ impl Outcome {
             sandbox: None,
             files: None,
             steps: None,
+            audit: None,
             group: echo.group,
             meta: echo.meta,
             phases: None,
@@ -158,7 +163,16 @@ struct Ruling {
 impl Context<'_> {
     fn verdict(&self, facts: StepExecution) -> Verdict {
         let ran = facts.running_ns != 0;
-        let ruling = self.rule(&facts.end);
+        let starved = starvation(self.step.timeout, self.episode.stretch, &facts);
+        let ruling = match starved {
+            Some(error) => Ruling {
+                status: Status::InfraError,
+                exit_code: Some(TIMED_OUT),
+                signal: Some(libc::SIGKILL),
+                error: Some(error),
+            },
+            None => self.rule(&facts.end),
+        };
         let (stdout, stderr) = match facts.streams {
             Some(streams) => (Some(Text(streams.stdout)), Some(Text(streams.stderr))),
             None => (None, None),
@@ -180,6 +194,7 @@ impl Context<'_> {
                 0.0
             },
             cpu_ms: round(facts.cpu_us as f64 / 1e3),
+            stalled_ms: ms(facts.stalled_ns),
             peak_memory_mb: round(facts.peak_memory_bytes as f64 / MB as f64),
             start: ran.then_some(facts.start),
         }
@@ -340,6 +355,34 @@ impl Context<'_> {
             )),
         }
     }
+}
+
+/// Why this execution came to its end without a verdict, if the host kept it from running for most of its time: what a
+/// program that had its timeout's worth of CPU time can't say.
+fn starvation(timeout: Duration, stretch: f64, facts: &StepExecution) -> Option<String> {
+    let stalled = Duration::from_nanos(facts.stalled_ns);
+    let longest = timeout.mul_f64(stretch);
+    let is_starved = facts.end == End::Timeout
+        && longest > timeout
+        && stalled >= longest - timeout
+        && stalled >= longest / 2
+        && Duration::from_micros(facts.cpu_us) < timeout;
+    is_starved.then(|| {
+        format!(
+            "the machine was too busy: in {:.2} s (timeout_s {} × stretch {stretch}) the program could have run and was kept from \
+             it for {:.2} s; it had {:.2} s of CPU time. Run fewer at a time (--concurrency), or raise --stretch",
+            longest.as_secs_f64(),
+            timeout.as_secs_f64(),
+            stalled.as_secs_f64(),
+            facts.cpu_us as f64 / 1e6,
+        )
+    })
+}
+
+/// The first reason of that kind in an episode's execution.
+pub fn starved(episode: &Episode, execution: &Execution) -> Option<String> {
+    let mut steps = episode.steps.iter().zip(&execution.steps);
+    steps.find_map(|(step, facts)| starvation(step.timeout, episode.stretch, facts))
 }
 
 /// For a program that ended by itself.

@@ -1,6 +1,9 @@
 //! The clock that all processes of the machine share, and that of our own work.
 
-use nix::time::{ClockId, clock_gettime};
+use nix::sys::uio::pread;
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+use std::fs::File;
 
 /// CPU time of this process, in microseconds.
 pub fn cpu_us() -> u64 {
@@ -8,6 +11,35 @@ pub fn cpu_us() -> u64 {
     now.map_or(0, |time| {
         time.tv_sec() as u64 * 1_000_000 + time.tv_nsec() as u64 / 1000
     })
+}
+
+/// How long the calling thread, while it could have run, has waited for a core.
+pub struct RunDelay(Option<File>);
+
+impl RunDelay {
+    /// /proc/thread-self/schedstat, which is to be opened where the /proc is that knows the caller. Where there is none
+    /// (CONFIG_SCHED_INFO), it seems to have waited for nothing.
+    pub fn open() -> RunDelay {
+        RunDelay(File::open("/proc/thread-self/schedstat").ok())
+    }
+
+    /// In nanoseconds, since it was started.
+    pub fn ns(&self) -> u64 {
+        let mut buffer = [0; 64];
+        let file = self.0.as_ref();
+        let length = file.map_or(0, |file| pread(file, &mut buffer, 0).unwrap_or(0));
+        let text = std::str::from_utf8(&buffer[..length]).unwrap_or_default();
+        let waited = text.split_ascii_whitespace().nth(1);
+        waited.and_then(|ns| ns.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// CPU time of a process, of its threads that have ended too, but not of its children, in nanoseconds; `None` when it is gone
+/// (clock_getcpuclockid(3)). That of a thread that runs now may be a tick behind.
+pub fn cpu_ns_of(pid: i32) -> Option<u64> {
+    let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?;
+    let time = clock_gettime(clock).ok()?;
+    Some(time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
 }
 
 /// CLOCK_MONOTONIC in nanoseconds. It is the same in every process and namespace without a time namespace, so

@@ -71,7 +71,23 @@ pub fn resident_pages(pid: i32) -> Option<u64> {
     text.split(' ').nth(1)?.parse().ok()
 }
 
-/// What /proc/<pid>/stat says of a process (proc_pid_stat(5)).
+/// Threads of a process; none when it is gone.
+pub fn threads(pid: i32) -> impl Iterator<Item = i32> {
+    let listed = fs::read_dir(format!("/proc/{pid}/task"));
+    let entries = listed.into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// How long the first thread of a process has run, and how long it has waited for a core while it could have run, in
+/// nanoseconds (CONFIG_SCHED_INFO; Documentation/scheduler/sched-stats). What it waits for now is not in it. `None` where the
+/// kernel does not tell, or the process is gone.
+pub fn run_and_wait_ns(pid: i32) -> Option<(u64, u64)> {
+    let text = text(format!("/proc/{pid}/schedstat")).ok()?;
+    let mut numbers = text.split_ascii_whitespace().map(|n| n.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+/// What /proc/<pid>/stat says of a process, or /proc/<pid>/task/<tid>/stat of a thread (proc_pid_stat(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     pub state: char,
@@ -79,13 +95,27 @@ pub struct Stat {
     pub group: i32,
     /// CPU time of the process and of the children it has waited for, in clock ticks.
     pub cpu_ticks: u64,
-    threads: i64,
+    /// Of that, what is of the children.
+    pub waited_ticks: u64,
+    pub nice: i32,
+    /// SCHED_OTHER and so on (sched(7)).
+    pub policy: i32,
+    pub threads: i64,
 }
 
 impl Stat {
     /// `None` when it is gone.
     pub fn read(pid: i32) -> Option<Stat> {
-        let text = text(format!("/proc/{pid}/stat")).ok()?;
+        Stat::of(format!("/proc/{pid}/stat"))
+    }
+
+    /// Of one thread. The CPU time is that of the whole process.
+    pub fn of_thread(pid: i32, thread: i32) -> Option<Stat> {
+        Stat::of(format!("/proc/{pid}/task/{thread}/stat"))
+    }
+
+    fn of(path: String) -> Option<Stat> {
+        let text = text(path).ok()?;
         // The name is in parentheses and may itself hold spaces, parentheses and line ends.
         let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
         let state = fields.next()?.chars().next()?;
@@ -97,6 +127,9 @@ impl Stat {
             parent: field(4)? as i32,
             group: field(5)? as i32,
             cpu_ticks: (14..=17).filter_map(field).sum::<i64>() as u64,
+            waited_ticks: (16..=17).filter_map(field).sum::<i64>() as u64,
+            nice: field(19)? as i32,
+            policy: field(41)? as i32,
             threads: field(20)?,
         })
     }

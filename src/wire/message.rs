@@ -191,6 +191,10 @@ pub struct EpisodeRequest {
     pub capture: Capture,
     pub collect: Vec<String>,
     pub workdir: String,
+    /// Up to so many times its timeout an execution may take, where the host kept it from running; at least 1.
+    pub stretch: f64,
+    /// CLOCK_MONOTONIC nanoseconds at which the episode ends, whatever it does then.
+    pub deadline_ns: Option<u64>,
     pub steps: Vec<StepRequest>,
 }
 

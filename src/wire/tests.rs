@@ -86,16 +86,22 @@ fn request() -> impl Strategy<Value = EpisodeRequest> {
         capture,
         vec(any::<String>(), 0..3),
         any::<String>(),
+        1.0..100.0,
+        any::<Option<u64>>(),
         vec(step(), 1..4),
     )
         .prop_map(
-            |(handed_ns, limits, capture, collect, workdir, steps)| EpisodeRequest {
-                handed_ns,
-                limits,
-                capture,
-                collect,
-                workdir,
-                steps,
+            |(handed_ns, limits, capture, collect, workdir, stretch, deadline_ns, steps)| {
+                EpisodeRequest {
+                    handed_ns,
+                    limits,
+                    capture,
+                    collect,
+                    workdir,
+                    stretch,
+                    deadline_ns,
+                    steps,
+                }
             },
         )
 }
@@ -130,7 +136,7 @@ fn execution_of_a_step() -> impl Strategy<Value = StepExecution> {
     (
         start,
         end(),
-        any::<[u64; 7]>(),
+        any::<[u64; 8]>(),
         bytes(),
         option::of(streams),
         any::<bool>(),
@@ -144,6 +150,7 @@ fn execution_of_a_step() -> impl Strategy<Value = StepExecution> {
                 running_ns: numbers[2],
                 ended_ns: numbers[3],
                 cpu_us: numbers[4],
+                stalled_ns: numbers[7],
                 peak_memory_bytes: numbers[5],
                 output,
                 streams,
@@ -354,6 +361,8 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
         capture: Capture::Merged,
         collect: vec![],
         workdir: "/workspace".into(),
+        stretch: 1.0,
+        deadline_ns: None,
         steps: vec![StepRequest {
             argv: vec!["true".into()],
             env: vec![],
@@ -372,6 +381,7 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
         running_ns: 0,
         ended_ns: 0,
         cpu_us: u64::MAX,
+        stalled_ns: u64::MAX,
         peak_memory_bytes: u64::MAX,
         output: b"1234".to_vec(),
         streams: None,

@@ -60,7 +60,10 @@ fn help_mentions_every_flag_of_the_contract() {
     }
     let on_one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let default = "[default: 64, or 2 × the cores + 32 where that is more]";
-    assert!(on_one_line.contains(default), "{default:?} is not in {text}");
+    assert!(
+        on_one_line.contains(default),
+        "{default:?} is not in {text}"
+    );
 }
 
 /// Flags that can't be used, and what is said of them.

@@ -127,7 +127,8 @@ pub fn run(way: Way, jobs: &str, args: &[&str]) -> Run {
     run_as(if way.root { 0 } else { NOBODY }, way, jobs, args)
 }
 
-/// The same, as this user.
+/// The same, as this user. Where nothing else is said, timeouts are those of a clock, however busy the machine is with other
+/// tests.
 pub fn run_as(uid: u32, way: Way, jobs: &str, args: &[&str]) -> Run {
     run_command(command_as(uid), way, jobs, args)
 }
@@ -146,8 +147,13 @@ pub fn run_in(script: &str, uid: u32, way: Way, jobs: &str, args: &[&str]) -> Ru
 fn run_command(mut command: Command, way: Way, jobs: &str, args: &[&str]) -> Run {
     let directory = scratch();
     fs::write(directory.path().join("jobs.jsonl"), jobs).expect("write jobs");
+    let stretch: &[&str] = match args.contains(&"--stretch") {
+        true => &[],
+        false => &["--stretch", "1"],
+    };
     command
         .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
+        .args(stretch)
         .args(args)
         .current_dir(directory.path());
     parse(

@@ -37,6 +37,8 @@ pub enum Act {
 #[derive(Clone, Copy, Debug)]
 pub enum Then {
     Exit(i32),
+    /// The machine has no time for so many attempts; then it ends well.
+    Starve(u32),
     /// It dies of SIGKILL, and this is known of the host.
     Killed(HostFault),
     /// The executor finds that the episode can't be run.
@@ -68,6 +70,8 @@ pub struct Log {
     pub most_running: usize,
     /// Attempts of each item.
     pub attempts: Vec<u32>,
+    /// How many ran, itself included, when the last attempt of each began.
+    pub beside: Vec<usize>,
     /// Items whose last attempt has ended, or which need none.
     finished: Vec<bool>,
     /// How far any item was ahead of the first unfinished one when it started.
@@ -107,6 +111,7 @@ impl Mock {
         let mut log = self.log.borrow_mut();
         log.attempts[item] += 1;
         log.running += 1;
+        log.beside[item] = log.running;
         log.most_running = log.most_running.max(log.running);
         let first_unfinished = log.finished.iter().position(|done| !done).unwrap_or(item);
         log.furthest_ahead = log
@@ -121,7 +126,7 @@ impl Mock {
 }
 
 impl Executor for Mock {
-    async fn execute(&self, episode: &Episode) -> Result<Execution, NotRun> {
+    async fn execute(&self, episode: &Episode, _: Option<u64>) -> Result<Execution, NotRun> {
         let item: usize = episode.id[1..].parse().expect("ids are e<n>");
         let Act::Run {
             delay,
@@ -145,9 +150,19 @@ impl Executor for Mock {
             _ if attempt <= failures => Err(NotRun::Infra(format!("attempt {attempt} failed"))),
             Then::Exit(code) => Ok(execution(End::Exited(code))),
             Then::Killed(fault) => Ok(execution(End::Host(fault, Finish::Signaled(libc::SIGKILL)))),
+            Then::Starve(attempts) if attempt <= attempts => Ok(starved(episode)),
+            Then::Starve(_) => Ok(execution(End::Exited(0))),
             Then::Refuse => Err(NotRun::Spec("can't be done".into())),
         }
     }
+}
+
+/// Its time is over, and it had none of it.
+fn starved(episode: &Episode) -> Execution {
+    let mut execution = execution(End::Timeout);
+    let longest = episode.steps[0].timeout.mul_f64(episode.stretch);
+    execution.steps[0].stalled_ns = longest.as_nanos() as u64;
+    execution
 }
 
 fn execution(end: End) -> Execution {
@@ -159,6 +174,7 @@ fn execution(end: End) -> Execution {
         running_ns: 1_300,
         ended_ns: 1_400,
         cpu_us: 1,
+        stalled_ns: 0,
         peak_memory_bytes: 1,
         output: b"hello\n".to_vec(),
         streams: None,
@@ -202,6 +218,7 @@ pub fn case(acts: Vec<Act>) -> Case {
             retries: 2,
             window: None,
             grace: Duration::from_secs(5),
+            audit: None,
         },
         signals: Vec::new(),
         broken_source: false,
@@ -267,6 +284,7 @@ impl Case {
         let waits = |act: &Act| matches!(act, Act::InvalidLine);
         let log = Log {
             attempts: vec![0; self.acts.len()],
+            beside: vec![0; self.acts.len()],
             finished: self.acts.iter().map(waits).collect(),
             ..Log::default()
         };

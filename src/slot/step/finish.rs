@@ -47,6 +47,7 @@ impl Running<'_, '_> {
             running_ns: exit.running_ns,
             ended_ns: exit.ended_ns,
             cpu_us: exit.cpu_us,
+            stalled_ns: self.time.stalled_ns(),
             peak_memory_bytes: peak,
             output,
             streams,

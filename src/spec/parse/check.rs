@@ -23,6 +23,8 @@ const MAX_SHARED_ENV: usize = 64 << 20;
 const ENV_OVERHEAD: usize = 64;
 /// The range of `timeout_s`: a millisecond to a week.
 const TIMEOUT_S: RangeInclusive<f64> = 0.001..=604_800.0;
+/// The range of `stretch`, of the flag too.
+pub const STRETCH: RangeInclusive<f64> = 1.0..=100.0;
 /// The range of `cpu_time_s`; the kernel accounts no finer.
 const CPU_TIME_S: RangeInclusive<f64> = 0.01..=604_800.0;
 
@@ -73,12 +75,15 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
         }
     };
 
+    let deadline = raw.deadline_s.map(|s| duration("deadline_s", s, TIMEOUT_S));
     Ok(Episode {
         id: raw.id.unwrap_or_else(|| default_id(n)),
         origin: file.origin(line),
         steps,
         multi_step,
         goes_on: false,
+        stretch: stretch(raw.stretch, file.defaults.stretch)?,
+        deadline: deadline.transpose()?,
         limits: limits(raw.resources, &file.defaults.limits)?,
         grants: host::grants(
             raw.fs_readable,
@@ -210,6 +215,21 @@ fn workdir(field: &str, base: &str, path: Option<&str>) -> Result<String, Flaw> 
 
 fn timeout(field: &str, seconds: Option<f64>, default: Duration) -> Result<Duration, Flaw> {
     seconds.map_or(Ok(default), |seconds| duration(field, seconds, TIMEOUT_S))
+}
+
+fn stretch(times: Option<f64>, default: f64) -> Result<f64, Flaw> {
+    match times {
+        None => Ok(default),
+        Some(times) if STRETCH.contains(&times) => Ok(times),
+        Some(times) => Err(Flaw::new(
+            "stretch",
+            format_args!(
+                "must be from {} to {}, not {times}",
+                STRETCH.start(),
+                STRETCH.end()
+            ),
+        )),
+    }
 }
 
 fn duration(field: &str, seconds: f64, range: RangeInclusive<f64>) -> Result<Duration, Flaw> {

@@ -39,6 +39,8 @@ const EPISODE: Shape = Object(&[
     ("env", Map(&Text)),
     ("workdir", Text),
     ("timeout_s", Number),
+    ("stretch", Number),
+    ("deadline_s", Number),
     ("resources", Object(RESOURCES)),
     ("fs_readable", List(&Text)),
     ("fs_writable", List(&Text)),

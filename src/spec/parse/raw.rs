@@ -22,6 +22,8 @@ pub struct RawEpisode {
     pub env: Option<Pairs<String>>,
     pub workdir: Option<String>,
     pub timeout_s: Option<f64>,
+    pub stretch: Option<f64>,
+    pub deadline_s: Option<f64>,
     pub resources: Option<Object<RawResources>>,
     pub fs_readable: Option<Vec<String>>,
     pub fs_writable: Option<Vec<String>>,

@@ -133,6 +133,8 @@ fn request(episode: &Episode) -> EpisodeRequest {
         capture: episode.capture,
         collect: episode.collect.clone(),
         workdir: episode.workdir.clone(),
+        stretch: 1.0,
+        deadline_ns: None,
         steps: steps.collect(),
     }
 }

@@ -1,0 +1,111 @@
+//! For how long the host kept a program from running: an estimate, by samples.
+//!
+//! A program loses time while one of its threads could run and none of them does. At moments that no program can foresee,
+//! init looks whether a thread could run ([`tree`]). Where one could, it is taken to have been so since the look before, and
+//! what the tree did not get of one core meanwhile was kept from it. Waiting for its own threads is never lost time: they
+//! have the core. Nor is what it did to itself: a thread that lowered its priority or its choice of cores does not count.
+//!
+//! Only others can keep a core from it, so the sum is bounded by what they used ([`host`]). That tells short waits for a
+//! wake-up, on a machine that has cores to spare, from those for a core.
+
+mod host;
+mod tree;
+
+pub use host::Host;
+use host::Others;
+pub use tree::Ordinary;
+use tree::Tree;
+
+use super::census::Census;
+use crate::sys::clock::monotonic_ns;
+use std::time::Duration;
+
+const MS: u64 = 1_000_000;
+/// Between two looks, as far as the timeout has room for so many.
+const SHORTEST_NS: u64 = 20 * MS;
+const LONGEST_NS: u64 = 250 * MS;
+const LOOKS_PER_TIMEOUT: u64 = 64;
+/// The next look comes after a part of the time that has passed, so that short programs are looked at too.
+const PART: u64 = 4;
+/// Looks take at most one part in so many of the time.
+const MOST_WORK: u64 = 200;
+
+/// What one execution has lost so far.
+pub struct Stalled {
+    begin_ns: u64,
+    longest_ns: u64,
+    last: Tree,
+    next_ns: u64,
+    /// What it did not get, in all, and before others were looked at.
+    missed_ns: u64,
+    before_ns: u64,
+    /// None as long as it got all that it wanted.
+    others: Option<Others>,
+    /// What is known to be lost.
+    lost_ns: u64,
+}
+
+impl Stalled {
+    pub fn new(now_ns: u64, timeout: Duration) -> Self {
+        let timeout_ns = timeout.as_nanos().min(u128::from(u64::MAX)) as u64;
+        let longest_ns = (timeout_ns / LOOKS_PER_TIMEOUT).clamp(SHORTEST_NS, LONGEST_NS);
+        Stalled {
+            begin_ns: now_ns,
+            longest_ns,
+            last: Tree::default(),
+            next_ns: now_ns + jittered(SHORTEST_NS),
+            missed_ns: 0,
+            before_ns: 0,
+            others: None,
+            lost_ns: 0,
+        }
+    }
+
+    /// When the next look is due, CLOCK_MONOTONIC.
+    pub fn next_ns(&self) -> u64 {
+        self.next_ns
+    }
+
+    /// Nanoseconds lost as of the last look.
+    pub fn lost_ns(&self) -> u64 {
+        self.lost_ns
+    }
+
+    /// CPU time of the tree as of the last look, in nanoseconds.
+    pub fn cpu_ns(&self) -> u64 {
+        self.last.cpu_ns()
+    }
+
+    /// Looks at the tree. `ended_us` is the CPU time of processes that ended without a parent to wait for them.
+    pub fn look(&mut self, census: &Census, ordinary: &Ordinary, host: &Host, ended_us: u64) {
+        let now_ns = monotonic_ns();
+        let tree = Tree::look(census, ordinary, &self.last, ended_us);
+        let since_ns = if self.last.at_ns() == 0 {
+            self.begin_ns
+        } else {
+            self.last.at_ns()
+        };
+        let missed_ns = tree.missed_ns(&self.last, now_ns.saturating_sub(since_ns));
+        self.missed_ns += missed_ns;
+        self.last = tree;
+        if missed_ns > 0 && self.others.is_none() {
+            self.others = host.others(self.cpu_ns());
+            self.before_ns = self.missed_ns;
+        }
+        self.lost_ns = match &self.others {
+            None => 0,
+            Some(others) => {
+                let most_ns = self.before_ns + others.used_ns(host, self.cpu_ns());
+                self.missed_ns.min(most_ns).max(self.lost_ns)
+            }
+        };
+        let took_ns = monotonic_ns() - now_ns;
+        let pause_ns = ((now_ns - self.begin_ns) / PART).clamp(SHORTEST_NS, self.longest_ns);
+        self.next_ns = now_ns + jittered(pause_ns).max(took_ns * MOST_WORK);
+    }
+}
+
+/// Between a half and one and a half of it.
+fn jittered(pause_ns: u64) -> u64 {
+    pause_ns / 2 + fastrand::u64(0..=pause_ns)
+}

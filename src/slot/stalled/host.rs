@@ -1,0 +1,121 @@
+//! What others use of the cores that a program may run on.
+
+use crate::sys::clock::{cpu_us, monotonic_ns};
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sys::uio::pread;
+use nix::unistd::{Pid, SysconfVar, sysconf};
+use std::fs::File;
+
+/// /proc/stat (proc_stat(5)), where there is one. To be opened before the slot's root hides the host's.
+pub struct Host {
+    stat: Option<File>,
+    cores: CpuSet,
+}
+
+/// What others have used since a moment.
+pub struct Others {
+    begin_ns: u64,
+    busy_ns: u64,
+    own_ns: u64,
+}
+
+impl Host {
+    pub fn open() -> Host {
+        Host {
+            stat: File::open("/proc/stat").ok(),
+            cores: sched_getaffinity(Pid::from_raw(0)).unwrap_or_default(),
+        }
+    }
+
+    /// Begins to count what others use; `tree_ns` is the CPU time of the tree. None where the kernel does not tell.
+    pub fn others(&self, tree_ns: u64) -> Option<Others> {
+        Some(Others {
+            begin_ns: monotonic_ns(),
+            busy_ns: self.busy_ns()?.0,
+            own_ns: own_ns(tree_ns),
+        })
+    }
+
+    /// How long the cores have been busy, in sum, and how many there are. Time that a hypervisor gave to other machines is
+    /// time that others used.
+    fn busy_ns(&self) -> Option<(u64, u64)> {
+        let text = contents(self.stat.as_ref()?);
+        let tick_ns = 1_000_000_000 / sysconf(SysconfVar::CLK_TCK).ok().flatten()? as u64;
+        let (ticks, cores) = busy_ticks(&text, |core| self.cores.is_set(core).unwrap_or(false))?;
+        Some((ticks * tick_ns, cores))
+    }
+}
+
+impl Others {
+    /// How long others have used all of the cores, or as much as that would be.
+    pub fn used_ns(&self, host: &Host, tree_ns: u64) -> u64 {
+        let Some((busy_ns, cores)) = host.busy_ns() else {
+            return 0;
+        };
+        let own_ns = own_ns(tree_ns).saturating_sub(self.own_ns);
+        let theirs_ns = busy_ns.saturating_sub(self.busy_ns).saturating_sub(own_ns);
+        (theirs_ns / cores).min(monotonic_ns() - self.begin_ns)
+    }
+}
+
+/// The tree's and our own.
+fn own_ns(tree_ns: u64) -> u64 {
+    tree_ns + cpu_us() * 1000
+}
+
+/// The lines of the cores come first; those of interrupts are long, and nobody needs them here.
+fn contents(stat: &File) -> String {
+    let mut text = Vec::new();
+    let mut buffer = [0; 8192];
+    while let Ok(length @ 1..) = pread(stat, &mut buffer, text.len() as i64) {
+        text.extend_from_slice(&buffer[..length]);
+        if buffer[..length].windows(5).any(|bytes| bytes == b"\nintr") {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Clock ticks in which these cores did something, and how many of them there are.
+fn busy_ticks(text: &str, is_ours: impl Fn(usize) -> bool) -> Option<(u64, u64)> {
+    let (mut ticks, mut cores) = (0, 0);
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let name = words.next().and_then(|word| word.strip_prefix("cpu"));
+        let Some(core) = name.and_then(|number| number.parse().ok()) else {
+            continue;
+        };
+        if is_ours(core) {
+            // user, nice, system, idle, iowait, irq, softirq, steal.
+            let busy = [0, 1, 2, 5, 6, 7];
+            let numbers: Vec<u64> = words.map(|n| n.parse().unwrap_or(0)).collect();
+            ticks += busy.iter().filter_map(|i| numbers.get(*i)).sum::<u64>();
+            cores += 1;
+        }
+    }
+    (cores > 0).then_some((ticks, cores))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAT: &str = "cpu  33 0 11 1022 7 0 5 2 0 0\n\
+        cpu0 10 1 2 500 3 0 4 1 0 0\n\
+        cpu1 20 0 9 522 4 0 1 1 9 0\n\
+        intr 1 2 3\n";
+
+    #[test]
+    fn only_cores_that_programs_may_run_on_count() {
+        assert_eq!(busy_ticks(STAT, |_| true), Some((18 + 31, 2)));
+        assert_eq!(busy_ticks(STAT, |core| core == 1), Some((31, 1)));
+        assert_eq!(busy_ticks("", |_| true), None);
+    }
+
+    #[test]
+    fn a_machine_says_how_busy_it_is() {
+        let host = Host::open();
+        let others = host.others(0).expect("/proc/stat");
+        assert!(others.used_ns(&host, 0) < 1_000_000_000);
+    }
+}

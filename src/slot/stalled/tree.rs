@@ -1,0 +1,202 @@
+//! What a tree of processes does at one moment: who could run, and how much CPU time it has had.
+
+use crate::slot::census::Census;
+use crate::sys::clock::{cpu_ns_of, monotonic_ns};
+use crate::sys::procfs::{Stat, run_and_wait_ns, threads};
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::{Pid, SysconfVar, sysconf};
+use std::collections::BTreeMap;
+
+/// How programs are scheduled unless they change it.
+#[derive(Clone, Copy, Debug)]
+pub struct Ordinary {
+    pub nice: i32,
+    /// On how many cores they may run.
+    pub cores: usize,
+}
+
+#[derive(Debug, Default)]
+pub struct Tree {
+    at_ns: u64,
+    processes: BTreeMap<i32, Process>,
+    /// CPU time of all of them, and of those that they, or init, have waited for.
+    cpu_ns: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Process {
+    /// CPU time of its own threads.
+    own_ns: u64,
+    runnable: Runnable,
+}
+
+/// Whether a thread of a process could run, as it was started.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Runnable {
+    No,
+    Yes,
+    /// It was seen for the first time, and has run for this share of the time for which it could.
+    New(f64),
+}
+
+impl Tree {
+    pub fn look(census: &Census, ordinary: &Ordinary, before: &Tree, ended_us: u64) -> Tree {
+        let mut tree = Tree {
+            at_ns: monotonic_ns(),
+            processes: BTreeMap::new(),
+            cpu_ns: ended_us * 1000,
+        };
+        let tick_ns = 1_000_000_000 / ticks_per_second();
+        for pid in census.processes() {
+            let (Some(stat), Some(own_ns)) = (Stat::read(pid), cpu_ns_of(pid)) else {
+                continue;
+            };
+            tree.cpu_ns += own_ns + stat.waited_ticks * tick_ns;
+            let runnable = match ordinary.runnable(pid, &stat) {
+                false => Runnable::No,
+                true if before.processes.contains_key(&pid) => Runnable::Yes,
+                true => Runnable::New(share(pid)),
+            };
+            tree.processes.insert(pid, Process { own_ns, runnable });
+        }
+        tree
+    }
+
+    /// When it was looked at; 0 for none that was.
+    pub fn at_ns(&self) -> u64 {
+        self.at_ns
+    }
+
+    pub fn cpu_ns(&self) -> u64 {
+        self.cpu_ns
+    }
+
+    /// How much of one core it did not get in the interval that began with the look before.
+    ///
+    /// What it got is the larger of two sums. The one by what has been waited for knows those that came and went between the
+    /// looks. But nobody waits for a child whose parent ignores its end; so the other one takes those that are there now
+    /// for all that were there, each with the share of the time that it got.
+    pub fn missed_ns(&self, before: &Tree, interval_ns: u64) -> u64 {
+        let could_run = |process: &Process| process.runnable != Runnable::No;
+        if !self.processes.values().any(could_run) {
+            return 0;
+        }
+        let counted_ns = self.cpu_ns.saturating_sub(before.cpu_ns);
+        let seen_ns: u64 = self
+            .processes
+            .iter()
+            .map(|(pid, process)| match process.runnable {
+                Runnable::New(share) => (share * interval_ns as f64) as u64,
+                _ => {
+                    let earlier = before.processes.get(pid).map_or(0, |p| p.own_ns);
+                    process.own_ns.saturating_sub(earlier)
+                }
+            })
+            .sum();
+        interval_ns.saturating_sub(counted_ns.max(seen_ns))
+    }
+}
+
+impl Ordinary {
+    /// With the cores that this process may run on.
+    pub fn now(nice: i32) -> Ordinary {
+        Ordinary {
+            nice,
+            cores: cores_of(0),
+        }
+    }
+
+    /// Whether a thread of a process could run, and has neither lowered its priority nor narrowed its choice of cores: what
+    /// such a thread waits for, it waits for by its own doing.
+    fn runnable(&self, pid: i32, stat: &Stat) -> bool {
+        if stat.threads <= 1 {
+            return self.could_run(pid, stat);
+        }
+        threads(pid).any(|thread| {
+            Stat::of_thread(pid, thread).is_some_and(|stat| self.could_run(thread, &stat))
+        })
+    }
+
+    fn could_run(&self, thread: i32, stat: &Stat) -> bool {
+        let is_lowered = stat.nice > self.nice || stat.policy == libc::SCHED_IDLE;
+        stat.state == 'R' && !is_lowered && cores_of(thread) >= self.cores
+    }
+}
+
+/// On how many cores a thread may run, 0 being this one.
+fn cores_of(thread: i32) -> usize {
+    let allowed = sched_getaffinity(Pid::from_raw(thread)).unwrap_or_default();
+    let is_allowed = |core: &usize| allowed.is_set(*core).unwrap_or(false);
+    (0..CpuSet::count()).filter(is_allowed).count()
+}
+
+/// For how much of the time in which it could run, the first thread of a process has run. Where the kernel does not tell,
+/// all of it.
+fn share(pid: i32) -> f64 {
+    match run_and_wait_ns(pid) {
+        Some((0, 0)) | None => 1.0,
+        Some((run_ns, wait_ns)) => run_ns as f64 / (run_ns + wait_ns) as f64,
+    }
+}
+
+fn ticks_per_second() -> u64 {
+    let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    ticks.map_or(100, |ticks| ticks as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: u64 = 100;
+
+    fn tree(cpu_ns: u64, processes: &[(i32, u64, Runnable)]) -> Tree {
+        let process = |&(pid, own_ns, runnable)| (pid, Process { own_ns, runnable });
+        Tree {
+            at_ns: 1,
+            processes: processes.iter().map(process).collect(),
+            cpu_ns,
+        }
+    }
+
+    fn missed(
+        before: (u64, &[(i32, u64, Runnable)]),
+        after: (u64, &[(i32, u64, Runnable)]),
+    ) -> u64 {
+        tree(after.0, after.1).missed_ns(&tree(before.0, before.1), INTERVAL)
+    }
+
+    #[test]
+    fn who_could_run_and_got_a_part_missed_the_rest() {
+        let before = (10, &[(2, 10, Runnable::Yes)][..]);
+        assert_eq!(missed(before, (40, &[(2, 40, Runnable::Yes)])), 70);
+        assert_eq!(missed(before, (10, &[(2, 10, Runnable::Yes)])), 100);
+    }
+
+    #[test]
+    fn who_sleeps_misses_nothing() {
+        let before = (10, &[(2, 10, Runnable::Yes)][..]);
+        assert_eq!(missed(before, (10, &[(2, 10, Runnable::No)])), 0);
+    }
+
+    #[test]
+    fn who_waits_for_threads_of_its_own_tree_misses_nothing() {
+        let before = (0, &[(2, 0, Runnable::Yes), (3, 0, Runnable::Yes)][..]);
+        let after = (100, &[(2, 0, Runnable::Yes), (3, 100, Runnable::Yes)][..]);
+        assert_eq!(missed(before, after), 0);
+    }
+
+    #[test]
+    fn children_that_came_and_went_got_what_they_were_waited_for() {
+        let before = (0, &[(2, 0, Runnable::No)][..]);
+        let after = (30, &[(2, 0, Runnable::No), (9, 0, Runnable::New(0.2))][..]);
+        assert_eq!(missed(before, after), 70);
+    }
+
+    #[test]
+    fn children_that_nobody_waits_for_count_with_what_those_seen_got() {
+        let before = (0, &[(2, 0, Runnable::No)][..]);
+        let after = (1, &[(2, 0, Runnable::No), (9, 1, Runnable::New(0.9))][..]);
+        assert_eq!(missed(before, after), 10);
+    }
+}

@@ -1,0 +1,63 @@
+//! How much time an execution has.
+//!
+//! Its timeout, and what the host kept from it, up to so many times the timeout. A program that sleeps or waits has lost
+//! nothing, and ends at its timeout.
+
+use super::{Order, Running};
+use crate::slot::stalled::Stalled;
+
+pub(super) struct Time {
+    begin_ns: u64,
+    timeout_ns: u64,
+    longest_ns: u64,
+    /// That of the whole episode, CLOCK_MONOTONIC.
+    deadline_ns: u64,
+    stalled: Stalled,
+}
+
+impl Time {
+    pub fn new(now_ns: u64, order: &Order<'_>) -> Time {
+        let ns = |seconds: f64| (seconds * 1e9) as u64;
+        let timeout_s = order.timeout.as_secs_f64();
+        Time {
+            begin_ns: now_ns,
+            timeout_ns: ns(timeout_s),
+            longest_ns: ns(timeout_s * order.stretch.max(1.0)),
+            deadline_ns: order.deadline_ns.unwrap_or(u64::MAX),
+            stalled: Stalled::new(now_ns, order.timeout),
+        }
+    }
+
+    /// When there is something to do about it, CLOCK_MONOTONIC.
+    pub fn next_ns(&self) -> u64 {
+        self.end_ns().min(self.stalled.next_ns())
+    }
+
+    pub fn stalled_ns(&self) -> u64 {
+        self.stalled.lost_ns()
+    }
+
+    /// When it ends, by what is known now.
+    fn end_ns(&self) -> u64 {
+        let stretched_ns = self.timeout_ns.saturating_add(self.stalled.lost_ns());
+        let allowed_ns = stretched_ns.min(self.longest_ns);
+        self.begin_ns
+            .saturating_add(allowed_ns)
+            .min(self.deadline_ns)
+    }
+}
+
+impl Running<'_, '_> {
+    /// Whether its time is over, of which what it lost until now is no part.
+    pub(super) fn is_out_of_time(&mut self, now_ns: u64) -> bool {
+        if now_ns < self.time.next_ns() {
+            return false;
+        }
+        let ended_us = self.around.carried.orphans_cpu_us;
+        let around = &self.around;
+        self.time
+            .stalled
+            .look(around.census, around.ordinary, around.host, ended_us);
+        now_ns >= self.time.end_ns()
+    }
+}

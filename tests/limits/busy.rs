@@ -1,0 +1,177 @@
+//! What a busy machine makes of a program's time: what the host kept from it is not taken from its timeout, and a program
+//! can't pass off as such what it does itself.
+
+use super::{assert_ok, lines, number, ordinary_user, run};
+use crate::common::{Way, command_as, scratch};
+use serde_json::{Value, json};
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+/// Processes that only compute, until this is dropped.
+struct Hogs(Vec<Child>);
+
+impl Hogs {
+    fn start(count: usize) -> Hogs {
+        let hog = || {
+            Command::new("sh")
+                .args(["-c", "while :; do :; done"])
+                .spawn()
+                .expect("sh starts")
+        };
+        Hogs((0..count).map(|_| hog()).collect())
+    }
+}
+
+impl Drop for Hogs {
+    fn drop(&mut self) {
+        for hog in &mut self.0 {
+            let _ = hog.kill();
+            let _ = hog.wait();
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
+
+fn python(id: &str, program: &str) -> Value {
+    let prelude = "import os, signal, time\n\
+        def compute(seconds):\n    end = time.process_time() + seconds\n    while time.process_time() < end: pass\n";
+    json!({"id": id, "argv": ["python3", "-c", format!("{prelude}{program}")], "timeout_s": 1})
+}
+
+#[test]
+fn what_the_host_kept_from_a_program_is_not_taken_from_its_timeout() {
+    let episodes = [
+        python("computes", "compute(0.5)"),
+        python(
+            "in children",
+            "for _ in range(10):\n    if os.fork() == 0:\n        compute(0.05)\n        os._exit(0)\n    os.wait()",
+        ),
+        python("never ends", "compute(1000)"),
+    ];
+    let _hogs = Hogs::start(2 * cores());
+    for way in Way::all() {
+        let run = &run(way, &lines(&episodes), &["--stretch", "100"]);
+        assert_ok(way, run, "computes");
+        assert_ok(way, run, "in children");
+        let result = run.get("never ends");
+        assert_eq!(result["status"], "timeout", "{way:?}: {result}");
+        assert!(
+            number(run, "never ends", "stalled_ms") > 0.0,
+            "{way:?}: {result}"
+        );
+        assert!(
+            number(run, "never ends", "cpu_ms") > 500.0,
+            "{way:?}: {result}"
+        );
+    }
+}
+
+#[test]
+fn what_a_program_does_to_itself_is_no_loss_of_time() {
+    let mut episodes = vec![
+        python("sleeps", "time.sleep(1000)"),
+        python("stops itself", "os.kill(os.getpid(), signal.SIGSTOP)"),
+        python("lowers its priority", "os.nice(19)\ncompute(1000)"),
+        python(
+            "lowers that of its threads",
+            "import threading\nos.nice(19)\n\
+             for _ in range(3): threading.Thread(target=compute, args=(1000,)).start()",
+        ),
+    ];
+    if cores() > 1 {
+        let narrowed = "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\ncompute(1000)";
+        episodes.push(python("narrows its choice of cores", narrowed));
+    }
+    let _hogs = Hogs::start(2 * cores());
+    for way in Way::all() {
+        let run = &run(
+            way,
+            &lines(&episodes),
+            &["--stretch", "100", "--concurrency", "5"],
+        );
+        for episode in &episodes {
+            let id = episode["id"].as_str().unwrap();
+            let result = run.get(id);
+            assert_eq!(result["status"], "timeout", "{way:?}: {result}");
+            // Before it lowers anything, and when it has just woken, it may lose a little.
+            assert!(number(run, id, "wall_ms") < 15_000.0, "{way:?}: {result}");
+        }
+    }
+}
+
+/// At the lowest priority beside others, the host has next to nothing for it.
+#[test]
+fn what_the_host_had_no_time_for_is_an_infra_error_that_was_tried_once_more() {
+    let _hogs = Hogs::start(4 * cores());
+    for way in Way::all() {
+        let directory = scratch();
+        fs::write(
+            directory.path().join("jobs.jsonl"),
+            python("computes", "compute(1000)").to_string(),
+        )
+        .unwrap();
+        let runner = command_as(if way.root { 0 } else { ordinary_user() });
+        let mut lowered = Command::new("nice");
+        lowered
+            .args(["-n", "19"])
+            .arg(runner.get_program())
+            .args(runner.get_args());
+        let output = lowered
+            .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
+            .current_dir(directory.path())
+            .stdin(Stdio::null())
+            .output()
+            .expect("nice starts");
+        let run = &crate::common::parse(output);
+        let result = run.get("computes");
+        assert_eq!(result["status"], "infra_error", "{way:?}: {result}");
+        assert_eq!(result["attempts"], 2, "{way:?}: {result}");
+        assert!(
+            run.error("computes").contains("the machine was too busy"),
+            "{way:?}: {result}"
+        );
+        let first = result["attempt_errors"][0].as_str().unwrap();
+        assert!(
+            first.contains("the machine was too busy"),
+            "{way:?}: {result}"
+        );
+    }
+}
+
+#[test]
+fn a_program_runs_for_no_less_time_than_it_computes() {
+    let episode = |n| json!({"id": format!("e{n}"), "argv": ["python3", "-S", "-c", "pass"], "timeout_s": 60});
+    let episodes: Vec<Value> = (0..100).map(episode).collect();
+    let _hogs = Hogs::start(3 * cores());
+    for way in Way::all() {
+        let run = &run(
+            way,
+            &lines(&episodes),
+            &["--concurrency", "4", "--warm", "none"],
+        );
+        for n in 0..100 {
+            let id = format!("e{n}");
+            let (wall_ms, cpu_ms) = (number(run, &id, "wall_ms"), number(run, &id, "cpu_ms"));
+            // Of its CPU time, what the start takes is no part of the other.
+            assert!(wall_ms + 2.0 > cpu_ms, "{way:?}: {}", run.get(&id));
+        }
+    }
+}
+
+#[test]
+fn a_deadline_ends_an_episode_whatever_time_its_steps_have_left() {
+    let step = json!({"command": "sleep 4; echo done", "on_failure": "continue"});
+    let steps = [&step, &step, &step];
+    let episode = |id: &str, deadline_s: f64| json!({"id": id, "steps": steps, "timeout_s": 60, "deadline_s": deadline_s});
+    let episodes = [episode("short", 6.0), episode("long", 600.0)];
+    for way in Way::all() {
+        let run = &run(way, &lines(&episodes), &[]);
+        assert_ok(way, run, "long");
+        let result = run.get("short");
+        assert_eq!(result["status"], "timeout", "{way:?}: {result}");
+        assert_eq!(result["steps"][0]["status"], "ok", "{way:?}: {result}");
+    }
+}
