@@ -17,7 +17,7 @@ pub use tree::Ordinary;
 use tree::Tree;
 
 use super::census::Census;
-use crate::sys::clock::monotonic_ns;
+use crate::sys::clock::{cpu_us, monotonic_ns};
 use std::time::Duration;
 
 const MS: u64 = 1_000_000;
@@ -27,8 +27,9 @@ const LONGEST_NS: u64 = 250 * MS;
 const LOOKS_PER_TIMEOUT: u64 = 64;
 /// The next look comes after a part of the time that has passed, so that short programs are looked at too.
 const PART: u64 = 4;
-/// Looks take at most one part in so many of the time.
+/// Looks take at most one part in so many of the CPU time of a core, as long as they come at least this often.
 const MOST_WORK: u64 = 200;
+const RAREST_NS: u64 = 1000 * MS;
 
 /// What one execution has lost so far.
 pub struct Stalled {
@@ -78,7 +79,7 @@ impl Stalled {
 
     /// Looks at the tree. `ended_us` is the CPU time of processes that ended without a parent to wait for them.
     pub fn look(&mut self, census: &Census, ordinary: &Ordinary, host: &Host, ended_us: u64) {
-        let now_ns = monotonic_ns();
+        let (now_ns, begin_us) = (monotonic_ns(), cpu_us());
         let tree = Tree::look(census, ordinary, &self.last, ended_us);
         let since_ns = if self.last.at_ns() == 0 {
             self.begin_ns
@@ -99,9 +100,9 @@ impl Stalled {
                 self.missed_ns.min(most_ns).max(self.lost_ns)
             }
         };
-        let took_ns = monotonic_ns() - now_ns;
+        let work_ns = (cpu_us() - begin_us) * 1000;
         let pause_ns = ((now_ns - self.begin_ns) / PART).clamp(SHORTEST_NS, self.longest_ns);
-        self.next_ns = now_ns + jittered(pause_ns).max(took_ns * MOST_WORK);
+        self.next_ns = now_ns + jittered(pause_ns).max((work_ns * MOST_WORK).min(RAREST_NS));
     }
 }
 

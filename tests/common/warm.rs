@@ -43,7 +43,14 @@ pub fn run_when(
     fs::write(path("jobs.jsonl"), all).expect("write");
     let file = |name: &str| File::create(path(name)).expect("create");
     let mut child = command(way.root)
-        .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
+        .args([
+            "--isolation",
+            way.tier,
+            "--stretch",
+            "1",
+            "--jobs",
+            "jobs.jsonl",
+        ])
         .args(["--concurrency", &slots.to_string(), "--fs-readable"])
         .arg(path("gate"))
         .args(args)

@@ -51,7 +51,14 @@ fn the_environment_is_a_clean_base_and_what_the_episode_adds() {
             .expect("write jobs");
         let mut command = crate::common::command(way.root);
         command
-            .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
+            .args([
+                "--isolation",
+                way.tier,
+                "--stretch",
+                "1",
+                "--jobs",
+                "jobs.jsonl",
+            ])
             .current_dir(directory.path());
         let output = command
             .env("SECRET_TOKEN", "hunter2")
