@@ -59,6 +59,13 @@ impl PoolSettings {
         !self.open_root && self.size >= CROWDED * cores
     }
 
+    /// What all slots and their programs may have of processes at one time.
+    fn all_processes(&self) -> u32 {
+        let warm = u32::from(self.warm_bash) + self.pythons.len() as u32;
+        let of_slot = self.processes.saturating_add(OWN_PROCESSES + warm);
+        of_slot.saturating_mul(self.size as u32)
+    }
+
     /// Episodes after which a slot is replaced.
     fn worn_out(&self) -> u32 {
         match self.warm_bash || !self.pythons.is_empty() {
@@ -98,7 +105,7 @@ pub struct Pool {
 impl Pool {
     /// Builds the first slot, to find out what this machine grants, and the others in the background.
     pub async fn start(settings: PoolSettings) -> Result<(Pool, Enforced), BuildError> {
-        let host = Rc::new(Host::open());
+        let host = Rc::new(Host::open(settings.tier, settings.all_processes()));
         let shared = Shared {
             host,
             idle: RefCell::default(),
@@ -266,7 +273,6 @@ impl Pool {
             Some((parent.python().clone(), parent.connect(join)?))
         });
         let (warm_pythons, sockets): (Vec<_>, Vec<_>) = connected.unzip();
-        let warm = u32::from(shared.settings.warm_bash) + warm_pythons.len() as u32;
         fds.extend(sockets);
         let setup = Setup {
             version: VERSION,
@@ -287,9 +293,7 @@ impl Pool {
             open_root: shared.settings.open_root && shared.settings.tier == Tier::Namespaces,
             real_time: shared.settings.is_crowded(),
             slots: shared.settings.size as u32,
-            headroom: (shared.settings.processes)
-                .saturating_add(OWN_PROCESSES + warm)
-                .saturating_mul(shared.settings.size as u32),
+            headroom: shared.settings.all_processes(),
         };
         let slot = tokio::time::timeout(
             Duration::from_secs(30),

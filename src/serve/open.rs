@@ -82,6 +82,7 @@ async fn place_files(session: &mut pool::Session, start: &mut Episode) -> Result
     let outcome = Outcome::of(start, execution, Vec::new(), 0);
     match (outcome.verdict.status, outcome.verdict.error) {
         (Status::Ok, _) => Ok(()),
+        (Status::InfraError, Some(error)) => Err(Fault::new(Code::Infra, error)),
         (_, Some(error)) => Err(Fault::new(Code::Invalid, error)),
         (status, None) => Err(Fault::new(
             Code::Infra,

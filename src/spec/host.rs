@@ -7,9 +7,17 @@ use std::fmt;
 pub enum HostFault {
     /// The kernel killed a process of the program because the host had no memory.
     Killed(CountedBy),
-    /// The kernel refused processes or threads that the program's own limit allows: the pids cgroup that the runner is in
-    /// was at its limit while the program ran.
-    NoProcesses,
+    /// The kernel refused processes or threads that the program's own limit allows, while the program ran.
+    NoProcesses(RefusedBy),
+}
+
+/// Whose limit of processes was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefusedBy {
+    /// The pids cgroup that the runner is in counts a refusal.
+    Cgroup,
+    /// The user had as many as the limit that the runner was started with.
+    User { limit: u32 },
 }
 
 /// What counts the processes that the kernel killed for lack of memory.
@@ -33,22 +41,42 @@ impl HostFault {
 
 impl fmt::Display for HostFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let HostFault::Killed(counted_by) = self else {
-            return f.write_str(
-                "the host refused a process or thread that the program's own limit allows: the pids cgroup of the runner was \
-                 at its limit (pids.max); raise that (docker run --pids-limit), or lower --concurrency",
-            );
-        };
-        let evidence = match counted_by {
+        match self {
+            HostFault::Killed(counted_by) => write!(
+                f,
+                "the host ran out of memory and killed the program: {counted_by}; give the runner more memory, or lower \
+                 --concurrency"
+            ),
+            HostFault::NoProcesses(refused_by) => write!(
+                f,
+                "the host refused a process or thread that the program's own limit allows: {refused_by}, or lower --concurrency"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for RefusedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RefusedBy::Cgroup => f.write_str(
+                "the pids cgroup of the runner was at its limit (pids.max); raise that (docker run --pids-limit)",
+            ),
+            RefusedBy::User { limit } => write!(
+                f,
+                "the runner's user had the {limit} that are allowed meanwhile (ulimit -u); raise that"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for CountedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             CountedBy::SlotCgroup => "the memory cgroup of its slot counts a kill below its limit",
             CountedBy::KernelLog => "the kernel's log names the uid of its slot",
             CountedBy::RunnerCgroup => {
                 "the memory cgroup of the runner counts a kill at that moment"
             }
-        };
-        write!(
-            f,
-            "the host ran out of memory and killed the program: {evidence}; give the runner more memory, or lower --concurrency"
-        )
+        })
     }
 }

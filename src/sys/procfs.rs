@@ -55,12 +55,16 @@ pub fn children(pid: i32) -> Vec<i32> {
     found
 }
 
-/// Threads of all processes of a uid, which is what RLIMIT_NPROC counts.
+/// Threads of all processes of a uid, which is what RLIMIT_NPROC counts. Files of /proc are root's where a process forbids
+/// inspection, so it is what they say that counts.
 pub fn processes_of(uid: u32) -> u32 {
     let threads = |pid: i32| {
-        let directory = format!("/proc/{pid}/task");
-        let owner = fs::metadata(&directory).ok()?.uid();
-        (owner == uid).then(|| fs::read_dir(&directory).map_or(0, |tasks| tasks.count() as u32))
+        let status = text(format!("/proc/{pid}/status")).ok()?;
+        let value = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+            value.split_whitespace().next()?.parse::<u32>().ok()
+        };
+        (value("Uid:")? == uid).then(|| value("Threads:").unwrap_or(1))
     };
     all_processes().into_iter().filter_map(threads).sum()
 }

@@ -7,7 +7,7 @@ use crate::spec::episode::{Capture, OnFailure};
 use crate::spec::execution::{
     Collected, DiskEvidence, End, Execution, Finish, Start, StepExecution, Streams,
 };
-use crate::spec::host::HostFault;
+use crate::spec::host::{HostFault, RefusedBy};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use proptest::collection::vec;
@@ -122,7 +122,10 @@ fn end() -> impl Strategy<Value = End> {
         any::<u64>().prop_map(|produced_bytes| End::OutputLimit { produced_bytes }),
         any::<i32>().prop_map(|errno| End::NotExecutable { errno }),
         any::<(String, i32)>().prop_map(|(path, errno)| End::NotPrepared { path, errno }),
-        any::<i32>().prop_map(|signal| End::Host(HostFault::NoProcesses, Finish::Signaled(signal))),
+        any::<i32>().prop_map(|code| End::Host(
+            HostFault::NoProcesses(RefusedBy::Cgroup),
+            Finish::Exited(code)
+        )),
     ]
 }
 

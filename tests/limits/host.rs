@@ -125,25 +125,38 @@ fn programs_that_the_host_kills_for_want_of_memory_are_infra_errors() {
 
 #[test]
 fn processes_that_the_host_refuses_are_no_fault_of_the_program() {
+    for way in Way::all() {
+        if let Some(around) = cgroup("pids", ("pids.max", "60")) {
+            assert_refused(way, &around.enter(), "pids.max");
+        }
+    }
+}
+
+/// Where slots have no uids of their own, all of their processes are the runner's user's.
+#[test]
+fn processes_that_the_limit_of_the_user_refuses_are_no_fault_of_the_program() {
+    for way in Way::all().into_iter().filter(|way| !way.root) {
+        let _alone = super::share_processes(nix::fcntl::FlockArg::LockExclusive);
+        assert_refused(way, "exec prlimit --nproc=60 -- \"$@\"", "ulimit -u");
+    }
+}
+
+/// Four programs of twenty threads each, under a limit for all of them that this sets; some don't get all of theirs.
+fn assert_refused(way: Way, limited: &str, evidence: &str) {
     let program = "import threading, time\n\
         threads = [threading.Thread(target=time.sleep, args=(3,)) for _ in range(20)]\n\
         for thread in threads: thread.start()";
     let episode = |n| json!({"id": format!("{n}"), "argv": ["python3", "-c", program]});
     let episodes: Vec<Value> = (0..4).map(episode).collect();
-    for way in Way::all() {
-        let Some(around) = cgroup("pids", ("pids.max", "60")) else {
-            return;
-        };
-        let args = ["--concurrency", "4", "--retries", "0", "--warm", "none"];
-        let ran = run(&around.enter(), way, &episodes, &args);
-        let mut refused = 0;
-        for n in 0..episodes.len() {
-            let result = ran.get(&n.to_string());
-            let status = result["status"].as_str().unwrap();
-            assert!(["ok", "infra_error"].contains(&status), "{way:?}: {result}");
-            let error = result["error"].as_str().unwrap_or_default();
-            refused += usize::from(error.contains("pids.max"));
-        }
-        assert!(refused > 0, "{way:?}: {:?}", ran.lines);
+    let args = ["--concurrency", "4", "--retries", "0", "--warm", "none"];
+    let ran = run(limited, way, &episodes, &args);
+    let mut refused = 0;
+    for n in 0..episodes.len() {
+        let result = ran.get(&n.to_string());
+        let status = result["status"].as_str().unwrap();
+        assert!(["ok", "infra_error"].contains(&status), "{way:?}: {result}");
+        let error = result["error"].as_str().unwrap_or_default();
+        refused += usize::from(error.contains(evidence));
     }
+    assert!(refused > 0, "{way:?}: {:?}", ran.lines);
 }

@@ -207,7 +207,8 @@ class RolloutContainer(containers.Container):
             raise errors.ExecTimeout(
                 f"The command took longer than {limit:g} s and was killed: {command[:200]}", done.output
             )
-        if done.exit_code is None:
+        # What the host kept from the command, memory or processes, is no outcome of it.
+        if done.exit_code is None or done.fault == "infra":
             raise errors.RunnerError(f"{done.status}: {done.error}")
         if done.fault == "limit":
             _LOGGER.warning("Container %s: %s: %s", self.name, done.status, done.error)

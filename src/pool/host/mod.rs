@@ -1,5 +1,5 @@
 //! What the host does to programs, as far as only the runner can see it: kills for lack of memory where slots have no cgroup
-//! of their own, and processes that the runner's pids cgroup refuses. What is found becomes part of an episode's facts.
+//! of their own, and processes that the runner's pids cgroup or its user's limit refuses. What is found becomes part of an episode's facts.
 //!
 //! What counts for the whole machine is no evidence: other programs are killed beside us all the time. In the order in
 //! which it is asked:
@@ -10,18 +10,23 @@
 
 mod kernel_log;
 mod kills;
+mod user;
 
 use super::cgroup;
+use super::ids::uid_per_slot;
 use super::slot::Slot;
-use crate::spec::execution::Execution;
-use crate::spec::host::{CountedBy, HostFault};
+use crate::spec::execution::{Execution, StepExecution};
+use crate::spec::host::{CountedBy, HostFault, RefusedBy};
 use crate::spec::limits::Limits;
+use crate::spec::policy::Tier;
 use kernel_log::KernelLog;
 use kills::Kills;
+use nix::unistd::geteuid;
 use std::cell::RefCell;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
+use user::User;
 
 /// How long after a kill the kernel may take to log it.
 const LOG_DELAY: Duration = Duration::from_millis(20);
@@ -32,6 +37,7 @@ pub struct Host {
     log: Option<RefCell<KernelLog>>,
     /// `pids.events` of the cgroup that the runner is in.
     refusals: Option<File>,
+    user: Option<User>,
 }
 
 /// Whose programs they are.
@@ -58,9 +64,12 @@ impl Whose {
 }
 
 impl Host {
-    /// To be called before the runner moves to another cgroup.
-    pub fn open() -> Host {
+    /// For slots of this tier that may have so many processes together. To be called before the runner moves to another cgroup.
+    pub fn open(tier: Tier, processes: u32) -> Host {
+        let is_user = matches!(uid_per_slot(), Ok(false));
+        let user = is_user.then(|| User::new(geteuid().as_raw(), tier, processes));
         Host {
+            user: user.flatten(),
             kills: cgroup::kills_in_own().map(Kills::new),
             log: KernelLog::open().map(RefCell::new),
             refusals: cgroup::refusals_in_own(),
@@ -71,6 +80,9 @@ impl Host {
     pub fn look(&self) {
         if let Some(kills) = &self.kills {
             kills.look();
+        }
+        if let Some(user) = &self.user {
+            user.look();
         }
     }
 
@@ -94,11 +106,22 @@ impl Host {
             {
                 step.blame_host(HostFault::Killed(counted_by), limits);
             }
-            // The limit of the program itself is met first (fork(2)), and not counted there.
-            if step.failure().is_some() && self.refusals() > before.refusals {
-                step.blame_host(HostFault::NoProcesses, limits);
+            if step.failure().is_some()
+                && let Some(refused_by) = self.refused(before, step)
+            {
+                step.blame_host(HostFault::NoProcesses(refused_by), limits);
             }
         }
+    }
+
+    /// What may have refused the program a process. Its own limit is met before that of a cgroup, and not counted there.
+    fn refused(&self, before: &Before, step: &StepExecution) -> Option<RefusedBy> {
+        if self.refusals() > before.refusals {
+            return Some(RefusedBy::Cgroup);
+        }
+        let user = self.user.as_ref()?;
+        let limit = user.reached(step.running_ns, step.ended_ns)?;
+        Some(RefusedBy::User { limit })
     }
 
     /// What shows that the kernel killed a program that ended then.
