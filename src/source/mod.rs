@@ -11,6 +11,8 @@
 //! grows with the input is `identity`, about 21 to 42 bytes for each id.
 
 mod count;
+mod decode;
+mod format;
 mod identity;
 mod lines;
 mod open;
