@@ -107,6 +107,7 @@ impl Census {
                 0
             },
             whole: named.whole,
+            lost: named.lost,
             took_ns: monotonic_ns() - begin_ns,
         }
     }

@@ -21,8 +21,7 @@ use std::path::Path;
 
 /// How long counting at once may take, so that the slot answers in time. What usually is there is counted in a tenth of it.
 const USAGE_NS: u64 = 5_000_000_000;
-/// How many directories that lead to one another are open at one time: those of which some directory is still to be
-/// looked into. A single path may be of any depth.
+/// How many directories that lead to one another are open at one time. Those further up are opened again through `..`.
 const MAX_OPEN: usize = 128;
 /// What has to be allowed to list a directory and to look at what is in it.
 const LISTABLE: u32 = 0o500;
@@ -39,12 +38,6 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// More than any limit.
-    const BEYOND: Usage = Usage {
-        bytes: u64::MAX,
-        inodes: 0,
-    };
-
     pub fn add(&mut self, blocks: u64) {
         // A block of stat(2) is 512 bytes.
         self.bytes = self.bytes.saturating_add(blocks * 512);
@@ -78,22 +71,31 @@ pub struct Counted {
     pub used: Usage,
     /// Whether that is all there is, and not the most that is known so far.
     pub whole: bool,
+    /// Whether the count ended because the way back from a deep directory was lost: it was moved meanwhile, or
+    /// closed. What was still to be counted is not bounded then.
+    pub lost: bool,
 }
 
-/// A count that may take several looks. What lies in too many open directories counts as more than any limit: nothing
-/// could bound it otherwise.
+/// A count that may take several looks.
 #[derive(Default)]
 pub struct Count {
-    /// The directories that are open, each inside the one before.
+    /// The directories of which something is still to be looked into, each below the one before. The last [`MAX_OPEN`]
+    /// of them are open.
     open: Vec<Directory>,
     used: Usage,
     /// What the count before this one found.
     last: Usage,
+    lost: bool,
 }
 
 /// A directory that is being looked into.
 struct Directory {
-    descriptor: OwnedFd,
+    /// `None` while it is too far up to be kept open.
+    descriptor: Option<OwnedFd>,
+    /// Device and inode.
+    identity: Option<(u64, u64)>,
+    /// How many directories it is below the root.
+    depth: usize,
     /// Its own mode, if it had to be opened up.
     closed: Option<u32>,
     /// While it is being listed.
@@ -103,11 +105,9 @@ struct Directory {
 }
 
 /// Everything below a directory, counted at once, or what was found in [`USAGE_NS`]. See [`Count::look`].
-pub fn usage(root: &Path, most_bytes: u64, most_inodes: u64) -> Usage {
+pub fn usage(root: &Path, most_bytes: u64, most_inodes: u64) -> Counted {
     let until_ns = monotonic_ns() + USAGE_NS;
-    Count::default()
-        .look(root, most_bytes, most_inodes, until_ns)
-        .used
+    Count::default().look(root, most_bytes, most_inodes, until_ns)
 }
 
 impl Count {
@@ -123,16 +123,17 @@ impl Count {
         if self.open.is_empty() {
             let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
             let root = open(root, flags, Mode::empty()).ok();
-            self.open.extend(root.map(Directory::new));
+            self.open.extend(root.map(|root| Directory::new(root, 0)));
         }
         while !self.open.is_empty() {
             self.step();
-            if self.used.is_over(most_bytes, most_inodes) {
+            if self.lost || self.used.is_over(most_bytes, most_inodes) {
                 self.open.clear();
             } else if !self.open.is_empty() && monotonic_ns() > until_ns {
                 return Counted {
                     used: self.used.max(self.last),
                     whole: false,
+                    lost: false,
                 };
             }
         }
@@ -140,6 +141,7 @@ impl Count {
         Counted {
             used: self.last,
             whole: true,
+            lost: std::mem::take(&mut self.lost),
         }
     }
 
@@ -153,28 +155,50 @@ impl Count {
         }
         let name = directory.below.pop();
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-        let base = directory.descriptor.as_fd();
-        let below = name.and_then(|name| open_below(base, Path::new(&name), flags).ok());
+        let base = directory.descriptor.as_ref().map(AsFd::as_fd);
+        let below = base
+            .zip(name)
+            .and_then(|(base, name)| open_below(base, Path::new(&name), flags).ok());
+        let depth = directory.depth + 1;
         // Before the next one is looked into, so that a path of any depth takes two descriptors.
-        if directory.below.is_empty() {
-            self.open.pop();
+        let done = match directory.below.is_empty() {
+            true => self.open.pop(),
+            false => None,
+        };
+        match (below, done) {
+            (Some(below), _) => self.enter(Directory::new(below, depth)),
+            (None, Some(done)) => self.go_back(done),
+            (None, None) => {}
         }
-        match below {
-            Some(_) if self.open.len() >= MAX_OPEN => self.used = Usage::BEYOND,
-            below => self.open.extend(below.map(Directory::new)),
+    }
+
+    fn enter(&mut self, directory: Directory) {
+        if let Some(above) = self.open.len().checked_sub(MAX_OPEN) {
+            self.open[above].leave();
+        }
+        self.open.push(directory);
+    }
+
+    /// Goes on with the directory above one that is done.
+    fn go_back(&mut self, done: Directory) {
+        if let Some(above) = self.open.last_mut()
+            && above.descriptor.is_none()
+        {
+            self.lost = above.enter_from(done).is_none();
         }
     }
 }
 
 impl Directory {
-    fn new(descriptor: OwnedFd) -> Directory {
+    fn new(descriptor: OwnedFd, depth: usize) -> Directory {
         let mode = mode_of(&descriptor).unwrap_or(LISTABLE);
-        let is_closed = mode & LISTABLE != LISTABLE;
-        let opened_up = is_closed && set_mode(&descriptor, mode | LISTABLE).is_ok();
+        let opened_up = open_up(&descriptor, mode);
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let listed = openat(&descriptor, ".", flags, Mode::empty()).and_then(Dir::from_fd);
         let mut directory = Directory {
-            descriptor,
+            identity: identity(&descriptor),
+            descriptor: Some(descriptor),
+            depth,
             closed: opened_up.then_some(mode),
             entries: listed.ok().map(Dir::into_iter),
             below: Vec::new(),
@@ -189,10 +213,36 @@ impl Directory {
     /// Closes it again, unless the program has set its mode itself meanwhile.
     fn close(&mut self) {
         if let Some(mode) = self.closed.take()
-            && mode_of(&self.descriptor) == Some(mode | LISTABLE)
+            && let Some(descriptor) = &self.descriptor
+            && mode_of(descriptor) == Some(mode | LISTABLE)
         {
-            let _ = set_mode(&self.descriptor, mode);
+            let _ = set_mode(descriptor, mode);
         }
+    }
+
+    /// Gives the descriptor back.
+    fn leave(&mut self) {
+        self.close();
+        self.descriptor = None;
+    }
+
+    /// Opens it again, from a directory that was found below it.
+    fn enter_from(&mut self, below: Directory) -> Option<()> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut at = below.descriptor.as_ref()?.try_clone().ok()?;
+        for _ in self.depth..below.depth {
+            at = openat(&at, "..", flags, Mode::empty()).ok()?;
+        }
+        // Whoever moves directories meanwhile can make `..` lead anywhere.
+        if self.identity.is_none() || identity(&at) != self.identity {
+            return None;
+        }
+        let mode = mode_of(&at)?;
+        if mode & ENTERABLE == 0 {
+            self.closed = open_up(&at, mode).then_some(mode);
+        }
+        self.descriptor = Some(at);
+        Some(())
     }
 
     /// Counts one more entry, if there is one.
@@ -208,8 +258,12 @@ impl Directory {
         if matches!(name.to_bytes(), b"." | b"..") {
             return;
         }
-        let stat = fstatat(self.descriptor.as_fd(), name, AtFlags::AT_SYMLINK_NOFOLLOW);
-        let Ok(stat) = stat else { return };
+        let Some(directory) = &self.descriptor else {
+            return;
+        };
+        let Ok(stat) = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) else {
+            return;
+        };
         used.add(stat.st_blocks as u64);
         if is_directory(&stat) {
             self.below
@@ -228,99 +282,18 @@ fn is_directory(stat: &FileStat) -> bool {
     stat.st_mode & libc::S_IFMT == libc::S_IFDIR
 }
 
+/// Lets us list a directory that is closed; whether that was needed and done.
+fn open_up(directory: &OwnedFd, mode: u32) -> bool {
+    mode & LISTABLE != LISTABLE && set_mode(directory, mode | LISTABLE).is_ok()
+}
+
+fn identity(directory: &OwnedFd) -> Option<(u64, u64)> {
+    fstat(directory).ok().map(|stat| (stat.st_dev, stat.st_ino))
+}
+
 fn mode_of(directory: &OwnedFd) -> Option<u32> {
     fstat(directory).ok().map(|stat| stat.st_mode & 0o7777)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs::{self, Permissions, set_permissions};
-    use std::os::unix::fs::PermissionsExt;
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().permissions().mode() & 0o7777
-    }
-
-    #[test]
-    fn closed_directories_count_and_are_closed_again() {
-        let root = tempfile::tempdir().unwrap();
-        let (outer, inner) = (root.path().join("outer"), root.path().join("outer/inner"));
-        fs::create_dir_all(&inner).unwrap();
-        fs::write(inner.join("file"), vec![1; 100_000]).unwrap();
-        for directory in [&inner, &outer] {
-            set_permissions(directory, Permissions::from_mode(0o000)).unwrap();
-        }
-        let used = usage(root.path(), u64::MAX, u64::MAX);
-        assert_eq!(used.inodes, 3);
-        assert!(used.bytes >= 100_000, "{used:?}");
-        assert_eq!(mode(&outer), 0);
-        set_permissions(&outer, Permissions::from_mode(0o700)).unwrap();
-        assert_eq!(mode(&inner), 0);
-    }
-
-    #[test]
-    fn links_are_not_followed() {
-        let (root, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        fs::write(other.path().join("file"), vec![1; 100_000]).unwrap();
-        std::os::unix::fs::symlink(other.path(), root.path().join("link")).unwrap();
-        let used = usage(root.path(), u64::MAX, u64::MAX);
-        assert_eq!(used.inodes, 1);
-        assert!(used.bytes < 100_000, "{used:?}");
-    }
-
-    #[test]
-    fn counting_ends_at_the_most_that_may_be_there() {
-        let root = tempfile::tempdir().unwrap();
-        for n in 0..50 {
-            fs::write(root.path().join(n.to_string()), "").unwrap();
-        }
-        assert_eq!(usage(root.path(), u64::MAX, 10).inodes, 11);
-    }
-
-    #[test]
-    fn a_look_that_is_too_short_is_gone_on_with_and_says_the_most_that_is_known() {
-        let root = tempfile::tempdir().unwrap();
-        let inner = root.path().join("closed/inner");
-        fs::create_dir_all(&inner).unwrap();
-        for n in 0..500 {
-            fs::write(inner.join(n.to_string()), "").unwrap();
-        }
-        set_permissions(root.path().join("closed"), Permissions::from_mode(0o000)).unwrap();
-        let mut count = Count::default();
-        let mut looks = vec![];
-        while looks.last().is_none_or(|c: &Counted| !c.whole) && looks.len() < 10_000 {
-            looks.push(count.look(root.path(), u64::MAX, u64::MAX, 0));
-        }
-        assert!(looks.len() > 500, "{}", looks.len());
-        assert!(looks.is_sorted_by_key(|counted| counted.used.inodes));
-        assert_eq!(looks.last().unwrap().used.inodes, 502);
-        // The next count begins with what this one found.
-        let next = count.look(root.path(), u64::MAX, u64::MAX, 0);
-        assert_eq!((next.used.inodes, next.whole), (502, false));
-        drop(count);
-        assert_eq!(mode(&root.path().join("closed")), 0);
-        set_permissions(root.path().join("closed"), Permissions::from_mode(0o700)).unwrap();
-    }
-
-    #[test]
-    fn a_path_may_be_of_any_depth_but_not_so_many_directories_with_others_beside_it() {
-        let deep = |beside: bool| {
-            // In memory where that exists: some file systems take half a millisecond for a directory, where many were removed.
-            let root = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
-            let root = root.unwrap();
-            let mut here = OwnedFd::from(fs::File::open(root.path()).unwrap());
-            for _ in 0..3000 {
-                for name in ["a", "b"].iter().take(1 + usize::from(beside)) {
-                    nix::sys::stat::mkdirat(&here, *name, Mode::S_IRWXU).unwrap();
-                }
-                here = openat(&here, "a", OFlag::O_DIRECTORY, Mode::empty()).unwrap();
-            }
-            let used = usage(root.path(), u64::MAX, u64::MAX);
-            crate::sys::remove::remove(root.path()).unwrap();
-            used
-        };
-        assert_eq!(deep(false).inodes, 3000);
-        assert!(deep(true).is_over(u64::MAX - 1, u64::MAX));
-    }
-}
+mod tests;

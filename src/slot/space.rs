@@ -93,14 +93,15 @@ impl Space {
 /// What shows that the disk limit was reached, if it was.
 pub fn exhausted(tier: Tier, limits: &Limits, root: &Path) -> Option<DiskEvidence> {
     if tier == Tier::Landlock {
-        let used = disk::usage(root, limits.disk_bytes, limits.inodes());
+        let counted = disk::usage(root, limits.disk_bytes, limits.inodes());
+        let used = counted.used;
         // One file may be as large as the limit; what EFBIG stopped stands at it.
         let full = used.bytes >= limits.disk_bytes;
         let crowded = used.inodes > limits.inodes();
         return match (full, crowded) {
             (true, _) => Some(DiskEvidence::Bytes(used.bytes)),
             (false, true) => Some(DiskEvidence::Inodes(used.inodes)),
-            (false, false) => None,
+            (false, false) => counted.lost.then_some(DiskEvidence::Uncounted),
         };
     }
     let now = statfs(root).ok()?;

@@ -77,6 +77,8 @@ pub struct DiskReading {
     pub hidden: u64,
     /// Whether that is all there is; else the next look goes on counting.
     pub whole: bool,
+    /// Whether there is more that could not be counted.
+    pub lost: bool,
     pub took_ns: u64,
 }
 
@@ -186,6 +188,8 @@ impl Watch {
             DiskEvidence::Bytes(bytes)
         } else if inodes > allowed.inodes {
             DiskEvidence::Inodes(inodes)
+        } else if disk.lost {
+            DiskEvidence::Uncounted
         } else {
             return None;
         };

@@ -191,6 +191,8 @@ pub enum DiskEvidence {
     FileSize,
     /// Files may be open that have no name and that nobody can look at; descriptors of processes that forbid inspection.
     Hidden(u64),
+    /// Directories that lie very deep were moved or closed while they were counted, and may hold anything.
+    Uncounted,
 }
 
 /// A file returned by `collect`.

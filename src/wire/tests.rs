@@ -115,6 +115,8 @@ fn end() -> impl Strategy<Value = End> {
     prop_oneof![
         any::<i32>().prop_map(End::Exited),
         any::<i32>().prop_map(End::Signaled),
+        any::<u64>().prop_map(DiskEvidence::Hidden),
+        Just(DiskEvidence::Uncounted),
         Just(End::Timeout),
         any::<u64>().prop_map(|used_us| End::CpuLimit { used_us }),
         any::<u64>().prop_map(|used_bytes| End::MemoryLimit { used_bytes }),

@@ -249,3 +249,24 @@ fn a_directory_that_grew_does_not_count_against_the_next_episode() {
         assert_eq!(run.status("fails"), "failed", "{way:?}");
     }
 }
+
+#[test]
+fn without_namespaces_a_deep_tree_counts_like_any_other() {
+    let program = |mb: u64| {
+        format!(
+            "import os, time\nfor i in range(300):\n    for name in 'abc': os.mkdir(name)\n    os.chdir('b')\n\
+             for name in 'fg': open(name, 'wb').write(bytes({mb} << 20))\ntime.sleep(4)"
+        )
+    };
+    let episode = |id: &str, mb| json!({"id": id, "argv": ["python3", "-c", program(mb)], "timeout_s": 120, "resources": {"disk_mb": 16}});
+    let fails = json!({"id": "fails", "argv": ["python3", "-c", program(1).replace("time.sleep(4)", "os._exit(3)")]});
+    for way in crate::common::Way::of_tier("landlock") {
+        let run = super::run_once(
+            way,
+            &[episode("over", 10), episode("below", 1), fails.clone()],
+        );
+        assert_limit(way, &run, "over", "disk_limit", "the limit is 16 MB");
+        assert_ok(way, &run, "below");
+        assert_eq!(run.status("fails"), "failed", "{way:?}");
+    }
+}

@@ -37,5 +37,9 @@ pub fn disk(limits: &Limits, evidence: DiskEvidence) -> String {
         DiskEvidence::Hidden(descriptors) => format!(
             "processes that forbid inspection have {descriptors} files open, which may be of any size; the limit is {limit} MB"
         ),
+        DiskEvidence::Uncounted => format!(
+            "directories more than 100 deep were moved or closed while they were counted, and may hold anything; \
+             the limit is {limit} MB"
+        ),
     }
 }
