@@ -6,6 +6,7 @@
 mod cgroup;
 mod claim;
 mod host;
+mod host_files;
 mod host_sockets;
 mod ids;
 mod lease;
@@ -21,10 +22,10 @@ mod warm;
 
 pub use cgroup::{Cgroups, NoCgroups, killed_together};
 pub use claim::{Pool, PoolSettings};
+pub use host_files::HostFileError;
 pub use ids::{NoUid, uid_per_slot};
 pub use orphans::adopt_orphans;
 pub use process::{PARENT_SIDE, SLOT_SIDE};
-pub use request::HostFileError;
 pub use run::RunError;
 pub use session::Session;
 pub use slot::{BuildError, SlotLost};

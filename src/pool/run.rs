@@ -2,8 +2,9 @@
 
 use super::claim::Pool;
 use super::host::Whose;
+use super::host_files::HostFileError;
 use super::process;
-use super::request::{self, HostFileError};
+use super::request;
 use super::slot::{BuildError, SlotLost};
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;

@@ -34,7 +34,9 @@ impl Executor for Pool {
         self.run(episode, deadline_ns)
             .await
             .map_err(|error| match error {
-                RunError::HostFile(HostFileError::TooLarge { .. } | HostFileError::Changed(_)) => {
+                RunError::HostFile(ref reason)
+                    if !matches!(reason, HostFileError::Read { .. }) =>
+                {
                     NotRun::Spec(format!("{}: `files`: {error}", episode.origin))
                 }
                 RunError::Build(BuildError::Lost(SlotLost::Refused(failure)))

@@ -5,7 +5,7 @@
 
 use super::open::open_in_root;
 use super::space::Space;
-use crate::wire::message::FileRequest;
+use crate::wire::message::{FileContent, FileRequest};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod, mkdirat};
@@ -50,8 +50,9 @@ impl<'a> Stage<'a> {
 
     pub fn file(&mut self, file: &FileRequest) -> Result<(), NotPlaced> {
         match &file.content {
-            None => self.make_directory(&file.path, file.mode),
-            Some(content) => self.place(&file.path, |stage, inside| {
+            FileContent::Directory => self.make_directory(&file.path, file.mode),
+            FileContent::Link(target) => self.link(&file.path, target),
+            FileContent::Bytes(content) => self.place(&file.path, |stage, inside| {
                 let mut opened = stage.write(inside, file.mode)?;
                 opened.write_all(content).map_err(errno)
             }),

@@ -216,10 +216,17 @@ pub struct StepRequest {
 pub struct FileRequest {
     /// Absolute, inside the sandbox.
     pub path: String,
+    /// Without meaning for a link.
     pub mode: u32,
-    /// `None` for a directory.
-    #[serde(with = "serde_bytes")]
-    pub content: Option<Vec<u8>>,
+    pub content: FileContent,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileContent {
+    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
+    Directory,
+    /// A symbolic link, and where it leads.
+    Link(String),
 }
 
 /// What a zygote is to run; stdin, stdout and stderr travel with it as file descriptors, and after them the program's

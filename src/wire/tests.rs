@@ -1,7 +1,7 @@
 //! Whole messages, with arbitrary content, through packets and back.
 
 use super::failure::{Failure, Stage};
-use super::message::{EpisodeRequest, FileRequest, Reply, StepRequest};
+use super::message::{EpisodeRequest, FileContent, FileRequest, Reply, StepRequest};
 use super::packet::{Assembler, PACKET_BYTES, WireError, encode, packets};
 use crate::spec::episode::{Capture, OnFailure};
 use crate::spec::execution::{
@@ -45,12 +45,15 @@ fn limits() -> impl Strategy<Value = Limits> {
 }
 
 fn file() -> impl Strategy<Value = FileRequest> {
-    (any::<String>(), any::<u32>(), option::of(bytes())).prop_map(|(path, mode, content)| {
-        FileRequest {
-            path,
-            mode,
-            content,
-        }
+    let content = prop_oneof![
+        bytes().prop_map(FileContent::Bytes),
+        Just(FileContent::Directory),
+        any::<String>().prop_map(FileContent::Link),
+    ];
+    (any::<String>(), any::<u32>(), content).prop_map(|(path, mode, content)| FileRequest {
+        path,
+        mode,
+        content,
     })
 }
 

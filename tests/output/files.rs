@@ -243,3 +243,52 @@ fn a_tree_that_is_too_deep_to_be_searched_is_told() {
         assert!(told, "{way:?}");
     });
 }
+
+#[test]
+fn links_in_a_host_directory_stay_links_and_those_that_lead_out_of_it_are_named() {
+    let directory = scratch();
+    let (good, bad) = (directory.path().join("good"), directory.path().join("bad"));
+    let pipe = directory.path().join("pipe");
+    for path in [&good.join("v1"), &bad, &pipe] {
+        fs::create_dir_all(path).expect("mkdir");
+    }
+    fs::write(good.join("v1/file"), "one\n").expect("write");
+    let link = |target: &str, at: &Path| std::os::unix::fs::symlink(target, at).expect("symlink");
+    link("v1", &good.join("latest"));
+    link("../latest/file", &good.join("v1/back"));
+    link("/etc/hostname", &bad.join("host"));
+    nix::unistd::mkfifo(&pipe.join("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("mkfifo");
+    let episode = |id: &str| json!({"id": id, "command": "readlink d/latest; cat d/latest/file d/v1/back", "files": {"d": {"host_path": id}}});
+    let jobs = lines(&["good", "bad", "pipe"].map(episode));
+    for way in Way::all() {
+        let run = run_in(directory.path(), way, &jobs, &[]);
+        assert_ok(way, &run, "good");
+        assert_eq!(run.output("good"), "v1\none\none\n", "{way:?}");
+        for (id, told) in [("bad", "/etc/hostname"), ("pipe", "neither a file")] {
+            assert_eq!(run.status(id), "invalid", "{way:?}: {}", run.get(id));
+            assert!(run.error(id).contains(told), "{way:?}: {}", run.error(id));
+        }
+    }
+}
+
+#[test]
+fn a_host_path_that_is_too_large_is_refused_with_the_limit_that_it_met() {
+    let directory = scratch();
+    for (name, mb) in [("large", 600), ("small", 3)] {
+        let file = fs::File::create(directory.path().join(name)).expect("a file");
+        file.set_len(mb << 20).expect("a file of holes");
+    }
+    let episode = |id: &str, path: &str, disk_mb: u64| json!({"id": id, "command": "true", "files": {"x": {"host_path": path}}, "resources": {"disk_mb": disk_mb}});
+    let jobs = lines(&[
+        episode("copied", "large", 2000),
+        episode("disk", "small", 2),
+    ]);
+    for way in Way::all() {
+        let run = run_in(directory.path(), way, &jobs, &[]);
+        for (id, told) in [("copied", "more than 512 MB"), ("disk", "raise")] {
+            assert_eq!(run.status(id), "invalid", "{way:?}: {}", run.get(id));
+            assert!(run.error(id).contains(told), "{way:?}: {}", run.error(id));
+        }
+        assert!(!run.error("copied").contains("raise"), "{way:?}");
+    }
+}
