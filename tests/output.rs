@@ -14,6 +14,8 @@ mod resume;
 mod shape;
 #[path = "output/steps.rs"]
 mod steps;
+#[path = "output/stdin.rs"]
+mod stdin;
 #[path = "output/surroundings.rs"]
 mod surroundings;
 

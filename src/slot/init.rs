@@ -97,7 +97,7 @@ fn build(
     let os = |stage: Stage| move |e: Errno| Failure::new(stage, e as i32);
     privileges::drop_for_init(setup.tier)?;
     privileges::forbid_inspection()?;
-    // A program may close its stdin before it has read all: that is EPIPE, and nothing to die of.
+    // Whoever goes away while it is written to must not take init along.
     crate::sys::signal::ignore(Signal::SIGPIPE).map_err(os(Stage::Fork))?;
     let children = signals::child_events().map_err(os(Stage::Fork))?;
     let space = open_space(setup)?;

@@ -34,6 +34,7 @@ mod space;
 mod stage;
 mod stall_guard;
 mod stalled;
+mod stdin;
 mod step;
 mod transfer;
 mod warm;

@@ -1,10 +1,9 @@
-//! The pipes of one execution: its stdin is fed, its output drained into the capture.
+//! The pipes of one execution: its output is drained into the capture.
 
 use super::capture::{Capture, Stream};
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
-use nix::sys::stat::Mode;
-use nix::unistd::{pipe2, read, write};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::{pipe2, read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub const READ_BYTES: usize = 64 * 1024;
@@ -14,50 +13,32 @@ const READS: usize = 16;
 const PIPE_BYTES: u64 = 1 << 20;
 
 /// Our ends.
-pub struct Pipes<'a> {
+pub struct Pipes {
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
-    stdin: Option<OwnedFd>,
-    /// What is still to be fed.
-    input: &'a [u8],
 }
 
 /// The program's ends.
 pub struct Ends {
-    /// Without input, /dev/null, opened for this program alone: flags and signals set on an open file are seen by all who
-    /// share it.
-    pub stdin: OwnedFd,
     pub stdout: OwnedFd,
     /// None where both streams share a pipe.
     pub stderr: Option<OwnedFd>,
 }
 
-impl<'a> Pipes<'a> {
+impl Pipes {
     /// `split`: stderr has a pipe of its own.
-    pub fn open(input: &'a [u8], split: bool) -> Result<(Self, Ends), Errno> {
-        let pair = |wanted: bool| wanted.then(|| pipe2(OFlag::O_CLOEXEC)).transpose();
+    pub fn open(split: bool) -> Result<(Self, Ends), Errno> {
         let (stdout, stdout_end) = pipe2(OFlag::O_CLOEXEC)?;
-        let (stderr, stderr_end) = pair(split)?.unzip();
-        let (stdin_end, stdin) = pair(!input.is_empty())?.unzip();
-        let stdin_end = match stdin_end {
-            Some(end) => end,
-            None => {
-                let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-                open("/dev/null", flags, Mode::empty())?
-            }
-        };
-        let ours = [Some(&stdout), stderr.as_ref(), stdin.as_ref()];
-        for fd in ours.into_iter().flatten() {
+        let stderr = split.then(|| pipe2(OFlag::O_CLOEXEC)).transpose()?;
+        let (stderr, stderr_end) = stderr.unzip();
+        for fd in std::iter::once(&stdout).chain(&stderr) {
             fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         }
         let pipes = Pipes {
             stdout: Some(stdout),
             stderr,
-            stdin,
-            input,
         };
         let ends = Ends {
-            stdin: stdin_end,
             stdout: stdout_end,
             stderr: stderr_end,
         };
@@ -68,24 +49,6 @@ impl<'a> Pipes<'a> {
     pub fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let both = [&self.stdout, &self.stderr];
         both.into_iter().flatten().map(AsFd::as_fd)
-    }
-
-    /// While there is something left to feed.
-    pub fn input(&self) -> Option<BorrowedFd<'_>> {
-        self.stdin.as_ref().map(AsFd::as_fd)
-    }
-
-    pub fn feed(&mut self) {
-        let Some(pipe) = &self.stdin else { return };
-        match write(pipe, self.input) {
-            Ok(sent) => self.input = &self.input[sent..],
-            Err(Errno::EAGAIN | Errno::EINTR) => return,
-            // The program closed its end: it wants no more.
-            Err(_) => self.input = &[],
-        }
-        if self.input.is_empty() {
-            self.stdin = None;
-        }
     }
 
     /// Reads what is there now, a bounded amount, and nothing more beyond `ceiling` bytes in all.

@@ -14,6 +14,7 @@ use super::pace::Pace;
 use super::pipes::{Pipes, discard};
 use super::stall_guard::StallGuard;
 use super::stalled::{Host, Ordinary};
+use super::stdin::Stdin;
 use super::watch::{DiskReading, LONG_LOOK_NS, Reading, Watch};
 use crate::spec::execution::{End, Start, StepExecution};
 use crate::spec::limits::Limits;
@@ -83,7 +84,9 @@ pub struct Order<'a> {
 struct Running<'a, 'b> {
     around: &'b mut Surroundings<'a>,
     order: Order<'b>,
-    pipes: Pipes<'b>,
+    pipes: Pipes,
+    /// Given back when this has ended.
+    _stdin: Stdin,
     watch: Watch,
     disk: Count,
     time: Time,
@@ -102,11 +105,12 @@ struct Running<'a, 'b> {
 
 /// Runs it to its end.
 pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecution, Failure> {
-    let (pipes, ends) =
-        Pipes::open(order.stdin, order.split).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
+    let failed = |errno| Failure::new(Stage::Fork, errno as i32);
+    let (pipes, ends) = Pipes::open(order.split).map_err(failed)?;
+    let (stdin, stdin_end) = Stdin::open(order.stdin).map_err(failed)?;
     let now = monotonic_ns();
     let mut theirs = vec![
-        ends.stdin.as_raw_fd(),
+        stdin_end.as_raw_fd(),
         ends.stdout.as_raw_fd(),
         ends.stderr.as_ref().unwrap_or(&ends.stdout).as_raw_fd(),
     ];
@@ -115,7 +119,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         .zygote
         .send_with(&order.launch, &theirs)
         .map_err(|_| Failure::new(Stage::Zygote, 0))?;
-    drop(ends);
+    drop((ends, stdin_end));
     let on_disk = around.tier == Tier::Landlock;
     let watch =
         Watch::new(order.limits, around.cores, on_disk, now).no_later_than(around.carried.due);
@@ -130,6 +134,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         around,
         order,
         pipes,
+        _stdin: stdin,
         looks_us: 0,
         threads: 0,
         cause: None,
@@ -150,9 +155,6 @@ impl Running<'_, '_> {
             }
             if ready.cancelled {
                 self.end(End::Timeout, self.order.alone);
-            }
-            if ready.stdin {
-                self.pipes.feed();
             }
             self.drain();
             if ready.children {
@@ -222,9 +224,6 @@ impl Running<'_, '_> {
                 .iter()
                 .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)),
         );
-        if let Some(fd) = self.pipes.input() {
-            fds.push(PollFd::new(fd, PollFlags::POLLOUT));
-        }
         let wake_ns = match self.cause {
             Some(_) => monotonic_ns() + KILL_AGAIN_NS,
             None => self.time.next_ns().min(self.watch.next_ns()),
@@ -237,14 +236,11 @@ impl Running<'_, '_> {
         }
         let got = |i: usize, flags| fds[i].revents().is_some_and(|r| r.intersects(flags));
         let any = PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR;
-        let last = fds.len() - 1;
         Ok(Ready {
             exit: got(0, any),
             runner_gone: got(1, PollFlags::POLLHUP | PollFlags::POLLERR),
             cancelled: got(1, PollFlags::POLLIN),
             children: got(2, any),
-            stdin: self.pipes.input().is_some()
-                && got(last, PollFlags::POLLOUT | PollFlags::POLLERR),
         })
     }
 
@@ -353,5 +349,4 @@ struct Ready {
     runner_gone: bool,
     cancelled: bool,
     children: bool,
-    stdin: bool,
 }

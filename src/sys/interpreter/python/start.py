@@ -470,7 +470,7 @@ def open_stdin():
     old = sys.stdin
     raw = FileIO(0, "rb", closefd=False)
     raw.name = "<stdin>"
-    new = TextIOWrapper(BufferedReader(raw), old.encoding, old.errors, "\n", False)
+    new = TextIOWrapper(BufferedReader(raw, raw._blksize), old.encoding, old.errors, "\n", False)
     new.mode = "r"
     own_stdin.update(map(id, (raw, new.buffer, new)))
     sys.stdin = sys.__stdin__ = new
