@@ -2,6 +2,8 @@
 
 mod common;
 
+#[path = "output/collect.rs"]
+mod collect;
 #[path = "output/files.rs"]
 mod files;
 #[path = "output/input.rs"]
@@ -12,10 +14,10 @@ mod order;
 mod resume;
 #[path = "output/shape.rs"]
 mod shape;
-#[path = "output/steps.rs"]
-mod steps;
 #[path = "output/stdin.rs"]
 mod stdin;
+#[path = "output/steps.rs"]
+mod steps;
 #[path = "output/surroundings.rs"]
 mod surroundings;
 

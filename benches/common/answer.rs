@@ -1,6 +1,6 @@
 //! What a slot answers, for benchmarks that have none.
 
-use runner::spec::execution::{End, Execution, Start, StepExecution};
+use runner::spec::execution::{Collected, End, Execution, Start, StepExecution};
 use runner::spec::policy::{Enforced, Tier};
 
 /// That of an episode which printed so many bytes.
@@ -26,7 +26,7 @@ pub fn execution(output: usize) -> Execution {
             output_bytes: output as u64,
             truncated: false,
         }],
-        collected: vec![],
+        collected: Collected::default(),
         handed_ns: 0,
         received_ns: 1,
         cleaned_ns: 5,

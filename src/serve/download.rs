@@ -2,14 +2,16 @@
 //!
 //! A path that is a file gives one entry with an empty `path`; a directory gives itself and all below it, parents
 //! first, names in order. Only files, directories and links are sent; no link below the path is followed. Bytes of a
-//! name that are not UTF-8 are replaced with U+FFFD.
+//! name that are not UTF-8 come as `\xNN`, [so that no two names become one](crate::spec::names::escaped). What is not sent
+//! stands in the result's `skipped`, with the reason.
 
 use super::answer::Client;
 use super::request::Id;
 use super::session::{Broken, was_cancelled};
 use super::upload::{Kind, Moved, refusal};
 use crate::pool::Session;
-use crate::wire::transfer::{Entry, EntryKind, Get, Piece};
+use crate::spec::outcome::NotReturned;
+use crate::wire::transfer::{Entry, EntryKind, Get, Piece, Skipped};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -35,6 +37,7 @@ pub async fn run(
     cancelled: &mut oneshot::Receiver<()>,
 ) -> Result<Moved, Broken> {
     let mut moved = Moved::default();
+    let mut skipped = Skips::default();
     let mut next = Get::Begin(path);
     loop {
         if cancelled.try_recv().is_ok() {
@@ -55,9 +58,52 @@ pub async fn run(
                     .line(json!({"id": id.raw(), "data": STANDARD.encode(bytes)}))
                     .await;
             }
-            Piece::End => return Ok(moved),
+            Piece::Skipped(path, why) => skipped.add(path, why),
+            Piece::End => {
+                moved.skipped = skipped.end();
+                return Ok(moved);
+            }
         }
         next = Get::Next;
+    }
+}
+
+/// What the names of skipped entries may take in the result; the others are counted.
+const SKIPPED_BYTES: usize = 1 << 20;
+
+/// What was not sent.
+#[derive(Default)]
+struct Skips {
+    named: Vec<NotReturned>,
+    bytes: usize,
+    more: u64,
+}
+
+impl Skips {
+    fn add(&mut self, path: String, why: Skipped) {
+        let reason = match why {
+            Skipped::Special => "it is a pipe, a socket or the like",
+            Skipped::Target => "it is a link, and where it leads is not UTF-8",
+        };
+        self.bytes += path.len() + reason.len();
+        if self.bytes > SKIPPED_BYTES {
+            self.more += 1;
+            return;
+        }
+        self.named.push(NotReturned {
+            path: Some(path),
+            reason: reason.to_owned(),
+        });
+    }
+
+    fn end(mut self) -> Vec<NotReturned> {
+        if self.more > 0 {
+            self.named.push(NotReturned {
+                path: None,
+                reason: format!("and {} more, which there was no room to name", self.more),
+            });
+        }
+        self.named
     }
 }
 

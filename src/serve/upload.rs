@@ -22,6 +22,7 @@ use super::frame::sleep_for;
 use super::request::{Head, Id};
 use super::session::{Broken, was_cancelled};
 use crate::pool::Session;
+use crate::spec::outcome::NotReturned;
 use crate::spec::paths;
 use crate::spec::policy::Tier;
 use crate::wire::transfer::{DATA_BYTES, Entry, EntryKind, NotDone, Put};
@@ -68,6 +69,9 @@ pub enum Kind {
 pub struct Moved {
     pub entries: u64,
     pub bytes: u64,
+    /// What a download left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<NotReturned>,
 }
 
 impl Frame {

@@ -40,6 +40,7 @@ pub fn outcome(id: &str, status: Status) -> Outcome {
         startup_ms: ran.then_some(0.3),
         sandbox: None,
         files: None,
+        not_collected: Vec::new(),
         steps: None,
         audit: None,
         group: None,

@@ -251,7 +251,6 @@ fn weight(outcome: &Outcome) -> usize {
         .flat_map(|files| files.values())
         .map(|file| match file {
             ReturnedFile::Text(text) | ReturnedFile::Base64 { base64: text } => text.len(),
-            ReturnedFile::Omitted { .. } => 0,
         });
     let meta = outcome.meta.as_ref().map_or(0, |meta| meta.get().len());
     of(&outcome.verdict) + steps.sum::<usize>() + files.sum::<usize>() + meta

@@ -17,7 +17,7 @@ use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
 use crate::sandbox::{layout, root};
 use crate::spec::episode::{Capture as Mode, OnFailure};
-use crate::spec::execution::{End, Execution, Start, StepExecution};
+use crate::spec::execution::{Collected, End, Execution, Start, StepExecution};
 use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
@@ -87,7 +87,7 @@ impl Slot {
         }
         carried.background.clear();
         let collected = match request.collect.as_slice() {
-            [] => Vec::new(),
+            [] => Collected::default(),
             patterns => collect(&self.space, &request.workdir, patterns),
         };
         let clean = killed.is_ok()

@@ -12,7 +12,7 @@ use super::pace::Pace;
 use super::pipes::discard;
 use super::transfer::Transfers;
 use super::watch::{Due, Reading, Watch};
-use crate::spec::execution::{Execution, StepExecution};
+use crate::spec::execution::{Collected, Execution, StepExecution};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
 use crate::sys::{clock::monotonic_ns, wait};
@@ -90,7 +90,7 @@ impl Session {
             enforced: slot.enforced,
             clean: true,
             steps,
-            collected: Vec::new(),
+            collected: Collected::default(),
             handed_ns: request.handed_ns,
             received_ns,
             cleaned_ns: monotonic_ns(),

@@ -78,6 +78,21 @@ impl Space {
         }
     }
 
+    /// A path as programs name it relative to [`root`](Self::root); `None` where it is not below that.
+    pub fn below_root(&self, path: &Path) -> Option<PathBuf> {
+        let root = match self.tier {
+            Tier::Namespaces => Path::new("/"),
+            Tier::Landlock => &self.scratch,
+        };
+        path.strip_prefix(root).ok().map(Path::to_owned)
+    }
+
+    /// Whether this belongs to the system that the sandbox shows, and not to an episode.
+    pub fn is_system(&self, path: &Path) -> bool {
+        let mut system = layout::SYSTEM_DIRECTORIES.iter();
+        self.tier == Tier::Namespaces && system.any(|directory| path.starts_with(directory))
+    }
+
     /// Whether the slot's ruleset already lets episodes write there.
     pub fn is_writable(&self, path: &Path) -> bool {
         let own = layout::WRITABLE.iter().map(|(p, _)| Path::new(p));

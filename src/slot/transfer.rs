@@ -3,10 +3,11 @@
 //! The session's programs may change the tree meanwhile. Every path is resolved below the space's root without leaving
 //! its mount; below the place where a transfer out began, no link is followed at all.
 
-use super::open::{open_below, open_in_root};
+use super::open::{open_below, open_file, open_in_root};
 use super::space::Space;
 use super::stage::{NotPlaced, Stage, errno};
-use crate::wire::transfer::{DATA_BYTES, Entry, EntryKind, Get, NotDone, Piece, Put};
+use crate::spec::names::escaped;
+use crate::wire::transfer::{DATA_BYTES, Entry, EntryKind, Get, NotDone, Piece, Put, Skipped};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
@@ -24,6 +25,11 @@ const MOST_WAITING: usize = 200_000;
 /// What their names may take together, each with what is held beside it.
 const MOST_WAITING_BYTES: usize = 16 << 20;
 const WAITING_BYTES: usize = 40;
+
+/// Not blocking: what was a file when it was found may be a pipe.
+const READ: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_NOCTTY);
 
 /// What `st_blocks` counts (inode(7)).
 const BLOCK_BYTES: u64 = 512;
@@ -121,8 +127,8 @@ impl Waiting {
 impl Walk {
     fn begin(space: &Space, path: &str, most_holes: u64) -> Result<Walk, Errno> {
         let inside = space.inside(path).ok_or(Errno::EACCES)?;
-        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let base = open_in_root(space.root(), &inside, flags, 0)?;
+        let open = |flags| open_in_root(space.root(), &inside, flags, 0);
+        let base = open_file(open, READ)?;
         match kind(&base)? {
             SFlag::S_IFREG | SFlag::S_IFDIR => Ok(Walk {
                 base,
@@ -153,9 +159,9 @@ impl Walk {
         }
         while let Some(path) = self.next_path() {
             match self.entry(&path) {
-                Ok(Some(entry)) => return Ok(Piece::Entry(entry)),
-                // Neither file nor directory nor link, or gone by now.
-                Ok(None) | Err(Errno::ENOENT) => {}
+                Ok(piece) => return Ok(piece),
+                // Gone by now.
+                Err(Errno::ENOENT) => {}
                 Err(errno) => return Err(not_done(shown(&path), errno)),
             }
         }
@@ -173,7 +179,7 @@ impl Walk {
         Some(OsStr::from_bytes(&self.path).into())
     }
 
-    fn entry(&mut self, path: &Path) -> Result<Option<Entry>, Errno> {
+    fn entry(&mut self, path: &Path) -> Result<Piece, Errno> {
         let found = match path.as_os_str().is_empty() {
             true => self.base.try_clone().map_err(errno)?,
             false => open_below(self.base.as_fd(), path, OFlag::O_PATH)?,
@@ -196,13 +202,13 @@ impl Walk {
                 self.list(path, directory)?;
                 EntryKind::Directory
             }
-            SFlag::S_IFLNK => {
-                let target = readlinkat(&found, "")?;
-                EntryKind::Link(target.to_string_lossy().into_owned())
-            }
-            _ => return Ok(None),
+            SFlag::S_IFLNK => match readlinkat(&found, "")?.into_string() {
+                Ok(target) => EntryKind::Link(target),
+                Err(_) => return Ok(Piece::Skipped(shown(path), Skipped::Target)),
+            },
+            _ => return Ok(Piece::Skipped(shown(path), Skipped::Special)),
         };
-        Ok(Some(Entry {
+        Ok(Piece::Entry(Entry {
             path: shown(path),
             kind,
             mode: meta.st_mode & 0o7777,
@@ -212,11 +218,7 @@ impl Walk {
     fn readable(&self, path: &Path, found: OwnedFd) -> Result<OwnedFd, Errno> {
         match path.as_os_str().is_empty() {
             true => Ok(found),
-            false => open_below(
-                self.base.as_fd(),
-                path,
-                OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY,
-            ),
+            false => open_file(|flags| open_below(self.base.as_fd(), path, flags), READ),
         }
     }
 
@@ -250,5 +252,5 @@ fn kind(fd: &OwnedFd) -> Result<SFlag, Errno> {
 }
 
 fn shown(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
+    escaped(path.as_os_str().as_bytes())
 }

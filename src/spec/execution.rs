@@ -15,8 +15,8 @@ pub struct Execution {
     pub clean: bool,
     /// One per step that was started, in order; at least one.
     pub steps: Vec<StepExecution>,
-    /// Files that matched `collect`, by name.
-    pub collected: Vec<Collected>,
+    /// What became of `collect`.
+    pub collected: Collected,
     /// When the runner handed the episode to the slot.
     pub handed_ns: u64,
     /// When the slot read the request.
@@ -195,14 +195,59 @@ pub enum DiskEvidence {
     Uncounted,
 }
 
+/// Directory entries that `collect` looks at, so that a tree of a million files can't hold up the slot.
+pub const COLLECT_ENTRIES: usize = 200_000;
+/// How long it may search, and after that read.
+pub const COLLECT_SECONDS: u64 = 5;
+
+/// The files that `collect` named, or why they could not be returned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collected {
+    pub files: Vec<CollectedFile>,
+    pub not: Vec<NotCollected>,
+    /// How many there was no room to name.
+    pub more: u64,
+    /// Whether there are directories that were not searched.
+    pub unsearched: bool,
+}
+
 /// A file returned by `collect`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Collected {
-    /// Relative to the episode's `workdir` when the pattern was, else absolute.
+pub struct CollectedFile {
+    /// Relative to the episode's `workdir` when the pattern was, else absolute; [escaped](super::names::escaped).
     pub path: String,
-    /// `None` when the file did not fit under the cap.
     #[serde(with = "serde_bytes")]
-    pub content: Option<Vec<u8>>,
-    /// The file's size.
-    pub bytes: u64,
+    pub content: Vec<u8>,
+}
+
+/// What `collect` names and does not return.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotCollected {
+    /// As of a file.
+    pub path: String,
+    pub why: WhyNot,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WhyNot {
+    /// A name without wildcards that nothing has.
+    Missing,
+    /// It lies where the landlock tier has no place.
+    NoPlace,
+    /// It lies in a mount of the host, and not among the sandbox's own files.
+    Outside,
+    Directory,
+    /// Neither file nor directory nor link.
+    Special,
+    /// A file of so many bytes, for which there was no room.
+    OverCap(u64),
+    /// A link to a place where the episode could not write; where it leads.
+    LinkOut(String),
+    LinkToDirectory(String),
+    /// A link to what can't be read, and the errno.
+    LinkBroken(String, i32),
+    /// The errno.
+    Unreadable(i32),
+    /// There was no time to read it.
+    Late,
 }

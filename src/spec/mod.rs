@@ -7,6 +7,7 @@ pub mod episode;
 pub mod execution;
 pub mod host;
 pub mod limits;
+pub mod names;
 pub mod outcome;
 pub mod parse;
 pub mod paths;

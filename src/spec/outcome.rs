@@ -92,6 +92,9 @@ pub struct Outcome {
     pub sandbox: Option<Enforced>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub files: Option<BTreeMap<String, ReturnedFile>>,
+    /// What `collect` named and is not among the files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_collected: Vec<NotReturned>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepOutcome>>,
     /// Where the episode ran again.
@@ -147,13 +150,20 @@ pub struct StepOutcome {
     pub startup_ms: Option<f64>,
 }
 
-/// A file of `collect`: text, base64 when it is not UTF-8, or a note that it was over the cap.
+/// A file of `collect`: text, or base64 when it is not UTF-8.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum ReturnedFile {
     Text(String),
     Base64 { base64: String },
-    Omitted { omitted: &'static str, bytes: u64 },
+}
+
+/// A file that `collect` named and that is not returned; without a path it stands for all that could not be named.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NotReturned {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    pub reason: String,
 }
 
 /// Startup of an episode's first execution by phase, in nanoseconds.

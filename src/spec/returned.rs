@@ -1,58 +1,114 @@
 //! How the files that `collect` names stand in a result.
 
-use super::execution::Collected;
-use super::outcome::ReturnedFile;
-use std::collections::{BTreeMap, HashMap};
+use super::execution::{COLLECT_ENTRIES, COLLECT_SECONDS, Collected, NotCollected, WhyNot};
+use super::outcome::{NotReturned, ReturnedFile};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::collections::BTreeMap;
 
-/// By name, in which what is not UTF-8 was replaced. Names that look the same get a number.
-pub(super) fn returned(collected: Vec<Collected>) -> BTreeMap<String, ReturnedFile> {
-    let file = |file: Collected| {
-        let returned = match file.content.map(String::from_utf8) {
-            Some(Ok(text)) => ReturnedFile::Text(text),
-            Some(Err(bytes)) => {
-                use base64::Engine;
-                ReturnedFile::Base64 {
-                    base64: base64::engine::general_purpose::STANDARD.encode(bytes.into_bytes()),
-                }
-            }
-            None => ReturnedFile::Omitted {
-                omitted: "over the 16 MB that collect returns",
-                bytes: file.bytes,
-            },
-        };
-        (file.path, returned)
+/// The files by name, and what is not among them with the reason.
+pub(super) fn returned(collected: Collected) -> (BTreeMap<String, ReturnedFile>, Vec<NotReturned>) {
+    let file = |content: Vec<u8>| match String::from_utf8(content) {
+        Ok(text) => ReturnedFile::Text(text),
+        Err(bytes) => ReturnedFile::Base64 {
+            base64: STANDARD.encode(bytes.into_bytes()),
+        },
     };
-    let mut files = BTreeMap::new();
-    // How often a name was taken: counting on from there, ten thousand like names cost no more than others.
-    let mut used: HashMap<String, usize> = HashMap::new();
-    for (path, returned) in collected.into_iter().map(file) {
-        // Names that are not UTF-8 may look the same.
-        let mut name = path.clone();
-        while files.contains_key(&name) {
-            let n = used.entry(path.clone()).or_insert(1);
-            *n += 1;
-            name = format!("{path} ({n})");
-        }
-        files.insert(name, returned);
+    let files = collected.files.into_iter();
+    let files = files.map(|f| (f.path, file(f.content))).collect();
+    let named = collected.not.into_iter().map(not_returned);
+    let unnamed = |reason: String| NotReturned { path: None, reason };
+    let more = (collected.more > 0).then(|| {
+        unnamed(format!(
+            "and {} more, which there was no room to name: collect names up to 10,000 files, in up to 4 MB",
+            collected.more
+        ))
+    });
+    let unsearched = collected.unsearched.then(|| {
+        unnamed(format!(
+            "and what is in directories that were not searched: there are more than {COLLECT_ENTRIES} entries, they \
+             could not be opened, or it took longer than {COLLECT_SECONDS} s"
+        ))
+    });
+    (files, named.chain(more).chain(unsearched).collect())
+}
+
+fn not_returned(not: NotCollected) -> NotReturned {
+    NotReturned {
+        reason: reason(&not.why),
+        path: Some(not.path),
     }
-    files
+}
+
+fn reason(why: &WhyNot) -> String {
+    match why {
+        WhyNot::Missing => "there is no such file".into(),
+        WhyNot::NoPlace => {
+            "there is no such place without namespaces, where only /workspace, /tmp and /home/runner exist".into()
+        }
+        WhyNot::Outside => {
+            "it lies in a directory of the host, and only the sandbox's own files are collected".into()
+        }
+        WhyNot::Directory => {
+            "it is a directory; a pattern such as \"NAME/**\" collects the files in it".into()
+        }
+        WhyNot::Special => "it is a pipe, a socket or the like".into(),
+        WhyNot::OverCap(bytes) => {
+            format!("its {bytes} bytes are more than what was left of the 16 MB that collect returns")
+        }
+        WhyNot::LinkOut(target) => {
+            format!("it is a link to {target:?}, which is not among the files that an episode can write")
+        }
+        WhyNot::LinkToDirectory(target) => {
+            format!("it is a link to the directory {target:?}; name that in the pattern")
+        }
+        WhyNot::LinkBroken(target, errno) => {
+            format!("it is a link to {target:?}, which can't be read: {}", system(*errno))
+        }
+        WhyNot::Unreadable(errno) => format!("it can't be read: {}", system(*errno)),
+        WhyNot::Late => format!("there was no time for it: collect reads for up to {COLLECT_SECONDS} s"),
+    }
+}
+
+fn system(errno: i32) -> std::io::Error {
+    std::io::Error::from_raw_os_error(errno)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::execution::CollectedFile;
     use super::*;
 
     #[test]
-    fn ten_thousand_files_that_look_the_same_all_come_back() {
-        let file = |_| Collected {
-            path: "\u{FFFD}".into(),
-            content: None,
-            bytes: 1,
+    fn what_is_not_returned_stands_beside_the_files_with_its_reason_and_the_rest_is_counted() {
+        let file = |path: &str, content: &[u8]| CollectedFile {
+            path: path.into(),
+            content: content.into(),
         };
-        let mut files: Vec<Collected> = (0..10_000).map(file).collect();
-        files[0].path = "\u{FFFD} (2)".into();
-        let files = returned(files);
-        assert_eq!(files.len(), 10_000);
-        assert!(files.contains_key("\u{FFFD} (10000)"));
+        let not = NotCollected {
+            path: "link".into(),
+            why: WhyNot::LinkOut("/etc/shadow".into()),
+        };
+        let (files, not) = returned(Collected {
+            files: vec![file("a", b"text"), file("b", b"\xFF")],
+            not: vec![not],
+            more: 7,
+            unsearched: true,
+        });
+        assert_eq!(files["a"], ReturnedFile::Text("text".into()));
+        assert_eq!(
+            files["b"],
+            ReturnedFile::Base64 {
+                base64: "/w==".into()
+            }
+        );
+        let told: Vec<_> = not
+            .iter()
+            .map(|not| (not.path.as_deref(), &*not.reason))
+            .collect();
+        assert_eq!(told.len(), 3);
+        assert!(told[0].0 == Some("link") && told[0].1.contains("/etc/shadow"));
+        assert!(told[1].0.is_none() && told[1].1.starts_with("and 7 more"));
+        assert!(told[2].1.contains("not searched"));
     }
 }

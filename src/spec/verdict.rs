@@ -67,6 +67,7 @@ impl Outcome {
                 .map(|s| s.verdict.peak_memory_mb)
                 .fold(0.0, f64::max);
         }
+        let (files, not_collected) = returned(execution.collected);
         Outcome {
             id: episode.id.clone(),
             verdict,
@@ -75,7 +76,8 @@ impl Outcome {
             queue_ms: ms(execution.handed_ns.saturating_sub(accepted_ns)),
             startup_ms: first_startup,
             sandbox: Some(enforced),
-            files: (!episode.collect.is_empty()).then(|| returned(execution.collected)),
+            files: (!episode.collect.is_empty()).then_some(files),
+            not_collected,
             steps: episode.multi_step.then_some(steps),
             audit: None,
             group: episode.echo.group.clone(),
@@ -128,6 +130,7 @@ impl Outcome {
             startup_ms: None,
             sandbox: None,
             files: None,
+            not_collected: Vec::new(),
             steps: None,
             audit: None,
             group: echo.group,

@@ -4,14 +4,14 @@
 use super::message::EpisodeRequest;
 use super::packet::{MESSAGE_BYTES, PACKET_BYTES};
 use crate::spec::episode::Capture;
-use crate::spec::execution::{Collected, End, Execution, Finish, StepExecution};
+use crate::spec::execution::{Collected, End, Execution, Finish, StepExecution, WhyNot};
 
-/// All that `collect` returns, names and content together, in bytes. A file that does not fit is named without its
-/// content.
+/// All that `collect` returns, names, content and reasons together, in bytes. A file that does not fit is named with that
+/// reason.
 pub const COLLECT_BYTES: u64 = 16 << 20;
 /// What of that names may take, as [`collected_name_bytes`] counts them, so that they leave room for content.
 pub const COLLECT_NAME_BYTES: u64 = 4 << 20;
-/// Files that `collect` returns at most; one more entry counts the others.
+/// Files that `collect` names at most, returned or not; the others are counted.
 pub const COLLECT_FILES: usize = 10_000;
 
 /// What a returned file takes besides its content: its name, as long as JSON makes it, and what stands around it.
@@ -25,7 +25,19 @@ pub fn collected_name_bytes(name: &str) -> u64 {
     AROUND_BYTES + escaped.sum::<u64>()
 }
 
-/// The longest name of a file, in bytes: a path of 4,096 that is not UTF-8 grows threefold as text.
+/// What it takes to say why a file is not returned.
+pub fn reason_bytes(why: &WhyNot) -> u64 {
+    const SENTENCE_BYTES: u64 = 200;
+    let target = match why {
+        WhyNot::LinkOut(target)
+        | WhyNot::LinkToDirectory(target)
+        | WhyNot::LinkBroken(target, _) => collected_name_bytes(target),
+        _ => 0,
+    };
+    SENTENCE_BYTES + target
+}
+
+/// The longest path of the spec or of a failure, in bytes.
 const NAME_BYTES: usize = 3 * 4096;
 /// What an entry takes beside its strings.
 const ENTRY_BYTES: usize = 128;
@@ -38,7 +50,7 @@ pub fn most_bytes(request: &EpisodeRequest) -> usize {
         .saturating_add(NAME_BYTES + ENTRY_BYTES);
     let collected = match request.collect.is_empty() {
         true => 0,
-        false => COLLECT_BYTES as usize + NAME_BYTES + (COLLECT_FILES + 1) * ENTRY_BYTES,
+        false => COLLECT_BYTES as usize + (COLLECT_FILES + 1) * ENTRY_BYTES,
     };
     step.saturating_mul(request.steps.len())
         .saturating_add(collected + PACKET_BYTES)
@@ -51,23 +63,20 @@ pub fn fits(request: &EpisodeRequest, facts: &Execution) -> bool {
     facts.handed_ns == request.handed_ns
         && (1..=request.steps.len()).contains(&facts.steps.len())
         && facts.steps.iter().all(|step| step_fits(request, step))
-        && (facts.collected.is_empty() || !request.collect.is_empty())
+        && (facts.collected == Collected::default() || !request.collect.is_empty())
         && collected_fits(&facts.collected)
 }
 
-/// Files within the bounds, and one more entry that tells of the others.
-fn collected_fits(collected: &[Collected]) -> bool {
-    let (rest, files) = match collected {
-        [files @ .., last] if last.content.is_none() => (Some(last), files),
-        files => (None, files),
-    };
-    let names: u64 = files.iter().map(|f| collected_name_bytes(&f.path)).sum();
-    let contents = files.iter().filter_map(|f| f.content.as_ref());
-    let content: u64 = contents.map(|c| c.len() as u64).sum();
-    files.len() <= COLLECT_FILES
+fn collected_fits(collected: &Collected) -> bool {
+    let (files, not) = (&collected.files, &collected.not);
+    let paths = files.iter().map(|f| &f.path);
+    let paths = paths.chain(not.iter().map(|n| &n.path));
+    let names: u64 = paths.map(|path| collected_name_bytes(path)).sum();
+    let content: u64 = files.iter().map(|f| f.content.len() as u64).sum();
+    let reasons: u64 = not.iter().map(|n| reason_bytes(&n.why)).sum();
+    files.len() + not.len() <= COLLECT_FILES
         && names <= COLLECT_NAME_BYTES
-        && names + content <= COLLECT_BYTES
-        && rest.is_none_or(|last| last.path.len() <= NAME_BYTES)
+        && names + content + reasons <= COLLECT_BYTES
 }
 
 fn step_fits(request: &EpisodeRequest, step: &StepExecution) -> bool {
@@ -99,31 +108,41 @@ fn is_signal(signal: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::execution::{CollectedFile, NotCollected};
 
     #[test]
     fn files_that_are_more_than_collect_returns_do_not_fit() {
-        let file = |name: usize, content: usize| Collected {
+        let file = |name: usize, content: usize| CollectedFile {
             path: "x".repeat(name),
-            content: Some(vec![0; content]),
-            bytes: content as u64,
+            content: vec![0; content],
         };
-        let rest = Collected {
-            path: "… and 7 more files".into(),
-            content: None,
-            bytes: 0,
+        let fits = |files: &[CollectedFile], not: &[NotCollected]| {
+            collected_fits(&Collected {
+                files: files.to_vec(),
+                not: not.to_vec(),
+                ..Collected::default()
+            })
         };
-        assert!(collected_fits(&[]));
-        assert!(collected_fits(&[file(10, 10), rest.clone()]));
+        let not = |name: usize, why: WhyNot| NotCollected {
+            path: "x".repeat(name),
+            why,
+        };
+        assert!(fits(&[], &[]));
         let names = COLLECT_NAME_BYTES as usize / 4096;
-        assert!(collected_fits(&vec![file(4000, 1); names]));
-        assert!(!collected_fits(&vec![file(4095, 1); names]));
+        let named = not(4032, WhyNot::Missing);
+        assert!(fits(&vec![file(4032, 1); names], &[]));
+        assert!(!fits(&vec![file(4033, 1); names], &[]));
+        assert!(!fits(&vec![file(4032, 1); names], &[named]));
         let full = COLLECT_BYTES as usize - 100;
-        assert!(collected_fits(&[file(36, full), rest.clone()]));
-        assert!(!collected_fits(&[file(37, full), rest.clone()]));
+        assert!(fits(&[file(36, full)], &[]));
+        assert!(!fits(&[file(37, full)], &[]));
+        assert!(!fits(&[file(36, full)], &[not(1, WhyNot::Late)]));
+        let links = vec![not(1, WhyNot::LinkOut("\u{1}".repeat(4096))); 800];
+        assert!(!fits(&[], &links), "what they lead to counts");
         let mut many = vec![file(1, 0); COLLECT_FILES];
-        many.push(rest);
-        assert!(collected_fits(&many));
+        assert!(fits(&many, &[]));
+        assert!(!fits(&many, &[not(1, WhyNot::Missing)]));
         many.insert(0, file(1, 0));
-        assert!(!collected_fits(&many));
+        assert!(!fits(&many, &[]));
     }
 }

@@ -5,7 +5,8 @@ use super::message::{EpisodeRequest, FileContent, FileRequest, Reply, StepReques
 use super::packet::{Assembler, PACKET_BYTES, WireError, encode, packets};
 use crate::spec::episode::{Capture, OnFailure};
 use crate::spec::execution::{
-    Collected, DiskEvidence, End, Execution, Finish, Start, StepExecution, Streams,
+    Collected, CollectedFile, DiskEvidence, End, Execution, Finish, NotCollected, Start,
+    StepExecution, Streams, WhyNot,
 };
 use crate::spec::host::{HostFault, RefusedBy};
 use crate::spec::limits::Limits;
@@ -114,12 +115,12 @@ fn end() -> impl Strategy<Value = End> {
         any::<u64>().prop_map(DiskEvidence::Bytes),
         any::<u64>().prop_map(DiskEvidence::Inodes),
         Just(DiskEvidence::FileSize),
+        any::<u64>().prop_map(DiskEvidence::Hidden),
+        Just(DiskEvidence::Uncounted),
     ];
     prop_oneof![
         any::<i32>().prop_map(End::Exited),
         any::<i32>().prop_map(End::Signaled),
-        any::<u64>().prop_map(DiskEvidence::Hidden),
-        Just(DiskEvidence::Uncounted),
         Just(End::Timeout),
         any::<u64>().prop_map(|used_us| End::CpuLimit { used_us }),
         any::<u64>().prop_map(|used_bytes| End::MemoryLimit { used_bytes }),
@@ -174,18 +175,29 @@ fn enforced() -> impl Strategy<Value = Enforced> {
 }
 
 fn execution() -> impl Strategy<Value = Execution> {
-    let collected =
-        (any::<String>(), option::of(bytes()), any::<u64>()).prop_map(|(path, content, bytes)| {
-            Collected {
-                path,
-                content,
-                bytes,
-            }
-        });
+    let file = (any::<String>(), bytes());
+    let files = vec(
+        file.prop_map(|(path, content)| CollectedFile { path, content }),
+        0..3,
+    );
+    let why = prop_oneof![
+        Just(WhyNot::Missing),
+        Just(WhyNot::Late),
+        any::<u64>().prop_map(WhyNot::OverCap),
+        any::<(String, i32)>().prop_map(|(target, errno)| WhyNot::LinkBroken(target, errno)),
+    ];
+    let not = (any::<String>(), why).prop_map(|(path, why)| NotCollected { path, why });
+    let collected = (files, vec(not, 0..3), any::<u64>(), any::<bool>());
+    let collected = collected.prop_map(|(files, not, more, unsearched)| Collected {
+        files,
+        not,
+        more,
+        unsearched,
+    });
     (
         enforced(),
         vec(execution_of_a_step(), 1..4),
-        vec(collected, 0..3),
+        collected,
         any::<[u64; 3]>(),
     )
         .prop_map(|(enforced, steps, collected, times)| Execution {
@@ -343,11 +355,7 @@ const LIES: [Lie; 9] = [
         e.steps[0].streams = Some(Streams::default())
     }),
     ("files nobody asked for", |e| {
-        e.collected = vec![Collected {
-            path: "a".into(),
-            content: None,
-            bytes: 0,
-        }]
+        e.collected.more = 1;
     }),
     ("a signal that does not exist", |e| {
         e.steps[0].end = End::Signaled(i32::MAX)
@@ -403,7 +411,7 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
         },
         clean: true,
         steps: vec![step.clone()],
-        collected: vec![],
+        collected: Collected::default(),
         handed_ns: 5,
         received_ns: 0,
         cleaned_ns: 0,

@@ -33,11 +33,23 @@ pub enum Piece {
     Entry(Entry),
     /// More of the last entry, a file.
     Data(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// What has this path can't be sent.
+    Skipped(String, Skipped),
     End,
+}
+
+/// Why something is not taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Skipped {
+    /// Neither a file nor a directory nor a link.
+    Special,
+    /// A link, and where it leads is not UTF-8.
+    Target,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
+    /// [Escaped](crate::spec::names::escaped) where it is taken out.
     pub path: String,
     pub kind: EntryKind,
     /// Permission bits; without meaning for a link.

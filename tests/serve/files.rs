@@ -166,17 +166,40 @@ fn a_path_that_leads_out_of_the_sandbox_is_refused() {
 }
 
 #[test]
-fn what_is_no_file_is_left_out_and_what_is_not_there_is_said() {
+fn what_is_no_file_is_left_out_with_the_reason_and_what_is_not_there_is_said() {
     let server = Server::start(Way::all()[0], &[]);
     let mut client = server.connect();
     let mut session = client.start(json!({}));
     session.output("mkdir d; mkfifo d/pipe; echo x > d/file; mkfifo pipe");
-    let (items, _) = session.download("d");
+    let (items, answer) = session.download("d");
     let names: Vec<&Value> = items.iter().map(|(entry, _)| &entry["path"]).collect();
     assert_eq!(names, ["", "file"]);
+    let skipped = &answer["result"]["skipped"];
+    assert_eq!(skipped[0]["path"], "pipe", "{answer}");
+    assert!(
+        skipped[0]["reason"]
+            .as_str()
+            .is_some_and(|why| why.contains("pipe"))
+    );
     assert_eq!(code(&session.download("pipe").1), "refused");
     assert_eq!(code(&session.download("nothing").1), "not_found");
     assert_eq!(code(&session.download("d/file/below").1), "not_found");
+}
+
+#[test]
+fn names_that_are_not_utf8_stay_apart_and_closed_files_come_and_stay_closed() {
+    for way in Way::all() {
+        let server = Server::start(way, &[]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        let make = r"mkdir d; for n in $'\xff' $'\xfe' '\xff'; do echo x > d/$n; done; (umask 777; : > d/closed)";
+        session.output(make);
+        let (items, answer) = session.download("d");
+        let names: Vec<&Value> = items.iter().map(|(entry, _)| &entry["path"]).collect();
+        let expected = ["", r"\x5cxff", "closed", r"\xfe", r"\xff"];
+        assert_eq!(names, expected, "{way:?}: {answer}");
+        assert_eq!(session.output("stat -c %a d/closed"), "0\n", "{way:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::schedule::{Settings, Sweep, SweepEnd};
 use crate::sink::{Progress, ProgressMode, Sink, SinkError, Statistics, Written, open_output};
 use crate::source::{Counters, Item, SourceError};
 use crate::spec::episode::{Echo, Episode};
-use crate::spec::execution::{End, Execution, Finish, Start, StepExecution};
+use crate::spec::execution::{Collected, End, Execution, Finish, Start, StepExecution};
 use crate::spec::host::HostFault;
 use crate::spec::outcome::Outcome;
 use crate::spec::parse::{FileContext, parse};
@@ -188,7 +188,7 @@ fn execution(end: End) -> Execution {
             landlock_abi: 7,
         },
         steps: vec![step],
-        collected: Vec::new(),
+        collected: Collected::default(),
         handed_ns: 1_000,
         received_ns: 1_050,
         cleaned_ns: 1_500,

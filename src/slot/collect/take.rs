@@ -1,0 +1,196 @@
+//! Opens and reads a file that is to be returned, or says why it can't be.
+
+use crate::slot::open::{open_below, open_file, open_in_root, real_path};
+use crate::slot::space::Space;
+use crate::slot::stage::errno;
+use crate::spec::execution::WhyNot;
+use crate::spec::names::escaped;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, readlinkat};
+use nix::sys::stat::{SFlag, fstat};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// How many links may lead to one another.
+const MAX_LINKS: usize = 40;
+
+/// Not blocking: what was a file when it was found may be a pipe.
+const READ: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_NOCTTY)
+    .union(OFlag::O_NOFOLLOW);
+
+/// What a file holds, at most so many bytes. A link to a file that the episode could write is taken for that file.
+pub fn take(space: &Space, path: &Path, most: u64) -> Result<Vec<u8>, WhyNot> {
+    let open = |flags| open_below(space.root(), path, flags);
+    match open_file(open, READ) {
+        Ok(opened) => read(opened, most),
+        // Either the path itself is a link, or it leads through one.
+        Err(Errno::ELOOP) => follow(space, path, most),
+        Err(errno) => Err(why_not(errno)),
+    }
+}
+
+fn why_not(errno: Errno) -> WhyNot {
+    match errno {
+        Errno::ENOENT | Errno::ENOTDIR => WhyNot::Missing,
+        // A socket.
+        Errno::ENXIO => WhyNot::Special,
+        Errno::EXDEV => WhyNot::Outside,
+        errno => WhyNot::Unreadable(errno as i32),
+    }
+}
+
+fn kind(file: &OwnedFd) -> nix::Result<SFlag> {
+    Ok(SFlag::from_bits_truncate(fstat(file)?.st_mode) & SFlag::S_IFMT)
+}
+
+fn read(opened: OwnedFd, most: u64) -> Result<Vec<u8>, WhyNot> {
+    let unreadable = |errno: Errno| WhyNot::Unreadable(errno as i32);
+    match kind(&opened).map_err(unreadable)? {
+        SFlag::S_IFREG => {}
+        SFlag::S_IFDIR => return Err(WhyNot::Directory),
+        _ => return Err(WhyNot::Special),
+    }
+    let file = File::from(opened);
+    let bytes = file.metadata().map_err(|e| unreadable(errno(e)))?.len();
+    if bytes > most {
+        return Err(WhyNot::OverCap(bytes));
+    }
+    let mut content = Vec::with_capacity(bytes as usize);
+    let mut whole = file.take(bytes);
+    let done = whole.read_to_end(&mut content);
+    done.map_err(|e| unreadable(errno(e)))?;
+    Ok(content)
+}
+
+/// The file that a link leads to, where that is below the space's root and not in a mount of the host.
+fn follow(space: &Space, link: &Path, most: u64) -> Result<Vec<u8>, WhyNot> {
+    let mut at = link.to_owned();
+    let mut first: Option<OsString> = None;
+    let shown = |first: &Option<OsString>| {
+        let target = first.as_deref().unwrap_or(link.as_os_str());
+        escaped(target.as_bytes())
+    };
+    for _ in 0..MAX_LINKS {
+        let open = |flags| open_in_root(space.root(), &at, flags, 0);
+        let broken = |errno: Errno| match errno {
+            Errno::EXDEV => WhyNot::LinkOut(shown(&first)),
+            errno if first.is_none() => why_not(errno),
+            errno => WhyNot::LinkBroken(shown(&first), errno as i32),
+        };
+        let found = open(OFlag::O_PATH | OFlag::O_NOFOLLOW).map_err(broken)?;
+        if kind(&found).map_err(broken)? != SFlag::S_IFLNK {
+            if first.is_some() && space.is_system(&real_path(&found).map_err(broken)?) {
+                return Err(WhyNot::LinkOut(shown(&first)));
+            }
+            let opened = open_file(open, READ).map_err(broken)?;
+            return read(opened, most).map_err(|why| match (why, &first) {
+                (WhyNot::Directory, Some(_)) => WhyNot::LinkToDirectory(shown(&first)),
+                (why, _) => why,
+            });
+        }
+        let target = readlinkat(&found, "").map_err(broken)?;
+        let next = led_to(space, &at, Path::new(&target));
+        first.get_or_insert(target);
+        at = next.ok_or_else(|| WhyNot::LinkOut(shown(&first)))?;
+    }
+    Err(WhyNot::LinkBroken(shown(&first), libc::ELOOP))
+}
+
+/// Where a link leads, below the space's root.
+fn led_to(space: &Space, link: &Path, target: &Path) -> Option<PathBuf> {
+    match target.is_absolute() {
+        true => space.below_root(target),
+        false => Some(link.parent().unwrap_or(Path::new("")).join(target)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::policy::Tier;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    /// A sandbox of each tier, and a directory of the host beside it.
+    fn each(check: impl Fn(&Space, &Path)) {
+        for tier in [Tier::Namespaces, Tier::Landlock] {
+            let scratch = tempfile::tempdir().unwrap();
+            let root = scratch.path().canonicalize().unwrap().join("root");
+            fs::create_dir_all(root.join("workspace/deep")).unwrap();
+            fs::write(root.join("workspace/deep/file"), "text").unwrap();
+            fs::write(scratch.path().join("secret"), "secret").unwrap();
+            let space = Space::open(tier, root.clone(), Vec::new(), false).unwrap();
+            check(&space, &root);
+        }
+    }
+
+    #[test]
+    fn a_link_comes_as_what_it_leads_to_and_never_from_outside() {
+        each(|space, root| {
+            let at = |name: &str| root.join("workspace").join(name);
+            let inside = match space.tier {
+                Tier::Namespaces => PathBuf::from("/workspace/deep/file"),
+                Tier::Landlock => at("deep/file"),
+            };
+            symlink("deep/file", at("relative")).unwrap();
+            symlink(inside, at("absolute")).unwrap();
+            symlink("relative", at("chain")).unwrap();
+            symlink("deep", at("directory")).unwrap();
+            symlink("../../secret", at("up")).unwrap();
+            symlink(root.parent().unwrap().join("secret"), at("out")).unwrap();
+            symlink("nothing", at("broken")).unwrap();
+            symlink("loop", at("loop")).unwrap();
+            let take = |name: &str| take(space, &Path::new("workspace").join(name), 100);
+            for name in [
+                "relative",
+                "absolute",
+                "chain",
+                "directory/file",
+                "deep/file",
+            ] {
+                assert_eq!(
+                    take(name),
+                    Ok(b"text".to_vec()),
+                    "{name} in {:?}",
+                    space.tier
+                );
+            }
+            assert_eq!(
+                take("directory"),
+                Err(WhyNot::LinkToDirectory("deep".into()))
+            );
+            for name in ["up", "out", "broken", "loop"] {
+                assert!(
+                    matches!(take(name), Err(WhyNot::LinkOut(_) | WhyNot::LinkBroken(..))),
+                    "{name}: {:?}",
+                    take(name)
+                );
+            }
+            assert_eq!(take("none"), Err(WhyNot::Missing));
+            assert_eq!(take("deep"), Err(WhyNot::Directory));
+        });
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_large_or_closed_is_told_or_opened_up() {
+        each(|space, root| {
+            let file = root.join("workspace/deep/file");
+            let path = Path::new("workspace/deep/file");
+            assert_eq!(take(space, path, 3), Err(WhyNot::OverCap(4)));
+            fs::set_permissions(&file, Permissions::from_mode(0)).unwrap();
+            assert_eq!(take(space, path, 4), Ok(b"text".to_vec()));
+            let pipe = root.join("workspace/pipe");
+            nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+            assert_eq!(
+                take(space, Path::new("workspace/pipe"), 9),
+                Err(WhyNot::Special)
+            );
+        });
+    }
+}
