@@ -57,7 +57,7 @@ fn a_program_can_neither_write_to_it_nor_make_it_larger_nor_lease_it() {
     let attack = "import fcntl, os\n\
         def tried(what):\n    try: what(); return 'done'\n    except (OSError, ValueError): return 'refused'\n\
         def own():\n    try: return os.open('/proc/self/fd/0', os.O_RDWR)\n    except OSError: return 0\n\
-        tried(lambda: os.fchmod(0, 0o777))\n\
+        tried(lambda: os.fchmod(0, 0o666))\n\
         print([tried(what) for fd in (0, own()) for what in (\n\
             lambda: os.pwrite(fd, b'x', 0), lambda: os.pwrite(fd, b'x', 1 << 20), lambda: os.ftruncate(fd, 1 << 30),\n\
             lambda: fcntl.fcntl(fd, 1033, 1), lambda: fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK),\n\
