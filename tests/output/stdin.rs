@@ -65,7 +65,7 @@ fn a_program_can_neither_write_to_it_nor_make_it_larger_nor_lease_it() {
     let episode = json!({"id": "e", "argv": ["/usr/bin/python3", "-c", attack], "stdin": "input"});
     everywhere(&[episode], |way, run| {
         assert_ok(way, run, "e");
-        let refused = vec!["'refused'"; 12].join(", ");
+        let refused = ["'refused'"; 12].join(", ");
         let expected = format!("[{refused}]\nb'input'\n");
         assert_eq!(run.output("e"), expected, "{way:?}");
     });

@@ -183,7 +183,7 @@ mod tests {
             let file = root.join("workspace/deep/file");
             let path = Path::new("workspace/deep/file");
             assert_eq!(take(space, path, 3), Err(WhyNot::OverCap(4)));
-            fs::set_permissions(&file, Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
             assert_eq!(take(space, path, 4), Ok(b"text".to_vec()));
             let pipe = root.join("workspace/pipe");
             nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
