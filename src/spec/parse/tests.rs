@@ -95,6 +95,16 @@ fn every_field_arrives() {
 }
 
 #[test]
+fn a_whole_number_may_be_written_with_a_point() {
+    let line = r#"{"command": "x", "resources": {"memory_mb": 512.0, "processes": 1e1, "disk_mb": 2.0,
+        "open_files": 64.0, "output_kb": -0.0}}"#;
+    let limits = read(line).unwrap().limits;
+    assert_eq!(limits.memory_bytes, 512 * MB);
+    assert_eq!((limits.processes, limits.open_files), (10, 64));
+    assert_eq!((limits.disk_bytes, limits.output_bytes), (2 * MB, 0));
+}
+
+#[test]
 fn steps_inherit_from_their_episode() {
     let episode = ok(json!({
         "workdir": "/w", "timeout_s": 5, "env": {"A": "1", "B": "1"}, "files": {"top": "t"},
