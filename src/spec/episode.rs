@@ -32,6 +32,7 @@ pub struct Episode {
     /// Shared by the many episodes that ask for the same.
     pub grants: Arc<Grants>,
     pub capture: Capture,
+    pub output_keep: OutputKeep,
     /// Glob patterns of files to return; relative ones are under the episode's `workdir`.
     pub collect: Vec<String>,
     /// The episode's own `workdir`; a step may have another.
@@ -120,4 +121,15 @@ pub enum Capture {
     #[default]
     Merged,
     Split,
+}
+
+/// What is kept of more output than `output_kb`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputKeep {
+    /// The first quarter and the last three, with a line between that says how much was left out.
+    #[default]
+    Ends,
+    Head,
+    Tail,
 }

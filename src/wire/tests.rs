@@ -3,9 +3,9 @@
 use super::failure::{Failure, Stage};
 use super::message::{EpisodeRequest, FileRequest, Reply, StepRequest};
 use super::packet::{Assembler, PACKET_BYTES, WireError, encode, packets};
-use crate::spec::episode::{Capture, OnFailure};
+use crate::spec::episode::{Capture, OnFailure, OutputKeep};
 use crate::spec::execution::{
-    Collected, DiskEvidence, End, Execution, Finish, Start, StepExecution, Streams,
+    Collected, DiskEvidence, End, Execution, Finish, MAX_NOTE_BYTES, Start, StepExecution, Streams,
 };
 use crate::spec::host::{HostFault, RefusedBy};
 use crate::spec::limits::Limits;
@@ -80,10 +80,11 @@ fn step() -> impl Strategy<Value = StepRequest> {
 
 fn request() -> impl Strategy<Value = EpisodeRequest> {
     let capture = prop_oneof![Just(Capture::Merged), Just(Capture::Split)];
+    let keep = [OutputKeep::Ends, OutputKeep::Head, OutputKeep::Tail];
     (
         any::<u64>(),
         limits(),
-        capture,
+        (capture, proptest::sample::select(keep.to_vec())),
         vec(any::<String>(), 0..3),
         any::<String>(),
         1.0..100.0,
@@ -91,11 +92,21 @@ fn request() -> impl Strategy<Value = EpisodeRequest> {
         vec(step(), 1..4),
     )
         .prop_map(
-            |(handed_ns, limits, capture, collect, workdir, stretch, deadline_ns, steps)| {
+            |(
+                handed_ns,
+                limits,
+                (capture, output_keep),
+                collect,
+                workdir,
+                stretch,
+                deadline_ns,
+                steps,
+            )| {
                 EpisodeRequest {
                     handed_ns,
                     limits,
                     capture,
+                    output_keep,
                     collect,
                     workdir,
                     stretch,
@@ -329,7 +340,8 @@ const LIES: [Lie; 9] = [
     ("one step too many", |e| e.steps.push(e.steps[0].clone())),
     ("the answer to another request", |e| e.handed_ns = 6),
     ("more output than is kept", |e| {
-        (e.steps[0].output, e.steps[0].output_bytes) = (b"12345".to_vec(), 5);
+        let more = vec![b'1'; 4 + MAX_NOTE_BYTES + 1];
+        (e.steps[0].output, e.steps[0].output_bytes) = (more, 100);
     }),
     ("more kept than was produced", |e| {
         e.steps[0].output_bytes = 3
@@ -362,6 +374,7 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
             ..Limits::default()
         },
         capture: Capture::Merged,
+        output_keep: OutputKeep::Ends,
         collect: vec![],
         workdir: "/workspace".into(),
         stretch: 1.0,
@@ -404,6 +417,15 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
         cleaned_ns: 0,
     };
     assert!(fits(&request, &honest));
+    let mut noted = honest.clone();
+    let most = vec![b'1'; 4 + MAX_NOTE_BYTES];
+    (noted.steps[0].output, noted.steps[0].output_bytes) = (most, 5);
+    assert!(fits(&request, &noted));
+    let without_note = EpisodeRequest {
+        output_keep: OutputKeep::Head,
+        ..request.clone()
+    };
+    assert!(!fits(&without_note, &noted));
     assert!(encode(&Reply::Ended(Box::new(honest.clone()))).len() <= most_bytes(&request));
     assert!(most_bytes(&request) < 1 << 20);
 

@@ -3,7 +3,9 @@
 use super::program::{env, files, no_nul, program, stdin};
 use super::raw::{Few, Object, RawEpisode, RawResources, RawStep, Whole};
 use super::{FileContext, Flaw, default_id, host, quoted};
-use crate::spec::episode::{Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, Step};
+use crate::spec::episode::{
+    Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, OutputKeep, Step,
+};
 use crate::spec::limits::{KB, Limits, MAX_PROCESSES, MB};
 use crate::spec::paths;
 use globset::GlobBuilder;
@@ -92,6 +94,7 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
             file,
         )?,
         capture: capture(raw.capture.as_deref())?,
+        output_keep: output_keep(raw.output_keep.as_deref())?,
         collect: collect(raw.collect.unwrap_or_default())?,
         workdir,
         echo: Echo {
@@ -285,6 +288,18 @@ fn capture(value: Option<&str>) -> Result<Capture, Flaw> {
         None | Some("merged") => Ok(Capture::Merged),
         Some("split") => Ok(Capture::Split),
         Some(value) => Err(one_of("capture", "\"merged\" or \"split\"", value)),
+    }
+}
+
+fn output_keep(value: Option<&str>) -> Result<OutputKeep, Flaw> {
+    match value {
+        None | Some("ends") => Ok(OutputKeep::Ends),
+        Some("head") => Ok(OutputKeep::Head),
+        Some("tail") => Ok(OutputKeep::Tail),
+        Some(value) => {
+            let choices = "\"ends\", \"head\" or \"tail\"";
+            Err(one_of("output_keep", choices, value))
+        }
     }
 }
 

@@ -46,6 +46,7 @@ const EPISODE: Shape = Object(&[
     ("fs_writable", List(&Text)),
     ("network", Text),
     ("capture", Text),
+    ("output_keep", Text),
     ("collect", List(&Text)),
     ("group", Text),
     ("meta", Any),

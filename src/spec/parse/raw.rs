@@ -29,6 +29,7 @@ pub struct RawEpisode {
     pub fs_writable: Option<Vec<String>>,
     pub network: Option<String>,
     pub capture: Option<String>,
+    pub output_keep: Option<String>,
     pub collect: Option<Vec<String>>,
     pub group: Option<String>,
     #[serde(default, deserialize_with = "present")]
