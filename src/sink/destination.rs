@@ -8,6 +8,7 @@
 //! stops reading in the middle of it and the run is then ended by force.
 
 use super::failure::{STDOUT, SinkError};
+use crate::sys::stdio::stdout_was_closed;
 use nix::errno::Errno;
 use nix::fcntl::Flock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -49,11 +50,11 @@ pub(super) enum Stop {
 }
 
 impl Destination {
-    /// This process's stdout.
-    ///
-    /// When the descriptor is closed at start, Rust's runtime has already put `/dev/null` in its
-    /// place; see [`Destination::is_null`].
+    /// This process's stdout, unless it was closed when the process was started.
     pub fn stdout() -> Result<Self, SinkError> {
+        if stdout_was_closed() {
+            return Err(SinkError::StdoutClosed);
+        }
         let file = match io::stdout().as_fd().try_clone_to_owned() {
             Ok(fd) => File::from(fd),
             Err(_) => return Err(SinkError::StdoutClosed),
@@ -82,7 +83,7 @@ impl Destination {
         Ok(destination)
     }
 
-    /// Whether results are thrown away: `/dev/null`, chosen or in the place of a closed stdout.
+    /// Whether results are thrown away: `/dev/null`.
     pub fn is_null(&self) -> bool {
         self.null
     }

@@ -3,6 +3,7 @@
 //! The first bytes decide what a file is, so that a name without an extension works too; an
 //! extension that promises compression must be kept.
 
+use crate::sys::stdio::stdin_was_closed;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::os::fd::AsFd;
@@ -37,6 +38,10 @@ pub enum OpenError {
     Spool { file: Arc<str>, cause: io::Error },
     #[error("stdin (-) is given to --jobs more than once; it can be read only once")]
     StdinTwice,
+    #[error(
+        "stdin is closed, so there are no episodes to read; open it, or name a file with --jobs FILE"
+    )]
+    StdinClosed,
 }
 
 /// A jobs file that can be opened, or stdin.
@@ -76,6 +81,9 @@ impl Jobs {
     pub fn new(path: &Path) -> Result<Jobs, OpenError> {
         let here = PathBuf::from(".");
         if is_stdin(path) {
+            if stdin_was_closed() {
+                return Err(OpenError::StdinClosed);
+            }
             return Ok(Jobs {
                 name: "stdin".into(),
                 base_dir: here,
