@@ -3,6 +3,7 @@
 //! The first bytes decide what a file is, so that a name without an extension works too; an
 //! extension that promises compression must be kept.
 
+use crate::compression::Compression;
 use crate::sys::stdio::stdin_was_closed;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -125,22 +126,20 @@ impl Jobs {
         let mut input = self.open_raw()?;
         let head = head(&mut *input).map_err(|e| refused(&self.name, e))?;
         let format = Format::of(&head);
-        if let Some((extension, named)) = self.promise()
-            && extension != format
+        if let Some(promised) = Compression::promised_by(&self.name)
+            && Format::Known(promised) != format
             && !head.is_empty()
         {
             return Err(OpenError::Misnamed {
                 file: self.name.clone(),
-                named,
+                named: promised.name(),
             });
         }
         let input = Cursor::new(head).chain(input);
         match format {
-            Format::Plain => Ok(Box::new(input)),
-            Format::Gzip => Ok(Box::new(flate2::read::MultiGzDecoder::new(input))),
-            Format::Zstd => {
-                let decoder = zstd::stream::read::Decoder::new(input);
-                Ok(Box::new(decoder.map_err(|e| refused(&self.name, e))?))
+            Format::Known(compression) => {
+                let reader = compression.reader(input);
+                reader.map_err(|e| refused(&self.name, e))
             }
             Format::Unsupported(found) => Err(OpenError::Unsupported {
                 file: self.name.clone(),
@@ -176,18 +175,6 @@ impl Jobs {
         };
         open().map_err(|e| refused(&self.name, e))
     }
-
-    /// What the name says of the format.
-    fn promise(&self) -> Option<(Format, &'static str)> {
-        let name = self.name.to_ascii_lowercase();
-        if name.ends_with(".gz") {
-            Some((Format::Gzip, "gzip"))
-        } else if name.ends_with(".zst") {
-            Some((Format::Zstd, "Zstandard"))
-        } else {
-            None
-        }
-    }
 }
 
 fn refused(file: &Arc<str>, cause: io::Error) -> OpenError {
@@ -202,16 +189,14 @@ fn refused(file: &Arc<str>, cause: io::Error) -> OpenError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
-    Plain,
-    Gzip,
-    Zstd,
+    Known(Compression),
     Unsupported(&'static str),
 }
 
 /// How files begin that are not plain text.
 const MAGIC: [(&[u8], Format); 6] = [
-    (&[0x1F, 0x8B], Format::Gzip),
-    (&[0x28, 0xB5, 0x2F, 0xFD], Format::Zstd),
+    (GZIP.magic(), Format::Known(GZIP)),
+    (ZSTD.magic(), Format::Known(ZSTD)),
     (
         &[0xFD, b'7', b'z', b'X', b'Z', 0],
         Format::Unsupported("xz-compressed"),
@@ -220,11 +205,13 @@ const MAGIC: [(&[u8], Format); 6] = [
     (b"PK\x03\x04", Format::Unsupported("a zip archive")),
     (b"PAR1", Format::Unsupported("a Parquet file")),
 ];
+const GZIP: Compression = Compression::Gzip;
+const ZSTD: Compression = Compression::Zstd;
 
 impl Format {
     fn of(head: &[u8]) -> Format {
         let known = MAGIC.iter().find(|(magic, _)| head.starts_with(magic));
-        known.map_or(Format::Plain, |(_, format)| *format)
+        known.map_or(Format::Known(Compression::None), |(_, format)| *format)
     }
 }
 
