@@ -1,5 +1,6 @@
 //! One validated episode: every default applied, every path checked, ready to run.
 
+use super::digest::Digest;
 use super::limits::Limits;
 use super::policy::Grants;
 use serde::{Deserialize, Serialize};
@@ -55,11 +56,13 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// Fields that pass through to the result unread.
+/// What passes through to the result.
 #[derive(Clone, Debug, Default)]
 pub struct Echo {
     pub group: Option<String>,
     pub meta: Option<Box<RawValue>>,
+    /// Of the line, where it stands in a jobs file.
+    pub spec_digest: Option<Digest>,
 }
 
 /// One execution of an episode.

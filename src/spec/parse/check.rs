@@ -100,6 +100,7 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
         echo: Echo {
             group: raw.group,
             meta: raw.meta,
+            spec_digest: None,
         },
     })
 }
