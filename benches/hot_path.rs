@@ -12,7 +12,7 @@ mod answer;
 use answer::execution;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use runner::pool::{Pool, PoolSettings, PythonSettings};
-use runner::spec::episode::{Capture, Episode};
+use runner::spec::episode::{Capture, Episode, OutputKeep};
 use runner::spec::execution::Start;
 use runner::spec::limits::Limits;
 use runner::spec::outcome::Outcome;
@@ -190,6 +190,7 @@ fn request() -> EpisodeRequest {
         handed_ns: 1,
         limits: Limits::default(),
         capture: Capture::Merged,
+        output_keep: OutputKeep::default(),
         collect: vec![],
         workdir: "/workspace".into(),
         stretch: 1.0,

@@ -26,11 +26,11 @@ pub struct Cli {
     #[arg(long = "jobs", value_name = "FILE", required = true)]
     pub jobs: Vec<String>,
 
-    /// Where results go; stdout without it
+    /// Where results go; stdout without it. Compressed when it is named .gz or .zst
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Go on with an --output that holds results: what has a verdict is skipped, infra_error runs again
+    /// Go on with an --output that holds results: what has a verdict is skipped, infra_error and changed lines run again
     #[arg(long, requires = "output")]
     pub resume: bool,
 

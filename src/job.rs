@@ -1,15 +1,17 @@
 //! The main job, from a configuration to an exit status: input, output, pool, sweep, summary.
 
+mod earlier;
+
 use crate::config::Config;
 use crate::pool;
 use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::stop::StopSignals;
 use crate::schedule::{Sample, Settings, Sweep, SweepEnd};
 use crate::sink::{
-    Destination, Ending, OpenError, Opened, Progress, Report, Sink, SinkError, Statistics,
-    StatsFile, StatsFileError, open_output,
+    Counts, Destination, Ending, OpenError, Opened, Progress, Report, Sink, SinkError, Statistics,
+    StatsFile, StatsFileError,
 };
-use crate::source::{self, Counters, SourceConfig, StrictError};
+use crate::source::{self, Counters, Jobs, SourceConfig, StrictError};
 use crate::spec::outcome::Status;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -92,14 +94,10 @@ fn start(config: Config) -> Result<u8, StartError> {
         source::check_all(&mut input)?;
     }
     let stats = config.stats.as_deref().map(StatsFile::create).transpose()?;
-    let mut opened = match &config.output {
-        Some(path) => open_output(path, config.resume)?,
+    let opened = match &config.output {
+        Some(path) => earlier::open(path, config.resume, &mut input)?,
         None => Opened::fresh(Destination::stdout()?),
     };
-    if config.resume {
-        let done = std::mem::take(&mut opened.done);
-        input.done = Some(Arc::new(move |id: &str| done.contains(id)));
-    }
     // The scheduler, the pool and the signals are one thread: nothing of theirs is ever contended.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -128,17 +126,19 @@ async fn sweep(
         defaults: &config.defaults,
     };
     let (pool, _) = provision::build(&wanted, |note| progress.println(note)).await?;
-    for note in notes(&opened, &config) {
+    let counters = input.counters.clone();
+    let changed = earlier::note(&counters.changed);
+    for note in notes(&opened, &config).into_iter().chain(changed) {
         progress.println(format!("runner: {note}"));
     }
-    let kept = opened.kept;
+    let mut kept = opened.kept;
+    let is_stream = input.jobs.iter().any(Jobs::is_stream);
     let sink = Sink::start(opened.destination)?;
     let mut statistics = Statistics::new(config.startup_target);
     let settings = settings(&config);
     if let Some(sample) = settings.audit {
         statistics.expect_audit(sample.seed);
     }
-    let counters = input.counters.clone();
     let expected = count_ahead(&input, &progress);
     let work = Sweep {
         executor: Rc::new(pool.clone()),
@@ -156,6 +156,9 @@ async fn sweep(
     pool.shut_down().await;
     let written = finish(sink, &mut stop).await;
     progress.finish();
+    if is_stream {
+        kept.remove(&changed_meanwhile(&config, &counters));
+    }
 
     let ending = Ending {
         already_done: kept,
@@ -171,6 +174,18 @@ async fn sweep(
     let bad =
         counts.get(Status::Invalid) + counts.get(Status::InfraError) + kept.get(Status::Invalid);
     Ok(status(&end, written, bad))
+}
+
+/// The verdicts that a stream has made outdated; they are removed now that the new ones are written.
+fn changed_meanwhile(config: &Config, counters: &Counters) -> Counts {
+    let (Some(path), Some(note)) = (&config.output, earlier::note(&counters.changed)) else {
+        return Counts::default();
+    };
+    eprintln!("runner: {note}");
+    earlier::drop_outdated(path, &counters.changed).unwrap_or_else(|error| {
+        eprintln!("runner: of each of their ids, the last verdict counts; the others were not removed: {error}");
+        Counts::default()
+    })
 }
 
 fn settings(config: &Config) -> Settings {
@@ -228,11 +243,14 @@ fn notes(opened: &Opened, config: &Config) -> Vec<String> {
         .as_deref()
         .map(|p| p.display().to_string())
         .unwrap_or_default();
-    if opened.repaired_bytes > 0 {
+    if opened.repaired_bytes > 0 && !opened.repaired_frame {
         notes.push(format!(
             "{shown}: cut off a torn last line of {} bytes",
             opened.repaired_bytes
         ));
+    }
+    if opened.repaired_frame {
+        notes.push(format!("{shown}: cut off a torn end"));
     }
     if opened.dropped_infra > 0 {
         notes.push(format!(

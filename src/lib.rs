@@ -27,6 +27,7 @@
 //! - [`slot`]: the other side: init and zygote, single-threaded
 //! - [`sandbox`]: policy → kernel
 //! - [`sink`]: result lines, statistics, progress
+//! - [`compression`]: gzip and Zstandard, for `source` and `sink`
 //! - [`sys`]: the only `unsafe`
 //! - [`provision`]: the pool in the best tier there is; [`serve`]: sessions for clients
 //! - [`job`]: the main job put together; [`doctor`]: what this machine can enforce, found out with the same pool
@@ -36,6 +37,7 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod cli;
+pub mod compression;
 pub mod config;
 pub mod doctor;
 pub mod job;

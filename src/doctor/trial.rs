@@ -2,7 +2,7 @@
 
 use crate::pool::{BuildError, Pool, PoolSettings, RunError, SlotLost};
 use crate::spec::episode::{
-    Capture, DEFAULT_WORKDIR, Echo, Episode, OnFailure, Origin, Program, Step,
+    Capture, DEFAULT_WORKDIR, Echo, Episode, OnFailure, Origin, OutputKeep, Program, Step,
 };
 use crate::spec::execution::{End, Execution};
 use crate::spec::limits::Limits;
@@ -157,7 +157,8 @@ fn episode(program: Program) -> Episode {
         deadline: None,
         limits: Limits::default(),
         grants: Default::default(),
-        capture: Capture::Merged,
+        capture: Capture::default(),
+        output_keep: OutputKeep::default(),
         collect: Vec::new(),
         workdir: DEFAULT_WORKDIR.into(),
         echo: Echo::default(),

@@ -19,6 +19,7 @@ pub fn build(episode: &Episode) -> Result<EpisodeRequest, HostFileError> {
         handed_ns: monotonic_ns(),
         limits: episode.limits.clone(),
         capture: episode.capture,
+        output_keep: episode.output_keep,
         collect: episode.collect.clone(),
         workdir: episode.workdir.clone(),
         stretch: episode.stretch,

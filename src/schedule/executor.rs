@@ -34,9 +34,7 @@ impl Executor for Pool {
         self.run(episode, deadline_ns)
             .await
             .map_err(|error| match error {
-                RunError::HostFile(ref reason)
-                    if !matches!(reason, HostFileError::Read { .. }) =>
-                {
+                RunError::HostFile(ref reason) if !matches!(reason, HostFileError::Read { .. }) => {
                     NotRun::Spec(format!("{}: `files`: {error}", episode.origin))
                 }
                 RunError::Build(BuildError::Lost(SlotLost::Refused(failure)))

@@ -21,7 +21,7 @@
 //!
 //! | `op` | fields | result |
 //! |---|---|---|
-//! | `start` | those of an episode that are not about a program: `workdir`, `env`, `files`, `resources`, `timeout_s`, `network`, `capture`, `fs_readable`, `fs_writable`; `wait_s`, `idle_s` | `session`, `tier`, `landlock_abi`, `queue_ms`, `start_ms` |
+//! | `start` | those of an episode that are not about a program: `workdir`, `env`, `files`, `resources`, `timeout_s`, `network`, `capture`, `output_keep`, `fs_readable`, `fs_writable`; `wait_s`, `idle_s` | `session`, `tier`, `landlock_abi`, `queue_ms`, `start_ms` |
 //! | `exec` | `session`; those of a step: `command` or `argv`, `stdin`, `env`, `workdir`, `timeout_s`, `files` | the fields of an execution, as in a result line |
 //! | `upload` | `session`, `path` | `entries`, `bytes`: see [`upload`] |
 //! | `download` | `session`, `path` | `entries`, `bytes`: see [`download`] |

@@ -135,6 +135,7 @@ const START: &[&str] = &[
     "timeout_s",
     "network",
     "capture",
+    "output_keep",
     "fs_readable",
     "fs_writable",
     "wait_s",
@@ -153,7 +154,14 @@ const EXEC: &[&str] = &[
 ];
 
 /// What of a start applies to each execution.
-const INHERITED: [&str; 5] = ["workdir", "env", "timeout_s", "capture", "resources"];
+const INHERITED: [&str; 6] = [
+    "workdir",
+    "env",
+    "timeout_s",
+    "capture",
+    "output_keep",
+    "resources",
+];
 
 /// A `start` that was read. It is kept as it was written, and becomes an episode when there is a slot for it.
 pub struct Start {

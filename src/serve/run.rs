@@ -12,6 +12,7 @@ use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::stop::StopSignals;
 use crate::spec::parse::FileContext;
 use crate::spec::policy::Enforced;
+use crate::sys::stdio;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
@@ -60,6 +61,10 @@ enum ServeError {
     Listen(#[from] ListenError),
     #[error(transparent)]
     Provision(#[from] ProvisionError),
+    #[error(
+        "--stdio: stdin or stdout is closed, so there is no client; open both, or listen with --socket PATH"
+    )]
+    StdioClosed,
     #[error("signals can't be handled: {0}")]
     System(#[from] io::Error),
 }
@@ -80,7 +85,9 @@ pub fn run(config: ServeConfig) -> ExitCode {
         Err(error) => {
             eprintln!("runner: {error}");
             ExitCode::from(match error {
-                ServeError::Listen(_) | ServeError::Provision(ProvisionError::NotWarm(_)) => USAGE,
+                ServeError::Listen(_)
+                | ServeError::StdioClosed
+                | ServeError::Provision(ProvisionError::NotWarm(_)) => USAGE,
                 _ => CANT_ENFORCE,
             })
         }
@@ -88,6 +95,9 @@ pub fn run(config: ServeConfig) -> ExitCode {
 }
 
 async fn serve(config: ServeConfig) -> Result<(), ServeError> {
+    if config.stdio && (stdio::stdin_was_closed() || stdio::stdout_was_closed()) {
+        return Err(ServeError::StdioClosed);
+    }
     let mut stop = StopSignals::listen()?;
     pool::adopt_orphans().map_err(io::Error::from)?;
     provision::raise_open_files();

@@ -12,6 +12,13 @@ impl Counts {
         self.0[status as usize] += 1;
     }
 
+    /// Takes away what `others` counts, which was counted here before.
+    pub fn remove(&mut self, others: &Counts) {
+        for (number, other) in self.0.iter_mut().zip(others.0) {
+            *number -= other;
+        }
+    }
+
     pub fn get(&self, status: Status) -> u64 {
         self.0[status as usize]
     }

@@ -1,13 +1,15 @@
 //! The file descriptor that result lines go to, and the promise that it ends in a whole line.
 //!
 //! A regular file takes a batch in one `write(2)`; when a write fails part-way, the torn line is cut
-//! off again. Anything else (pipe, terminal, socket, device) can't be cut, so it is written in pieces
+//! off again. Of a compressed file a batch is one member or frame, which is whole or cut off. Anything else (pipe, terminal, socket, device) can't be cut, so it is written in pieces
 //! of at most `PIPE_BUF` bytes that end at a line end, each only once poll(2) says that there is room.
 //! A pipe takes such a piece whole or not at all, and the thread never sits in a write that nothing
 //! can end. So a line of up to 4,096 bytes is never torn; a longer one is torn only when its reader
 //! stops reading in the middle of it and the run is then ended by force.
 
 use super::failure::{STDOUT, SinkError};
+use crate::compression::Compression;
+use crate::sys::stdio::stdout_was_closed;
 use nix::errno::Errno;
 use nix::fcntl::Flock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -31,6 +33,7 @@ pub struct Destination {
     pub(super) name: String,
     regular: bool,
     null: bool,
+    compression: Compression,
 }
 
 /// What has been written, whole lines only.
@@ -49,11 +52,11 @@ pub(super) enum Stop {
 }
 
 impl Destination {
-    /// This process's stdout.
-    ///
-    /// When the descriptor is closed at start, Rust's runtime has already put `/dev/null` in its
-    /// place; see [`Destination::is_null`].
+    /// This process's stdout, unless it was closed when the process was started.
     pub fn stdout() -> Result<Self, SinkError> {
+        if stdout_was_closed() {
+            return Err(SinkError::StdoutClosed);
+        }
         let file = match io::stdout().as_fd().try_clone_to_owned() {
             Ok(fd) => File::from(fd),
             Err(_) => return Err(SinkError::StdoutClosed),
@@ -72,6 +75,7 @@ impl Destination {
             _lock: None,
             name,
             null,
+            compression: Compression::None,
         })
     }
 
@@ -82,40 +86,64 @@ impl Destination {
         Ok(destination)
     }
 
-    /// Whether results are thrown away: `/dev/null`, chosen or in the place of a closed stdout.
+    /// The same, with each batch a member or frame of its own.
+    pub(super) fn compressed(self, compression: Compression) -> Self {
+        Destination {
+            compression,
+            ..self
+        }
+    }
+
+    /// Whether a batch is worth waiting for: a small one is hardly smaller than its lines.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compression != Compression::None
+    }
+
+    /// Whether results are thrown away: `/dev/null`.
     pub fn is_null(&self) -> bool {
         self.null
     }
 
-    /// Writes a batch of whole lines, adding to `written` what arrived. After an error no torn line
-    /// is left in a regular file.
+    /// Writes a batch of whole lines, adding to `written` what arrived. After an error no torn line, member or frame is
+    /// left in a regular file.
     pub(super) fn write(
         &mut self,
         batch: &[u8],
         written: &mut Written,
         abandoned: &AtomicBool,
     ) -> Result<(), Stop> {
+        let bytes = self.compression.frame(batch);
         let mut at = 0;
         let result = loop {
-            if at == batch.len() {
+            if at == bytes.len() {
                 break Ok(());
             }
-            match self.write_some(&batch[at..], at > 0 && batch[at - 1] != b'\n', abandoned) {
+            let mid_line = at > 0 && (self.is_compressed() || bytes[at - 1] != b'\n');
+            match self.write_some(&bytes[at..], mid_line, abandoned) {
                 Ok(n) => at += n,
                 Err(Stop::Io(e)) if retryable(&e) => {}
                 Err(stop) => break Err(stop),
             }
         };
-        let whole = batch[..at]
-            .iter()
-            .rposition(|&b| b == b'\n')
-            .map_or(0, |end| end + 1);
-        written.lines += batch[..whole].iter().filter(|&&b| b == b'\n').count() as u64;
+        let (whole, lines) = self.whole(batch, &bytes[..at], at == bytes.len());
+        written.lines += lines.iter().filter(|&&b| b == b'\n').count() as u64;
         written.bytes += whole as u64;
         if self.regular && whole < at {
             self.cut((at - whole) as u64);
         }
         result
+    }
+
+    /// How much of what was written of a batch ends in a whole line, member or frame, and the lines in it.
+    fn whole<'a>(&self, batch: &'a [u8], sent: &[u8], all: bool) -> (usize, &'a [u8]) {
+        match self.compression {
+            Compression::None => {
+                let end = memchr::memrchr(b'\n', sent).map_or(0, |end| end + 1);
+                (end, &batch[..end])
+            }
+            _ if all => (sent.len(), batch),
+            _ => (0, &[]),
+        }
     }
 
     fn write_some(

@@ -1,15 +1,38 @@
-//! The ids that an output file already has verdicts for, in 16 bytes each.
+//! The ids that an output file already has verdicts for, and what each of them is a verdict on, in 24 bytes each.
 
-use xxhash_rust::xxh3::xxh3_128;
+use crate::spec::digest::{Asked, Digest, fingerprint};
+use std::collections::HashMap;
 
-/// A set of 128-bit fingerprints of ids, sorted: a million ids take 16 MB, and two ids share a
+/// The verdicts by a 128-bit fingerprint of their id, sorted: a million of them take 24 MB, and two ids share a
 /// fingerprint with a probability of about 10⁻²⁷.
 #[derive(Clone, Debug, Default)]
-pub struct DoneIds(Vec<u128>);
+pub struct DoneIds(Vec<Done>);
+
+#[derive(Clone, Copy, Debug)]
+struct Done {
+    /// The two halves of the fingerprint: a u128 would need 32 bytes.
+    id: [u64; 2],
+    digest: Option<Digest>,
+}
 
 impl DoneIds {
     pub fn contains(&self, id: &str) -> bool {
-        !self.0.is_empty() && self.0.binary_search(&xxh3_128(id.as_bytes())).is_ok()
+        self.asked(id).is_some()
+    }
+
+    /// What the verdict of this id is on; `None` when it has no verdict.
+    pub fn asked(&self, id: &str) -> Option<Asked> {
+        let id = halves(id);
+        let at = self.0.binary_search_by_key(&id, |done| done.id).ok()?;
+        Some(match self.0[at].digest {
+            Some(digest) => Asked::For(digest),
+            None => Asked::Unknown,
+        })
+    }
+
+    /// Whether any verdict says what it is on.
+    pub fn has_digests(&self) -> bool {
+        self.0.iter().any(|done| done.digest.is_some())
     }
 
     /// Distinct ids.
@@ -25,25 +48,65 @@ impl DoneIds {
 impl<'a> FromIterator<&'a str> for DoneIds {
     fn from_iter<I: IntoIterator<Item = &'a str>>(ids: I) -> Self {
         let mut builder = Builder::default();
-        ids.into_iter().for_each(|id| builder.add(id));
-        builder.build()
+        ids.into_iter().for_each(|id| builder.add(id, None));
+        builder.build().0
     }
 }
 
-/// Collects ids in any order.
-#[derive(Default)]
-pub(super) struct Builder(Vec<u128>);
+fn halves(id: &str) -> [u64; 2] {
+    let fingerprint = fingerprint(id);
+    [(fingerprint >> 64) as u64, fingerprint as u64]
+}
 
-impl Builder {
-    pub fn add(&mut self, id: &str) {
-        self.0.push(xxh3_128(id.as_bytes()));
+/// Ids with more than one line, and how many of those are followed by another one of the same id.
+#[derive(Debug, Default)]
+pub(super) struct Superseded(HashMap<[u64; 2], u64>);
+
+impl Superseded {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    pub fn build(mut self) -> DoneIds {
-        self.0.sort_unstable();
-        self.0.dedup();
+    /// Whether a later line of this id follows. To be asked once for each of its lines, in order.
+    pub fn is_followed(&mut self, id: &str) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        match self.0.get_mut(&halves(id)) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Collects the verdicts of a file, in its order.
+#[derive(Default)]
+pub(super) struct Builder(Vec<Done>);
+
+impl Builder {
+    pub fn add(&mut self, id: &str, digest: Option<Digest>) {
+        let id = halves(id);
+        self.0.push(Done { id, digest });
+    }
+
+    /// The last verdict of each id counts.
+    pub fn build(mut self) -> (DoneIds, Superseded) {
+        let mut superseded = Superseded::default();
+        // Stable, so that lines of one id stay in the order of the file.
+        self.0.sort_by_key(|done| done.id);
+        self.0.dedup_by(|later, kept| {
+            let same = later.id == kept.id;
+            if same {
+                *kept = *later;
+                *superseded.0.entry(later.id).or_default() += 1;
+            }
+            same
+        });
         self.0.shrink_to_fit();
-        DoneIds(self.0)
+        (DoneIds(self.0), superseded)
     }
 }
 
@@ -63,5 +126,30 @@ mod tests {
         assert!(ids.iter().all(|id| done.contains(id)));
         assert!(!done.contains("episode-1000"));
         assert!(!DoneIds::default().contains(""));
+    }
+
+    #[test]
+    fn the_last_verdict_of_an_id_counts() {
+        let digest = |line: &str| Some(Digest::of_bytes(line.as_bytes()));
+        let mut builder = Builder::default();
+        for (id, digest) in [
+            ("a", digest("old")),
+            ("b", None),
+            ("a", None),
+            ("a", digest("new")),
+        ] {
+            builder.add(id, digest);
+        }
+        let (done, mut superseded) = builder.build();
+        assert_eq!(done.asked("a"), digest("new").map(Asked::For));
+        assert_eq!(done.asked("b"), Some(Asked::Unknown));
+        assert_eq!(done.asked("c"), None);
+        let followed = ["a", "b", "a", "a"].map(|id| superseded.is_followed(id));
+        assert_eq!(followed, [true, false, true, false]);
+    }
+
+    #[test]
+    fn an_id_takes_24_bytes() {
+        assert_eq!(size_of::<Done>(), 24);
     }
 }

@@ -12,6 +12,7 @@
 
 mod audit;
 mod counts;
+mod decoded;
 mod destination;
 mod done;
 mod failure;
@@ -26,6 +27,7 @@ mod stats;
 mod stats_file;
 mod summary;
 mod usage;
+mod weight;
 mod writer;
 
 pub use audit::{AuditReport, Flip};
@@ -37,7 +39,7 @@ pub use open_error::OpenError;
 pub use ordered::{Place, Window};
 pub use progress::{Progress, ProgressMode};
 pub use report::{Ending, Percentiles, PhaseReport, Report, StartReport, Startup};
-pub use resume::{Opened, open_output};
+pub use resume::{Held, Opened, hold_output, open_output};
 pub use stats::Statistics;
 pub use stats_file::{StatsFile, StatsFileError, log_path};
 pub use usage::Usage;

@@ -18,6 +18,12 @@ pub enum OpenError {
     HoldsResults(PathBuf),
     #[error("{} line {line} is not a result, so this is not a results file and was left as it is; choose another --output, or remove that line", path.display())]
     NotResults { path: PathBuf, line: u64 },
+    #[error("{} is named as {named} but holds {holds}; rename it as what it is, or choose another --output", path.display())]
+    Misnamed {
+        path: PathBuf,
+        named: &'static str,
+        holds: &'static str,
+    },
     #[error("{} is not a regular file, so there is nothing to resume; leave out --resume, or choose another --output", .0.display())]
     NotResumable(PathBuf),
     #[error("cannot read {}: {error}; correct that, or choose another --output", path.display())]

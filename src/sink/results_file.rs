@@ -4,18 +4,24 @@
 //! cut off in place. Lines that have to go are dropped by writing the others to `<file>.compacting` and renaming that over
 //! it, so that a crash leaves either the old file or the new one.
 
+use super::decoded::{Decoded, Without};
 use super::open_error::OpenError;
 use super::scan::Scan;
+use crate::compression::Compression;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long the lock of a runner that is gone may be held.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is read and written at one time.
+const BUFFER: usize = 1 << 18;
 
 /// The file that results go to, open for reading and appending.
 pub(super) enum Output {
@@ -59,9 +65,15 @@ impl Output {
     }
 
     /// Removes what `found` says must go.
-    pub(super) fn repair(&mut self, real: &Path, found: &Scan) -> io::Result<()> {
-        if !found.infra.is_empty() {
-            *self = self.compacted(real, found)?;
+    pub(super) fn repair(
+        &mut self,
+        real: &Path,
+        compression: Compression,
+        found: &Scan,
+    ) -> io::Result<()> {
+        let gaps = found.gaps();
+        if !gaps.is_empty() || found.torn_frame {
+            *self = self.compacted(real, compression, found.whole_bytes, &gaps)?;
         } else if found.torn_bytes > 0 {
             self.file().set_len(found.whole_bytes)?;
             self.file().sync_all()?;
@@ -70,7 +82,13 @@ impl Output {
     }
 
     /// The kept lines in a new file that has taken this one's place, and its lock.
-    fn compacted(&self, real: &Path, found: &Scan) -> io::Result<Self> {
+    fn compacted(
+        &self,
+        real: &Path,
+        compression: Compression,
+        whole_bytes: u64,
+        gaps: &[Range<u64>],
+    ) -> io::Result<Self> {
         let mut temporary = real.as_os_str().to_owned();
         temporary.push(".compacting");
         let temporary = PathBuf::from(temporary);
@@ -81,7 +99,11 @@ impl Output {
             .append(true)
             .create_new(true)
             .open(&temporary)?;
-        let result = self.copy_kept(&new, found).and_then(|()| {
+        let copied = Decoded::open(self.file(), compression).and_then(|old| {
+            let kept = Without::new(BufReader::with_capacity(BUFFER, old), whole_bytes, gaps);
+            self.copy_kept(kept, &new, compression)
+        });
+        let result = copied.and_then(|()| {
             let output = lock(new)?;
             fs::rename(&temporary, real)?;
             Ok(output)
@@ -101,22 +123,19 @@ impl Output {
         }
     }
 
-    fn copy_kept(&self, new: &File, found: &Scan) -> io::Result<()> {
-        let old = self.file();
-        let metadata = old.metadata()?;
+    fn copy_kept(
+        &self,
+        mut kept: impl Read,
+        new: &File,
+        compression: Compression,
+    ) -> io::Result<()> {
+        let metadata = self.file().metadata()?;
         new.set_permissions(metadata.permissions())?;
         // Root keeps the owner; anybody else can only have a file of their own here.
         let _ = fchown(new, Some(metadata.uid()), Some(metadata.gid()));
-        let end = found.whole_bytes..found.whole_bytes;
-        let mut from = 0;
-        for gap in found.infra.iter().cloned().chain(std::iter::once(end)) {
-            (&*old).seek(SeekFrom::Start(from))?;
-            let length = gap.start - from;
-            if io::copy(&mut old.take(length), &mut &*new)? != length {
-                return Err(io::Error::other("the file shrank while it was read"));
-            }
-            from = gap.end;
-        }
+        let mut buffered = BufWriter::with_capacity(BUFFER, new);
+        compression.copy(&mut kept, &mut buffered)?;
+        buffered.flush()?;
         new.sync_all()
     }
 }

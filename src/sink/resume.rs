@@ -1,19 +1,24 @@
 //! Opens `--output` before anything runs: who may write it, and what it already holds.
 //!
-//! It is never overwritten: without `--resume` it must be empty. With it, a torn end is cut off and `infra_error` lines
-//! are dropped, because their episodes run again.
+//! It is never overwritten: without `--resume` it must be empty. With it, a torn end is cut off, and what does not count is
+//! dropped: `infra_error` lines, because their episodes run again; earlier lines of an id that has several; and verdicts
+//! of lines that ask for something else now. So every id has one verdict at most.
 
 use super::counts::Counts;
+use super::decoded::Decoded;
 use super::destination::Destination;
 use super::done::DoneIds;
 use super::open_error::OpenError;
 use super::results_file::Output;
-use super::scan::{ScanError, scan};
-use std::fs::{self, OpenOptions};
-use std::io::BufReader;
-use std::path::Path;
+use super::scan::{IsOutdated, Scan, ScanError, find_stale, scan};
+use crate::compression::Compression;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 
 const READ_BUFFER: usize = 1 << 18;
+
 /// An output that is ready to be written.
 #[derive(Debug)]
 pub struct Opened {
@@ -24,8 +29,12 @@ pub struct Opened {
     pub kept: Counts,
     /// `infra_error` lines that were removed because their episodes run again.
     pub dropped_infra: u64,
+    /// Verdicts that were removed because another one counts, or none does any more.
+    pub dropped_stale: Counts,
     /// Bytes of a torn last line that were cut off.
     pub repaired_bytes: u64,
+    /// Whether the end of a compressed file was torn.
+    pub repaired_frame: bool,
     /// False when the file system has no locks: two runners must be kept apart by other means.
     pub locked: bool,
 }
@@ -38,216 +47,192 @@ impl Opened {
             done: DoneIds::default(),
             kept: Counts::default(),
             dropped_infra: 0,
+            dropped_stale: Counts::default(),
             repaired_bytes: 0,
+            repaired_frame: false,
             locked: true,
         }
     }
 }
 
-/// Opens, locks and, with `resume`, reads and repairs the file that results go to.
+/// An output that is this runner's alone and was read, and in which nothing was changed yet.
+pub struct Held {
+    path: PathBuf,
+    kind: Kind,
+}
+
+enum Kind {
+    File {
+        output: Output,
+        /// Its path without symbolic links.
+        real: PathBuf,
+        compression: Compression,
+        found: Box<Scan>,
+    },
+    /// A device or a FIFO.
+    Stream(File),
+}
+
+/// Opens, locks and, with `resume`, reads the file that results go to.
 ///
 /// Devices and FIFOs are opened for writing without a lock (a FIFO: once it has a reader).
-pub fn open_output(path: &Path, resume: bool) -> Result<Opened, OpenError> {
-    let owned = || path.to_owned();
-    let name = path.display().to_string();
-    match fs::metadata(path) {
-        Ok(m) if m.is_dir() => return Err(OpenError::Directory(owned())),
-        Ok(m) if !m.is_file() => {
-            if resume {
-                return Err(OpenError::NotResumable(owned()));
-            }
-            let opened = OpenOptions::new().write(true).open(path);
-            let destination = opened.and_then(|file| Destination::new(file, name));
-            return destination
-                .map(Opened::fresh)
-                .map_err(|error| OpenError::Open {
-                    path: owned(),
-                    error,
-                });
-        }
-        _ => {}
-    }
-    let (mut output, real) = Output::acquire(path)?;
-    let length = output
-        .file()
-        .metadata()
-        .map_err(|error| OpenError::Read {
-            path: owned(),
-            error,
-        })?
-        .len();
-    if length > 0 && !resume {
-        return Err(OpenError::HoldsResults(owned()));
-    }
-    let found =
-        scan(BufReader::with_capacity(READ_BUFFER, output.file())).map_err(|e| match e {
-            ScanError::Io(error) => OpenError::Read {
-                path: owned(),
-                error,
-            },
-            ScanError::NotAResult { line } => OpenError::NotResults {
-                path: owned(),
-                line,
-            },
-        })?;
-    output
-        .repair(&real, &found)
-        .map_err(|error| OpenError::Compact {
-            path: owned(),
-            error,
-        })?;
-    let locked = matches!(output, Output::Locked(_));
-    let destination = match output {
-        Output::Locked(lock) => Destination::locked(lock, name),
-        Output::Unlocked(file) => Destination::new(file, name),
+pub fn hold_output(path: &Path, resume: bool) -> Result<Held, OpenError> {
+    let held = |kind| Held {
+        path: path.to_owned(),
+        kind,
     };
-    Ok(Opened {
-        destination: destination.map_err(|error| OpenError::Open {
-            path: owned(),
+    match fs::metadata(path) {
+        Ok(m) if m.is_dir() => Err(OpenError::Directory(path.to_owned())),
+        Ok(m) if !m.is_file() && resume => Err(OpenError::NotResumable(path.to_owned())),
+        Ok(m) if !m.is_file() => {
+            let opened = OpenOptions::new().write(true).open(path);
+            let file = opened.map_err(|error| not_opened(path, error))?;
+            Ok(held(Kind::Stream(file)))
+        }
+        _ => {
+            let (output, real) = Output::acquire(path)?;
+            let length = output.file().metadata();
+            let length = length.map_err(|error| not_read(path, error))?.len();
+            if length > 0 && !resume {
+                return Err(OpenError::HoldsResults(path.to_owned()));
+            }
+            let compression = compression(path, output.file())?;
+            let found = Box::new(match length {
+                0 => Scan::default(),
+                _ => read(path, output.file(), compression)?,
+            });
+            Ok(held(Kind::File {
+                output,
+                real,
+                compression,
+                found,
+            }))
+        }
+    }
+}
+
+impl Held {
+    /// Ids that have a verdict, and what on. They are left out of what [`Held::open`] returns.
+    pub fn take_done(&mut self) -> DoneIds {
+        match &mut self.kind {
+            Kind::File { found, .. } => std::mem::take(&mut found.done),
+            Kind::Stream(_) => DoneIds::default(),
+        }
+    }
+
+    /// Drops no more than the verdicts that `is_outdated` names and those that another one supersedes; counts them.
+    pub fn drop_outdated(mut self, is_outdated: &IsOutdated<'_>) -> Result<Counts, OpenError> {
+        if let Kind::File { found, .. } = &mut self.kind {
+            found.infra.clear();
+        }
+        let opened = self.open(Some(is_outdated))?;
+        Ok(opened.dropped_stale)
+    }
+
+    /// Drops what does not count, and the verdicts that `is_outdated` names, and is ready to be written. The file is
+    /// replaced as a whole or not at all.
+    pub fn open(self, is_outdated: Option<&IsOutdated<'_>>) -> Result<Opened, OpenError> {
+        let Held { path, kind } = self;
+        let name = path.display().to_string();
+        let (mut output, real, compression, mut found) = match kind {
+            Kind::File {
+                output,
+                real,
+                compression,
+                found,
+            } => (output, real, compression, found),
+            Kind::Stream(file) => {
+                let destination = Destination::new(file, name.clone());
+                let destination = destination.map_err(|error| not_opened(&path, error))?;
+                let compression = Compression::promised_by(&name).unwrap_or(Compression::None);
+                return Ok(Opened::fresh(destination.compressed(compression)));
+            }
+        };
+        let mut dropped_stale = Counts::default();
+        if is_outdated.is_some() || !found.superseded.is_empty() {
+            let is_outdated = is_outdated.unwrap_or(&|_, _| false);
+            let stale = Decoded::open(output.file(), compression).and_then(|decoded| {
+                let lines = BufReader::with_capacity(READ_BUFFER, decoded);
+                find_stale(lines, &mut found, is_outdated)
+            });
+            dropped_stale = stale.map_err(|error| not_read(&path, error))?;
+        }
+        let repaired = output.repair(&real, compression, &found);
+        repaired.map_err(|error| OpenError::Compact {
+            path: path.clone(),
             error,
-        })?,
-        done: found.done,
-        kept: found.kept,
-        dropped_infra: found.infra.len() as u64,
-        repaired_bytes: found.torn_bytes,
-        locked,
-    })
+        })?;
+        let locked = matches!(output, Output::Locked(_));
+        let destination = match output {
+            Output::Locked(lock) => Destination::locked(lock, name),
+            Output::Unlocked(file) => Destination::new(file, name),
+        };
+        let destination = destination.map_err(|error| not_opened(&path, error))?;
+        Ok(Opened {
+            destination: destination.compressed(compression),
+            done: found.done,
+            kept: found.kept,
+            dropped_infra: found.infra.len() as u64,
+            dropped_stale,
+            repaired_bytes: found.torn_bytes,
+            repaired_frame: found.torn_frame,
+            locked,
+        })
+    }
+}
+
+/// Opens an output whose verdicts all hold.
+pub fn open_output(path: &Path, resume: bool) -> Result<Opened, OpenError> {
+    hold_output(path, resume)?.open(None)
+}
+
+/// How it is compressed: as its content says, and where it has none, its name.
+fn compression(path: &Path, file: &File) -> Result<Compression, OpenError> {
+    let mut head = [0; 4];
+    let length = file.read_at(&mut head, 0);
+    let head = &head[..length.map_err(|error| not_read(path, error))?];
+    let content = Compression::of_content(head);
+    match Compression::promised_by(&path.to_string_lossy()) {
+        // Maybe nothing, or the first bytes of the first one that was written.
+        Some(promised) if promised.magic().starts_with(head) => Ok(promised),
+        Some(promised) if promised != content => Err(OpenError::Misnamed {
+            path: path.to_owned(),
+            named: promised.name(),
+            holds: content.name(),
+        }),
+        _ => Ok(content),
+    }
+}
+
+fn read(path: &Path, file: &File, compression: Compression) -> Result<Scan, OpenError> {
+    let decoded = Decoded::open(file, compression).map_err(|error| not_read(path, error))?;
+    let mut lines = BufReader::with_capacity(READ_BUFFER, decoded);
+    let found = scan(&mut lines);
+    let mut found = found.map_err(|error| match error {
+        ScanError::Io(error) => not_read(path, error),
+        ScanError::NotAResult { line } => OpenError::NotResults {
+            path: path.to_owned(),
+            line,
+        },
+    })?;
+    found.torn_frame =
+        lines.get_ref().is_torn || compression != Compression::None && found.torn_bytes > 0;
+    Ok(found)
+}
+
+fn not_opened(path: &Path, error: io::Error) -> OpenError {
+    OpenError::Open {
+        path: path.to_owned(),
+        error,
+    }
+}
+
+fn not_read(path: &Path, error: io::Error) -> OpenError {
+    OpenError::Read {
+        path: path.to_owned(),
+        error,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::testing::outcome;
-    use super::super::writer::Sink;
-    use super::*;
-    use crate::spec::outcome::Status;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    use std::path::PathBuf;
-
-    fn line(id: &str, status: Status) -> String {
-        serde_json::to_string(&outcome(id, status)).unwrap() + "\n"
-    }
-
-    fn scratch() -> (tempfile::TempDir, PathBuf) {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("results.jsonl");
-        (directory, path)
-    }
-
-    #[test]
-    fn results_are_never_overwritten() {
-        let (_directory, path) = scratch();
-        fs::write(&path, line("a", Status::Ok)).unwrap();
-        let message = open_output(&path, false).unwrap_err().to_string();
-        assert!(
-            message.contains("already holds results; add --resume"),
-            "{message}"
-        );
-        assert_eq!(fs::read_to_string(&path).unwrap(), line("a", Status::Ok));
-    }
-
-    #[test]
-    fn a_second_runner_is_refused_until_the_first_has_ended() {
-        let (_directory, path) = scratch();
-        let first = open_output(&path, false).unwrap();
-        let message = open_output(&path, true).unwrap_err().to_string();
-        assert!(
-            message.starts_with("another runner is writing"),
-            "{message}"
-        );
-        drop(first);
-        open_output(&path, true).unwrap();
-    }
-
-    #[tokio::test]
-    async fn resuming_cuts_the_torn_line_drops_infra_errors_and_appends() {
-        let (_directory, path) = scratch();
-        let keep = line("a", Status::Ok) + &line("c", Status::Timeout);
-        let before = line("x", Status::InfraError)
-            + &line("a", Status::Ok)
-            + &line("b", Status::InfraError)
-            + &line("c", Status::Timeout)
-            + "{\"id\":\"d\",\"sta";
-        fs::write(&path, before).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let opened = open_output(&path, true).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), keep);
-        assert_eq!(
-            (
-                opened.kept.total(),
-                opened.dropped_infra,
-                opened.repaired_bytes
-            ),
-            (2, 2, 14)
-        );
-        assert!(
-            opened.done.contains("a") && opened.done.contains("c") && !opened.done.contains("b")
-        );
-        assert!(opened.locked && matches!(open_output(&path, true), Err(OpenError::Busy(_))));
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o640
-        );
-        let sink = Sink::start(opened.destination).unwrap();
-        sink.send(outcome("d", Status::Ok), None).await;
-        sink.finish().await.unwrap();
-        assert_eq!(
-            fs::read_to_string(&path).unwrap(),
-            keep + &line("d", Status::Ok)
-        );
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_torn_end_alone_is_cut_in_place() {
-        let (_directory, path) = scratch();
-        fs::write(&path, line("a", Status::Ok) + "{\"id\"").unwrap();
-        let inode = fs::metadata(&path).unwrap().ino();
-        assert_eq!(open_output(&path, true).unwrap().repaired_bytes, 5);
-        assert_eq!(fs::read_to_string(&path).unwrap(), line("a", Status::Ok));
-        assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
-    }
-
-    #[test]
-    fn a_link_to_a_results_file_stays_a_link() {
-        let (directory, path) = scratch();
-        let link = directory.path().join("latest");
-        fs::write(&path, line("a", Status::InfraError)).unwrap();
-        std::os::unix::fs::symlink(&path, &link).unwrap();
-        open_output(&link, true).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "");
-    }
-
-    #[test]
-    fn a_file_of_something_else_is_left_as_it_is() {
-        let (_directory, path) = scratch();
-        fs::write(&path, "name,score\nada,10\n").unwrap();
-        let message = open_output(&path, true).unwrap_err().to_string();
-        assert!(
-            message.contains("results.jsonl line 1 is not a result"),
-            "{message}"
-        );
-        assert_eq!(fs::read_to_string(&path).unwrap(), "name,score\nada,10\n");
-    }
-
-    #[test]
-    fn outputs_that_cannot_be_written_are_refused_with_the_remedy() {
-        let (directory, _) = scratch();
-        let message = |path: &Path, resume| open_output(path, resume).unwrap_err().to_string();
-        assert!(message(directory.path(), false).contains("is a directory; name a file in it"));
-        assert!(
-            message(&directory.path().join("no/r.jsonl"), false)
-                .contains("does not exist; create it")
-        );
-        assert!(
-            message(Path::new("/proc/r.jsonl"), false).starts_with("cannot write /proc/r.jsonl")
-        );
-        assert!(message(Path::new("/dev/null"), true).contains("nothing to resume"));
-        assert!(
-            open_output(Path::new("/dev/null"), false)
-                .unwrap()
-                .destination
-                .is_null()
-        );
-    }
-}
+mod tests;

@@ -1,18 +1,23 @@
 //! Reads an existing results file, line by line, without holding it.
 //!
-//! Three things may be wrong with a results file: its last line is torn (the runner was killed or the
+//! Four things may be wrong with a results file: its last line is torn (the runner was killed or the
 //! machine lost power; it is cut off), it holds `infra_error` results (they are dropped, those
-//! episodes run again), or it is no results file at all (refused, nothing is touched). Only an end
+//! episodes run again) or verdicts that don't count any more (dropped too), or it is no results file
+//! at all (refused, nothing is touched). Only an end
 //! that looks like the beginning of a result counts as torn, so that a stray `--output` never eats
 //! the last line of something else.
 
 use super::counts::Counts;
-use super::done::{Builder, DoneIds};
+use super::done::{Builder, DoneIds, Superseded};
+use crate::spec::digest::Digest;
 use crate::spec::outcome::Status;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::io::{self, BufRead};
 use std::ops::Range;
+
+/// Whether the verdict of this id, on something with that digest, is to go.
+pub type IsOutdated<'a> = dyn Fn(&str, Option<Digest>) -> bool + 'a;
 
 /// How every result line begins.
 const BEGINNING: &[u8] = b"{\"id\":\"";
@@ -22,14 +27,20 @@ const BEGINNING: &[u8] = b"{\"id\":\"";
 pub(super) struct Scan {
     /// Ids with a verdict other than `infra_error`.
     pub done: DoneIds,
+    /// Of ids with several verdicts, those that don't count.
+    pub superseded: Superseded,
     /// The lines that stay, by status.
     pub kept: Counts,
     /// Byte ranges of the `infra_error` lines.
     pub infra: Vec<Range<u64>>,
-    /// Length of the file without its torn end.
+    /// Byte ranges of verdicts that don't count, or not any more; see [`find_stale`].
+    pub stale: Vec<Range<u64>>,
+    /// Length of the file without its torn end, decoded.
     pub whole_bytes: u64,
     /// Length of the torn end.
     pub torn_bytes: u64,
+    /// Whether the last member or frame of a compressed file is torn.
+    pub torn_frame: bool,
 }
 
 #[derive(Debug)]
@@ -41,11 +52,28 @@ pub(super) enum ScanError {
     },
 }
 
+impl Scan {
+    /// What is to be left out of the file, in order.
+    pub fn gaps(&self) -> Vec<Range<u64>> {
+        let mut gaps = [&self.infra[..], &self.stale].concat();
+        gaps.sort_unstable_by_key(|gap| gap.start);
+        gaps
+    }
+}
+
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     status: Status,
+    #[serde(borrow, default)]
+    spec_digest: Option<Cow<'a, str>>,
+}
+
+impl Line<'_> {
+    fn digest(&self) -> Option<Digest> {
+        self.spec_digest.as_deref().and_then(Digest::parse)
+    }
 }
 
 /// Reads all of `input`, a file of result lines.
@@ -66,7 +94,7 @@ pub(super) fn scan(mut input: impl BufRead) -> Result<Scan, ScanError> {
                 scan.infra.push(range.clone())
             }
             Ok(result) if whole => {
-                done.add(&result.id);
+                done.add(&result.id, result.digest());
                 scan.kept.add(result.status);
             }
             _ if whole && line.trim_ascii().is_empty() => {}
@@ -81,8 +109,43 @@ pub(super) fn scan(mut input: impl BufRead) -> Result<Scan, ScanError> {
         }
         scan.whole_bytes = range.end;
     }
-    scan.done = done.build();
+    (scan.done, scan.superseded) = done.build();
     Ok(scan)
+}
+
+/// The verdicts in what `found` has found that another one of the same id supersedes, and those that `is_outdated` names,
+/// with what they count.
+pub(super) fn find_stale(
+    mut input: impl BufRead,
+    found: &mut Scan,
+    is_outdated: &IsOutdated<'_>,
+) -> io::Result<Counts> {
+    let mut counts = Counts::default();
+    let mut line = Vec::new();
+    let mut at = 0;
+    while at < found.whole_bytes {
+        line.clear();
+        let length = input.read_until(b'\n', &mut line)? as u64;
+        if length == 0 {
+            return Err(io::Error::other("the file shrank while it was read"));
+        }
+        let range = at..at + length;
+        at = range.end;
+        let Ok(result) = serde_json::from_slice::<Line>(&line) else {
+            // Blank.
+            continue;
+        };
+        let counted = result.status != Status::InfraError;
+        if counted
+            && (found.superseded.is_followed(&result.id)
+                || is_outdated(&result.id, result.digest()))
+        {
+            found.stale.push(range);
+            counts.add(result.status);
+        }
+    }
+    found.kept.remove(&counts);
+    Ok(counts)
 }
 
 /// Whether this can be what a crash left of a result: its beginning, or blocks that were never filled.

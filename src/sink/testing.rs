@@ -45,6 +45,7 @@ pub fn outcome(id: &str, status: Status) -> Outcome {
         audit: None,
         group: None,
         meta: None,
+        spec_digest: None,
         phases: ran.then_some(phases),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A lone result is written at once. In a steady stream the thread gathers for a millisecond before
 //! it writes, so that thousands of results per second cost hundreds of wake-ups and writes, and none
-//! waits longer than about a millisecond and a half.
+//! waits longer than about a millisecond and a half. For a compressed file it gathers for a second, or
+//! up to a batch, because each write is a member or frame of its own and compresses for itself.
 //!
 //! After a failed write nothing more is written: outcomes are still taken, so that no sender hangs,
 //! but only counted. The scheduler learns of it through [`Sink::failed`] and starts no new episodes.
@@ -10,12 +11,14 @@
 use super::destination::{Destination, Stop, Written};
 use super::failure::SinkError;
 use super::ordered::{Place, Reorder};
-use crate::spec::outcome::{Outcome, ReturnedFile, Verdict};
+use super::weight::weight;
+use crate::spec::outcome::Outcome;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 /// Outcomes that may wait for the thread.
@@ -29,6 +32,11 @@ const BATCH_BYTES: usize = 1 << 20;
 const STEADY: Duration = Duration::from_micros(500);
 /// How long a steady stream is gathered.
 const GATHER: Duration = Duration::from_millis(1);
+
+/// How long a member or frame of a compressed file gathers results: what is lost at most when the runner is killed.
+const FRAME_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the thread looks for results meanwhile; the channel holds what comes in between.
+const FRAME_POLL: Duration = Duration::from_millis(5);
 
 struct Item {
     outcome: Outcome,
@@ -155,11 +163,7 @@ impl Writer {
                 thread::sleep(GATHER);
             }
             self.take(item);
-            while self.batch.len() < BATCH_BYTES
-                && let Ok(item) = outcomes.try_recv()
-            {
-                self.take(item);
-            }
+            self.gather(&mut outcomes);
             self.flush();
             last_write = Some(Instant::now());
         }
@@ -172,6 +176,22 @@ impl Writer {
         }
         self.flush();
         self.end()
+    }
+
+    /// Takes what is there; for a compressed file, also what comes until a frame is worth its place.
+    fn gather(&mut self, outcomes: &mut mpsc::Receiver<Item>) {
+        let due = Instant::now() + FRAME_INTERVAL;
+        while self.batch.len() < BATCH_BYTES {
+            match outcomes.try_recv() {
+                Ok(item) => self.take(item),
+                Err(TryRecvError::Empty)
+                    if self.destination.is_compressed() && Instant::now() < due =>
+                {
+                    thread::sleep(FRAME_POLL);
+                }
+                Err(_) => return,
+            }
+        }
     }
 
     fn take(&mut self, item: Item) {
@@ -233,27 +253,6 @@ impl Writer {
             },
         }
     }
-}
-
-/// Bytes of the parts of an outcome that can be large.
-fn weight(outcome: &Outcome) -> usize {
-    fn of(verdict: &Verdict) -> usize {
-        let stream = |text: &Option<_>| {
-            text.as_ref()
-                .map_or(0, |t: &crate::spec::bytes::Text| t.0.len())
-        };
-        verdict.output.0.len() + stream(&verdict.stdout) + stream(&verdict.stderr)
-    }
-    let steps = outcome.steps.iter().flatten().map(|step| of(&step.verdict));
-    let files = outcome
-        .files
-        .iter()
-        .flat_map(|files| files.values())
-        .map(|file| match file {
-            ReturnedFile::Text(text) | ReturnedFile::Base64 { base64: text } => text.len(),
-        });
-    let meta = outcome.meta.as_ref().map_or(0, |meta| meta.get().len());
-    of(&outcome.verdict) + steps.sum::<usize>() + files.sum::<usize>() + meta
 }
 
 #[cfg(test)]

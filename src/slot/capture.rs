@@ -1,6 +1,7 @@
-//! What a program prints: kept up to the cap, counted and discarded beyond it.
+//! What a program prints: kept up to the cap of each stream, and counted beyond it.
 
-use crate::spec::episode::Capture as Mode;
+use super::kept::Kept;
+use crate::spec::episode::{Capture as Mode, OutputKeep};
 use crate::spec::execution::Streams;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,32 +12,38 @@ pub enum Stream {
 }
 
 pub struct Capture {
-    cap: usize,
-    output: Vec<u8>,
-    streams: Option<Streams>,
+    output: Kept,
+    /// stdout and stderr, where they are captured apart.
+    streams: Option<(Kept, Kept)>,
     produced: u64,
 }
 
 impl Capture {
-    pub fn new(mode: Mode, cap_bytes: u64) -> Self {
+    pub fn new(mode: Mode, keep: OutputKeep, cap_bytes: u64) -> Self {
+        let kept = || Kept::new(keep, cap_bytes as usize);
         Capture {
-            cap: cap_bytes as usize,
-            output: Vec::new(),
-            streams: (mode == Mode::Split).then(Streams::default),
+            output: kept(),
+            streams: (mode == Mode::Split).then(|| (kept(), kept())),
             produced: 0,
         }
     }
 
     pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
         self.produced += bytes.len() as u64;
-        keep(&mut self.output, bytes, self.cap);
-        if let Some(streams) = &mut self.streams {
-            let one = match stream {
-                Stream::Out => &mut streams.stdout,
-                Stream::Err => &mut streams.stderr,
-            };
-            keep(one, bytes, self.cap);
-        }
+        self.output.push(bytes);
+        keep_apart(&mut self.streams, stream, bytes);
+    }
+
+    /// Where the next bytes can be read to at once, if there is such a place; see [`Kept::room`].
+    pub fn room(&mut self, most: usize) -> Option<&mut [u8]> {
+        self.output.room(most)
+    }
+
+    /// Takes the first bytes of that room, which were read there.
+    pub fn took(&mut self, stream: Stream, length: usize) {
+        self.produced += length as u64;
+        let bytes = self.output.took(length);
+        keep_apart(&mut self.streams, stream, bytes);
     }
 
     /// All bytes that were produced, kept or not.
@@ -44,16 +51,24 @@ impl Capture {
         self.produced
     }
 
-    /// The kept output, the kept streams, and whether anything of the output was discarded.
-    pub fn finish(self) -> (Vec<u8>, Option<Streams>, bool) {
-        let truncated = self.produced > self.output.len() as u64;
-        (self.output, self.streams, truncated)
+    /// The kept output, the kept streams, and whether anything of the output was discarded. `is_cut_short`: the program
+    /// was ended, maybe in the middle of a character.
+    pub fn finish(self, is_cut_short: bool) -> (Vec<u8>, Option<Streams>, bool) {
+        let is_truncated = self.output.is_truncated();
+        let streams = self.streams.map(|(stdout, stderr)| Streams {
+            stdout: stdout.finish(is_cut_short),
+            stderr: stderr.finish(is_cut_short),
+        });
+        (self.output.finish(is_cut_short), streams, is_truncated)
     }
 }
 
-fn keep(kept: &mut Vec<u8>, bytes: &[u8], cap: usize) {
-    let room = cap - kept.len();
-    kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+fn keep_apart(streams: &mut Option<(Kept, Kept)>, stream: Stream, bytes: &[u8]) {
+    match (streams, stream) {
+        (Some((stdout, _)), Stream::Out) => stdout.push(bytes),
+        (Some((_, stderr)), Stream::Err) => stderr.push(bytes),
+        (None, _) => {}
+    }
 }
 
 #[cfg(test)]
@@ -62,27 +77,27 @@ mod tests {
 
     #[test]
     fn output_beyond_the_cap_is_counted_but_not_kept() {
-        let mut capture = Capture::new(Mode::Merged, 5);
+        let mut capture = Capture::new(Mode::Merged, OutputKeep::Head, 5);
         capture.push(Stream::Out, b"abc");
         capture.push(Stream::Out, b"defg");
         assert_eq!(capture.produced(), 7);
-        assert_eq!(capture.finish(), (b"abcde".to_vec(), None, true));
+        assert_eq!(capture.finish(false), (b"abcde".to_vec(), None, true));
     }
 
     #[test]
     fn output_of_exactly_the_cap_is_not_truncated() {
-        let mut capture = Capture::new(Mode::Merged, 3);
+        let mut capture = Capture::new(Mode::Merged, OutputKeep::Ends, 3);
         capture.push(Stream::Out, b"abc");
-        assert_eq!(capture.finish(), (b"abc".to_vec(), None, false));
+        assert_eq!(capture.finish(false), (b"abc".to_vec(), None, false));
     }
 
     #[test]
     fn split_streams_are_kept_apart_and_together() {
-        let mut capture = Capture::new(Mode::Split, 100);
+        let mut capture = Capture::new(Mode::Split, OutputKeep::Ends, 100);
         capture.push(Stream::Out, b"1");
         capture.push(Stream::Err, b"2");
         capture.push(Stream::Out, b"3");
-        let (output, streams, truncated) = capture.finish();
+        let (output, streams, truncated) = capture.finish(false);
         assert_eq!(output, b"123");
         assert_eq!(
             streams,

@@ -181,7 +181,11 @@ impl Slot {
             workdir: &step.workdir,
             ruleset,
             limits: &request.limits,
-            capture: Capture::new(request.capture, request.limits.output_bytes),
+            capture: Capture::new(
+                request.capture,
+                request.output_keep,
+                request.limits.output_bytes,
+            ),
             split: request.capture == Mode::Split,
             stdin: &step.stdin,
             timeout: step.timeout,

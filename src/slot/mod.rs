@@ -20,6 +20,7 @@ mod collect;
 mod disk;
 mod episode;
 mod init;
+mod kept;
 mod kernel_memory;
 mod link;
 mod mark;

@@ -60,12 +60,12 @@ impl Pipes {
         for (stream, pipe) in streams {
             let Some(fd) = pipe else { continue };
             for _ in 0..READS {
-                match read(fd.as_fd(), buffer) {
+                match read_into(capture, stream, fd.as_fd(), buffer) {
                     Ok(0) => {
                         *pipe = None;
                         break;
                     }
-                    Ok(length) => capture.push(stream, &buffer[..length]),
+                    Ok(_) => {}
                     Err(_) => break,
                 }
                 if capture.produced() > ceiling {
@@ -92,6 +92,28 @@ impl Pipes {
     pub fn into_background(self) -> impl Iterator<Item = OwnedFd> {
         [self.stdout, self.stderr].into_iter().flatten()
     }
+}
+
+/// One read; what it brought is in the capture.
+fn read_into(
+    capture: &mut Capture,
+    stream: Stream,
+    pipe: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> Result<usize, Errno> {
+    let length = match capture.room(buffer.len()) {
+        Some(room) => {
+            let length = read(pipe, room)?;
+            capture.took(stream, length);
+            length
+        }
+        None => {
+            let length = read(pipe, buffer)?;
+            capture.push(stream, &buffer[..length]);
+            length
+        }
+    };
+    Ok(length)
 }
 
 /// Empties a background pipe; whether it has reached its end.

@@ -1,12 +1,12 @@
 //! What a jobs file is, by its first bytes.
 
+use crate::compression::Compression;
 use std::io::{self, Read};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    Plain,
-    Gzip,
-    Zstd,
+    /// Plain text too.
+    Known(Compression),
     Unsupported(&'static str),
 }
 
@@ -28,13 +28,13 @@ const fn exactly(bytes: &'static [u8], format: Format) -> Magic {
 }
 
 const MAGIC: [Magic; 7] = [
-    exactly(&[0x1F, 0x8B], Format::Gzip),
-    exactly(&[0x28, 0xB5, 0x2F, 0xFD], Format::Zstd),
+    exactly(GZIP.magic(), Format::Known(GZIP)),
+    exactly(ZSTD.magic(), Format::Known(ZSTD)),
     // A frame to be skipped, of any of sixteen kinds (RFC 8878, 3.1.2): pzstd begins its files with one.
     Magic {
         bytes: &[0x50, 0x2A, 0x4D, 0x18],
         first: 0xF0,
-        format: Format::Zstd,
+        format: Format::Known(ZSTD),
     },
     exactly(
         &[0xFD, b'7', b'z', b'X', b'Z', 0],
@@ -44,6 +44,9 @@ const MAGIC: [Magic; 7] = [
     exactly(b"PK\x03\x04", Format::Unsupported("a zip archive")),
     exactly(b"PAR1", Format::Unsupported("a Parquet file")),
 ];
+
+const GZIP: Compression = Compression::Gzip;
+const ZSTD: Compression = Compression::Zstd;
 
 impl Magic {
     /// Whether they agree as far as both go.
@@ -59,7 +62,7 @@ impl Format {
         let known = MAGIC
             .iter()
             .find(|magic| head.len() >= magic.bytes.len() && magic.agrees(head));
-        known.map_or(Format::Plain, |magic| magic.format)
+        known.map_or(Format::Known(Compression::None), |magic| magic.format)
     }
 }
 
@@ -103,10 +106,10 @@ mod tests {
     #[test]
     fn every_kind_of_skippable_frame_is_zstandard_and_text_that_begins_alike_is_not() {
         for kind in 0x50..=0x5F {
-            assert_eq!(Format::of(&[kind, 0x2A, 0x4D, 0x18]), Format::Zstd);
+            assert_eq!(Format::of(&[kind, 0x2A, 0x4D, 0x18]), Format::Known(ZSTD));
         }
         for plain in [&b"P"[..], b"P*M\x19", b"@*M\x18", b"Q*"] {
-            assert_eq!(Format::of(plain), Format::Plain);
+            assert_eq!(Format::of(plain), Format::Known(Compression::None));
         }
         assert_eq!(Format::of(b"PAR1"), Format::Unsupported("a Parquet file"));
     }

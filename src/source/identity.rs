@@ -4,11 +4,11 @@
 //! million of them fit where their text would not. At 128 bits, two ids of a run of a billion
 //! episodes share a fingerprint with a chance below one in 10^20.
 
+use crate::spec::digest::fingerprint;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
-use xxhash_rust::xxh3::xxh3_128;
 
 /// Tables grow one at a time, so that growth never holds everything twice.
 const TABLES: usize = 64;
@@ -38,7 +38,7 @@ impl Identities {
     /// Takes `id` for line `n`, counted from 1 over all files. `Err` is where it was taken before,
     /// as a message says it.
     pub fn claim(&mut self, id: &str, n: u64) -> Result<(), String> {
-        let fingerprint = Fingerprint(xxh3_128(id.as_bytes()).to_le_bytes());
+        let fingerprint = Fingerprint(fingerprint(id).to_le_bytes());
         let table = fingerprint.0[15] as usize % TABLES;
         match self.tables[table].entry(fingerprint) {
             Entry::Vacant(entry) => {

@@ -10,8 +10,8 @@
 //! while the consumer is busy: what is in memory is a few blocks, never a file. The one thing that
 //! grows with the input is `identity`, about 21 to 42 bytes for each id.
 
+mod changed;
 mod count;
-mod decode;
 mod format;
 mod identity;
 mod lines;
@@ -20,6 +20,7 @@ mod pipeline;
 mod shard;
 mod strict;
 
+pub use changed::{Changed, find_changed};
 pub use count::{count_lines, count_until};
 pub use lines::{Block, Line, Lines, MAX_LINE};
 pub use open::{Jobs, OpenError, open_all};
@@ -27,6 +28,7 @@ pub use pipeline::{BATCH, Batch, Item, SourceError};
 pub use shard::{BadShard, Shard};
 pub use strict::{StrictError, check_all};
 
+use crate::spec::digest::Asked;
 use crate::spec::parse::Defaults;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -37,8 +39,8 @@ use tokio::sync::mpsc;
 /// Batches that wait in the channel.
 const CHANNEL: usize = 2;
 
-/// Says whether the episode of this id has its verdict already and is to be skipped.
-pub type Done = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+/// Says what the episode of this id has a verdict on already; `None` when it has none.
+pub type Done = Arc<dyn Fn(&str) -> Option<Asked> + Send + Sync>;
 
 /// What to read, and what of it to keep.
 #[derive(Clone)]
@@ -57,8 +59,10 @@ pub struct SourceConfig {
 pub struct Counters {
     /// Lines that are not blank, valid or not, of all shards.
     pub lines: AtomicU64,
-    /// Items of this shard that `done` said to skip.
+    /// Items of this shard that have their verdict.
     pub skipped: AtomicU64,
+    /// Lines of this shard whose verdict is on something else.
+    pub changed: Changed,
 }
 
 /// Starts reading on a thread of its own. The channel closes after the last batch; an `Err` is

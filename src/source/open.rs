@@ -3,8 +3,9 @@
 //! The first bytes decide what a file is, so that a name without an extension works too; an
 //! extension that promises compression must be kept.
 
-use super::decode;
 use super::format::{Format, head};
+use crate::compression::Compression;
+use crate::sys::stdio::stdin_was_closed;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::os::fd::AsFd;
@@ -39,6 +40,10 @@ pub enum OpenError {
     Spool { file: Arc<str>, cause: io::Error },
     #[error("stdin (-) is given to --jobs more than once; it can be read only once")]
     StdinTwice,
+    #[error(
+        "stdin is closed, so there are no episodes to read; open it, or name a file with --jobs FILE"
+    )]
+    StdinClosed,
 }
 
 /// A jobs file that can be opened, or stdin.
@@ -78,6 +83,9 @@ impl Jobs {
     pub fn new(path: &Path) -> Result<Jobs, OpenError> {
         let here = PathBuf::from(".");
         if is_stdin(path) {
+            if stdin_was_closed() {
+                return Err(OpenError::StdinClosed);
+            }
             return Ok(Jobs {
                 name: "stdin".into(),
                 base_dir: here,
@@ -119,22 +127,21 @@ impl Jobs {
         let mut input = self.open_raw()?;
         let head = head(&mut *input).map_err(|e| refused(&self.name, e))?;
         let format = Format::of(&head);
-        if let Some((extension, named)) = self.promise()
-            && extension != format
+        if let Some(promised) = Compression::promised_by(&self.name)
+            && Format::Known(promised) != format
             && !head.is_empty()
         {
             return Err(OpenError::Misnamed {
                 file: self.name.clone(),
-                named,
+                named: promised.name(),
             });
         }
         let input = Cursor::new(head).chain(input);
         match format {
-            Format::Plain => Ok(Box::new(input)),
-            Format::Gzip => Ok(Box::new(decode::gzip(input))),
-            Format::Zstd => decode::zstd(input)
-                .map(|decoder| Box::new(decoder) as _)
-                .map_err(|e| refused(&self.name, e)),
+            Format::Known(compression) => {
+                let reader = compression.reader(input);
+                reader.map_err(|e| refused(&self.name, e))
+            }
             Format::Unsupported(found) => Err(OpenError::Unsupported {
                 file: self.name.clone(),
                 found,
@@ -168,18 +175,6 @@ impl Jobs {
             })
         };
         open().map_err(|e| refused(&self.name, e))
-    }
-
-    /// What the name says of the format.
-    fn promise(&self) -> Option<(Format, &'static str)> {
-        let name = self.name.to_ascii_lowercase();
-        if name.ends_with(".gz") {
-            Some((Format::Gzip, "gzip"))
-        } else if name.ends_with(".zst") {
-            Some((Format::Zstd, "Zstandard"))
-        } else {
-            None
-        }
     }
 }
 

@@ -4,7 +4,8 @@ use super::SourceConfig;
 use super::identity::Identities;
 use super::lines::{Line, Lines, MAX_LINE};
 use super::open::OpenError;
-use crate::spec::episode::{Echo, Episode};
+use crate::spec::digest::{Asked, Digest};
+use crate::spec::episode::{Echo, Episode, Origin};
 use crate::spec::outcome::Outcome;
 use crate::spec::parse::{FileContext, Invalid, default_id, id_of, parse};
 use rayon::prelude::*;
@@ -51,7 +52,8 @@ pub enum SourceError {
 
 /// What one line came to, before its id is known to be unique.
 enum Parsed {
-    Mine(Result<Box<Episode>, Box<Invalid>>),
+    /// With what it asks for, where it is an object at all.
+    Mine(Result<Box<Episode>, Box<Invalid>>, Option<Digest>),
     /// Of another shard: only its id counts.
     Others(Option<String>),
 }
@@ -85,9 +87,14 @@ pub fn run(
                 let parsed = parse_all(group, position, before, config, &file);
                 let mut items = Vec::with_capacity(group.len());
                 for (line, parsed) in group.iter().zip(parsed) {
+                    let asked = match parsed {
+                        Parsed::Mine(_, asked) => asked,
+                        Parsed::Others(_) => None,
+                    };
                     let work = settle(parsed, line.number, before, &file, &mut ids);
+                    let origin = || file.origin(line.number);
                     items.extend(
-                        work.filter(|work| !skip(config, work))
+                        work.filter(|work| !skip(config, work, asked, origin))
                             .map(|work| Item { position, work }),
                     );
                     position += 1;
@@ -113,13 +120,12 @@ fn parse_all(
     let parse_one = |(i, line): (usize, &Line<'_>)| {
         let mine = config.shard.is_none_or(|shard| shard.has(first + i as u64));
         match (line.bytes, mine) {
-            (Some(bytes), true) => Parsed::Mine(
-                parse(bytes, line.number, before + line.number, file)
-                    .map(Box::new)
-                    .map_err(Box::new),
-            ),
+            (Some(bytes), true) => {
+                let parsed = parse(bytes, line.number, before + line.number, file);
+                with_digest(parsed, bytes)
+            }
             (Some(bytes), false) => Parsed::Others(id_of(bytes)),
-            (None, true) => Parsed::Mine(Err(Box::new(too_long()))),
+            (None, true) => with_digest(Err(too_long()), b""),
             (None, false) => Parsed::Others(None),
         }
     };
@@ -129,6 +135,23 @@ fn parse_all(
         .with_min_len(MIN_PARALLEL)
         .map(parse_one)
         .collect()
+}
+
+/// The digest of a valid line is that of what it asks for. One that is not valid may be mended where that does not
+/// count, so it goes by its bytes.
+fn with_digest(parsed: Result<Episode, Invalid>, bytes: &[u8]) -> Parsed {
+    let asked = Digest::of_request(bytes);
+    let parsed = match parsed {
+        Ok(mut episode) => {
+            episode.echo.spec_digest = asked.or_else(|| Some(Digest::of_bytes(bytes)));
+            Ok(Box::new(episode))
+        }
+        Err(mut invalid) => {
+            invalid.echo.spec_digest = Some(Digest::of_bytes(bytes));
+            Err(Box::new(invalid))
+        }
+    };
+    Parsed::Mine(parsed, asked)
 }
 
 fn too_long() -> Invalid {
@@ -152,7 +175,7 @@ fn settle(
 ) -> Option<Result<Box<Episode>, Box<Outcome>>> {
     let n = before + line;
     match parsed {
-        Parsed::Mine(Ok(episode)) => Some(match ids.claim(&episode.id, n) {
+        Parsed::Mine(Ok(episode), _) => Some(match ids.claim(&episode.id, n) {
             Ok(()) => Ok(episode),
             Err(place) => {
                 let Episode { id, echo, .. } = *episode;
@@ -162,7 +185,7 @@ fn settle(
                 Err(Box::new(invalid(other, echo, message, line, file)))
             }
         }),
-        Parsed::Mine(Err(flawed)) => {
+        Parsed::Mine(Err(flawed), _) => {
             let Invalid { id, echo, message } = *flawed;
             let id = claim_any(id, n, ids);
             Some(Err(Box::new(invalid(id, echo, message, line, file))))
@@ -186,17 +209,29 @@ fn invalid(id: String, echo: Echo, message: String, line: u64, file: &FileContex
     Outcome::invalid(id, echo, format!("{}: {message}", file.origin(line)))
 }
 
-fn skip(config: &SourceConfig, work: &Result<Box<Episode>, Box<Outcome>>) -> bool {
+/// Whether this has a verdict on what it asks for.
+fn skip(
+    config: &SourceConfig,
+    work: &Result<Box<Episode>, Box<Outcome>>,
+    asked: Option<Digest>,
+    origin: impl Fn() -> Origin,
+) -> bool {
     let Some(done) = &config.done else {
         return false;
     };
-    let id = match work {
-        Ok(episode) => &episode.id,
-        Err(outcome) => &outcome.id,
+    let (id, digest) = match work {
+        Ok(episode) => (&episode.id, episode.echo.spec_digest),
+        Err(outcome) => (&outcome.id, outcome.spec_digest),
     };
-    let skip = done(id);
-    if skip {
-        config.counters.skipped.fetch_add(1, Relaxed);
+    match (done(id), digest) {
+        (None, _) => return false,
+        // What is not valid now may have been before, with the same text: a host_path was there.
+        (Some(Asked::For(earlier)), Some(now)) if earlier != now && Some(earlier) != asked => {
+            config.counters.changed.note(id, now, &origin());
+            return false;
+        }
+        _ => {}
     }
-    skip
+    config.counters.skipped.fetch_add(1, Relaxed);
+    true
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::spec::digest::Digest;
 use crate::spec::outcome::Status;
 use std::fs;
 use std::io::Write;
@@ -144,9 +145,52 @@ fn what_is_done_is_skipped_and_counted() {
         "a.jsonl",
         b"{\"id\": \"a\", \"command\": \"a\"}\nbad\n{\"id\": \"b\", \"command\": \"a\"}\n",
     )]);
-    config.done = Some(Arc::new(|id| id != "b"));
+    config.done = Some(Arc::new(|id| (id != "b").then_some(Asked::Unknown)));
     assert_eq!(ids(&config), ["b"]);
     assert_eq!(config.counters.skipped.load(Relaxed), 2);
+}
+
+#[test]
+fn a_line_that_asks_for_something_else_than_its_verdict_is_on_runs_again() {
+    let valid = r#"{"id": "a", "command": "a"}"#;
+    let invalid = r#"{"id": "b", "command": "b", "group": 5}"#;
+    let earlier = |id: &str| {
+        let digest = match id {
+            "a" => Digest::of_request(valid.as_bytes()),
+            _ => Some(Digest::of_bytes(invalid.as_bytes())),
+        };
+        digest.map(Asked::For)
+    };
+    let run = |a: &str, b: &str| {
+        let (_dir, mut config) = source(&[("a.jsonl", format!("{a}\n{b}\n").as_bytes())]);
+        config.done = Some(Arc::new(earlier));
+        find_changed(&config);
+        assert_eq!(config.counters.skipped.load(Relaxed), 0);
+        let ids = ids(&config);
+        let changed = config.counters.changed.summary();
+        assert_eq!(ids.len(), changed.as_ref().map_or(0, |(count, _)| *count));
+        (ids, changed.map(|(_, first)| first))
+    };
+    let ids = |found: &(Vec<String>, Option<String>)| found.0.join(" ");
+    assert_eq!(ids(&run(valid, invalid)), "");
+    assert_eq!(
+        ids(&run(r#"{"command":"a","meta":1,"id":"a"}"#, invalid)),
+        ""
+    );
+    let changed = run(&valid.replace("\"a\"}", "\"c\"}"), invalid);
+    assert_eq!(ids(&changed), "a");
+    assert!(changed.1.unwrap().ends_with("a.jsonl line 1, id \"a\""));
+    // What made it invalid is no part of what it asks for.
+    assert_eq!(ids(&run(valid, &invalid.replace('5', "\"g\""))), "b");
+    // The same line as before, which can't be run any more: its verdict stays.
+    let unknown = format!(
+        "{}, \"files\": {{\"f\": {{\"host_path\": \"gone\"}}}}}}",
+        &valid[..valid.len() - 1]
+    );
+    let (_dir, mut config) = source(&[("a.jsonl", unknown.as_bytes())]);
+    let asked = Digest::of_request(unknown.as_bytes()).map(Asked::For);
+    config.done = Some(Arc::new(move |_| asked));
+    assert!(self::ids(&config).is_empty());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One validated episode: every default applied, every path checked, ready to run.
 
+use super::digest::Digest;
 use super::limits::Limits;
 use super::policy::Grants;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,7 @@ pub struct Episode {
     /// Shared by the many episodes that ask for the same.
     pub grants: Arc<Grants>,
     pub capture: Capture,
+    pub output_keep: OutputKeep,
     /// Glob patterns of files to return; relative ones are under the episode's `workdir`.
     pub collect: Vec<String>,
     /// The episode's own `workdir`; a step may have another.
@@ -54,11 +56,13 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// Fields that pass through to the result unread.
+/// What passes through to the result.
 #[derive(Clone, Debug, Default)]
 pub struct Echo {
     pub group: Option<String>,
     pub meta: Option<Box<RawValue>>,
+    /// Of the line, where it stands in a jobs file.
+    pub spec_digest: Option<Digest>,
 }
 
 /// One execution of an episode.
@@ -120,4 +124,15 @@ pub enum Capture {
     #[default]
     Merged,
     Split,
+}
+
+/// What is kept of more output than `output_kb`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputKeep {
+    /// The first quarter and the last three, with a line between that says how much was left out.
+    #[default]
+    Ends,
+    Head,
+    Tail,
 }

@@ -25,6 +25,9 @@ pub struct Execution {
     pub cleaned_ns: u64,
 }
 
+/// The longest line that stands for output that was left out, in bytes.
+pub const MAX_NOTE_BYTES: usize = 64;
+
 /// Facts of one execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepExecution {
@@ -44,7 +47,7 @@ pub struct StepExecution {
     pub stalled_ns: u64,
     /// Highest memory seen of the whole tree, in bytes.
     pub peak_memory_bytes: u64,
-    /// stdout and stderr as they came, up to the cap.
+    /// stdout and stderr as they came, up to the cap and a note of at most [`MAX_NOTE_BYTES`].
     #[serde(with = "serde_bytes")]
     pub output: Vec<u8>,
     /// Only with `Capture::Split`.

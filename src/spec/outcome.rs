@@ -1,6 +1,7 @@
 //! The result line of the contract: verdict, fault and the figures behind them.
 
 use super::bytes::Text;
+use super::digest::Digest;
 use super::execution::Start;
 use super::policy::Enforced;
 use serde::{Deserialize, Serialize};
@@ -100,6 +101,9 @@ pub struct Outcome {
     /// Where the episode ran again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<Audit>,
+    /// Of what the line asked for, so that `--resume` can tell whether this is a verdict on what it asks for now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spec_digest: Option<Digest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@
 mod check;
 mod diagnose;
 mod host;
+mod no_number;
 mod program;
 mod raw;
 mod salvage;

@@ -82,6 +82,7 @@ impl Outcome {
             audit: None,
             group: episode.echo.group.clone(),
             meta: episode.echo.meta.clone(),
+            spec_digest: episode.echo.spec_digest,
             phases,
         }
     }
@@ -135,6 +136,7 @@ impl Outcome {
             audit: None,
             group: echo.group,
             meta: echo.meta,
+            spec_digest: echo.spec_digest,
             phases: None,
         }
     }

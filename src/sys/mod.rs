@@ -16,6 +16,7 @@ pub mod sched;
 pub mod signal;
 pub mod sock_diag;
 pub mod socket;
+pub mod stdio;
 pub mod sysv;
 pub mod terminal;
 pub mod wait;

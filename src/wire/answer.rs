@@ -3,8 +3,10 @@
 
 use super::message::EpisodeRequest;
 use super::packet::{MESSAGE_BYTES, PACKET_BYTES};
-use crate::spec::episode::Capture;
-use crate::spec::execution::{Collected, End, Execution, Finish, StepExecution, WhyNot};
+use crate::spec::episode::{Capture, OutputKeep};
+use crate::spec::execution::{
+    Collected, End, Execution, Finish, MAX_NOTE_BYTES, StepExecution, WhyNot,
+};
 
 /// All that `collect` returns, names, content and reasons together, in bytes. A file that does not fit is named with that
 /// reason.
@@ -46,6 +48,7 @@ const ENTRY_BYTES: usize = 128;
 pub fn most_bytes(request: &EpisodeRequest) -> usize {
     let kept = usize::try_from(request.limits.output_bytes).unwrap_or(MESSAGE_BYTES);
     let step = kept
+        .saturating_add(MAX_NOTE_BYTES)
         .saturating_mul(3)
         .saturating_add(NAME_BYTES + ENTRY_BYTES);
     let collected = match request.collect.is_empty() {
@@ -80,7 +83,13 @@ fn collected_fits(collected: &Collected) -> bool {
 }
 
 fn step_fits(request: &EpisodeRequest, step: &StepExecution) -> bool {
-    let fits = |kept: &Vec<u8>| kept.len() as u64 <= request.limits.output_bytes;
+    let limit = request.limits.output_bytes;
+    // Of one that is longer than the limit, a note says how much was left out.
+    let most = |produced: u64| match produced > limit && request.output_keep == OutputKeep::Ends {
+        true => limit + MAX_NOTE_BYTES as u64,
+        false => limit.min(produced),
+    };
+    let fits = |kept: &Vec<u8>| kept.len() as u64 <= most(step.output_bytes);
     let streams = match &step.streams {
         None => true,
         Some(s) => request.capture == Capture::Split && fits(&s.stdout) && fits(&s.stderr),
@@ -97,7 +106,7 @@ fn step_fits(request: &EpisodeRequest, step: &StepExecution) -> bool {
         End::Signaled(signal) => is_signal(signal),
         _ => true,
     };
-    fits(&step.output) && step.output_bytes >= step.output.len() as u64 && streams && end
+    fits(&step.output) && streams && end
 }
 
 /// signal(7): 64 is the last real-time signal.

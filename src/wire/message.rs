@@ -2,7 +2,7 @@
 
 use super::failure::{Failure, Stage};
 use super::transfer::{Get, NotDone, Piece, Put};
-use crate::spec::episode::{Capture, OnFailure};
+use crate::spec::episode::{Capture, OnFailure, OutputKeep};
 use crate::spec::execution::Execution;
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Grants, Tier};
@@ -189,6 +189,7 @@ pub struct EpisodeRequest {
     pub handed_ns: u64,
     pub limits: Limits,
     pub capture: Capture,
+    pub output_keep: OutputKeep,
     pub collect: Vec<String>,
     pub workdir: String,
     /// Up to so many times its timeout an execution may take, where the host kept it from running; at least 1.

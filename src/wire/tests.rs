@@ -3,10 +3,10 @@
 use super::failure::{Failure, Stage};
 use super::message::{EpisodeRequest, FileContent, FileRequest, Reply, StepRequest};
 use super::packet::{Assembler, PACKET_BYTES, WireError, encode, packets};
-use crate::spec::episode::{Capture, OnFailure};
+use crate::spec::episode::{Capture, OnFailure, OutputKeep};
 use crate::spec::execution::{
-    Collected, CollectedFile, DiskEvidence, End, Execution, Finish, NotCollected, Start,
-    StepExecution, Streams, WhyNot,
+    Collected, CollectedFile, DiskEvidence, End, Execution, Finish, MAX_NOTE_BYTES, NotCollected,
+    Start, StepExecution, Streams, WhyNot,
 };
 use crate::spec::host::{HostFault, RefusedBy};
 use crate::spec::limits::Limits;
@@ -84,10 +84,11 @@ fn step() -> impl Strategy<Value = StepRequest> {
 
 fn request() -> impl Strategy<Value = EpisodeRequest> {
     let capture = prop_oneof![Just(Capture::Merged), Just(Capture::Split)];
+    let keep = [OutputKeep::Ends, OutputKeep::Head, OutputKeep::Tail];
     (
         any::<u64>(),
         limits(),
-        capture,
+        (capture, proptest::sample::select(keep.to_vec())),
         vec(any::<String>(), 0..3),
         any::<String>(),
         1.0..100.0,
@@ -95,11 +96,21 @@ fn request() -> impl Strategy<Value = EpisodeRequest> {
         vec(step(), 1..4),
     )
         .prop_map(
-            |(handed_ns, limits, capture, collect, workdir, stretch, deadline_ns, steps)| {
+            |(
+                handed_ns,
+                limits,
+                (capture, output_keep),
+                collect,
+                workdir,
+                stretch,
+                deadline_ns,
+                steps,
+            )| {
                 EpisodeRequest {
                     handed_ns,
                     limits,
                     capture,
+                    output_keep,
                     collect,
                     workdir,
                     stretch,
@@ -346,7 +357,8 @@ const LIES: [Lie; 9] = [
     ("one step too many", |e| e.steps.push(e.steps[0].clone())),
     ("the answer to another request", |e| e.handed_ns = 6),
     ("more output than is kept", |e| {
-        (e.steps[0].output, e.steps[0].output_bytes) = (b"12345".to_vec(), 5);
+        let more = vec![b'1'; 4 + MAX_NOTE_BYTES + 1];
+        (e.steps[0].output, e.steps[0].output_bytes) = (more, 100);
     }),
     ("more kept than was produced", |e| {
         e.steps[0].output_bytes = 3
@@ -375,6 +387,7 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
             ..Limits::default()
         },
         capture: Capture::Merged,
+        output_keep: OutputKeep::Ends,
         collect: vec![],
         workdir: "/workspace".into(),
         stretch: 1.0,
@@ -417,6 +430,15 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
         cleaned_ns: 0,
     };
     assert!(fits(&request, &honest));
+    let mut noted = honest.clone();
+    let most = vec![b'1'; 4 + MAX_NOTE_BYTES];
+    (noted.steps[0].output, noted.steps[0].output_bytes) = (most, 5);
+    assert!(fits(&request, &noted));
+    let without_note = EpisodeRequest {
+        output_keep: OutputKeep::Head,
+        ..request.clone()
+    };
+    assert!(!fits(&without_note, &noted));
     assert!(encode(&Reply::Ended(Box::new(honest.clone()))).len() <= most_bytes(&request));
     assert!(most_bytes(&request) < 1 << 20);
 

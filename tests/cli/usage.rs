@@ -306,3 +306,71 @@ fn a_run_still_needs_jobs_and_the_doctor_takes_none() {
         assert_eq!(run(args).0, Some(2), "{args:?}");
     }
 }
+
+#[test]
+fn streams_that_are_closed_are_refused_before_anything_runs() {
+    let directory = scratch();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("jobs.jsonl"), "{\"command\": \"true\"}\n").unwrap();
+    for (line, code, said) in [
+        (
+            "--jobs jobs.jsonl >&-",
+            2,
+            "stdout is closed, so results have nowhere to go; open it, or name a file with --output FILE",
+        ),
+        (
+            "--jobs - --output none.jsonl <&-",
+            2,
+            "stdin is closed, so there are no episodes to read; open it, or name a file with --jobs FILE",
+        ),
+        ("serve --stdio <&-", 2, "--stdio: stdin or stdout is closed"),
+        ("serve --stdio >&-", 2, "--stdio: stdin or stdout is closed"),
+        ("--jobs jobs.jsonl >/dev/null", 0, "1 episode"),
+        (
+            "--jobs jobs.jsonl --output all.jsonl >&- <&-",
+            0,
+            "1 episode",
+        ),
+    ] {
+        let output = Command::new("sh")
+            .args(["-c", &format!("exec \"$0\" {line}")])
+            .arg(binary())
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{line}: {stderr}");
+        assert!(stderr.contains(said), "{line}: {stderr}");
+    }
+    assert!(!at("none.jsonl").exists());
+}
+
+#[test]
+fn no_file_of_the_run_takes_the_number_of_a_closed_stream() {
+    let directory = scratch();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(
+        at("jobs.jsonl"),
+        "{\"id\": \"a\", \"command\": \"true\"}\nno episode\n",
+    )
+    .unwrap();
+    let closed = "exec \"$0\" --jobs jobs.jsonl --output all.jsonl --stats stats.json <&- >&- 2>&-";
+    let status = Command::new("sh")
+        .args(["-c", closed])
+        .arg(binary())
+        .current_dir(directory.path())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+    let results = fs::read_to_string(at("all.jsonl")).unwrap();
+    assert_eq!(results.lines().count(), 2, "{results}");
+    assert!(
+        results.lines().all(|line| line.starts_with("{\"id\":\"")),
+        "{results}"
+    );
+    let stats = fs::read_to_string(at("stats.json")).unwrap();
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&stats).is_ok(),
+        "{stats}"
+    );
+}

@@ -1,11 +1,12 @@
 //! Results that can't be written: the reader is gone, does not read, or the disk is full.
 
 use crate::common::{Way, binary};
-use crate::left::{start, whole_lines};
+use crate::left::{Sweep, start, whole_lines};
+use flate2::read::MultiGzDecoder;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -99,6 +100,40 @@ fn a_full_disk_keeps_whole_lines_and_is_resumed_after_making_room() {
         assert!(!first.is_empty() && first.len() < 40, "{}", first.len());
         assert_eq!(sweep.results("second.jsonl").len(), 40);
         sweep.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_killed_runner_leaves_a_compressed_output_that_is_read_and_resumed() {
+    for way in Way::all() {
+        for name in ["out.jsonl.gz", "out.jsonl.zst"] {
+            let jobs: Vec<Value> = (0..60)
+                .map(|n| json!({"id": format!("e{n}"), "command": "sleep 0.1; echo done"}))
+                .collect();
+            let args = ["--concurrency", "2", "--output", name, "--resume"];
+            let mut sweep = start(way, &jobs, &args, Stdio::null());
+            let written = |sweep: &Sweep| {
+                let file = fs::metadata(sweep.directory.path().join(name));
+                file.is_ok_and(|file| file.len() > 0)
+            };
+            sweep.wait_until("results", written);
+            sweep.signal(Signal::SIGKILL);
+            sweep.child.wait().unwrap();
+            let decode = |sweep: &Sweep| {
+                let file = fs::File::open(sweep.directory.path().join(name)).unwrap();
+                let text = match name.ends_with("gz") {
+                    true => io::read_to_string(MultiGzDecoder::new(file)),
+                    false => io::read_to_string(zstd::Decoder::new(file).unwrap()),
+                };
+                fs::write(sweep.directory.path().join("plain"), text.unwrap()).unwrap();
+                sweep.results("plain")
+            };
+            let first = decode(&sweep).len();
+            assert!(first > 0 && first < 60, "{way:?} {name}: {first}");
+            assert_eq!(sweep.again(&args), Some(0), "{way:?}: {}", sweep.stderr());
+            assert_eq!(decode(&sweep).len(), 60, "{way:?} {name}");
+            sweep.assert_nothing_left();
+        }
     }
 }
 

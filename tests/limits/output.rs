@@ -5,6 +5,83 @@ use crate::common::{Way, scratch};
 use serde_json::{Value, json};
 use std::fs;
 
+/// What is kept of 1 KB of one character a byte long, and more.
+fn ends(character: &str, left_out: usize) -> String {
+    let (head, tail) = (character.repeat(256), character.repeat(768));
+    format!("{head}\n[… {left_out} bytes left out …]\n{tail}")
+}
+
+#[test]
+fn output_keep_says_which_part_of_long_output_is_kept() {
+    let print = "echo begin; head -c 5000 /dev/zero | tr '\\0' x; echo; echo end";
+    let episode = |keep: &str, fields: Value| {
+        let mut episode = json!({"id": keep, "output_keep": keep, "resources": {"output_kb": 1}});
+        let fields = fields.as_object().expect("fields").clone();
+        episode.as_object_mut().expect("an object").extend(fields);
+        episode
+    };
+    let episodes = [
+        episode("head", json!({"command": print})),
+        episode("tail", json!({"command": print})),
+        episode(
+            "ends",
+            json!({"command": format!("({print}) >&2"), "capture": "split"}),
+        ),
+        json!({"id": "steps", "resources": {"output_kb": 1}, "steps": [{"command": print}, {"command": "echo short"}]}),
+        json!({"id": "timeout", "resources": {"output_kb": 1}, "command": format!("{print}; sleep 60"), "timeout_s": 1.5}),
+    ];
+    everywhere(&episodes, |way, run| {
+        let x = |count: usize| "x".repeat(count);
+        let both = format!(
+            "begin\n{}\n[… 3987 bytes left out …]\n{}\nend\n",
+            x(250),
+            x(763)
+        );
+        assert_eq!(run.output("head"), format!("begin\n{}", x(1018)), "{way:?}");
+        assert_eq!(run.output("tail"), format!("{}\nend\n", x(1019)), "{way:?}");
+        let split = run.get("ends");
+        assert_eq!(
+            (&split["output"], &split["stderr"]),
+            (&json!(both), &json!(both)),
+            "{way:?}"
+        );
+        assert_eq!(split["stdout"], "", "{way:?}");
+        let steps = &run.get("steps")["steps"];
+        assert_eq!(
+            (&steps[0]["output"], &steps[1]["output"]),
+            (&json!(both), &json!("short\n")),
+            "{way:?}"
+        );
+        assert_eq!(run.status("timeout"), "timeout", "{way:?}");
+        assert_eq!(run.output("timeout"), both, "{way:?}");
+        for id in ["head", "tail", "ends", "timeout"] {
+            assert_eq!(run.get(id)["output_bytes"], 5011, "{way:?} {id}");
+            assert_eq!(run.get(id)["truncated"], true, "{way:?} {id}");
+        }
+    });
+}
+
+#[test]
+fn output_that_is_cut_in_a_character_ends_and_begins_with_whole_ones() {
+    let euros = "printf '€%.0s' $(seq 600)";
+    let episodes = [
+        json!({"id": "ends", "command": euros, "resources": {"output_kb": 1}}),
+        json!({"id": "head", "command": euros, "resources": {"output_kb": 1}, "output_keep": "head"}),
+        json!({"id": "tail", "command": euros, "resources": {"output_kb": 1}, "output_keep": "tail"}),
+        json!({"id": "killed", "command": "printf 'a\\342\\202'; sleep 60", "timeout_s": 1.5}),
+    ];
+    everywhere(&episodes, |way, run| {
+        let euros = |count: usize| "€".repeat(count);
+        // A quarter is 256 bytes, of which 85 characters take 255; three are 768 bytes, which is 256 characters.
+        let both = format!("{}\n[… 777 bytes left out …]\n{}", euros(85), euros(256));
+        assert_eq!(run.output("ends"), both, "{way:?}");
+        assert_eq!(run.output("head"), euros(341), "{way:?}");
+        assert_eq!(run.output("tail"), euros(341), "{way:?}");
+        assert_eq!(run.output("killed"), "a", "{way:?}");
+        assert_eq!(run.get("killed")["output_bytes"], 3, "{way:?}");
+    });
+}
+
 #[test]
 fn output_beyond_the_cap_is_counted_and_discarded() {
     let episode = |id: &str, command: &str, output_kb: u64| json!({"id": id, "command": command, "resources": {"output_kb": output_kb}});
@@ -28,7 +105,11 @@ fn output_beyond_the_cap_is_counted_and_discarded() {
             assert_ok(way, run, id);
             assert_eq!(run.get(id)["output_bytes"], produced, "{way:?} {id}");
             assert_eq!(run.get(id)["truncated"], produced > kept, "{way:?} {id}");
-            assert_eq!(run.output(id), "x".repeat(kept), "{way:?} {id}");
+            let expected = match produced - kept {
+                0 => "x".repeat(kept),
+                left_out => ends("x", left_out),
+            };
+            assert_eq!(run.output(id), expected, "{way:?} {id}");
         }
     });
 }
@@ -41,7 +122,7 @@ fn with_split_capture_each_stream_has_the_cap_of_its_own() {
     ];
     everywhere(&episodes, |way, run| {
         let result = run.get("split");
-        assert_eq!(result["stdout"], "o".repeat(1024), "{way:?}");
+        assert_eq!(result["stdout"], ends("o", 3000 - 1024), "{way:?}");
         assert_eq!(result["stderr"], "err\n", "{way:?}");
         assert_eq!(result["output_bytes"], 3004, "{way:?}");
         assert_eq!(result["truncated"], true, "{way:?}");
@@ -70,7 +151,12 @@ fn a_gigabyte_of_output_is_drained_without_growing_the_runner() {
         assert_ok(way, &run, "merged");
         assert_eq!(run.get("merged")["output_bytes"], 1u64 << 30, "{way:?}");
         assert_eq!(run.get("merged")["truncated"], true, "{way:?}");
-        assert_eq!(run.output("merged").len(), 1 << 20, "{way:?}");
+        let note = format!("\n[… {} bytes left out …]\n", (1 << 30) - (1 << 20));
+        assert_eq!(
+            run.output("merged").len(),
+            (1 << 20) + note.len(),
+            "{way:?}"
+        );
         assert_ok(way, &run, "split");
         assert_eq!(run.get("split")["output_bytes"], 600u64 << 20, "{way:?}");
         let stats: Value = serde_json::from_slice(&fs::read(stats).expect("stats")).expect("JSON");
@@ -103,7 +189,13 @@ fn output_without_end_ends_in_output_limit() {
                 run.get(id)
             );
         }
-        assert_eq!(run.output("endless"), "y\n".repeat(512), "{way:?}");
+        let endless = run.output("endless");
+        let (head, tail) = endless.split_once("[…").expect("a line between");
+        assert_eq!(head, "y\n".repeat(128), "{way:?}");
+        assert!(
+            tail.contains(" bytes left out …]\n") && tail.len() > 768,
+            "{way:?}: {tail}"
+        );
         assert_ok(way, run, "below");
     });
 }

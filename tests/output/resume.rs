@@ -21,6 +21,10 @@ impl Job {
         Job { directory, way }
     }
 
+    fn set(&self, jobs: &str) {
+        fs::write(self.directory.path().join("jobs.jsonl"), jobs).expect("write jobs");
+    }
+
     fn results(&self) -> PathBuf {
         self.directory.path().join("results.jsonl")
     }
@@ -34,19 +38,19 @@ impl Job {
 
     /// Exit status and stderr.
     fn run(&self, args: &[&str]) -> (Option<i32>, String) {
-        let mut command = command(self.way.root);
-        command.args([
-            "--isolation",
-            self.way.tier,
-            "--jobs",
-            "jobs.jsonl",
-            "--output",
-            "results.jsonl",
-        ]);
+        let files = ["--jobs", "jobs.jsonl", "--output", "results.jsonl"];
+        self.run_with(&[&files, args].concat())
+    }
+
+    /// The same with other files; the jobs are on stdin, too.
+    fn run_with(&self, args: &[&str]) -> (Option<i32>, String) {
+        let jobs = fs::File::open(self.directory.path().join("jobs.jsonl")).expect("jobs");
         let run = parse(
-            command
+            command(self.way.root)
+                .args(["--isolation", self.way.tier])
                 .args(args)
                 .current_dir(self.directory.path())
+                .stdin(jobs)
                 .output()
                 .expect("the binary starts"),
         );
@@ -193,5 +197,131 @@ fn a_file_that_another_runner_writes_is_refused() {
         drop(lock);
         assert_eq!(job.run(&["--resume"]).0, Some(0), "{way:?}");
         assert_eq!(read(&job.results()).len(), 2, "{way:?}");
+    }
+}
+
+/// The output of each id.
+fn outputs(results: &BTreeMap<String, Value>) -> Vec<(&str, &str)> {
+    results
+        .iter()
+        .map(|(id, result)| (id.as_str(), result["output"].as_str().expect("output")))
+        .collect()
+}
+
+const TWO: &str = "{\"command\": \"echo A\"}\n{\"command\": \"echo B\"}\n";
+
+#[test]
+fn a_line_that_was_put_before_others_does_not_get_the_verdict_of_another() {
+    for way in Way::all() {
+        let job = Job::new(way, &[]);
+        job.set(TWO);
+        assert_eq!(job.run(&[]).0, Some(0), "{way:?}");
+        job.set(&format!("{{\"command\": \"echo NEW\"}}\n{TWO}"));
+        let (code, stderr) = job.run(&["--resume"]);
+        assert_eq!(code, Some(0), "{way:?}: {stderr}");
+        let note = "2 lines changed since their verdicts and run again; the first is jobs.jsonl line 1, id \"line-1\"";
+        assert!(stderr.contains(note), "{way:?}: {stderr}");
+        let results = read(&job.results());
+        let expected = [("line-1", "NEW\n"), ("line-2", "A\n"), ("line-3", "B\n")];
+        assert_eq!(outputs(&results), expected, "{way:?}");
+    }
+}
+
+#[test]
+fn a_line_that_asks_for_something_else_runs_again_and_no_other() {
+    for way in Way::all() {
+        let line = |id: &str, fields: &str| format!("{{\"id\": \"{id}\", {fields}}}\n");
+        let job = Job::new(way, &[]);
+        job.set(
+            &(line(
+                "a",
+                "\"command\": \"echo A\", \"env\": {\"X\": \"1\", \"Y\": \"2\"}",
+            ) + &line("b", "\"command\": \"echo B\"")
+                + &line("c", "\"command\": \"echo C\", \"group\": 5")),
+        );
+        assert_eq!(job.run(&[]).0, Some(1), "{way:?}");
+        let before = fs::read(job.results()).expect("results");
+
+        let a = line(
+            "a",
+            "  \"env\":{\"Y\":\"2\",\"X\":\"\\u0031\"},\"meta\":[1], \"command\":\"echo A\"",
+        );
+        job.set(
+            &(a.clone()
+                + &line("b", "\"command\": \"echo B\"")
+                + &line("c", "\"command\": \"echo C\", \"group\": 5")),
+        );
+        let (code, stderr) = job.run(&["--resume"]);
+        assert_eq!(code, Some(1), "{way:?}: {stderr}");
+        assert!(!stderr.contains("changed"), "{way:?}: {stderr}");
+        assert_eq!(fs::read(job.results()).expect("results"), before, "{way:?}");
+
+        job.set(
+            &(a + &line("b", "\"command\": \"echo B2\"")
+                + &line("c", "\"command\": \"echo C\", \"group\": \"g\"")),
+        );
+        let (code, stderr) = job.run(&["--resume"]);
+        assert_eq!(code, Some(0), "{way:?}: {stderr}");
+        assert!(
+            stderr.contains("2 lines changed") && stderr.contains("id \"b\""),
+            "{way:?}: {stderr}"
+        );
+        let results = read(&job.results());
+        let expected = [("a", "A\n"), ("b", "B2\n"), ("c", "C\n")];
+        assert_eq!(outputs(&results), expected, "{way:?}");
+    }
+}
+
+#[test]
+fn changed_lines_of_a_stream_run_again_and_leave_one_verdict_each() {
+    for way in Way::all() {
+        let files = ["--jobs", "-", "--output", "results.jsonl"];
+        let job = Job::new(way, &[]);
+        job.set(TWO);
+        assert_eq!(job.run_with(&files).0, Some(0), "{way:?}");
+        job.set(&format!("{{\"command\": \"echo NEW\"}}\n{TWO}"));
+        let (code, stderr) = job.run_with(&[&files[..], &["--resume"]].concat());
+        assert_eq!(code, Some(0), "{way:?}: {stderr}");
+        let note = "2 lines changed since their verdicts and run again; the first is stdin line 1";
+        assert!(stderr.contains(note), "{way:?}: {stderr}");
+        let results = read(&job.results());
+        let expected = [("line-1", "NEW\n"), ("line-2", "A\n"), ("line-3", "B\n")];
+        assert_eq!(outputs(&results), expected, "{way:?}");
+    }
+}
+
+#[test]
+fn results_are_compressed_as_the_name_of_their_file_says() {
+    for way in Way::all() {
+        for name in ["results.jsonl.gz", "results.jsonl.zst"] {
+            let job = Job::new(way, &echoes(0..20));
+            let files = ["--jobs", "jobs.jsonl", "--output", name];
+            let (code, stderr) = job.run_with(&files);
+            assert_eq!(code, Some(0), "{way:?} {name}: {stderr}");
+            let path = job.directory.path().join(name);
+            let whole = fs::read(&path).expect("results");
+            // As if the runner had been killed while it wrote one more.
+            fs::write(&path, [&whole[..], &whole[..whole.len() / 2]].concat())
+                .expect("write results");
+            job.set(&lines(&echoes(0..30)));
+            let (code, stderr) = job.run_with(&[&files[..], &["--resume"]].concat());
+            assert_eq!(code, Some(0), "{way:?} {name}: {stderr}");
+            assert!(
+                stderr.contains("cut off a torn end"),
+                "{way:?} {name}: {stderr}"
+            );
+            let file = fs::File::open(&path).expect("results");
+            let text = match name.ends_with("gz") {
+                true => std::io::read_to_string(flate2::read::MultiGzDecoder::new(file)),
+                false => std::io::read_to_string(
+                    zstd::stream::read::Decoder::new(file).expect("a decoder"),
+                ),
+            };
+            let plain = job.directory.path().join("plain.jsonl");
+            fs::write(&plain, text.expect("whole members")).expect("write");
+            let results = read(&plain);
+            assert_eq!(results.len(), 30, "{way:?} {name}");
+            assert_eq!(results["e29"]["output"], "29\n", "{way:?} {name}");
+        }
     }
 }

@@ -26,12 +26,15 @@ const COMMON: [(&str, Kind); 11] = [
     }),
 ];
 
-const OF_EPISODES: [(&str, Kind); 4] = [
+const OF_EPISODES: [(&str, Kind); 5] = [
     ("attempts", Value::is_u64),
     ("queue_ms", Value::is_number),
     ("startup_ms", |v| v.is_null() || v.is_number()),
     ("sandbox", |v| {
         v.is_null() || v["tier"].is_string() && v["landlock_abi"].is_u64()
+    }),
+    ("spec_digest", |v| {
+        v.as_str().is_some_and(|digits| digits.len() == 16)
     }),
 ];
 
@@ -189,7 +192,7 @@ fn merged_output_is_in_the_order_it_was_written_and_split_capture_also_tells_the
 fn bytes_that_are_not_utf8_are_replaced_and_still_counted() {
     let episodes = [
         json!({"id": "bytes", "argv": ["printf", "a\\377b\\303\\251\\0c\\n"]}),
-        json!({"id": "torn", "command": "printf 'é%.0s' $(seq 600)", "resources": {"output_kb": 1}}),
+        json!({"id": "torn", "command": "printf 'é%.0s' $(seq 600)", "resources": {"output_kb": 1}, "output_keep": "head"}),
         json!({"id": "split", "command": "printf '\\377'; printf '\\376' >&2", "capture": "split"}),
     ];
     everywhere(&episodes, |way, run| {

@@ -52,6 +52,43 @@ fn results_have_the_fields_of_the_contract_and_commands_run_in_the_warm_bash() {
 }
 
 #[test]
+fn of_long_output_a_session_keeps_what_its_start_says() {
+    for (way, server) in servers() {
+        let mut client = server.connect();
+        let print = "echo begin; head -c 3000 /dev/zero | tr '\\0' x; echo; echo end";
+        for (keep, begins, ends) in [
+            ("head", true, false),
+            ("tail", false, true),
+            ("ends", true, true),
+        ] {
+            let fields = match keep {
+                // As it is where nothing is said.
+                "ends" => json!({"resources": {"output_kb": 1}}),
+                _ => json!({"resources": {"output_kb": 1}, "output_keep": keep}),
+            };
+            let result = client.start(fields).exec(json!({"command": print}));
+            let output = result["output"].as_str().expect("output");
+            assert_eq!(
+                output.starts_with("begin\n"),
+                begins,
+                "{way:?} {keep}: {output}"
+            );
+            assert_eq!(
+                output.ends_with("\nend\n"),
+                ends,
+                "{way:?} {keep}: {output}"
+            );
+            assert_eq!(
+                output.contains(" bytes left out …]\n"),
+                keep == "ends",
+                "{way:?} {keep}: {output}"
+            );
+            assert_eq!(result["truncated"], true, "{way:?} {keep}");
+        }
+    }
+}
+
+#[test]
 fn what_is_missing_from_the_beginning_is_the_request_s_fault() {
     for (way, server) in servers() {
         let mut client = server.connect();

@@ -214,7 +214,7 @@ class RolloutContainer(containers.Container):
             _LOGGER.warning("Container %s: %s: %s", self.name, done.status, done.error)
         if done.truncated:
             _LOGGER.warning(
-                "Container %s: only the first %d KB of %d bytes of output were kept; see output_kb of RolloutContainerFactory",
+                "Container %s: only the beginning and the end of the output were kept, %d KB of %d bytes; see output_kb of RolloutContainerFactory",
                 self.name,
                 self.settings.output_kb,
                 done.output_bytes,

@@ -24,6 +24,7 @@ impl Running<'_, '_> {
             );
         let killed = is_likely.then(|| self.killed()).flatten();
         let cause = self.cause.take().or(killed);
+        let is_cut_short = cause.is_some();
         let end = self.end_of(cause, exit.ended, used_us)?;
         self.around.carried.was_full = matches!(end, End::DiskLimit(..));
         let peak = match exit.running_ns {
@@ -38,7 +39,7 @@ impl Running<'_, '_> {
         let background = self.pipes.into_background();
         self.around.carried.drain_later(background);
         let produced = self.order.capture.produced();
-        let (output, streams, truncated) = self.order.capture.finish();
+        let (output, streams, truncated) = self.order.capture.finish(is_cut_short);
         Ok(StepExecution {
             start: self.order.start,
             end,

@@ -1,9 +1,11 @@
 //! From a line's raw fields to a valid episode: defaults, ranges, which fields go together.
 
 use super::program::{env, files, no_nul, program, stdin};
-use super::raw::{Few, Object, RawEpisode, RawResources, RawStep};
+use super::raw::{Few, Object, RawEpisode, RawResources, RawStep, Whole};
 use super::{FileContext, Flaw, default_id, host, quoted};
-use crate::spec::episode::{Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, Step};
+use crate::spec::episode::{
+    Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, OutputKeep, Step,
+};
 use crate::spec::limits::{KB, Limits, MAX_PROCESSES, MB};
 use crate::spec::paths;
 use globset::GlobBuilder;
@@ -92,11 +94,13 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
             file,
         )?,
         capture: capture(raw.capture.as_deref())?,
+        output_keep: output_keep(raw.output_keep.as_deref())?,
         collect: collect(raw.collect.unwrap_or_default())?,
         workdir,
         echo: Echo {
             group: raw.group,
             meta: raw.meta,
+            spec_digest: None,
         },
     })
 }
@@ -248,22 +252,22 @@ fn limits(raw: Option<Object<RawResources>>, default: &Limits) -> Result<Limits,
     let Some(Object(raw)) = raw else {
         return Ok(limits);
     };
-    if let Some(mb) = raw.memory_mb {
+    if let Some(Whole(mb)) = raw.memory_mb {
         limits.memory_bytes = in_range("resources.memory_mb", mb, 1..=1_048_576)? * MB;
     }
     if let Some(seconds) = raw.cpu_time_s {
         limits.cpu_time = Some(duration("resources.cpu_time_s", seconds, CPU_TIME_S)?);
     }
-    if let Some(count) = raw.processes {
+    if let Some(Whole(count)) = raw.processes {
         limits.processes = in_range("resources.processes", count, 1..=MAX_PROCESSES.into())? as u32;
     }
-    if let Some(mb) = raw.disk_mb {
+    if let Some(Whole(mb)) = raw.disk_mb {
         limits.disk_bytes = in_range("resources.disk_mb", mb, 1..=1_048_576)? * MB;
     }
-    if let Some(count) = raw.open_files {
+    if let Some(Whole(count)) = raw.open_files {
         limits.open_files = in_range("resources.open_files", count, 8..=1_048_576)? as u32;
     }
-    if let Some(kb) = raw.output_kb {
+    if let Some(Whole(kb)) = raw.output_kb {
         limits.output_bytes = in_range("resources.output_kb", kb, 0..=262_144)? * KB;
     }
     Ok(limits)
@@ -285,6 +289,18 @@ fn capture(value: Option<&str>) -> Result<Capture, Flaw> {
         None | Some("merged") => Ok(Capture::Merged),
         Some("split") => Ok(Capture::Split),
         Some(value) => Err(one_of("capture", "\"merged\" or \"split\"", value)),
+    }
+}
+
+fn output_keep(value: Option<&str>) -> Result<OutputKeep, Flaw> {
+    match value {
+        None | Some("ends") => Ok(OutputKeep::Ends),
+        Some("head") => Ok(OutputKeep::Head),
+        Some("tail") => Ok(OutputKeep::Tail),
+        Some(value) => {
+            let choices = "\"ends\", \"head\" or \"tail\"";
+            Err(one_of("output_keep", choices, value))
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 //! Runs only on lines that failed. The shape of an episode is a table here; walking a line against
 //! it finds the first field that is unknown, given twice or of the wrong type, however deep.
 
-use super::{Flaw, quoted};
+use super::{Flaw, no_number, quoted};
 use serde::Deserialize;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::raw::{MAX_STEPS, Pairs};
+use super::raw::{MAX_STEPS, Pairs, Whole as RawWhole};
 use Shape::*;
 
 /// The type a field has to have.
@@ -46,6 +46,7 @@ const EPISODE: Shape = Object(&[
     ("fs_writable", List(&Text)),
     ("network", Text),
     ("capture", Text),
+    ("output_keep", Text),
     ("collect", List(&Text)),
     ("group", Text),
     ("meta", Any),
@@ -91,7 +92,7 @@ const ALIASES: [(&str, &str); 7] = [
 pub fn explain(text: &str, error: &serde_json::Error) -> Flaw {
     let raw = match serde_json::from_str::<&RawValue>(text) {
         Ok(raw) => raw,
-        Err(syntax) => return not_json(&syntax),
+        Err(syntax) => return not_json(text, &syntax),
     };
     match raw.get().as_bytes().first() {
         Some(b'{') => {}
@@ -114,8 +115,11 @@ pub fn explain(text: &str, error: &serde_json::Error) -> Flaw {
     })
 }
 
-fn not_json(error: &serde_json::Error) -> Flaw {
+fn not_json(text: &str, error: &serde_json::Error) -> Flaw {
     let column = error.column();
+    if let Some(no_number) = no_number::find(text, column) {
+        return has_none(&no_number);
+    }
     Flaw(match error.classify() {
         Category::Eof => {
             "the line ends in the middle of its JSON; write each episode whole, on one line".into()
@@ -128,6 +132,17 @@ fn not_json(error: &serde_json::Error) -> Flaw {
             reason(error)
         ),
     })
+}
+
+fn has_none(found: &no_number::NoNumber<'_>) -> Flaw {
+    let problem = format!(
+        "is {}, which JSON does not have; write null, or a string",
+        found.spelling
+    );
+    match found.path.as_str() {
+        "" => Flaw(format!("the line {problem}")),
+        path => Flaw::new(path, problem),
+    }
 }
 
 /// serde's message without its position, which counts lines that are not the user's.
@@ -159,7 +174,7 @@ fn find(path: &str, raw: &RawValue, shape: &Shape) -> Option<Flaw> {
             Ok(_) => None,
             Err(_) => wrong(),
         },
-        (Whole, _) => match serde_json::from_str::<u64>(json) {
+        (Whole, _) => match serde_json::from_str::<RawWhole>(json) {
             Ok(_) => None,
             Err(_) => wrong(),
         },

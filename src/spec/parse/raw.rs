@@ -29,6 +29,7 @@ pub struct RawEpisode {
     pub fs_writable: Option<Vec<String>>,
     pub network: Option<String>,
     pub capture: Option<String>,
+    pub output_keep: Option<String>,
     pub collect: Option<Vec<String>>,
     pub group: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -52,12 +53,12 @@ pub struct RawStep {
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub struct RawResources {
-    pub memory_mb: Option<u64>,
+    pub memory_mb: Option<Whole>,
     pub cpu_time_s: Option<f64>,
-    pub processes: Option<u64>,
-    pub disk_mb: Option<u64>,
-    pub open_files: Option<u64>,
-    pub output_kb: Option<u64>,
+    pub processes: Option<Whole>,
+    pub disk_mb: Option<Whole>,
+    pub open_files: Option<Whole>,
+    pub output_kb: Option<Whole>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +101,33 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
             }
         }
         d.deserialize_map(V(PhantomData))
+    }
+}
+
+/// A whole number of 0 or more. `512.0` is one: programs that know only one kind of number write it so.
+pub struct Whole(pub u64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl Visitor<'_> for V {
+            type Value = Whole;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Whole, E> {
+                Ok(Whole(value))
+            }
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Whole, E> {
+                /// Beyond this a float skips whole numbers.
+                const EXACT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+                match value.fract() == 0.0 && (0.0..=EXACT).contains(&value) {
+                    true => Ok(Whole(value as u64)),
+                    false => Err(E::custom("not a whole number")),
+                }
+            }
+        }
+        d.deserialize_u64(V)
     }
 }
 

@@ -18,7 +18,11 @@ pub fn invalid(text: &str, message: String) -> Invalid {
     let id = id.filter(|id| check_id(id).is_ok());
     Invalid {
         id,
-        echo: Echo { group, meta },
+        echo: Echo {
+            group,
+            meta,
+            spec_digest: None,
+        },
         message,
     }
 }

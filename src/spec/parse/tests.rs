@@ -6,7 +6,7 @@ mod shape;
 mod values;
 
 use super::*;
-use crate::spec::episode::{Capture, Content, OnFailure, Program};
+use crate::spec::episode::{Capture, Content, OnFailure, OutputKeep, Program};
 use crate::spec::limits::MB;
 use serde_json::{Value, json};
 
@@ -67,11 +67,12 @@ fn null_is_the_same_as_not_set_except_in_meta() {
 fn every_field_arrives() {
     let line = r#"{"id": "x", "argv": ["cat", "-"], "stdin": {"base64": "AAE="}, "env": {"A": "1"},
         "files": {"a.py": "print()", "/data/b": {"base64": "AA==", "mode": "0755"}}, "workdir": "w",
-        "timeout_s": 1.5, "capture": "split", "collect": ["*.txt"], "group": "g", "network": "none",
+        "timeout_s": 1.5, "capture": "split", "output_keep": "tail", "collect": ["*.txt"], "group": "g", "network": "none",
         "meta": {"k": [1,  2.50]}, "resources": {"memory_mb": 1, "cpu_time_s": 0.5, "processes": 2,
         "disk_mb": 3, "open_files": 8, "output_kb": 0}}"#;
     let episode = read(line).unwrap();
     assert_eq!(episode.capture, Capture::Split);
+    assert_eq!(episode.output_keep, OutputKeep::Tail);
     assert_eq!(episode.collect, ["*.txt"]);
     assert_eq!(episode.echo.group.as_deref(), Some("g"));
     assert_eq!(episode.echo.meta.unwrap().get(), r#"{"k": [1,  2.50]}"#);
@@ -92,6 +93,16 @@ fn every_field_arrives() {
     assert_eq!(step.files[1].path, "/data/b");
     assert_eq!(step.files[1].mode, Some(0o755));
     assert_eq!(step.files[1].content, Content::Bytes(vec![0]));
+}
+
+#[test]
+fn a_whole_number_may_be_written_with_a_point() {
+    let line = r#"{"command": "x", "resources": {"memory_mb": 512.0, "processes": 1e1, "disk_mb": 2.0,
+        "open_files": 64.0, "output_kb": -0.0}}"#;
+    let limits = read(line).unwrap().limits;
+    assert_eq!(limits.memory_bytes, 512 * MB);
+    assert_eq!((limits.processes, limits.open_files), (10, 64));
+    assert_eq!((limits.disk_bytes, limits.output_bytes), (2 * MB, 0));
 }
 
 #[test]

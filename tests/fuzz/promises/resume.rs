@@ -37,24 +37,35 @@ fn opened_again(path: &Path) -> (u64, usize) {
     (again.kept.total(), again.done.len())
 }
 
-/// The whole lines that are no infra_error, by a reader that knows no shortcuts.
+/// The whole lines that are no infra_error, of each id the last, by a reader that knows no shortcuts.
 fn expected(data: &[u8]) -> Vec<u8> {
-    let lines = data.split_inclusive(|byte| *byte == b'\n');
-    let stays = |line: &&[u8]| {
+    let lines: Vec<&[u8]> = data.split_inclusive(|byte| *byte == b'\n').collect();
+    let stays = |(at, line): (usize, &&[u8])| {
+        let verdict = verdict(line);
+        let followed = || {
+            lines[at + 1..]
+                .iter()
+                .any(|later| self::verdict(later) == verdict)
+        };
         let blank = line.trim_ascii().is_empty();
-        line.ends_with(b"\n") && (blank || status(line).is_some_and(|s| s != Status::InfraError))
+        line.ends_with(b"\n") && (blank || verdict.is_some() && !followed())
     };
-    lines.filter(stays).flatten().copied().collect()
+    let kept = lines.iter().enumerate().filter(|line| stays(*line));
+    kept.flat_map(|(_, line)| line.iter().copied()).collect()
 }
 
-fn status(line: &[u8]) -> Option<Status> {
+/// The id of a whole line that is a verdict.
+fn verdict(line: &[u8]) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Result {
-        #[serde(rename = "id")]
-        _id: String,
+        id: String,
         status: Status,
+        #[serde(default, rename = "spec_digest")]
+        _spec_digest: Option<String>,
     }
-    serde_json::from_slice::<Result>(line)
+    let whole = line.ends_with(b"\n");
+    let result = serde_json::from_slice::<Result>(line)
         .ok()
-        .map(|r| r.status)
+        .filter(|_| whole)?;
+    (result.status != Status::InfraError).then_some(result.id)
 }

@@ -131,6 +131,7 @@ fn request(episode: &Episode) -> EpisodeRequest {
         handed_ns: HANDED_NS,
         limits: episode.limits.clone(),
         capture: episode.capture,
+        output_keep: episode.output_keep,
         collect: episode.collect.clone(),
         workdir: episode.workdir.clone(),
         stretch: 1.0,

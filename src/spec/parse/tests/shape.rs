@@ -36,6 +36,30 @@ fn what_is_not_a_json_object_says_what_it_is() {
 }
 
 #[test]
+fn nan_and_infinity_are_named_with_the_field_that_holds_them() {
+    for (line, message) in [
+        (
+            r#"{"command": "x", "meta": {"loss": [0.5, NaN]}}"#,
+            "`meta.loss[1]` is NaN, which JSON does not have; write null, or a string",
+        ),
+        (
+            r#"{"command": "x", "timeout_s": Infinity}"#,
+            "`timeout_s` is Infinity, which JSON does not have; write null, or a string",
+        ),
+        (
+            r#"{"command": "x", "resources": {"cpu_time_s": -Infinity}}"#,
+            "`resources.cpu_time_s` is -Infinity, which JSON does not have; write null, or a string",
+        ),
+        (
+            "NaN",
+            "the line is NaN, which JSON does not have; write null, or a string",
+        ),
+    ] {
+        assert_eq!(flaw(line), message);
+    }
+}
+
+#[test]
 fn an_array_is_never_taken_for_an_object() {
     assert!(flaw(r#"[null,"true",null,null,null,null,null,null,null,null,null,null,null,null,null,null,null]"#).contains("array"));
     assert_eq!(
@@ -111,6 +135,14 @@ fn a_wrong_type_names_its_field_however_deep() {
         (
             json!({"resources": {"memory_mb": 1.5}}),
             "`resources.memory_mb` must be a whole number of 0 or more, not 1.5",
+        ),
+        (
+            json!({"resources": {"memory_mb": 512.5}}),
+            "`resources.memory_mb` must be a whole number of 0 or more, not 512.5",
+        ),
+        (
+            json!({"resources": {"processes": 1e300}}),
+            "`resources.processes` must be a whole number of 0 or more, not 1e+300",
         ),
         (
             json!({"resources": {"processes": -1}}),

@@ -125,7 +125,7 @@ fn numbers_out_of_range_say_the_range() {
 }
 
 /// Fields that mean nothing, and how what is said of them begins.
-fn meaningless() -> [(Value, &'static str); 8] {
+fn meaningless() -> [(Value, &'static str); 9] {
     [
         (
             json!({"id": ""}),
@@ -138,6 +138,10 @@ fn meaningless() -> [(Value, &'static str); 8] {
         (
             json!({"id": "x".repeat(513)}),
             "`id` is 513 bytes long; shorten it to at most 512",
+        ),
+        (
+            json!({"output_keep": "middle"}),
+            "`output_keep` must be \"ends\", \"head\" or \"tail\", not \"middle\"",
         ),
         (
             json!({"capture": "both"}),

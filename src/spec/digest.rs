@@ -1,0 +1,256 @@
+//! A digest of what a line asks for: two lines with the same one have the same verdict.
+//!
+//! It is of the values, not of the text: white space, the order of fields, escapes in strings and fields that are `null`
+//! make no difference, nor is `512` another number than `512.0`. The fields `id`, `group` and `meta` do not count, for
+//! nothing runs otherwise because of them; nor do the flags of the command line; and of a `host_path` the path counts,
+//! not what lies there. A line that is no valid episode asks for nothing, so it goes by its bytes.
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
+use std::fmt;
+use std::num::NonZeroU64;
+use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
+
+/// What does not change what runs.
+const ECHOED: [&str; 3] = ["id", "group", "meta"];
+
+/// Keep apart what has the same bytes and is of another kind.
+mod seed {
+    pub const TEXT: u64 = 1;
+    pub const WHOLE: u64 = 2;
+    pub const NUMBER: u64 = 3;
+    pub const BOOL: u64 = 4;
+    pub const NULL: u64 = 5;
+    pub const LIST: u64 = 6;
+    pub const OBJECT: u64 = 7;
+    pub const BYTES: u64 = 8;
+}
+
+/// 64 bits of a 128-bit hash; as text, 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest(NonZeroU64);
+
+impl Digest {
+    /// What a line asks for; `None` when it is no JSON object.
+    pub fn of_request(line: &[u8]) -> Option<Digest> {
+        let mut json = serde_json::Deserializer::from_slice(line);
+        let hash = json.deserialize_map(Request).ok()?;
+        json.end().ok()?;
+        Some(Digest::short(hash))
+    }
+
+    /// A line as it is written.
+    pub fn of_bytes(line: &[u8]) -> Digest {
+        Digest::short(xxh3_128_with_seed(line, seed::BYTES))
+    }
+
+    /// From its text.
+    pub fn parse(text: &str) -> Option<Digest> {
+        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let value = digits.then(|| u64::from_str_radix(text, 16).ok())??;
+        NonZeroU64::new(value).map(Digest)
+    }
+
+    fn short(hash: u128) -> Digest {
+        Digest(NonZeroU64::new(hash as u64).unwrap_or(NonZeroU64::MIN))
+    }
+}
+
+/// What an earlier verdict is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    For(Digest),
+    /// Results of older versions don't say.
+    Unknown,
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+/// What stands for an id where its text would take too much memory: two of a billion ids share one with a chance below
+/// one in 10^20.
+pub fn fingerprint(id: &str) -> u128 {
+    xxh3_128(id.as_bytes())
+}
+
+/// The object of a line, without what is only echoed.
+struct Request;
+
+impl<'de> Visitor<'de> for Request {
+    type Value = u128;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<u128, A::Error> {
+        hash_fields(map, &ECHOED)
+    }
+}
+
+/// Any value.
+struct Value;
+
+impl<'de> DeserializeSeed<'de> for Value {
+    type Value = u128;
+
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<u128, D::Error> {
+        d.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value {
+    type Value = u128;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<u128, E> {
+        Ok(xxh3_128_with_seed(text.as_bytes(), seed::TEXT))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u128, E> {
+        Ok(whole(number.into()))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<u128, E> {
+        Ok(whole(number.into()))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<u128, E> {
+        // Every float of that size that is whole is an i128 exactly.
+        Ok(match number.fract() == 0.0 && number.abs() < 1e36 {
+            true => whole(number as i128),
+            false => xxh3_128_with_seed(&number.to_bits().to_le_bytes(), seed::NUMBER),
+        })
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<u128, E> {
+        Ok(xxh3_128_with_seed(&[value.into()], seed::BOOL))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<u128, E> {
+        Ok(null())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<u128, A::Error> {
+        let mut hashes = Vec::new();
+        while let Some(hash) = list.next_element_seed(Value)? {
+            hashes.extend_from_slice(&hash.to_le_bytes());
+        }
+        Ok(xxh3_128_with_seed(&hashes, seed::LIST))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<u128, A::Error> {
+        hash_fields(map, &[])
+    }
+}
+
+/// The fields of an object in an order that is always the same, without those that are not set.
+fn hash_fields<'de, A: MapAccess<'de>>(mut map: A, left_out: &[&str]) -> Result<u128, A::Error> {
+    let mut fields: Vec<(u128, u128)> = Vec::new();
+    while let Some(name) = map.next_key::<String>()? {
+        if left_out.contains(&name.as_str()) {
+            map.next_value::<IgnoredAny>()?;
+            continue;
+        }
+        let value = map.next_value_seed(Value)?;
+        if value != null() {
+            fields.push((xxh3_128(name.as_bytes()), value));
+        }
+    }
+    fields.sort_unstable();
+    let bytes: Vec<u8> = fields
+        .iter()
+        .flat_map(|(name, value)| [name.to_le_bytes(), value.to_le_bytes()])
+        .flatten()
+        .collect();
+    Ok(xxh3_128_with_seed(&bytes, seed::OBJECT))
+}
+
+fn whole(number: i128) -> u128 {
+    xxh3_128_with_seed(&number.to_le_bytes(), seed::WHOLE)
+}
+
+fn null() -> u128 {
+    xxh3_128_with_seed(&[], seed::NULL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(line: &str) -> String {
+        Digest::of_request(line.as_bytes()).unwrap().to_string()
+    }
+
+    const LINE: &str = r#"{"id": "a", "command": "é", "env": {"A": "1", "B": "2"}, "resources": {"memory_mb": 512}, "timeout_s": 5}"#;
+
+    #[test]
+    fn how_a_line_is_written_makes_no_difference() {
+        for same in [
+            r#"{"timeout_s":5.0,"resources":{"memory_mb":512.0},"env":{"B":"2","A":"1"},"command":"\u00e9","id":"b"}"#,
+            r#"{"command": "é", "env": {"A": "1", "B": "2"}, "resources": {"memory_mb": 512, "disk_mb": null}, "timeout_s": 5, "argv": null, "group": "g", "meta": {"x": [1]}}"#,
+        ] {
+            assert_eq!(of(LINE), of(same), "{same}");
+        }
+    }
+
+    #[test]
+    fn what_it_asks_for_does() {
+        let mut seen = vec![of(LINE)];
+        for (from, to) in [
+            ("é", "e"),
+            ("timeout_s\": 5", "timeout_s\": 5.5"),
+            ("timeout_s\": 5", "timeout_s\": -5"),
+            ("timeout_s\": 5", "timeout_s\": \"5\""),
+            ("timeout_s\": 5", "timeout_s\": [5]"),
+            ("timeout_s\": 5", "timeout_s\": true"),
+            ("timeout_s\": 5", "workdir\": 5"),
+            ("\"A\": \"1\", \"B\": \"2\"", "\"A\": \"2\", \"B\": \"1\""),
+            ("env", "files"),
+            ("{\"memory_mb\": 512}", "{\"meta\": 512}"),
+            ("{\"memory_mb\": 512}", "{\"id\": 512}"),
+            ("{\"memory_mb\": 512}", "[\"memory_mb\", 512]"),
+        ] {
+            let other = of(&LINE.replace(from, to));
+            assert!(!seen.contains(&other), "{from} -> {to}");
+            seen.push(other);
+        }
+    }
+
+    #[test]
+    fn its_text_is_sixteen_digits_and_is_read_back() {
+        let digest = Digest::of_request(br#"{"command": "true"}"#).unwrap();
+        let text = digest.to_string();
+        assert_eq!(text.len(), 16);
+        assert_eq!(Digest::parse(&text), Some(digest));
+        for bad in [
+            "",
+            "0",
+            "+123456789abcdef",
+            "0000000000000000",
+            "g123456789abcdef",
+        ] {
+            assert_eq!(Digest::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_has_only_its_bytes() {
+        for line in ["", "[]", "nope", "{\"a\": NaN}", "{} {}"] {
+            assert_eq!(Digest::of_request(line.as_bytes()), None, "{line}");
+        }
+        assert_ne!(Digest::of_bytes(b"a"), Digest::of_bytes(b"b"));
+    }
+}
