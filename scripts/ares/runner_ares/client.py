@@ -73,7 +73,8 @@ class Session:
     ) -> Execution:
         """Runs a command line by `bash -lc`, or a program with its arguments. What is None is the session's.
 
-        When the caller is cancelled, so is the command.
+        The whole request is one line of at most `greeting["max_line"]` bytes: `upload` what is larger, and let the command
+        read it there. When the caller is cancelled, so is the command.
         """
         fields: dict[str, Any] = {"session": self.id}
         fields["command" if isinstance(command, str) else "argv"] = command

@@ -23,6 +23,14 @@ class RequestFailed(RunnerError):
     code = ""
 
 
+class InvalidRequest(RequestFailed, ValueError):
+    """The request is not one that the server can read."""
+
+
+class RequestTooLong(RequestFailed, ValueError):
+    """The request is longer than the server reads; large stdin and files go in by `upload`."""
+
+
 class SessionEnded(RequestFailed):
     """The session is gone: stopped, idle for too long, or lost."""
 
@@ -60,6 +68,8 @@ class ExecTimeout(RunnerError, TimeoutError):
 
 
 _BY_CODE: dict[str, type[RequestFailed]] = {
+    "bad_request": InvalidRequest,
+    "too_long": RequestTooLong,
     "no_session": SessionEnded,
     "stopped": SessionEnded,
     "infra": SessionEnded,
@@ -76,3 +86,13 @@ def from_answer(error: Mapping[str, str]) -> RequestFailed:
     failed = _BY_CODE.get(error["code"], RequestFailed)(error["message"])
     failed.code = error["code"]
     return failed
+
+
+def invalid_request(message: str) -> RequestFailed:
+    """What the server would answer to a request that it can't read, without its being sent."""
+    return from_answer({"code": "bad_request", "message": message})
+
+
+def too_long(message: str) -> RequestFailed:
+    """The same for one that is longer than the server reads."""
+    return from_answer({"code": "too_long", "message": message})
