@@ -8,6 +8,7 @@ use super::episode::Slot;
 use super::link::{Broken, Link};
 use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
+use super::shared_memory::SharedMemory;
 use super::stall_guard::StallGuard;
 use super::stalled::{Host, Ordinary};
 use super::warm::{self, Bash, Python};
@@ -61,7 +62,8 @@ pub fn main(
     zygotes: Zygotes,
     cgroup: Option<Cgroup>,
 ) -> i32 {
-    let mut slot = match build(zygote, &setup, grants, zygotes) {
+    let shared = SharedMemory::new(cgroup.as_ref().map(|cgroup| cgroup.stat.clone()));
+    let mut slot = match build(zygote, &setup, grants, zygotes, shared) {
         Ok(built) => built(runner, OutOfMemory::new(cgroup)),
         Err(failure) => {
             let _ = runner.send(&Reply::Refused(failure));
@@ -88,6 +90,7 @@ fn build(
     setup: &Setup,
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
+    shared: SharedMemory,
 ) -> Result<impl FnOnce(Link, OutOfMemory) -> Slot, Failure> {
     // Inside there is nothing to open.
     let host = Host::open();
@@ -109,6 +112,7 @@ fn build(
         setup.tier,
         setup.grants.network,
         zygotes.children(setup.tier),
+        shared,
     );
     let bash = zygotes
         .warm
