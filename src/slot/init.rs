@@ -105,8 +105,6 @@ fn build(
     let children = signals::child_events().map_err(os(Stage::Fork))?;
     let space = open_space(setup)?;
     let gone = |_: Broken| Failure::new(Stage::Zygote, 0);
-    zygote.send(&()).map_err(gone)?;
-    let landlock_abi = zygote.recv::<Result<u32, Failure>>().map_err(gone)??;
     let ordinary = zygotes.ordinary;
     let census = Census::new(
         setup.tier,
@@ -114,9 +112,16 @@ fn build(
         zygotes.children(setup.tier),
         shared,
     );
+    let forked = zygotes.warm.as_ref().map(|forked| forked.pid);
     let bash = zygotes
         .warm
         .and_then(|forked| Bash::start(forked, setup, &space));
+    // Elsewhere it is the zygote's child.
+    if bash.is_none() && setup.tier == Tier::Landlock {
+        forked.into_iter().for_each(warm::end);
+    }
+    zygote.send(&bash.is_some()).map_err(gone)?;
+    let landlock_abi = zygote.recv::<Result<u32, Failure>>().map_err(gone)??;
     let pythons = Python::invite(zygotes.pythons, setup, &space);
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
     end_start_up(&cleaner, &census)?;

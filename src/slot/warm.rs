@@ -26,7 +26,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 pub use bash::Bash;
 pub use parent::main as parent_main;
-pub use process::{Forked, fork};
+pub use process::{Forked, end, fork};
 pub use python::Python;
 
 /// Tells a zygote that is ready to enforce its programs' ruleset on itself, which then holds for all of them. Where
