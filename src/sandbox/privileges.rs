@@ -1,5 +1,6 @@
 //! What the slot's processes give up: capabilities, new privileges, being dumped, dumping core.
 
+use crate::spec::limits::DEFAULT_STACK_BYTES;
 use crate::spec::policy::Tier;
 use crate::wire::failure::{Failure, Stage};
 use caps::{CapSet, Capability, CapsHashSet};
@@ -81,7 +82,7 @@ pub fn fixed_rlimits() -> Result<(), Failure> {
     }
     // The caller's own `ulimit -s` must not change how programs lay out their memory.
     let (_, host) = nix::sys::resource::getrlimit(Resource::RLIMIT_STACK).map_err(rlimit_failed)?;
-    setrlimit(Resource::RLIMIT_STACK, (8 << 20).min(host), host).map_err(rlimit_failed)
+    setrlimit(Resource::RLIMIT_STACK, DEFAULT_STACK_BYTES.min(host), host).map_err(rlimit_failed)
 }
 
 fn rlimit_failed(errno: Errno) -> Failure {

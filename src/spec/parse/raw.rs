@@ -58,6 +58,7 @@ pub struct RawResources {
     pub disk_mb: Option<u64>,
     pub open_files: Option<u64>,
     pub output_kb: Option<u64>,
+    pub stack_mb: Option<u64>,
 }
 
 #[derive(Deserialize)]
