@@ -78,6 +78,8 @@ impl PoolSettings {
 struct Shared {
     settings: PoolSettings,
     idle: RefCell<Vec<Slot>>,
+    /// Slots that there may be at one time: as many as were asked for, or as there turned out to be room for.
+    size: Cell<usize>,
     /// Slots that exist or are being built, leased ones included.
     count: Cell<usize>,
     next: Cell<u32>,
@@ -109,6 +111,7 @@ impl Pool {
         let shared = Shared {
             host,
             idle: RefCell::default(),
+            size: Cell::new(settings.size),
             count: Cell::new(0),
             next: Cell::new(0),
             coming: Cell::new(0),
@@ -137,7 +140,7 @@ impl Pool {
                 Ok(parent) => pool.shared.parents.borrow_mut().push(parent),
                 Err(error) => {
                     pool.shut_down().await;
-                    return Err(error.into());
+                    return Err(error);
                 }
             }
         }
@@ -162,7 +165,7 @@ impl Pool {
     pub fn keep_ahead(&self) {
         let shared = &self.shared;
         let ready = self.idle() + shared.coming.get();
-        let room = shared.settings.size.saturating_sub(shared.count.get());
+        let room = shared.size.get().saturating_sub(shared.count.get());
         for _ in 0..shared.settings.ahead.saturating_sub(ready).min(room) {
             shared.coming.set(shared.coming.get() + 1);
             let pool = self.clone();
@@ -180,6 +183,11 @@ impl Pool {
         }
     }
 
+    /// Slots that there may be at one time.
+    pub fn size(&self) -> usize {
+        self.shared.size.get()
+    }
+
     /// Slots that wait to be leased.
     pub fn idle(&self) -> usize {
         self.shared.idle.borrow().len()
@@ -194,14 +202,19 @@ impl Pool {
             if let Some(slot) = self.take_idle(fits) {
                 return Ok(Lease::new(slot, self.clone()));
             }
-            if self.shared.count.get() >= self.shared.settings.size
+            if self.shared.count.get() >= self.shared.size.get()
                 && let Some(other) = self.take_idle(|_| true)
             {
                 self.discard(other);
             }
-            if self.shared.count.get() < self.shared.settings.size {
-                let slot = self.build(grants.clone(), elsewhere).await?;
-                return Ok(Lease::new(slot, self.clone()));
+            if self.shared.count.get() < self.shared.size.get() {
+                match self.build(grants.clone(), elsewhere).await {
+                    Ok(slot) => return Ok(Lease::new(slot, self.clone())),
+                    Err(error) if error.is_scarcity() && self.shared.settles_for_fewer() => {
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             changed.await;
         }
@@ -334,7 +347,7 @@ impl Pool {
         let (pool, grants, elsewhere) = (self.clone(), worn.grants.clone(), worn.elsewhere);
         self.discard(worn);
         tokio::task::spawn_local(async move {
-            if pool.shared.count.get() < pool.shared.settings.size
+            if pool.shared.count.get() < pool.shared.size.get()
                 && !pool.shared.closed.get()
                 && let Ok(slot) = pool.build(grants, elsewhere).await
             {
@@ -351,6 +364,17 @@ impl Pool {
 }
 
 impl Shared {
+    /// Where others have taken what one slot more would have needed, they are as many as there can be, and it is better to wait
+    /// for one of them than to fail. Sessions would have to wait for each other's ends.
+    fn settles_for_fewer(&self) -> bool {
+        let others = self.count.get();
+        if others == 0 || self.settings.open_root {
+            return false;
+        }
+        self.size.set(others.min(self.size.get()));
+        true
+    }
+
     /// Sees to slots that were let go; whether anything of theirs is left.
     fn see_off(&self) -> bool {
         let processes = self.processes.see_off();

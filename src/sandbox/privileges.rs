@@ -16,6 +16,32 @@ const INIT_KEEPS: [Capability; 3] = [
     Capability::CAP_DAC_OVERRIDE,
 ];
 
+/// What root needs to give each slot a uid of its own: to take it on, and to map it or to hand over the slot's directory.
+fn needed_by_root(tier: Tier) -> &'static [Capability] {
+    match tier {
+        Tier::Namespaces => &[
+            Capability::CAP_SETGID,
+            Capability::CAP_SETUID,
+            Capability::CAP_SYS_ADMIN,
+        ],
+        Tier::Landlock => &[
+            Capability::CAP_CHOWN,
+            Capability::CAP_DAC_OVERRIDE,
+            Capability::CAP_SETGID,
+            Capability::CAP_SETUID,
+        ],
+    }
+}
+
+/// Those of them that this process does not have.
+pub fn missing_to_root(tier: Tier) -> Vec<Capability> {
+    let has = caps::read(None, CapSet::Effective).unwrap_or_default();
+    let needed = needed_by_root(tier).iter().copied();
+    needed
+        .filter(|capability| !has.contains(capability))
+        .collect()
+}
+
 /// Gives up every capability in every set, for good: the zygote's children can't get any back.
 pub fn drop_all() -> Result<(), Failure> {
     keep_only(&CapsHashSet::new())

@@ -145,7 +145,10 @@ class Client:
 
     async def start(self, **fields: Any) -> Session:
         """A new sandbox. `fields` are those of the protocol's `start`: workdir, env, resources, timeout_s, …"""
-        answer = await self._connection.ask("start", {k: v for k, v in fields.items() if v is not None})
+        try:
+            answer = await self._connection.ask("start", {k: v for k, v in fields.items() if v is not None})
+        except errors.ServerBusy as error:
+            raise errors.no_slot(error) from None
         return Session(self._connection, answer)
 
     async def stats(self) -> Mapping[str, Any]:

@@ -35,8 +35,12 @@ class SessionEnded(RequestFailed):
     """The session is gone: stopped, idle for too long, or lost."""
 
 
-class NoSlot(RequestFailed, TimeoutError):
-    """No slot became free in time, or the server holds as many requests or connections as it may."""
+class ServerBusy(RequestFailed):
+    """The server holds as many requests or connections as it may; the text says of which, and how many."""
+
+
+class NoSlot(ServerBusy, TimeoutError):
+    """No slot became free in time for a new sandbox."""
 
 
 class NotFound(RequestFailed, FileNotFoundError):
@@ -73,7 +77,7 @@ _BY_CODE: dict[str, type[RequestFailed]] = {
     "no_session": SessionEnded,
     "stopped": SessionEnded,
     "infra": SessionEnded,
-    "busy": NoSlot,
+    "busy": ServerBusy,
     "not_found": NotFound,
     "is_directory": IsDirectory,
     "refused": Refused,
@@ -96,3 +100,10 @@ def invalid_request(message: str) -> RequestFailed:
 def too_long(message: str) -> RequestFailed:
     """The same for one that is longer than the server reads."""
     return from_answer({"code": "too_long", "message": message})
+
+
+def no_slot(busy: ServerBusy) -> NoSlot:
+    """What it means for a sandbox that was to be started."""
+    failed = NoSlot(*busy.args)
+    failed.code = busy.code
+    return failed
