@@ -286,6 +286,9 @@ impl Pool {
     }
 
     pub(super) fn give_back(&self, slot: Slot) {
+        if self.shared.count.get() > self.shared.size.get() {
+            return self.discard(slot);
+        }
         if !self.shared.closed.get() {
             self.shared.idle.borrow_mut().push(slot);
         }
@@ -314,14 +317,14 @@ impl Pool {
 }
 
 impl Shared {
-    /// Where others have taken what one slot more would have needed, they are as many as there can be, and it is better to wait
-    /// for one of them than to fail. Sessions would have to wait for each other's ends.
+    /// Where others have taken what one slot more would have needed, it is better to wait for one of them than to fail. And
+    /// one of them goes, so that programs have what it took. Sessions would have to wait for each other's ends.
     fn settles_for_fewer(&self) -> bool {
         let others = self.count.get();
         if others == 0 || self.settings.open_root {
             return false;
         }
-        self.size.set(others.min(self.size.get()));
+        self.size.set((others - 1).clamp(1, self.size.get()));
         true
     }
 
