@@ -11,7 +11,7 @@ use super::settings::PoolSettings;
 use super::slot::{BuildError, Slot, SlotLost};
 use super::warm::Parent;
 use crate::spec::policy::{Enforced, Grants, Tier};
-use crate::wire::message::{OWN_PROCESSES, Setup, VERSION};
+use crate::wire::message::{Setup, VERSION};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
