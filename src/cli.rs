@@ -165,6 +165,14 @@ pub struct Sandbox {
     )]
     pub output_kb: u64,
 
+    /// Stack of the first thread of each process, in MB [default: 8, which programs may raise themselves]
+    #[arg(
+        long,
+        value_name = "MB",
+        help_heading = "Limits of an episode that names none"
+    )]
+    pub stack_mb: Option<u64>,
+
     /// Host path that every episode may read; may be given several times
     #[arg(long, value_name = "PATH", help_heading = "Host files")]
     pub fs_readable: Vec<PathBuf>,

@@ -3,11 +3,12 @@
 use crate::cli::{Cli, Command, Isolation, Progress, Sandbox, Serve};
 use crate::sink::{ProgressMode, log_path};
 use crate::source::Shard;
-use crate::spec::limits::{self, KB, Limits, MAX_PROCESSES, MB};
+use crate::spec::limits::{self, KB, Limits, MAX_PROCESSES, MB, StackTooLarge, stack_allowed};
 use crate::spec::parse::{Defaults, PathNotGranted, STRETCH, check_own_files, grantable};
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::spec::warm::{Warm, WarmError};
 use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -42,6 +43,8 @@ pub enum ConfigError {
         flag: &'static str,
         error: PathNotGranted,
     },
+    #[error("--stack-mb {0}")]
+    Stack(#[from] StackTooLarge),
     #[error("--allow-path {path:?} can't be used ({error}); name a directory that exists")]
     AllowPath {
         path: PathBuf,
@@ -248,6 +251,7 @@ fn defaults(
     in_range("--processes", processes, 1..=MAX_PROCESSES.into())?;
     in_range("--open-files", sandbox.open_files, 8..=1_048_576)?;
     in_range("--output-kb", sandbox.output_kb, 0..=262_144)?;
+    let most_stack_bytes = getrlimit(Resource::RLIMIT_STACK).map_or(u64::MAX, |(_, most)| most);
     Ok(Defaults {
         timeout: Duration::from_secs_f64(sandbox.timeout_s),
         stretch,
@@ -258,6 +262,7 @@ fn defaults(
             disk_bytes: sandbox.disk_mb * MB,
             open_files: sandbox.open_files as u32,
             output_bytes: sandbox.output_kb * KB,
+            stack_bytes: stack(sandbox.stack_mb, most_stack_bytes)?,
         },
         grants: Arc::new(Grants {
             readable: grants("--fs-readable", &sandbox.fs_readable)?,
@@ -270,7 +275,17 @@ fn defaults(
             paths => Some(paths.iter().map(|p| allowed(p)).collect::<Result<_, _>>()?),
         },
         allow_host_network: sandbox.allow_host_network,
+        most_stack_bytes,
     })
+}
+
+fn stack(mb: Option<u64>, most_bytes: u64) -> Result<Option<u64>, ConfigError> {
+    let Some(mb) = mb else {
+        return Ok(None);
+    };
+    in_range("--stack-mb", mb, 1..=1_048_576)?;
+    stack_allowed(mb * MB, most_bytes)?;
+    Ok(Some(mb * MB))
 }
 
 fn grants(flag: &'static str, paths: &[PathBuf]) -> Result<Vec<PathBuf>, ConfigError> {

@@ -1,7 +1,7 @@
 //! The pool in the tier that was asked for, or in the best that the machine grants.
 
-use crate::doctor::{self, tier_name};
-use crate::pool::{BuildError, NotWarm, Pool, PoolSettings, PythonSettings};
+use crate::doctor::{self, Obstacle, tier_name};
+use crate::pool::{BuildError, NotWarm, Pool, PoolSettings, PythonSettings, SlotNeeds, room_for};
 use crate::spec::parse::Defaults;
 use crate::spec::policy::{Enforced, Tier};
 use crate::spec::warm::{Warm, WarmPython as WarmInterpreter};
@@ -28,6 +28,9 @@ pub enum ProvisionError {
     NotWarm(NotWarm),
     #[error("{0}")]
     Pool(BuildError),
+    /// In whatever tier.
+    #[error("no slot can be started: {}\nRemedy: {}", .0.cause, .0.remedy)]
+    NoSlot(Obstacle),
     #[error(
         "{asked} isolation can't be had on this machine: {cause}\nRemedy: {remedy}\n         or --isolation {other}; `runner doctor` shows what works here"
     )]
@@ -44,7 +47,14 @@ pub async fn build(
     wanted: &Wanted<'_>,
     note: impl Fn(String),
 ) -> Result<(Pool, Enforced), ProvisionError> {
+    if let Some(obstacle) = doctor::no_proc() {
+        return Err(ProvisionError::NoSlot(obstacle));
+    }
     let tier = wanted.tier.unwrap_or(Tier::Namespaces);
+    let wanted = &Wanted {
+        slots: slots(wanted, &note)?,
+        ..*wanted
+    };
     let built = match Pool::start(settings(wanted, tier)).await {
         Ok(built) => Ok(built),
         Err(error) => match refused(tier, error) {
@@ -67,6 +77,34 @@ pub async fn build(
         ));
     }
     Ok(built)
+}
+
+/// As many as there is room for; `note` is told where that is fewer than were wanted.
+fn slots(wanted: &Wanted<'_>, note: impl Fn(String)) -> Result<usize, ProvisionError> {
+    let (bash, pythons) = (
+        u64::from(wanted.warm.bash),
+        wanted.warm.pythons.len() as u64,
+    );
+    let needs = SlotNeeds {
+        // Its socket, and that of a session's client; what it gets of a Python as soon as that is ready.
+        files: 1 + u64::from(wanted.open_root) + 2 * pythons,
+        warm: bash + pythons,
+    };
+    match room_for(wanted.slots, needs) {
+        (slots, None) => Ok(slots),
+        (0, Some(scarce)) => Err(ProvisionError::NoSlot(Obstacle {
+            cause: scarce.to_string(),
+            remedy: doctor::of_scarce(&scarce),
+        })),
+        (slots, Some(scarce)) => {
+            note(format!(
+                "runner: {slots} slots in place of {}, because {scarce}; for more: {}",
+                wanted.slots,
+                doctor::of_scarce(&scarce)
+            ));
+            Ok(slots)
+        }
+    }
 }
 
 /// Each slot takes a descriptor here; the usual soft limit of 1,024 is meant for programs that use select(2).
@@ -93,7 +131,7 @@ fn settings(wanted: &Wanted<'_>, tier: Tier) -> PoolSettings {
         },
         warm_episodes: wanted.warm_episodes,
         size: wanted.slots,
-        ahead: wanted.ahead,
+        ahead: wanted.ahead.min(wanted.slots),
         tier,
         open_root: wanted.open_root,
         grants: wanted.defaults.grants.clone(),
@@ -113,7 +151,10 @@ fn refused(tier: Tier, error: BuildError) -> ProvisionError {
                 Tier::Landlock => Tier::Namespaces,
             }),
         },
-        error => ProvisionError::Pool(error),
+        error => match doctor::obstacle(tier, &error) {
+            Some(obstacle) => ProvisionError::NoSlot(obstacle),
+            None => ProvisionError::Pool(error),
+        },
     }
 }
 

@@ -83,6 +83,11 @@ fn sixty_four_environments_of_a_hundred_commands_leave_nothing() {
 }
 
 #[test]
+fn no_request_of_a_client_waits_for_ever() {
+    pass(&["test_client.py"]);
+}
+
+#[test]
 fn one_server_is_shared_by_a_process_and_ends_with_it() {
     pass(&["test_server.py"]);
 }

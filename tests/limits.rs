@@ -31,6 +31,8 @@ mod processes;
 mod quotas;
 #[path = "limits/scheduling.rs"]
 mod scheduling;
+#[path = "limits/stack.rs"]
+mod stack;
 #[path = "limits/time.rs"]
 mod time;
 

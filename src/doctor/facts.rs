@@ -1,6 +1,8 @@
 //! What the machine says about itself in /proc and /sys. What can't be read is `None`: either tree may be missing.
 
 use crate::pool::{Cgroups, NoCgroups, killed_together};
+use crate::sandbox::privileges;
+use crate::spec::policy::Tier;
 use crate::sys::landlock;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
@@ -18,6 +20,9 @@ pub struct Facts {
     /// As in `uname -r`.
     pub kernel: String,
     pub uid: u32,
+    /// Capabilities that root needs in a tier and does not have, as in capabilities(7).
+    pub missing_namespaces: Vec<String>,
+    pub missing_landlock: Vec<String>,
     /// Whether this process runs in a container, as far as it can tell.
     pub container: Option<Container>,
     /// Whether /proc is mounted and shows this process.
@@ -63,6 +68,14 @@ pub enum Container {
 }
 
 impl Facts {
+    /// Capabilities that root needs in this tier and does not have.
+    pub fn missing(&self, tier: Tier) -> &[String] {
+        match tier {
+            Tier::Namespaces => &self.missing_namespaces,
+            Tier::Landlock => &self.missing_landlock,
+        }
+    }
+
     /// Reads them. Takes a millisecond, and changes nothing.
     pub fn read() -> Facts {
         let mounts = read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -71,6 +84,8 @@ impl Facts {
         Facts {
             kernel: kernel(),
             uid: geteuid().as_raw(),
+            missing_namespaces: missing(Tier::Namespaces),
+            missing_landlock: missing(Tier::Landlock),
             container: container(&mounts),
             proc: status.is_some(),
             proc_masks: proc_masks(&mounts),
@@ -101,6 +116,11 @@ impl Facts {
             address_space: limits(Resource::RLIMIT_AS),
         }
     }
+}
+
+fn missing(tier: Tier) -> Vec<String> {
+    let missing = privileges::missing_to_root(tier).into_iter();
+    missing.map(|capability| capability.to_string()).collect()
 }
 
 fn kernel() -> String {

@@ -22,9 +22,12 @@ mod trial;
 use crate::config::DoctorConfig;
 use crate::pool::{self, BuildError};
 use crate::spec::policy::Tier;
+use crate::sys::procfs;
 use checks::Findings;
 use facts::Facts;
 use report::Report;
+
+pub use remedy::{Obstacle, of_scarce};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use tokio::task::LocalSet;
@@ -89,6 +92,17 @@ fn tier_of_a_run(
         (None, Err(fault), Ok(_)) if fault.is_refusal() => Some(Tier::Landlock),
         _ => None,
     }
+}
+
+/// Why no pool can be built here whose first slot failed like this, and what to do about it, where that is known and no matter
+/// of the tier.
+pub fn obstacle(tier: Tier, error: &BuildError) -> Option<Obstacle> {
+    remedy::of_build(tier, error, &Facts::read())
+}
+
+/// /proc is not mounted, without which no slot can be started.
+pub fn no_proc() -> Option<Obstacle> {
+    (!procfs::is_mounted()).then(remedy::no_proc)
 }
 
 /// What to do about a tier that a run was refused.

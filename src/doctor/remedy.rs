@@ -2,12 +2,11 @@
 
 use super::facts::{Container, Facts};
 use super::trial::Fault;
-use crate::pool::{BuildError, NoCgroups, NoUid};
+use crate::pool::{BuildError, NoCgroups, NoUid, Scarce, SlotLost};
 use crate::sandbox::ruleset::LEAST_ALONE;
 use crate::spec::policy::Tier;
 use crate::wire::failure::{Failure, Stage};
 use nix::errno::Errno;
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// A cause on this machine, and the remedy: a command line where there is one. Both are one line that fits the
@@ -30,9 +29,7 @@ pub fn explain(tier: Tier, fault: &Fault, facts: &Facts) -> Obstacle {
     match (fault.failure(), fault) {
         (Some(failure), _) => of_stage(tier, failure, facts),
         (None, _) if !facts.proc => no_proc(),
-        (None, Fault::Build(BuildError::Start(e))) if e.kind() == ErrorKind::WouldBlock => {
-            too_few_processes(facts)
-        }
+        (None, Fault::Build(error)) if error.is_scarcity() => scarce(error, facts),
         (None, Fault::Build(BuildError::NoUid(NoUid::OnlyRoot))) => obstacle(
             "root of a user namespace without any other uid",
             "start it as an ordinary user, or map more uids (newuidmap, /etc/subuid)",
@@ -44,7 +41,12 @@ pub fn explain(tier: Tier, fault: &Fault, facts: &Facts) -> Obstacle {
 fn of_stage(tier: Tier, failure: Failure, facts: &Facts) -> Obstacle {
     match failure.stage {
         _ if !facts.proc => no_proc(),
-        Stage::MapIds if failure.errno == libc::EPERM && facts.uid == 0 => powerless_root(),
+        Stage::MapIds | Stage::ChangeIds | Stage::Capabilities | Stage::Scratch
+            if is_powerless(tier, failure, facts) =>
+        {
+            powerless_root(tier, facts)
+        }
+        _ if failure.errno == libc::EMFILE => too_few_files(facts),
         Stage::Namespaces | Stage::MapIds => namespaces(failure, facts),
         Stage::Proc => covered_proc(facts),
         Stage::Landlock => landlock(facts).unwrap_or_else(|| other(tier, failure.to_string())),
@@ -53,8 +55,6 @@ fn of_stage(tier: Tier, failure: Failure, facts: &Facts) -> Obstacle {
             "use a kernel with CONFIG_SECCOMP_FILTER=y",
         ),
         Stage::PrivateRoot | Stage::SystemDirectory | Stage::Devices => mounts(failure, facts),
-        Stage::ChangeIds | Stage::Capabilities => powerless_root(),
-        Stage::Scratch if failure.errno == libc::EPERM && facts.uid == 0 => powerless_root(),
         Stage::Scratch => obstacle(
             format!("{} can't be written to", std::env::temp_dir().display()),
             "TMPDIR=/a/directory/you/may/write runner …",
@@ -222,18 +222,67 @@ pub fn no_proc() -> Obstacle {
     obstacle("/proc is not mounted", "sudo mount -t proc proc /proc")
 }
 
-fn powerless_root() -> Obstacle {
+/// Whether it failed because root lacks what root usually has.
+fn is_powerless(tier: Tier, failure: Failure, facts: &Facts) -> bool {
+    let is_denied = matches!(failure.errno, libc::EPERM | libc::EACCES);
+    facts.uid == 0 && is_denied && !facts.missing(tier).is_empty()
+}
+
+fn powerless_root(tier: Tier, facts: &Facts) -> Obstacle {
+    let missing = facts.missing(tier).join(", ");
     obstacle(
-        "root without CAP_SETUID, CAP_SETGID and CAP_CHOWN",
-        "start it as an ordinary user, or with these capabilities (docker run --cap-add)",
+        format!("root without {missing}"),
+        format!("start it as an ordinary user, or with {missing}"),
     )
+}
+
+/// What keeps any pool of this machine from being built, and is no matter of the tier.
+pub fn of_build(tier: Tier, error: &BuildError, facts: &Facts) -> Option<Obstacle> {
+    match error {
+        _ if !facts.proc => Some(no_proc()),
+        error if error.is_scarcity() => Some(scarce(error, facts)),
+        BuildError::Lost(SlotLost::Refused(failure)) if is_powerless(tier, *failure, facts) => {
+            Some(powerless_root(tier, facts))
+        }
+        _ => None,
+    }
+}
+
+/// A slot that there was no descriptor or no process for.
+fn scarce(error: &BuildError, facts: &Facts) -> Obstacle {
+    match error.errno() {
+        Some(Errno::EAGAIN) => too_few_processes(facts),
+        _ => too_few_files(facts),
+    }
 }
 
 fn too_few_processes(facts: &Facts) -> Obstacle {
     obstacle(
         format!("no process can be started (limit {})", facts.processes.0),
-        "sudo prlimit --pid $$ --nproc=unlimited",
+        MORE_PROCESSES,
     )
+}
+
+fn too_few_files(facts: &Facts) -> Obstacle {
+    let limit = facts.open_files.1;
+    obstacle(
+        format!("a slot needs more open files than there may be ({limit})"),
+        more_files(1024),
+    )
+}
+
+/// What lets there be more slots.
+pub fn of_scarce(scarce: &Scarce) -> String {
+    match scarce {
+        Scarce::Processes { .. } => MORE_PROCESSES.to_owned(),
+        Scarce::OpenFiles { wanted, .. } => more_files(*wanted),
+    }
+}
+
+const MORE_PROCESSES: &str = "sudo prlimit --pid $$ --nproc=unlimited";
+
+fn more_files(wanted: u64) -> String {
+    format!("sudo prlimit --pid $$ --nofile={wanted}")
 }
 
 fn other(tier: Tier, cause: String) -> Obstacle {

@@ -2,10 +2,7 @@
 
 use super::facts::{Container, Facts};
 use super::report::Check;
-use crate::spec::limits::{Limits, MB};
-
-/// The stack that episodes get where the hard limit allows it, in bytes.
-const STACK: u64 = 8 * MB;
+use crate::spec::limits::{DEFAULT_STACK_BYTES, Limits, MB};
 
 /// One limit: its name, its flag of prlimit(1), what there is and what is wanted.
 struct Row {
@@ -91,7 +88,7 @@ fn rows(facts: &Facts, slots: usize, processes: u32) -> [Row; 4] {
             name: "stack",
             flag: "stack",
             has: facts.stack.1,
-            wanted: STACK,
+            wanted: DEFAULT_STACK_BYTES,
             bytes: true,
         },
         Row {

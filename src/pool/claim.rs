@@ -7,10 +7,11 @@ use super::ids::{NoUid, SlotIds};
 use super::lease::Lease;
 use super::process::Processes;
 use super::scratch::{self, ScratchGranted};
+use super::settings::PoolSettings;
 use super::slot::{BuildError, Slot, SlotLost};
-use super::warm::{Parent, PythonSettings};
+use super::warm::Parent;
 use crate::spec::policy::{Enforced, Grants, Tier};
-use crate::wire::message::{OWN_PROCESSES, Setup, VERSION};
+use crate::wire::message::{Setup, VERSION};
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
@@ -18,66 +19,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// Slots for each core, from which on starts are real time.
-const CROWDED: usize = 8;
-
 /// How often slots that were let go during the run are seen to.
 const ROUND: Duration = Duration::from_millis(200);
 
 /// How long a new slot waits for another to die whose number it can have.
 const NUMBER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What every slot of a pool is built with.
-#[derive(Clone, Debug)]
-pub struct PoolSettings {
-    /// Slots at one time, at least 1.
-    pub size: usize,
-    /// How many of them are built ahead, from 1 to `size`.
-    pub ahead: usize,
-    pub tier: Tier,
-    /// Whether programs may write anywhere in their private root. Such slots are for sessions only.
-    pub open_root: bool,
-    /// Grants of the slots that are built ahead.
-    pub grants: Arc<Grants>,
-    /// Most processes of one episode, where slots share a uid and so a process limit.
-    pub processes: u32,
-    /// Whether slots keep a login bash warm.
-    pub warm_bash: bool,
-    /// Pythons that are kept warm.
-    pub pythons: Vec<PythonSettings>,
-    /// Episodes that a slot with warm interpreters runs before it is replaced, and with it all that its programs have
-    /// in common: addresses, and the seed of Python's hashes.
-    pub warm_episodes: u32,
-}
-
-impl PoolSettings {
-    /// Whether there are so many slots that a program which starts is likely to find all cores busy. In a smaller pool
-    /// it waits for few others, and real time would cost a sixth of the rate of programs that do nothing. Sessions may be
-    /// many and idle.
-    fn is_crowded(&self) -> bool {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        !self.open_root && self.size >= CROWDED * cores
-    }
-
-    /// What all slots and their programs may have of processes at one time.
-    fn all_processes(&self) -> u32 {
-        let warm = u32::from(self.warm_bash) + self.pythons.len() as u32;
-        let of_slot = self.processes.saturating_add(OWN_PROCESSES + warm);
-        of_slot.saturating_mul(self.size as u32)
-    }
-
-    /// Episodes after which a slot is replaced.
-    fn worn_out(&self) -> u32 {
-        match self.warm_bash || !self.pythons.is_empty() {
-            true => self.warm_episodes,
-            false => u32::MAX,
-        }
-    }
-}
-
 struct Shared {
     settings: PoolSettings,
     idle: RefCell<Vec<Slot>>,
+    /// Slots that there may be at one time: as many as were asked for, or as there turned out to be room for.
+    size: Cell<usize>,
     /// Slots that exist or are being built, leased ones included.
     count: Cell<usize>,
     next: Cell<u32>,
@@ -109,6 +61,7 @@ impl Pool {
         let shared = Shared {
             host,
             idle: RefCell::default(),
+            size: Cell::new(settings.size),
             count: Cell::new(0),
             next: Cell::new(0),
             coming: Cell::new(0),
@@ -137,7 +90,7 @@ impl Pool {
                 Ok(parent) => pool.shared.parents.borrow_mut().push(parent),
                 Err(error) => {
                     pool.shut_down().await;
-                    return Err(error.into());
+                    return Err(error);
                 }
             }
         }
@@ -162,7 +115,7 @@ impl Pool {
     pub fn keep_ahead(&self) {
         let shared = &self.shared;
         let ready = self.idle() + shared.coming.get();
-        let room = shared.settings.size.saturating_sub(shared.count.get());
+        let room = shared.size.get().saturating_sub(shared.count.get());
         for _ in 0..shared.settings.ahead.saturating_sub(ready).min(room) {
             shared.coming.set(shared.coming.get() + 1);
             let pool = self.clone();
@@ -180,6 +133,11 @@ impl Pool {
         }
     }
 
+    /// Slots that there may be at one time.
+    pub fn size(&self) -> usize {
+        self.shared.size.get()
+    }
+
     /// Slots that wait to be leased.
     pub fn idle(&self) -> usize {
         self.shared.idle.borrow().len()
@@ -194,14 +152,19 @@ impl Pool {
             if let Some(slot) = self.take_idle(fits) {
                 return Ok(Lease::new(slot, self.clone()));
             }
-            if self.shared.count.get() >= self.shared.settings.size
+            if self.shared.count.get() >= self.shared.size.get()
                 && let Some(other) = self.take_idle(|_| true)
             {
                 self.discard(other);
             }
-            if self.shared.count.get() < self.shared.settings.size {
-                let slot = self.build(grants.clone(), elsewhere).await?;
-                return Ok(Lease::new(slot, self.clone()));
+            if self.shared.count.get() < self.shared.size.get() {
+                match self.build(grants.clone(), elsewhere).await {
+                    Ok(slot) => return Ok(Lease::new(slot, self.clone())),
+                    Err(error) if error.is_scarcity() && self.shared.settles_for_fewer() => {
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             changed.await;
         }
@@ -323,6 +286,9 @@ impl Pool {
     }
 
     pub(super) fn give_back(&self, slot: Slot) {
+        if self.shared.count.get() > self.shared.size.get() {
+            return self.discard(slot);
+        }
         if !self.shared.closed.get() {
             self.shared.idle.borrow_mut().push(slot);
         }
@@ -334,7 +300,7 @@ impl Pool {
         let (pool, grants, elsewhere) = (self.clone(), worn.grants.clone(), worn.elsewhere);
         self.discard(worn);
         tokio::task::spawn_local(async move {
-            if pool.shared.count.get() < pool.shared.settings.size
+            if pool.shared.count.get() < pool.shared.size.get()
                 && !pool.shared.closed.get()
                 && let Ok(slot) = pool.build(grants, elsewhere).await
             {
@@ -351,6 +317,17 @@ impl Pool {
 }
 
 impl Shared {
+    /// Where others have taken what one slot more would have needed, it is better to wait for one of them than to fail. And
+    /// one of them goes, so that programs have what it took. Sessions would have to wait for each other's ends.
+    fn settles_for_fewer(&self) -> bool {
+        let others = self.count.get();
+        if others == 0 || self.settings.open_root {
+            return false;
+        }
+        self.size.set((others - 1).clamp(1, self.size.get()));
+        true
+    }
+
     /// Sees to slots that were let go; whether anything of theirs is left.
     fn see_off(&self) -> bool {
         let processes = self.processes.see_off();

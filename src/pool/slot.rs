@@ -67,6 +67,23 @@ impl BuildError {
     pub fn is_refusal(&self) -> bool {
         matches!(self, BuildError::Lost(SlotLost::Refused(failure)) if failure.is_refusal())
     }
+
+    /// What the system call said that failed, on either side.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            BuildError::Start(error) => error.raw_os_error().map(Errno::from_raw),
+            BuildError::Lost(SlotLost::Refused(failure)) => Some(Errno::from_raw(failure.errno)),
+            _ => None,
+        }
+    }
+
+    /// Whether there was no descriptor or no process left for it.
+    pub fn is_scarcity(&self) -> bool {
+        matches!(
+            self.errno(),
+            Some(Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN)
+        )
+    }
 }
 
 pub struct Slot {

@@ -4,6 +4,7 @@
 //! ready, or is dropped when it never will be, and then the slot starts Pythons cold.
 
 use super::process::{self, Processes};
+use super::slot::BuildError;
 use crate::sys::socket;
 use crate::wire::message::{VERSION, WarmNews, WarmParent, WarmPython};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
@@ -85,11 +86,8 @@ impl Parent {
         settings: PythonSettings,
         processes: Rc<Processes>,
         slots: usize,
-    ) -> Result<Rc<Parent>, NotWarm> {
-        let (process, mut reader) = Process::start(&processes).map_err(|e| NotWarm::Parent {
-            python: settings.python.path.clone(),
-            cause: e.to_string(),
-        })?;
+    ) -> Result<Rc<Parent>, BuildError> {
+        let (process, mut reader) = Process::start(&processes)?;
         let first = match settings.named {
             true => {
                 process.begin(&settings.python);
@@ -100,10 +98,10 @@ impl Parent {
         if let Some(Ok(news)) = &first
             && news.kind == MISSING
         {
-            return Err(NotWarm::Missing {
+            return Err(BuildError::NotWarm(NotWarm::Missing {
                 python: settings.python.path.clone(),
                 module: news.module.clone(),
-            });
+            }));
         }
         let parent = Rc::new(Parent {
             settings,

@@ -58,6 +58,7 @@ fn set_rlimit(limit: &Rlimit) -> Result<(), Errno> {
         libc::RLIMIT_FSIZE => Resource::RLIMIT_FSIZE,
         libc::RLIMIT_NOFILE => Resource::RLIMIT_NOFILE,
         libc::RLIMIT_NPROC => Resource::RLIMIT_NPROC,
+        libc::RLIMIT_STACK => Resource::RLIMIT_STACK,
         libc::RLIMIT_SIGPENDING => Resource::RLIMIT_SIGPENDING,
         _ => return Err(Errno::EINVAL),
     };

@@ -1,5 +1,6 @@
 //! What the slot's processes give up: capabilities, new privileges, being dumped, dumping core.
 
+use crate::spec::limits::DEFAULT_STACK_BYTES;
 use crate::spec::policy::Tier;
 use crate::wire::failure::{Failure, Stage};
 use caps::{CapSet, Capability, CapsHashSet};
@@ -14,6 +15,32 @@ const INIT_KEEPS: [Capability; 3] = [
     Capability::CAP_SYS_PTRACE,
     Capability::CAP_DAC_OVERRIDE,
 ];
+
+/// What root needs to give each slot a uid of its own: to take it on, and to map it or to hand over the slot's directory.
+fn needed_by_root(tier: Tier) -> &'static [Capability] {
+    match tier {
+        Tier::Namespaces => &[
+            Capability::CAP_SETGID,
+            Capability::CAP_SETUID,
+            Capability::CAP_SYS_ADMIN,
+        ],
+        Tier::Landlock => &[
+            Capability::CAP_CHOWN,
+            Capability::CAP_DAC_OVERRIDE,
+            Capability::CAP_SETGID,
+            Capability::CAP_SETUID,
+        ],
+    }
+}
+
+/// Those of them that this process does not have.
+pub fn missing_to_root(tier: Tier) -> Vec<Capability> {
+    let has = caps::read(None, CapSet::Effective).unwrap_or_default();
+    let needed = needed_by_root(tier).iter().copied();
+    needed
+        .filter(|capability| !has.contains(capability))
+        .collect()
+}
 
 /// Gives up every capability in every set, for good: the zygote's children can't get any back.
 pub fn drop_all() -> Result<(), Failure> {
@@ -81,7 +108,7 @@ pub fn fixed_rlimits() -> Result<(), Failure> {
     }
     // The caller's own `ulimit -s` must not change how programs lay out their memory.
     let (_, host) = nix::sys::resource::getrlimit(Resource::RLIMIT_STACK).map_err(rlimit_failed)?;
-    setrlimit(Resource::RLIMIT_STACK, (8 << 20).min(host), host).map_err(rlimit_failed)
+    setrlimit(Resource::RLIMIT_STACK, DEFAULT_STACK_BYTES.min(host), host).map_err(rlimit_failed)
 }
 
 fn rlimit_failed(errno: Errno) -> Failure {

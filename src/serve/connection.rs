@@ -7,7 +7,7 @@ use super::fields::Fields;
 use super::frame::{self, Closing, Line, Lines};
 use super::request::{self, Beginning, Head, Id, Start};
 use super::run::Server;
-use super::session::{self, Handle, Op, Request};
+use super::session::{self, Handle, MAX_WAITING, Op, Request};
 use super::stats::Counted;
 use super::upload::{Frame, Uploads};
 use crate::sys::clock::monotonic_ns;
@@ -130,7 +130,10 @@ impl Shared {
             Err(mpsc::error::TrySendError::Closed(_)) => Err(self.no_session(name)),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Fault::new(
                 Code::Busy,
-                "too many requests wait in this session; wait for some to be answered",
+                format!(
+                    "{MAX_WAITING} requests of session {name:?} wait already, and no more may; wait for some to be \
+                     answered, then send this one again, or start another session"
+                ),
             )),
         }
     }
@@ -191,7 +194,7 @@ fn greeting(server: &Server) -> serde_json::Value {
         "protocol": PROTOCOL,
         "tier": server.enforced.tier,
         "landlock_abi": server.enforced.landlock_abi,
-        "sessions": server.config.sessions,
+        "sessions": server.pool.size(),
         "max_line": frame::MOST_BYTES,
     })
 }

@@ -11,7 +11,7 @@
 //! JSON objects, one per line, both ways. The server speaks first:
 //!
 //! ```json
-//! {"runner":"0.1.0","protocol":1,"tier":"namespaces","landlock_abi":7,"sessions":1000}
+//! {"runner":"0.1.0","protocol":1,"tier":"namespaces","landlock_abi":7,"sessions":1000,"max_line":16777216}
 //! ```
 //!
 //! A request has an `id`, a string or an integer of the client's choice, and an `op`. It has one final answer with that

@@ -39,7 +39,7 @@ pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, Fault> {
             let message = format!(
                 "all {} sessions are taken, and none ended within {} s; stop some, raise wait_s, or give the server \
                  more with --sessions",
-                server.config.sessions,
+                server.pool.size(),
                 patience.as_secs_f64()
             );
             Fault::new(Code::Busy, message)

@@ -117,7 +117,7 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
     let server = Rc::new(Server {
         enforced,
         context: FileContext::new("request".into(), Path::new("."), config.defaults.clone()),
-        places: Arc::new(Semaphore::new(config.sessions)),
+        places: Arc::new(Semaphore::new(pool.size())),
         building: Semaphore::new(config.ahead),
         stats: Stats::new(),
         held: Rc::default(),

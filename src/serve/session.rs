@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Requests that may wait in one session.
-const WAITING: usize = 64;
+pub const MAX_WAITING: usize = 64;
 
 /// What is asked of a session.
 pub enum Op {
@@ -108,7 +108,7 @@ pub async fn live(server: Rc<Server>, shared: Rc<Shared>, asked: Asked) {
     };
     let inherited = start.into_inherited();
     held.shrink(inherited.len());
-    let (ops, requests) = mpsc::channel(WAITING);
+    let (ops, requests) = mpsc::channel(MAX_WAITING);
     let (stop, stopped) = oneshot::channel();
     let name = shared.register(Handle { ops, stop });
     let mut life = Life {

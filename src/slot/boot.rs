@@ -142,7 +142,8 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
             ))
         }
         Ok(Some(init)) => {
-            drop((runner, for_init, grants, warm, given.cgroup, given.pythons));
+            let bash = warm.map(|forked| forked.pid);
+            drop((runner, for_init, grants, given.cgroup, given.pythons));
             name(&setup, "zygote");
             zygote::main(
                 Link::new(for_zygote),
@@ -150,6 +151,7 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
                 given.ordinary,
                 run_delay,
                 given.procs,
+                bash,
             );
             // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
             let _ = crate::sys::wait::wait(Some(init));
@@ -191,6 +193,7 @@ fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
                 given.ordinary,
                 run_delay,
                 given.procs,
+                None,
             );
             Ok(0)
         }

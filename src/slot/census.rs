@@ -3,6 +3,7 @@
 use super::disk::{Count, Usage};
 use super::kernel_memory;
 use super::memory::{self, Budget, Process};
+use super::shared_memory::SharedMemory;
 use super::watch::DiskReading;
 use crate::sandbox::network;
 use crate::spec::limits::Limits;
@@ -48,6 +49,7 @@ pub struct Census {
     /// Landlock tier: our own children that are not part of any episode.
     zygotes: Vec<i32>,
     network: Network,
+    shared: SharedMemory,
     page_bytes: u64,
     ticks_per_second: u64,
 }
@@ -62,13 +64,23 @@ pub struct Reading {
     pub threads: u64,
 }
 
+/// Bytes of files in memory and System V objects.
+#[derive(Default)]
+struct Held {
+    /// In pages of shared memory.
+    pages: u64,
+    /// In memory of the kernel's.
+    kernel: u64,
+}
+
 impl Census {
-    pub fn new(tier: Tier, network: Network, zygotes: Vec<Pid>) -> Self {
+    pub fn new(tier: Tier, network: Network, zygotes: Vec<Pid>, shared: SharedMemory) -> Self {
         let setting = |name, fallback| sysconf(name).ok().flatten().map_or(fallback, |v| v as u64);
         Census {
             tier,
             zygotes: zygotes.into_iter().map(Pid::as_raw).collect(),
             network,
+            shared,
             page_bytes: setting(SysconfVar::PAGE_SIZE, 4096),
             ticks_per_second: setting(SysconfVar::CLK_TCK, 100),
         }
@@ -175,13 +187,14 @@ impl Census {
         let budget = |(cpu_us, wall_ns)| Budget::new(cpu_us, wall_ns);
         let outside = self.outside_processes(processes, limit, &budget(QUICK_LOOK));
         let left = limit.saturating_sub(outside);
-        let bound = memory::bound(processes, left, &budget(QUICK_LOOK));
+        let most_shared = || self.shared.most(self.held_by_files().pages);
+        let bound = memory::bound(processes, left, &budget(QUICK_LOOK), most_shared);
         // What can't be told quickly is looked at closely too.
         let mut memory_bytes = outside + bound.unwrap_or(limit);
         if memory_bytes >= limit {
             let still = stopped.get_or_insert_with(|| self.stop());
             let inside = budget(CLOSE_LOOK);
-            memory_bytes = memory::exact(still, &inside);
+            memory_bytes = memory::exact(still, &inside, most_shared);
             let starved = inside.was_starved();
             let outside = budget(CLOSE_LOOK);
             memory_bytes += self.outside_processes(still, limit, &outside);
@@ -326,15 +339,23 @@ impl Census {
 
     /// Bytes held by files of the private root and System V objects; on the landlock tier files are on disk.
     pub fn files_in_memory(&self) -> u64 {
+        let Held { pages, kernel } = self.held_by_files();
+        pages + kernel
+    }
+
+    fn held_by_files(&self) -> Held {
         if self.tier == Tier::Landlock {
-            return 0;
+            return Held::default();
         }
-        let files = statfs("/").map_or(0, |s| {
-            let inodes = s.files() - s.files_free();
-            (s.blocks() - s.blocks_free()) * s.block_size() as u64 + inodes * INODE_BYTES
+        let (blocks, inodes) = statfs("/").map_or((0, 0), |s| {
+            let blocks = (s.blocks() - s.blocks_free()) * s.block_size() as u64;
+            (blocks, s.files() - s.files_free())
         });
-        let held = sysv::usage();
-        files + held.shared_pages * self.page_bytes + held.kernel_bytes
+        let objects = sysv::usage();
+        Held {
+            pages: blocks + objects.shared_pages * self.page_bytes,
+            kernel: inodes * INODE_BYTES + objects.kernel_bytes,
+        }
     }
 
     fn cpu_us(&self, pid: i32) -> u64 {

@@ -10,6 +10,7 @@ use nix::unistd::write;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// What the limit leaves for the zygotes, for files in the page cache, and for what is charged a little ahead.
 const MARGIN_BYTES: u64 = 128 << 20;
@@ -17,11 +18,16 @@ const MARGIN_BYTES: u64 = 128 << 20;
 /// The open `cgroup.procs`, for a process that is to join.
 pub struct CgroupProcs(OwnedFd);
 
+/// What a cgroup is charged with, by kind.
+#[derive(Clone)]
+pub struct Stat(Arc<File>);
+
 /// For init.
 pub struct Cgroup {
     limit: File,
     hits: File,
     killed: File,
+    pub stat: Stat,
     /// 0 as long as there is none.
     pub limit_bytes: u64,
 }
@@ -47,9 +53,17 @@ pub fn take(fds: &mut Vec<OwnedFd>) -> Result<(CgroupProcs, Cgroup), Failure> {
         limit: next()?.into(),
         hits: next()?.into(),
         killed: next()?.into(),
+        stat: Stat(Arc::new(next()?.into())),
         limit_bytes: 0,
     };
     Ok((procs, cgroup))
+}
+
+impl Stat {
+    /// Shared memory in it: files of tmpfs, System V segments and shared anonymous mappings. What is swapped out is left out.
+    pub fn shared_bytes(&self) -> Option<u64> {
+        shared(&contents(&self.0))
+    }
 }
 
 impl Cgroup {
@@ -75,7 +89,7 @@ impl Cgroup {
 
 /// Files of a cgroup begin anew at each reading.
 fn contents(file: &File) -> String {
-    let mut buffer = [0; 512];
+    let mut buffer = [0; 8192];
     let length = pread(file, &mut buffer, 0).unwrap_or(0);
     String::from_utf8_lossy(&buffer[..length]).into_owned()
 }
@@ -83,6 +97,13 @@ fn contents(file: &File) -> String {
 /// `memory.failcnt` of version 1 is a number, `memory.events` of version 2 has one of that meaning.
 fn hits(text: &str) -> u64 {
     text.trim().parse().unwrap_or_else(|_| number(text, "max "))
+}
+
+/// `memory.stat` of version 1 has what is below a cgroup in a line of its own.
+fn shared(text: &str) -> Option<u64> {
+    let of = |name| text.lines().find_map(|line| line.strip_prefix(name));
+    let bytes = of("total_shmem ").or_else(|| of("shmem "))?;
+    bytes.trim().parse().ok()
 }
 
 fn number(text: &str, name: &str) -> u64 {
@@ -94,6 +115,14 @@ fn number(text: &str, name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_versions_say_what_there_is_of_shared_memory() {
+        let first = "cache 9\nshmem 1\nswap 0\ntotal_shmem 4096\n";
+        assert_eq!(shared(first), Some(4096));
+        assert_eq!(shared("anon 5\nshmem 8192\nshmem_thp 0\n"), Some(8192));
+        assert_eq!(shared(""), None);
+    }
 
     #[test]
     fn both_versions_say_how_often_the_limit_was_met_and_how_many_were_killed() {

@@ -12,7 +12,7 @@ use super::stage::{NotPlaced, Stage as Placing};
 use super::stall_guard::StallGuard;
 use super::stalled::{Host, Ordinary};
 use super::step::{self, Order, Surroundings};
-use super::warm::{Bash, Python};
+use super::warm::{self, Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
 use crate::sandbox::{layout, root};
@@ -146,14 +146,17 @@ impl Slot {
         }
         let launch = self.launch(step, &request.limits);
         let apart = self.apart(request.steps.len())?;
+        let has_room = request
+            .limits
+            .stack_bytes
+            .is_none_or(|b| b <= warm::MOST_STACK);
         let bash = self
             .bash
             .as_mut()
-            .filter(|bash| bash.fits(step, &carried.extra));
-        let python = self
-            .pythons
-            .iter_mut()
-            .find(|python| python.fits(step, Path::new(&launch.workdir), &carried.extra));
+            .filter(|bash| has_room && bash.fits(step, &carried.extra));
+        let python = self.pythons.iter_mut().find(|python| {
+            has_room && python.fits(step, Path::new(&launch.workdir), &carried.extra)
+        });
         let special = match carried.extra.as_slice() {
             [] => None,
             extra => Some(Ruleset::prepare(&Scene::of(&self.setup, extra))?.into_fd()?),
@@ -303,6 +306,9 @@ impl Slot {
                 quotas::pending_signals(self.setup.sharing(), self.own_limits.pending_signals),
             ),
         ];
+        if let Some(bytes) = limits.stack_bytes {
+            list.push(limit(libc::RLIMIT_STACK, bytes));
+        }
         if let Some(cpu) = limits.cpu_time {
             // The watch ends the tree on time; this is the backstop for a single process.
             list.push(limit(libc::RLIMIT_CPU, cpu.as_secs() + 2));

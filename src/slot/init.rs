@@ -8,6 +8,7 @@ use super::episode::Slot;
 use super::link::{Broken, Link};
 use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
+use super::shared_memory::SharedMemory;
 use super::stall_guard::StallGuard;
 use super::stalled::{Host, Ordinary};
 use super::warm::{self, Bash, Python};
@@ -61,7 +62,8 @@ pub fn main(
     zygotes: Zygotes,
     cgroup: Option<Cgroup>,
 ) -> i32 {
-    let mut slot = match build(zygote, &setup, grants, zygotes) {
+    let shared = SharedMemory::new(cgroup.as_ref().map(|cgroup| cgroup.stat.clone()));
+    let mut slot = match build(zygote, &setup, grants, zygotes, shared) {
         Ok(built) => built(runner, OutOfMemory::new(cgroup)),
         Err(failure) => {
             let _ = runner.send(&Reply::Refused(failure));
@@ -88,6 +90,7 @@ fn build(
     setup: &Setup,
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
+    shared: SharedMemory,
 ) -> Result<impl FnOnce(Link, OutOfMemory) -> Slot, Failure> {
     // Inside there is nothing to open.
     let host = Host::open();
@@ -102,17 +105,23 @@ fn build(
     let children = signals::child_events().map_err(os(Stage::Fork))?;
     let space = open_space(setup)?;
     let gone = |_: Broken| Failure::new(Stage::Zygote, 0);
-    zygote.send(&()).map_err(gone)?;
-    let landlock_abi = zygote.recv::<Result<u32, Failure>>().map_err(gone)??;
     let ordinary = zygotes.ordinary;
     let census = Census::new(
         setup.tier,
         setup.grants.network,
         zygotes.children(setup.tier),
+        shared,
     );
+    let forked = zygotes.warm.as_ref().map(|forked| forked.pid);
     let bash = zygotes
         .warm
         .and_then(|forked| Bash::start(forked, setup, &space));
+    // Elsewhere it is the zygote's child.
+    if bash.is_none() && setup.tier == Tier::Landlock {
+        forked.into_iter().for_each(warm::end);
+    }
+    zygote.send(&bash.is_some()).map_err(gone)?;
+    let landlock_abi = zygote.recv::<Result<u32, Failure>>().map_err(gone)??;
     let pythons = Python::invite(zygotes.pythons, setup, &space);
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
     end_start_up(&cleaner, &census)?;

@@ -2,9 +2,10 @@
 //! reaches the limit.
 //!
 //! What counts: private memory by proportional share, so that pages which fork shares count once; page tables; what the
-//! kernel holds for each mapping; and shared anonymous mappings with the whole size of what is mapped, because what they hold can't be seen
-//! from outside once no process has its pages mapped in (`MADV_DONTNEED`, or a child that filled them and
-//! ended). Files of the private root and System V objects are the caller's to add.
+//! kernel holds for each mapping; and shared anonymous mappings with the whole size of what is mapped, because what they
+//! hold can't be seen from outside once no process has its pages mapped in (`MADV_DONTNEED`, or a child that filled them and
+//! ended), but with no more than there can be of such memory (`shared_memory`): much of what is mapped is never touched. Files
+//! of the private root and System V objects are the caller's to add.
 //!
 //! To look at very many mappings takes the kernel, and us, some time. So a look has a budget, and what was not seen when
 //! that is spent counts as it would in the upper bound.
@@ -179,8 +180,14 @@ fn depth(pid: i32, parents: &BTreeMap<i32, i32>, known: &mut BTreeMap<i32, u64>)
 }
 
 /// An upper bound of what these processes hold, except that pages of shared anonymous mappings count as long as
-/// they may matter: below `limit` the number is what is mapped in. None where it can't be told within the budget.
-pub fn bound(processes: &[Process], limit: u64, budget: &Budget) -> Option<u64> {
+/// they may matter: below `limit` the number is what is mapped in. None where it can't be told within the budget. `most_shared`
+/// is asked how much all of those mappings can hold at most, where there are some that may matter.
+pub fn bound(
+    processes: &[Process],
+    limit: u64,
+    budget: &Budget,
+    most_shared: impl FnOnce() -> u64,
+) -> Option<u64> {
     let sum = |field: fn(&Process) -> u64| processes.iter().map(field).sum::<u64>();
     let private = sum(|p| p.private + p.page_tables);
     if private + sum(|p| p.shareable + p.most_mapping_bytes()) < limit {
@@ -191,11 +198,11 @@ pub fn bound(processes: &[Process], limit: u64, budget: &Budget) -> Option<u64> 
     for process in processes {
         bytes += objects.add(process, budget).in_time()?;
     }
-    Some(bytes + objects.bytes())
+    Some(bytes + objects.bytes(most_shared))
 }
 
-/// What they hold, counted page by page: some 10 µs per MB. They had better stand still meanwhile.
-pub fn exact(processes: &[Process], budget: &Budget) -> u64 {
+/// What they hold, counted page by page: some 10 µs per MB. They had better stand still meanwhile. `most_shared` as above.
+pub fn exact(processes: &[Process], budget: &Budget, most_shared: impl FnOnce() -> u64) -> u64 {
     let mut objects = Objects::default();
     let mut bytes = 0;
     for process in processes {
@@ -210,7 +217,7 @@ pub fn exact(processes: &[Process], budget: &Budget) -> u64 {
             Seen::Part => process.shared + process.most_mapping_bytes(),
         };
     }
-    bytes + objects.bytes()
+    bytes + objects.bytes(most_shared)
 }
 
 /// Private memory by proportional share. A process that forbids inspection counts in full.
@@ -274,8 +281,11 @@ impl Objects {
         }
     }
 
-    fn bytes(&self) -> u64 {
-        self.0.values().sum()
+    fn bytes(&self, most: impl FnOnce() -> u64) -> u64 {
+        match self.0.values().sum() {
+            0 => 0,
+            mapped => u64::min(mapped, most()),
+        }
     }
 }
 
@@ -333,8 +343,8 @@ mod tests {
     fn the_exact_count_of_our_own_memory_is_below_the_upper_bound() {
         let own = Process::read(std::process::id() as i32).unwrap();
         let plenty = Budget::new(u64::MAX / 2, u64::MAX / 2);
-        let upper = bound(&[own], 0, &plenty).unwrap();
-        let counted = exact(&[own], &plenty);
+        let upper = bound(&[own], 0, &plenty, || u64::MAX).unwrap();
+        let counted = exact(&[own], &plenty, || u64::MAX);
         assert!(
             counted > 0 && counted <= upper + (8 << 20),
             "{counted} of {upper}"
@@ -361,8 +371,16 @@ mod tests {
     fn what_is_not_seen_in_time_is_not_told_by_the_bound_and_counts_in_full_otherwise() {
         let own = Process::read(std::process::id() as i32).unwrap();
         let spent = Budget::new(0, 0);
-        assert_eq!(bound(&[own], 0, &spent), None);
-        assert!(exact(&[own], &spent) >= own.private + own.most_mapping_bytes());
+        assert_eq!(bound(&[own], 0, &spent, || u64::MAX), None);
+        assert!(exact(&[own], &spent, || u64::MAX) >= own.private + own.most_mapping_bytes());
+    }
+
+    #[test]
+    fn mappings_hold_no_more_than_there_is_of_shared_memory() {
+        let objects = Objects([(1, 5 << 20), (2, 6 << 20)].into());
+        assert_eq!(objects.bytes(|| 4 << 20), 4 << 20);
+        assert_eq!(objects.bytes(|| u64::MAX), 11 << 20);
+        assert_eq!(Objects::default().bytes(|| unreachable!()), 0);
     }
 
     #[test]

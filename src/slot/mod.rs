@@ -30,6 +30,7 @@ mod out_of_memory;
 mod pace;
 mod pipes;
 mod session;
+mod shared_memory;
 mod signals;
 mod space;
 mod stage;

@@ -26,8 +26,12 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 pub use bash::Bash;
 pub use parent::main as parent_main;
-pub use process::{Forked, fork};
+pub use process::{Forked, end, fork};
 pub use python::Python;
+
+/// The largest stack that a fork of a warm interpreter can be given, in bytes. It lies where the interpreter's own lies, with
+/// as much address space below it as the kernel chose by chance when that was started: one in some thirty thousand has less.
+pub const MOST_STACK: u64 = 1 << 30;
 
 /// Tells a zygote that is ready to enforce its programs' ruleset on itself, which then holds for all of them. Where
 /// signals are scoped, of which it is to be out of reach, the ruleset comes back, for each program to enforce.

@@ -34,15 +34,16 @@ struct Zygote<'a> {
 }
 
 /// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone. `procs`
-/// is that of the slot's cgroup.
+/// is that of the slot's cgroup, `warm` a child of this process that init may keep as a warm bash.
 pub fn main(
     mut init: Link,
     setup: &Setup,
     ordinary: Ordinary,
     run_delay: RunDelay,
     procs: Option<CgroupProcs>,
+    warm: Option<Pid>,
 ) {
-    if serve(&mut init, setup, ordinary, run_delay, procs).is_err() {
+    if serve(&mut init, setup, ordinary, run_delay, procs, warm).is_err() {
         // The runner has died, and with it all inits.
         std::thread::sleep(Duration::from_millis(setup.end_delay_ms().into()));
     }
@@ -54,10 +55,14 @@ fn serve(
     ordinary: Ordinary,
     run_delay: RunDelay,
     procs: Option<CgroupProcs>,
+    warm: Option<Pid>,
 ) -> Result<(), Broken> {
     // It takes a while, as does what init does meanwhile.
     let inside = procs.map_or(Ok(()), |procs| procs.join());
-    init.recv::<()>()?;
+    let is_kept: bool = init.recv()?;
+    if !is_kept {
+        warm.into_iter().for_each(super::warm::end);
+    }
     let prepared = inside.and_then(|()| Zygote::prepare(setup, ordinary, run_delay));
     let (mut zygote, abi) = match prepared {
         Ok(ready) => ready,

@@ -11,8 +11,8 @@ use crate::spec::parse::{FileContext, Invalid, default_id, id_of, parse};
 use rayon::prelude::*;
 use std::io;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, LazyLock};
 use thiserror::Error;
 
 /// The most items of one batch.
@@ -20,6 +20,10 @@ pub const BATCH: usize = 1024;
 
 /// Fewer lines than this are not worth a second thread.
 const MIN_PARALLEL: usize = 32;
+
+/// Whether there is a thread for each core to parse with. Where processes are few the thread that reads does that too.
+static WORKERS: LazyLock<bool> =
+    LazyLock::new(|| rayon::ThreadPoolBuilder::new().build_global().is_ok());
 
 /// One line of the jobs files: an episode to run, or the result that says why it is none.
 #[derive(Debug)]
@@ -129,6 +133,9 @@ fn parse_all(
             (None, false) => Parsed::Others(None),
         }
     };
+    if group.len() <= MIN_PARALLEL || !*WORKERS {
+        return group.iter().enumerate().map(parse_one).collect();
+    }
     group
         .par_iter()
         .enumerate()

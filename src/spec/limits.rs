@@ -8,6 +8,9 @@ pub const MB: u64 = 1 << 20;
 /// 1 KB in every field and flag of the contract.
 pub const KB: u64 = 1 << 10;
 
+/// The stack of programs that ask for no other, where the runner's own limit allows it, in bytes.
+pub const DEFAULT_STACK_BYTES: u64 = 8 * MB;
+
 /// How far beyond its output cap a program may go on printing before it is ended as `output_limit`:
 /// output is drained and discarded up to this many times the cap (1 GB at the default cap of 1 MB).
 pub const OUTPUT_DRAIN_FACTOR: u64 = 1024;
@@ -52,6 +55,9 @@ pub struct Limits {
     pub open_files: u32,
     /// Output kept per execution and stream, in bytes; what goes beyond is counted and discarded.
     pub output_bytes: u64,
+    /// Stack of the first thread of each process, in bytes; `None` for [`DEFAULT_STACK_BYTES`] that a program may raise as far
+    /// as the runner's own limit goes.
+    pub stack_bytes: Option<u64>,
 }
 
 impl Default for Limits {
@@ -63,6 +69,7 @@ impl Default for Limits {
             disk_bytes: 256 * MB,
             open_files: 1024,
             output_bytes: 1024 * KB,
+            stack_bytes: None,
         }
     }
 }
@@ -78,6 +85,28 @@ impl Limits {
         self.output_bytes
             .max(KB)
             .saturating_mul(OUTPUT_DRAIN_FACTOR)
+    }
+}
+
+/// A stack that is larger than the runner's own limit lets it give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "asks for a stack of {wanted_mb} MB, and the runner's own hard limit is {most_kb} KB (ulimit -Hs); ask for less, or \
+     raise that before the runner starts (sudo prlimit --pid $$ --stack=unlimited, docker run --ulimit stack=-1)"
+)]
+pub struct StackTooLarge {
+    wanted_mb: u64,
+    most_kb: u64,
+}
+
+/// Whether a program can have a stack of so many bytes where its runner's hard limit is `most`.
+pub fn stack_allowed(wanted: u64, most: u64) -> Result<(), StackTooLarge> {
+    match wanted <= most {
+        true => Ok(()),
+        false => Err(StackTooLarge {
+            wanted_mb: wanted / MB,
+            most_kb: most / KB,
+        }),
     }
 }
 

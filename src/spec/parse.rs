@@ -40,6 +40,8 @@ pub struct Defaults {
     /// `--allow-path`, canonical; `None` for the jobs file's own directory.
     pub allow_paths: Option<Vec<PathBuf>>,
     pub allow_host_network: bool,
+    /// The most that `stack_mb` may ask for, in bytes: the runner's own hard limit, which no program's can exceed.
+    pub most_stack_bytes: u64,
     /// What the run itself reads and writes, and links that lead there: absolute. No program may write to it.
     pub own_files: Vec<PathBuf>,
 }
@@ -53,6 +55,7 @@ impl Default for Defaults {
             grants: Arc::new(Grants::default()),
             allow_paths: None,
             allow_host_network: false,
+            most_stack_bytes: u64::MAX,
             own_files: Vec::new(),
         }
     }

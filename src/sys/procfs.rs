@@ -15,6 +15,11 @@ pub fn text(path: impl AsRef<Path>) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
 }
 
+/// Whether /proc is mounted and shows this process.
+pub fn is_mounted() -> bool {
+    fs::metadata("/proc/self/status").is_ok()
+}
+
 /// All that this PID namespace has.
 pub fn all_processes() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else {

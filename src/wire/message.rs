@@ -40,8 +40,8 @@ pub struct Setup {
     pub headroom: u32,
     /// Whether the processes that start programs are to be real-time processes, where the runner may make them so.
     pub real_time: bool,
-    /// Whether the slot has a memory cgroup of its own. Then four descriptors are the first to travel with this message:
-    /// through which to join it, its limit, how often that was met, and kills in it.
+    /// Whether the slot has a memory cgroup of its own. Then five descriptors are the first to travel with this message:
+    /// through which to join it, its limit, how often that was met, kills in it, and what it holds.
     pub cgroup: bool,
     /// Whether a login bash is kept warm.
     pub warm_bash: bool,

@@ -33,14 +33,18 @@ fn duration() -> impl Strategy<Value = Duration> {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let numbers = any::<(u64, u32, u64, u32, u64)>();
-    (numbers, option::of(duration())).prop_map(
-        |((memory_bytes, processes, disk_bytes, open_files, output_bytes), cpu_time)| Limits {
-            memory_bytes,
-            cpu_time,
-            processes,
-            disk_bytes,
-            open_files,
-            output_bytes,
+    (numbers, option::of(duration()), option::of(any::<u64>())).prop_map(
+        |(numbers, cpu_time, stack_bytes)| {
+            let (memory_bytes, processes, disk_bytes, open_files, output_bytes) = numbers;
+            Limits {
+                memory_bytes,
+                cpu_time,
+                processes,
+                disk_bytes,
+                open_files,
+                output_bytes,
+                stack_bytes,
+            }
         },
     )
 }

@@ -343,13 +343,15 @@ fn root_without_capabilities_is_told_which_it_lacks_and_nothing_is_left_of_the_a
     );
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
     assert_eq!(said.code, 3);
-    for tier in ["namespaces_tier", "landlock_tier"] {
-        said.has(
-            tier,
-            "missing",
-            "",
-            "as an ordinary user, or with these capabilities",
-        );
+    for (tier, lacks) in [
+        ("namespaces_tier", "CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN"),
+        (
+            "landlock_tier",
+            "CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SETGID, CAP_SETUID",
+        ),
+    ] {
+        let remedy = format!("as an ordinary user, or with {lacks}");
+        said.has(tier, "missing", "", &remedy);
     }
 }
 

@@ -9,6 +9,7 @@ mod files;
 mod lines;
 mod people;
 mod refusal;
+mod scarce;
 mod usage;
 
 /// An episode that is over at once.

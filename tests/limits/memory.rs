@@ -128,6 +128,31 @@ fn shared_anonymous_memory_of_a_tree_counts_once() {
     });
 }
 
+/// What the machine has of shared memory bounds what such a mapping can hold, and other tests have some.
+#[test]
+fn shared_anonymous_memory_that_was_never_touched_does_not_count() {
+    let program = "import mmap, os, time\nm = mmap.mmap(-1, 6 << 30)\nm[0] = 1\n\
+        if os.fork() == 0:\n    m[5 << 30] = 1\n    time.sleep(2)\n    os._exit(0)\nos.wait()\nprint('done')";
+    let episode =
+        json!({"id": "a", "argv": ["python3", "-c", program], "resources": {"memory_mb": 3072}});
+    everywhere(&[episode], |way, run| {
+        assert_ok(way, run, "a");
+        let peak = number(run, "a", "peak_memory_mb");
+        assert!(peak < 2048.0, "{way:?}: {}", run.get("a"));
+    });
+}
+
+/// Nobody has them mapped in: the child that filled them has ended, and those of the parent were given up.
+#[test]
+fn shared_anonymous_memory_counts_when_no_process_has_its_pages() {
+    let program = "import mmap, os, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 150 << 20)\n\
+        if os.fork() == 0:\n    for i in range(0, 150 << 20, 4096): m[i] = 1\n    os._exit(0)\n\
+        os.wait()\nm.madvise(mmap.MADV_DONTNEED)\ntime.sleep(2)\nprint('done')";
+    everywhere(&pair(program, 64, 512), |way, run| {
+        assert_pair(way, run, 64, 150.0)
+    });
+}
+
 #[test]
 fn files_in_tmp_and_dev_shm_count_as_memory() {
     for place in ["/tmp/hog", "/dev/shm/hog", "/workspace/hog"] {

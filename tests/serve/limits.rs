@@ -91,6 +91,33 @@ fn executions_that_wait_are_bounded_in_bytes() {
 }
 
 #[test]
+fn requests_that_wait_in_a_session_are_bounded_and_who_is_refused_is_told_by_what() {
+    let server = server("1");
+    let mut client = server.connect();
+    let session = client.start(json!({})).name;
+    client.ask("exec", json!({"session": session, "command": "sleep 1000"}));
+    // The one that sleeps may wait among them for a moment.
+    let ask =
+        |client: &mut Client| client.ask("exec", json!({"session": session, "command": "true"}));
+    let asked: Vec<u64> = (0..66).map(|_| ask(&mut client)).collect();
+    let refused = client.receive();
+    assert_busy(
+        &refused,
+        &format!("64 requests of session \"{session}\" wait already"),
+    );
+    assert_busy(
+        &refused,
+        "wait for some to be answered, then send this one again",
+    );
+    assert!(
+        asked[63..].iter().any(|id| refused["id"] == *id),
+        "{refused}"
+    );
+    drop(client);
+    assert_nothing_is_left(&server);
+}
+
+#[test]
 fn starts_that_wait_are_bounded_in_number_and_bytes() {
     let server = server("1");
     let mut client = server.connect();

@@ -33,3 +33,19 @@ fn random_numbers_differ_from_command_to_command() {
         assert!(distinct.len() >= 79, "{way:?}: {distinct:?}");
     }
 }
+
+/// Each is a descriptor of the slot's before it becomes a bash, so that the bash's own have other numbers.
+#[test]
+fn however_many_directories_are_granted_it_is_kept_warm() {
+    let directories = ["/usr/share", "/usr/lib", "/usr/bin", "/usr/sbin"];
+    let jobs = json!({"id": "a", "command": "echo $0"}).to_string();
+    for way in Way::all() {
+        for count in 0..=directories.len() {
+            let granted = directories[..count].iter();
+            let arguments: Vec<&str> = granted.flat_map(|path| ["--fs-readable", path]).collect();
+            let run = run(way, &jobs, &arguments);
+            assert_eq!(run.output("a"), "bash\n", "{way:?} {arguments:?}");
+            assert_eq!(run.get("a")["start"], "warm-bash", "{way:?} {arguments:?}");
+        }
+    }
+}

@@ -209,3 +209,20 @@ fn a_variable_that_bash_itself_obeys_is_obeyed() {
         assert_eq!(warm.get("a")["start"], "exec");
     }
 }
+
+/// It was started, is not kept, and counts no more as a process of the slot's.
+#[test]
+fn a_bash_that_is_not_kept_takes_none_of_the_processes_of_a_program() {
+    let program = "import os\nn, r, w = 1, *os.pipe()\n\
+        try:\n    while n < 20:\n        if os.fork() == 0: os.close(w), os.read(r, 1), os._exit(0)\n        n += 1\n\
+        except OSError: pass\nprint(n)";
+    let episode = |id: &str| json!({"id": id, "argv": ["python3", "-c", program], "resources": {"processes": 8}});
+    for script in ["echo welcome\n", "exit 5\n", "exec 3>&1\n", "true\n"] {
+        let Some(run) = with_profile(script, &[episode("a"), episode("b")], "bash") else {
+            return;
+        };
+        for id in ["a", "b"] {
+            assert_eq!(run.output(id), "8\n", "{script}: {}", run.get(id));
+        }
+    }
+}

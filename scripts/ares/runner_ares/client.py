@@ -73,7 +73,8 @@ class Session:
     ) -> Execution:
         """Runs a command line by `bash -lc`, or a program with its arguments. What is None is the session's.
 
-        When the caller is cancelled, so is the command.
+        The whole request is one line of at most `greeting["max_line"]` bytes: `upload` what is larger, and let the command
+        read it there. When the caller is cancelled, so is the command.
         """
         fields: dict[str, Any] = {"session": self.id}
         fields["command" if isinstance(command, str) else "argv"] = command
@@ -144,7 +145,10 @@ class Client:
 
     async def start(self, **fields: Any) -> Session:
         """A new sandbox. `fields` are those of the protocol's `start`: workdir, env, resources, timeout_s, …"""
-        answer = await self._connection.ask("start", {k: v for k, v in fields.items() if v is not None})
+        try:
+            answer = await self._connection.ask("start", {k: v for k, v in fields.items() if v is not None})
+        except errors.ServerBusy as error:
+            raise errors.no_slot(error) from None
         return Session(self._connection, answer)
 
     async def stats(self) -> Mapping[str, Any]:

@@ -75,8 +75,9 @@ class Connection(asyncio.Protocol):
         self._writable.set()
         self._closed = asyncio.Event()
         self._gone: errors.RunnerError | None = None
-        # The server speaks first.
-        self._greeting = Request(self, 0)
+        # The server speaks first, and says how long a line may be.
+        self._greeting: Request | None = Request(self, 0)
+        self._max_line: int | None = None
 
     @classmethod
     async def over(cls, sock: socket.socket, why_gone: Callable[[], errors.RunnerError]) -> Connection:
@@ -86,14 +87,19 @@ class Connection(asyncio.Protocol):
         return connection
 
     async def greeting(self) -> Message:
-        return await self._greeting.next()
+        """What the server says of itself; to be asked for once, before anything is sent."""
+        assert self._greeting is not None
+        message = await self._greeting.next()
+        self._greeting = None
+        self._max_line = message.get("max_line")
+        return message
 
     def open(self, operation: str, fields: Message) -> Request:
         """Sends a request."""
         if self._gone is not None:
             raise self._gone
         request = Request(self, next(self._numbers))
-        # Before it is known to us, so that one that can't be written as JSON leaves nothing.
+        # Before it is known to us, so that one that can't be sent leaves nothing.
         request.send({"op": operation, **fields})
         self._requests[request.id] = request
         return request
@@ -114,7 +120,7 @@ class Connection(asyncio.Protocol):
     def send(self, message: Message) -> None:
         if self._transport is None or self._gone is not None:
             raise self._gone or self._why_gone()
-        self._transport.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+        self._transport.write(_line(message, self._max_line))
 
     async def drained(self) -> None:
         """Waits until the server has taken most of what was sent."""
@@ -181,10 +187,17 @@ class Connection(asyncio.Protocol):
 
     def _take(self, line: bytearray) -> None:
         message: Message = json.loads(line)
-        # Before the greeting, an error without an id says why there is none.
-        request = self._requests.get(message["id"]) if message.get("id") is not None else self._greeting
-        if request is None:
-            return
+        for request in self._meant(message.get("id")):
+            self._tell(request, message)
+
+    def _meant(self, number: int | None) -> list[Request]:
+        """Who a message is for. Without an id it is the greeting, or the error that comes in place of one; later, an error
+        about a line whose id the server could not read: any open request may be the one that gets no other answer."""
+        if number is not None:
+            return [self._requests[number]] if number in self._requests else []
+        return [self._greeting] if self._greeting is not None else list(self._requests.values())
+
+    def _tell(self, request: Request, message: Message) -> None:
         if request.tell(message) >= _ENOUGH and not (self._paused or self._ending) and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
@@ -199,6 +212,23 @@ class Connection(asyncio.Protocol):
         self._gone = self._why_gone()
         self._gone.__cause__ = exc
         for request in [*self._requests.values(), self._greeting]:
-            request.tell(self._gone)
+            if request is not None:
+                request.tell(self._gone)
         self._writable.set()
         self._closed.set()
+
+
+def _line(message: Message, most: int | None) -> bytes:
+    """A message as the server reads it. What it could not read, it might not be able to answer either."""
+    try:
+        line = json.dumps(message, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    except ValueError as error:
+        raise errors.invalid_request(
+            f"the request can't be written as JSON ({error}); NaN and infinity are no numbers there: give a finite one"
+        ) from error
+    if most is not None and len(line) > most:
+        raise errors.too_long(
+            f"the request is {len(line)} bytes long, and the server reads lines of at most {most}; `upload` large "
+            "stdin and files, and let the command read them there (`program < /tmp/stdin`)"
+        )
+    return line

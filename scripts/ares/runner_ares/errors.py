@@ -23,12 +23,24 @@ class RequestFailed(RunnerError):
     code = ""
 
 
+class InvalidRequest(RequestFailed, ValueError):
+    """The request is not one that the server can read."""
+
+
+class RequestTooLong(RequestFailed, ValueError):
+    """The request is longer than the server reads; large stdin and files go in by `upload`."""
+
+
 class SessionEnded(RequestFailed):
     """The session is gone: stopped, idle for too long, or lost."""
 
 
-class NoSlot(RequestFailed, TimeoutError):
-    """No slot became free in time, or the server holds as many requests or connections as it may."""
+class ServerBusy(RequestFailed):
+    """The server holds as many requests or connections as it may; the text says of which, and how many."""
+
+
+class NoSlot(ServerBusy, TimeoutError):
+    """No slot became free in time for a new sandbox."""
 
 
 class NotFound(RequestFailed, FileNotFoundError):
@@ -60,10 +72,12 @@ class ExecTimeout(RunnerError, TimeoutError):
 
 
 _BY_CODE: dict[str, type[RequestFailed]] = {
+    "bad_request": InvalidRequest,
+    "too_long": RequestTooLong,
     "no_session": SessionEnded,
     "stopped": SessionEnded,
     "infra": SessionEnded,
-    "busy": NoSlot,
+    "busy": ServerBusy,
     "not_found": NotFound,
     "is_directory": IsDirectory,
     "refused": Refused,
@@ -75,4 +89,21 @@ def from_answer(error: Mapping[str, str]) -> RequestFailed:
     """The exception for the `error` of an answer."""
     failed = _BY_CODE.get(error["code"], RequestFailed)(error["message"])
     failed.code = error["code"]
+    return failed
+
+
+def invalid_request(message: str) -> RequestFailed:
+    """What the server would answer to a request that it can't read, without its being sent."""
+    return from_answer({"code": "bad_request", "message": message})
+
+
+def too_long(message: str) -> RequestFailed:
+    """The same for one that is longer than the server reads."""
+    return from_answer({"code": "too_long", "message": message})
+
+
+def no_slot(busy: ServerBusy) -> NoSlot:
+    """What it means for a sandbox that was to be started."""
+    failed = NoSlot(*busy.args)
+    failed.code = busy.code
     return failed

@@ -28,6 +28,8 @@ const DEFAULT_WEIGHT: usize = 100;
 const MAX_WEIGHT: usize = 10_000;
 /// How many names are tried.
 const MOST_TRIES: u32 = 16;
+/// What a cgroup holds, by kind, in both versions.
+const STAT: &str = "memory.stat";
 /// The runner's own, where it has to leave the one that it was started in.
 const MAIN: &str = "main";
 
@@ -120,7 +122,7 @@ impl Cgroups {
     }
 
     /// Makes one for a slot, and what the slot gets of it: descriptors through which a process joins it, sets its limit,
-    /// and reads how often it was at the limit and how often processes in it were killed, in this order.
+    /// and reads how often it was at the limit, how often processes in it were killed and what it holds, in this order.
     ///
     /// # Errors
     ///
@@ -170,6 +172,7 @@ impl Cgroup {
             write(limit)?.into(),
             read(hits)?.into(),
             read(kills)?.into(),
+            read(STAT)?.into(),
         ])
     }
 }

@@ -7,9 +7,11 @@ use crate::slot::link::Link;
 use crate::slot::zygote::{candidates, give_up};
 use crate::sys::exec::Image;
 use crate::sys::sched::Ordinary;
+use crate::sys::wait::wait;
 use crate::sys::{fork, socket};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Setup, WarmStart};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, alarm, chdir};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -51,6 +53,13 @@ pub fn fork(
             fork::exit_now(1)
         }
     }
+}
+
+/// Ends one that is not kept, for its parent. Until it has been waited for it counts as a process of the slot's uid, and would
+/// be one that programs can't have.
+pub fn end(pid: Pid) {
+    let _ = kill(pid, Signal::SIGKILL);
+    let _ = wait(Some(pid));
 }
 
 fn become_interpreter(

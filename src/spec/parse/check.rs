@@ -2,11 +2,11 @@
 
 use super::program::{env, files, no_nul, program, stdin};
 use super::raw::{Few, Object, RawEpisode, RawResources, RawStep, Whole};
-use super::{FileContext, Flaw, default_id, host, quoted};
+use super::{Defaults, FileContext, Flaw, default_id, host, quoted};
 use crate::spec::episode::{
     Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, OutputKeep, Step,
 };
-use crate::spec::limits::{KB, Limits, MAX_PROCESSES, MB};
+use crate::spec::limits::{KB, Limits, MAX_PROCESSES, MB, stack_allowed};
 use crate::spec::paths;
 use globset::GlobBuilder;
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
         goes_on: false,
         stretch: stretch(raw.stretch, file.defaults.stretch)?,
         deadline: deadline.transpose()?,
-        limits: limits(raw.resources, &file.defaults.limits)?,
+        limits: limits(raw.resources, &file.defaults)?,
         grants: host::grants(
             raw.fs_readable,
             raw.fs_writable,
@@ -247,8 +247,8 @@ fn duration(field: &str, seconds: f64, range: RangeInclusive<f64>) -> Result<Dur
     ))
 }
 
-fn limits(raw: Option<Object<RawResources>>, default: &Limits) -> Result<Limits, Flaw> {
-    let mut limits = default.clone();
+fn limits(raw: Option<Object<RawResources>>, defaults: &Defaults) -> Result<Limits, Flaw> {
+    let mut limits = defaults.limits.clone();
     let Some(Object(raw)) = raw else {
         return Ok(limits);
     };
@@ -270,7 +270,17 @@ fn limits(raw: Option<Object<RawResources>>, default: &Limits) -> Result<Limits,
     if let Some(Whole(kb)) = raw.output_kb {
         limits.output_bytes = in_range("resources.output_kb", kb, 0..=262_144)? * KB;
     }
+    if let Some(Whole(mb)) = raw.stack_mb {
+        limits.stack_bytes = Some(stack(mb, defaults.most_stack_bytes)?);
+    }
     Ok(limits)
+}
+
+fn stack(mb: u64, most_bytes: u64) -> Result<u64, Flaw> {
+    const FIELD: &str = "resources.stack_mb";
+    let bytes = in_range(FIELD, mb, 1..=1_048_576)? * MB;
+    stack_allowed(bytes, most_bytes).map_err(|refused| Flaw::new(FIELD, refused))?;
+    Ok(bytes)
 }
 
 fn in_range(field: &str, value: u64, range: RangeInclusive<u64>) -> Result<u64, Flaw> {

@@ -71,6 +71,7 @@ const RESOURCES: &[(&str, Shape)] = &[
     ("disk_mb", Whole),
     ("open_files", Whole),
     ("output_kb", Whole),
+    ("stack_mb", Whole),
 ];
 
 const BASE64: &[(&str, Shape)] = &[("base64", Text)];

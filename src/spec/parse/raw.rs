@@ -59,6 +59,7 @@ pub struct RawResources {
     pub disk_mb: Option<Whole>,
     pub open_files: Option<Whole>,
     pub output_kb: Option<Whole>,
+    pub stack_mb: Option<Whole>,
 }
 
 #[derive(Deserialize)]

@@ -69,7 +69,7 @@ fn every_field_arrives() {
         "files": {"a.py": "print()", "/data/b": {"base64": "AA==", "mode": "0755"}}, "workdir": "w",
         "timeout_s": 1.5, "capture": "split", "output_keep": "tail", "collect": ["*.txt"], "group": "g", "network": "none",
         "meta": {"k": [1,  2.50]}, "resources": {"memory_mb": 1, "cpu_time_s": 0.5, "processes": 2,
-        "disk_mb": 3, "open_files": 8, "output_kb": 0}}"#;
+        "disk_mb": 3, "open_files": 8, "output_kb": 0, "stack_mb": 16}}"#;
     let episode = read(line).unwrap();
     assert_eq!(episode.capture, Capture::Split);
     assert_eq!(episode.output_keep, OutputKeep::Tail);
@@ -83,6 +83,7 @@ fn every_field_arrives() {
         disk_bytes: 3 * MB,
         open_files: 8,
         output_bytes: 0,
+        stack_bytes: Some(16 * MB),
     };
     assert_eq!(episode.limits, limits);
     let step = &episode.steps[0];

@@ -18,6 +18,7 @@ mod lookups;
 mod parent;
 mod room;
 mod silence;
+mod stack;
 mod turn;
 
 use lookups::getenv;

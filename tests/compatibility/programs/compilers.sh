@@ -36,6 +36,27 @@ int main(int argc, char **argv) {
     if (argc == 1) free(n);
 }
 END
+cat > stack.c <<'END'
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+static void *own(void *name) {
+    pthread_attr_t attributes;
+    void *base;
+    size_t size;
+    int error = pthread_getattr_np(pthread_self(), &attributes);
+    if (!error) error = pthread_attr_getstack(&attributes, &base, &size);
+    printf("%s: %s\n", (char *)name, error ? strerror(error) : "seen");
+    return 0;
+}
+int main(int argc, char **argv) {
+    pthread_t thread;
+    if (argc == 1) return own("first"), 0;
+    pthread_create(&thread, 0, own, "second");
+    pthread_join(thread, 0);
+}
+END
 printf 'int twice(int n) { return 2 * n; }\n' > twice.c
 printf '#include <stdio.h>\nint twice(int);\nint main(void) { printf("%%d\\n", twice(21)); }\n' > main.c
 cat > Makefile <<'END'
@@ -56,5 +77,8 @@ check g++-program-runs 'apple' 'g++ -O2 -o words words.cpp -pthread && ./words'
 check make-builds '' 'make -s -j2 && make -q'
 check shared-library '42' './shared'
 check static-library '42' './static'
+# Through the loader, because not everywhere a program that was just built can be executed.
+check stack-of-the-first-thread 'first: seen' 'gcc -o stack stack.c -pthread && $(readelf -lW stack | sed -n "s/.*interpreter: \(.*\)]/\1/p") ./stack'
+check stack-of-another-thread 'second: seen' '$(readelf -lW stack | sed -n "s/.*interpreter: \(.*\)]/\1/p") ./stack again'
 check address-sanitizer '42' 'gcc -g -fsanitize=address,undefined -o heap heap.c && ./heap'
 check address-sanitizer-finds-bugs '1' 'gcc -g -fsanitize=address -o bug heap.c && ./bug again 2>&1 | grep -c "ERROR: AddressSanitizer: heap-use-after-free"'

@@ -79,6 +79,9 @@ fn check_episode(episode: &Episode) {
     within(limits.output_bytes, 0..=262_144 * KB);
     within(limits.processes, 1..=65_536);
     within(limits.open_files, 8..=1_048_576);
+    limits
+        .stack_bytes
+        .inspect(|bytes| within(bytes / (1 << 20), 1..=1_048_576));
     let week = Duration::from_secs(7 * 24 * 3600);
     if let Some(cpu) = limits.cpu_time {
         within(cpu, Duration::from_millis(10)..=week);

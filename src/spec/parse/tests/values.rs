@@ -114,6 +114,10 @@ fn numbers_out_of_range_say_the_range() {
             json!({"resources": {"output_kb": 262145}}),
             "`resources.output_kb` must be a whole number from 0 to 262144, not 262145",
         ),
+        (
+            json!({"resources": {"stack_mb": 0}}),
+            "`resources.stack_mb` must be a whole number from 1 to 1048576, not 0",
+        ),
     ] {
         let found = flaw_with(fields);
         assert!(found.starts_with(message), "{found}");

@@ -6,6 +6,7 @@
 use super::api::{Api, Helper, Object};
 use super::arguments::{Fields, shown};
 use super::parent::set_environment;
+use super::stack;
 use crate::c;
 use crate::launch::Launch;
 use crate::zygote::AroundFork;
@@ -166,6 +167,7 @@ impl AroundFork for Turn<'_> {
 
     /// Makes it the Python that the launch asks for.
     fn child(&self, launch: &Launch) {
+        stack::of_threads(launch);
         // As the kernel names a process: by the file that was executed.
         let path = &launch.argv[0];
         let name = path.to_bytes_with_nul().len() - 1 - last_part(path.as_bytes()).len();
