@@ -1,10 +1,9 @@
 //! Scheduling, retries, the ordered window and stopping, with a mock in the place of the pool.
 
+mod attempts;
 mod mock;
 
-use crate::schedule::Sample;
 use crate::sink::SinkError;
-use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::outcome::Status;
 use mock::{Act, Case, Then, case, fails, takes};
 use proptest::prelude::*;
@@ -12,152 +11,6 @@ use std::time::Duration;
 
 fn seconds(s: f64) -> Duration {
     Duration::from_secs_f64(s)
-}
-
-#[test]
-fn a_failure_of_our_side_is_retried_and_attempts_says_so() {
-    let ran = case((0..3).map(|n| fails(n, Then::Exit(0))).collect()).run();
-    for item in 0..3 {
-        assert_eq!(ran.result(item)["status"], "ok");
-        assert_eq!(ran.result(item)["attempts"], item as u64 + 1);
-        assert_eq!(ran.log.attempts[item], item as u32 + 1);
-    }
-}
-
-#[test]
-fn the_cause_of_each_attempt_that_was_retried_is_kept_in_order() {
-    let ran = case(vec![
-        fails(0, Then::Exit(0)),
-        fails(2, Then::Exit(1)),
-        fails(9, Then::Exit(0)),
-    ])
-    .run();
-    assert_eq!(ran.result(0).get("attempt_errors"), None);
-    let causes = serde_json::json!(["attempt 1 failed", "attempt 2 failed"]);
-    assert_eq!(ran.result(1)["attempt_errors"], causes);
-    assert_eq!(ran.result(1).get("error"), None);
-    assert_eq!(ran.result(2)["attempt_errors"], causes);
-    assert_eq!(ran.result(2)["error"], "attempt 3 failed");
-}
-
-#[test]
-fn after_the_last_retry_the_result_is_an_infra_error_with_the_last_cause() {
-    let ran = case(vec![fails(9, Then::Exit(0)), takes(1)]).run();
-    let result = ran.result(0);
-    assert_eq!(result["status"], "infra_error");
-    assert_eq!(result["fault"], "infra");
-    assert_eq!(result["attempts"], 3);
-    assert_eq!(result["error"], "attempt 3 failed");
-    assert_eq!(ran.log.attempts, [3, 1]);
-    assert_eq!(ran.result(1)["status"], "ok");
-    assert!(!ran.end.interrupted);
-}
-
-#[test]
-fn what_the_machine_had_no_time_for_runs_once_more_in_quiet() {
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let mut acts = vec![fails(0, Then::Starve(1)), fails(0, Then::Starve(2))];
-    acts.extend((0..100).map(|_| takes(20)));
-    let mut many = case(acts);
-    many.settings.concurrency = 4 * cores;
-    let ran = many.run();
-    assert_eq!(ran.result(0)["status"], "ok");
-    assert_eq!(ran.result(1)["status"], "infra_error");
-    for item in 0..2 {
-        let result = ran.result(item);
-        assert_eq!(result["attempts"], 2, "{result}");
-        let cause = result["attempt_errors"][0].as_str().unwrap();
-        assert!(cause.contains("the machine was too busy"), "{result}");
-        assert!(ran.log.beside[item] <= (cores / 2).max(1), "{:?}", ran.log);
-    }
-    assert!((2..102).all(|item| ran.result(item)["attempts"] == 1));
-}
-
-#[test]
-fn what_an_audit_chooses_runs_again_when_all_have_run() {
-    let mut acts: Vec<Act> = (0..10).map(|_| takes(1)).collect();
-    acts.push(Act::InvalidLine);
-    acts.push(fails(0, Then::Starve(1)));
-    let mut audited = case(acts);
-    audited.settings.retries = 0;
-    audited.settings.audit = Some(Sample {
-        share: 1.0,
-        seed: 1,
-    });
-    let ran = audited.run();
-    for item in 0..10 {
-        assert_eq!(ran.log.attempts[item], 2);
-        let audit = serde_json::json!({"status": "ok", "agrees": true});
-        assert_eq!(ran.result(item)["audit"], audit);
-    }
-    assert_eq!(ran.result(11)["status"], "infra_error");
-    let audit = serde_json::json!({"status": "ok", "agrees": false});
-    assert_eq!(ran.result(11)["audit"], audit);
-    assert_eq!(ran.results.len(), 12);
-}
-
-#[test]
-fn what_the_host_killed_is_repeated_and_an_infra_error_at_last() {
-    let killed = Then::Killed(HostFault::Killed(CountedBy::SlotCgroup));
-    let ran = case(vec![fails(0, killed)]).run();
-    assert_eq!(ran.log.attempts, [3]);
-    let result = ran.result(0);
-    assert_eq!(
-        (&result["status"], &result["fault"]),
-        (&"infra_error".into(), &"infra".into())
-    );
-    assert_eq!(
-        (&result["exit_code"], &result["signal"]),
-        (&137.into(), &9.into())
-    );
-    let causes = result["attempt_errors"].as_array().unwrap();
-    assert_eq!(causes.len(), 2);
-    let cause = "the host ran out of memory and killed the program: ";
-    assert!(
-        causes
-            .iter()
-            .all(|told| told.as_str().unwrap().starts_with(cause))
-    );
-}
-
-#[test]
-fn evidence_that_may_be_of_another_process_excuses_a_program_once() {
-    let killed = Then::Killed(HostFault::Killed(CountedBy::RunnerCgroup));
-    let ran = case(vec![fails(0, killed)]).run();
-    assert_eq!(ran.log.attempts, [2]);
-    let result = ran.result(0);
-    assert_eq!(
-        (&result["status"], &result["fault"]),
-        (&"signaled".into(), &"program".into())
-    );
-    assert_eq!((&result["signal"], result.get("error")), (&9.into(), None));
-    assert_eq!(result["attempt_errors"].as_array().unwrap().len(), 1);
-}
-
-#[test]
-fn without_retries_there_is_one_attempt() {
-    let mut once = case(vec![fails(1, Then::Exit(0))]);
-    once.settings.retries = 0;
-    let ran = once.run();
-    assert_eq!(ran.log.attempts, [1]);
-    assert_eq!(ran.result(0)["status"], "infra_error");
-}
-
-#[test]
-fn what_the_spec_makes_impossible_is_not_retried() {
-    let ran = case(vec![fails(0, Then::Refuse)]).run();
-    assert_eq!(ran.log.attempts, [1]);
-    assert_eq!(ran.result(0)["status"], "invalid");
-    assert_eq!(ran.result(0)["fault"], "spec");
-    assert_eq!(ran.result(0)["error"], "can't be done");
-}
-
-#[test]
-fn a_program_that_fails_is_not_retried() {
-    let ran = case(vec![fails(0, Then::Exit(3))]).run();
-    assert_eq!(ran.log.attempts, [1]);
-    assert_eq!(ran.result(0)["status"], "failed");
-    assert_eq!(ran.result(0)["exit_code"], 3);
 }
 
 #[test]

@@ -1,0 +1,248 @@
+//! Arbitrary messages.
+
+use crate::spec::episode::{Capture, OnFailure, OutputKeep};
+use crate::spec::execution::{
+    Collected, CollectedFile, DiskEvidence, End, Execution, Finish, NotCollected, Start,
+    StepExecution, Streams, WhyNot,
+};
+use crate::spec::host::{HostFault, RefusedBy};
+use crate::spec::limits::Limits;
+use crate::spec::policy::{Enforced, Tier};
+use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::{EpisodeRequest, FileContent, FileRequest, Reply, StepRequest};
+use crate::wire::packet::PACKET_BYTES;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use std::time::Duration;
+
+/// Mostly short, now and then longer than one packet.
+pub fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        8 => vec(any::<u8>(), 0..40),
+        1 => (PACKET_BYTES - 20..2 * PACKET_BYTES + 20, any::<u8>())
+            .prop_map(|(length, first)| (0..length).map(|i| first.wrapping_add(i as u8)).collect()),
+    ]
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    (any::<u64>(), 0..1_000_000_000u32).prop_map(|(s, ns)| Duration::new(s, ns))
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let numbers = any::<(u64, u32, u64, u32, u64)>();
+    (numbers, option::of(duration()), option::of(any::<u64>())).prop_map(
+        |(numbers, cpu_time, stack_bytes)| {
+            let (memory_bytes, processes, disk_bytes, open_files, output_bytes) = numbers;
+            Limits {
+                memory_bytes,
+                cpu_time,
+                processes,
+                disk_bytes,
+                open_files,
+                output_bytes,
+                stack_bytes,
+            }
+        },
+    )
+}
+
+fn file() -> impl Strategy<Value = FileRequest> {
+    let content = prop_oneof![
+        bytes().prop_map(FileContent::Bytes),
+        Just(FileContent::Directory),
+        any::<String>().prop_map(FileContent::Link),
+    ];
+    (any::<String>(), any::<u32>(), content).prop_map(|(path, mode, content)| FileRequest {
+        path,
+        mode,
+        content,
+    })
+}
+
+fn step() -> impl Strategy<Value = StepRequest> {
+    let on_failure = prop_oneof![Just(OnFailure::Stop), Just(OnFailure::Continue)];
+    (
+        vec(any::<String>(), 1..4),
+        vec(any::<(String, String)>(), 0..3),
+        any::<String>(),
+        bytes(),
+        vec(file(), 0..3),
+        duration(),
+        on_failure,
+    )
+        .prop_map(
+            |(argv, env, workdir, stdin, files, timeout, on_failure)| StepRequest {
+                argv,
+                env,
+                workdir,
+                stdin,
+                files,
+                timeout,
+                on_failure,
+            },
+        )
+}
+
+pub fn request() -> impl Strategy<Value = EpisodeRequest> {
+    let capture = prop_oneof![Just(Capture::Merged), Just(Capture::Split)];
+    let keep = [OutputKeep::Ends, OutputKeep::Head, OutputKeep::Tail];
+    (
+        any::<u64>(),
+        limits(),
+        (capture, proptest::sample::select(keep.to_vec())),
+        vec(any::<String>(), 0..3),
+        any::<String>(),
+        1.0..100.0,
+        any::<Option<u64>>(),
+        vec(step(), 1..4),
+    )
+        .prop_map(
+            |(
+                handed_ns,
+                limits,
+                (capture, output_keep),
+                collect,
+                workdir,
+                stretch,
+                deadline_ns,
+                steps,
+            )| {
+                EpisodeRequest {
+                    handed_ns,
+                    limits,
+                    capture,
+                    output_keep,
+                    collect,
+                    workdir,
+                    stretch,
+                    deadline_ns,
+                    steps,
+                }
+            },
+        )
+}
+
+fn end() -> impl Strategy<Value = End> {
+    let disk = prop_oneof![
+        any::<u64>().prop_map(DiskEvidence::Bytes),
+        any::<u64>().prop_map(DiskEvidence::Inodes),
+        Just(DiskEvidence::FileSize),
+        any::<u64>().prop_map(DiskEvidence::Hidden),
+        Just(DiskEvidence::Uncounted),
+    ];
+    prop_oneof![
+        any::<i32>().prop_map(End::Exited),
+        any::<i32>().prop_map(End::Signaled),
+        Just(End::Timeout),
+        any::<u64>().prop_map(|used_us| End::CpuLimit { used_us }),
+        any::<u64>().prop_map(|used_bytes| End::MemoryLimit { used_bytes }),
+        (disk, any::<i32>()).prop_map(|(disk, code)| End::DiskLimit(disk, Finish::Exited(code))),
+        any::<u64>().prop_map(|produced_bytes| End::OutputLimit { produced_bytes }),
+        any::<i32>().prop_map(|errno| End::NotExecutable { errno }),
+        any::<(String, i32)>().prop_map(|(path, errno)| End::NotPrepared { path, errno }),
+        any::<i32>().prop_map(|code| End::Host(
+            HostFault::NoProcesses(RefusedBy::Cgroup),
+            Finish::Exited(code)
+        )),
+    ]
+}
+
+fn execution_of_a_step() -> impl Strategy<Value = StepExecution> {
+    let start = prop_oneof![
+        Just(Start::Exec),
+        Just(Start::WarmBash),
+        Just(Start::WarmPython)
+    ];
+    let streams = (bytes(), bytes()).prop_map(|(stdout, stderr)| Streams { stdout, stderr });
+    (
+        start,
+        end(),
+        any::<[u64; 8]>(),
+        bytes(),
+        option::of(streams),
+        any::<bool>(),
+    )
+        .prop_map(
+            |(start, end, numbers, output, streams, truncated)| StepExecution {
+                start,
+                end,
+                prepared_ns: numbers[0],
+                forked_ns: numbers[1],
+                running_ns: numbers[2],
+                ended_ns: numbers[3],
+                cpu_us: numbers[4],
+                stalled_ns: numbers[7],
+                peak_memory_bytes: numbers[5],
+                output,
+                streams,
+                output_bytes: numbers[6],
+                truncated,
+            },
+        )
+}
+
+fn enforced() -> impl Strategy<Value = Enforced> {
+    let tier = prop_oneof![Just(Tier::Namespaces), Just(Tier::Landlock)];
+    (tier, any::<u32>()).prop_map(|(tier, landlock_abi)| Enforced { tier, landlock_abi })
+}
+
+fn execution() -> impl Strategy<Value = Execution> {
+    let file = (any::<String>(), bytes());
+    let files = vec(
+        file.prop_map(|(path, content)| CollectedFile { path, content }),
+        0..3,
+    );
+    let why = prop_oneof![
+        Just(WhyNot::Missing),
+        Just(WhyNot::Late),
+        any::<u64>().prop_map(WhyNot::OverCap),
+        any::<(String, i32)>().prop_map(|(target, errno)| WhyNot::LinkBroken(target, errno)),
+    ];
+    let not = (any::<String>(), why).prop_map(|(path, why)| NotCollected { path, why });
+    let collected = (files, vec(not, 0..3), any::<u64>(), any::<bool>());
+    let collected = collected.prop_map(|(files, not, more, unsearched)| Collected {
+        files,
+        not,
+        more,
+        unsearched,
+    });
+    (
+        enforced(),
+        vec(execution_of_a_step(), 1..4),
+        collected,
+        any::<[u64; 3]>(),
+    )
+        .prop_map(|(enforced, steps, collected, times)| Execution {
+            clean: true,
+            enforced,
+            steps,
+            collected,
+            handed_ns: times[0],
+            received_ns: times[1],
+            cleaned_ns: times[2],
+        })
+}
+
+pub fn failure() -> impl Strategy<Value = Failure> {
+    let stage = prop::sample::select(vec![
+        Stage::Version,
+        Stage::Namespaces,
+        Stage::GrantedPath,
+        Stage::Landlock,
+        Stage::Clean,
+    ]);
+    (stage, any::<i32>(), any::<u16>()).prop_map(|(stage, errno, index)| Failure {
+        stage,
+        errno,
+        index,
+    })
+}
+
+pub fn reply() -> impl Strategy<Value = Reply> {
+    prop_oneof![
+        enforced().prop_map(Reply::Ready),
+        failure().prop_map(Reply::Refused),
+        execution().prop_map(|execution| Reply::Ended(Box::new(execution))),
+    ]
+}
