@@ -12,6 +12,7 @@ use super::slot::{BuildError, Slot, SlotLost};
 use super::warm::Parent;
 use crate::spec::policy::{Enforced, Grants, Tier};
 use crate::wire::message::{Setup, VERSION};
+use nix::errno::Errno;
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
@@ -263,7 +264,12 @@ impl Pool {
             Slot::build(&setup, grants, shared.processes.clone(), &fds, cgroup),
         )
         .await
-        .map_err(|_| SlotLost::Silent)??;
+        .map_err(|_| SlotLost::Silent)?
+        .inspect_err(|error| {
+            if error.errno() == Some(Errno::EAGAIN) {
+                shared.host.refused_processes();
+            }
+        })?;
         place.keep();
         Ok(slot)
     }

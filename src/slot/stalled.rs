@@ -72,6 +72,11 @@ impl Stalled {
         self.lost_ns
     }
 
+    /// Processes and threads of the tree as of the last look.
+    pub fn threads(&self) -> u64 {
+        self.last.threads()
+    }
+
     /// CPU time of the tree as of the last look, in nanoseconds.
     pub fn cpu_ns(&self) -> u64 {
         self.last.cpu_ns()

@@ -86,6 +86,13 @@ impl Host {
         }
     }
 
+    /// To be called when the kernel has refused a slot a process.
+    pub fn refused_processes(&self) {
+        if let Some(user) = &self.user {
+            user.was_full();
+        }
+    }
+
     /// To be called when an episode is handed to its slot.
     pub fn before(&self, whose: Whose) -> Before {
         if let (Some(log), Some(uid), false) = (&self.log, whose.uid, whose.has_cgroup) {

@@ -40,9 +40,14 @@ impl User {
     }
 
     pub fn look(&self) {
-        if processes_of(self.uid) < self.limit {
-            return;
+        if processes_of(self.uid) >= self.limit {
+            self.was_full();
         }
+    }
+
+    /// Takes it that the user has as many as may be now: a slot that is being built was refused one, and is given up, so that
+    /// the next look would find fewer.
+    pub fn was_full(&self) {
         let mut full = self.full.borrow_mut();
         if full.len() == LOOKS {
             full.pop_front();

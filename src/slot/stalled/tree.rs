@@ -19,6 +19,8 @@ pub struct Ordinary {
 pub struct Tree {
     at_ns: u64,
     processes: BTreeMap<i32, Process>,
+    /// Processes and threads, as RLIMIT_NPROC counts them.
+    threads: u64,
     /// CPU time of all of them, and of those that they, or init, have waited for.
     cpu_ns: u64,
 }
@@ -44,6 +46,7 @@ impl Tree {
         let mut tree = Tree {
             at_ns: monotonic_ns(),
             processes: BTreeMap::new(),
+            threads: 0,
             cpu_ns: ended_us * 1000,
         };
         let tick_ns = 1_000_000_000 / ticks_per_second();
@@ -51,6 +54,7 @@ impl Tree {
             let (Some(stat), Some(own_ns)) = (Stat::read(pid), cpu_ns_of(pid)) else {
                 continue;
             };
+            tree.threads += stat.threads.max(1) as u64;
             tree.cpu_ns += own_ns + stat.waited_ticks * tick_ns;
             let runnable = match ordinary.runnable(pid, &stat) {
                 false => Runnable::No,
@@ -65,6 +69,10 @@ impl Tree {
     /// When it was looked at; 0 for none that was.
     pub fn at_ns(&self) -> u64 {
         self.at_ns
+    }
+
+    pub fn threads(&self) -> u64 {
+        self.threads
     }
 
     pub fn cpu_ns(&self) -> u64 {
@@ -155,6 +163,7 @@ mod tests {
         Tree {
             at_ns: 1,
             processes: processes.iter().map(process).collect(),
+            threads: 1,
             cpu_ns,
         }
     }

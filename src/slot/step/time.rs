@@ -37,6 +37,11 @@ impl Time {
         self.stalled.lost_ns()
     }
 
+    /// Processes and threads at the last look.
+    pub fn threads(&self) -> u64 {
+        self.stalled.threads()
+    }
+
     /// When it ends, by what is known now.
     fn end_ns(&self) -> u64 {
         let stretched_ns = self.timeout_ns.saturating_add(self.stalled.lost_ns());
@@ -58,6 +63,7 @@ impl Running<'_, '_> {
         self.time
             .stalled
             .look(around.census, around.ordinary, around.host, ended_us);
+        self.threads = self.time.threads();
         now_ns >= self.time.end_ns()
     }
 }
