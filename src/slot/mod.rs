@@ -17,6 +17,7 @@ mod census;
 mod cgroup;
 mod clean;
 mod collect;
+mod crowd;
 mod disk;
 mod episode;
 mod init;

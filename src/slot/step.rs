@@ -7,6 +7,7 @@ use super::capture::Capture;
 use super::carried::Carried;
 use super::census::Census;
 use super::clean::Cleaner;
+use super::crowd::Crowd;
 use super::disk::Count;
 use super::link::{Broken, Link};
 use super::out_of_memory::OutOfMemory;
@@ -93,8 +94,8 @@ struct Running<'a, 'b> {
     pace: Pace,
     /// CPU time of ours for looks that took long, in microseconds.
     looks_us: u64,
-    /// Of all processes together, at the last look.
-    threads: u64,
+    /// Processes and threads of all of the program.
+    threads: Crowd,
     /// Why we ended it.
     cause: Option<End>,
     /// When that was.
@@ -136,7 +137,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         pipes,
         _stdin: stdin,
         looks_us: 0,
-        threads: 0,
+        threads: Crowd::default(),
         cause: None,
         ended_ns: 0,
         alone: false,
@@ -284,7 +285,7 @@ impl Running<'_, '_> {
             self.order.limits.memory_bytes,
             self.watch.needs_cpu(),
         );
-        self.threads = usage.threads;
+        self.threads.see(usage.threads, monotonic_ns());
         // Whoever has so much to be looked at pays for it.
         if usage.took_ns > LONG_LOOK_NS {
             self.looks_us += cpu_us().saturating_sub(begin_us);

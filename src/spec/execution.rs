@@ -166,7 +166,7 @@ pub enum End {
         path: String,
         errno: i32,
     },
-    /// So many processes and threads were there, as many as may be, when the program was last seen or left others behind; it
+    /// So many processes and threads were there, as many as may be, shortly before the program ended, or were left behind by it; it
     /// failed like this, and may have been refused more.
     ProcessLimit {
         count: u32,

@@ -59,6 +59,14 @@ impl User {
     pub fn reached(&self, from_ns: u64, to_ns: u64) -> Option<u32> {
         let full = self.full.borrow();
         let was_full = full.iter().any(|at_ns| (from_ns..=to_ns).contains(at_ns));
-        (was_full || processes_of(self.uid) + 1 >= self.limit).then_some(self.limit)
+        drop(full);
+        if !was_full && processes_of(self.uid) + 1 < self.limit {
+            return None;
+        }
+        // What others were refused meanwhile shows no more when this one's processes have gone.
+        if !was_full {
+            self.was_full();
+        }
+        Some(self.limit)
     }
 }

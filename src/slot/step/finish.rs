@@ -104,7 +104,7 @@ impl Running<'_, '_> {
         let limit = self.order.limits.processes;
         // The program itself was one more than it has left behind.
         let is_full = |count: u64| count >= u64::from(limit);
-        let full = is_full(self.threads) || is_full(self.around.census.threads() + 1);
+        let full = is_full(self.threads.most()) || is_full(self.around.census.threads() + 1);
         full.then_some(End::ProcessLimit {
             count: limit,
             finish,

@@ -63,7 +63,7 @@ impl Running<'_, '_> {
         self.time
             .stalled
             .look(around.census, around.ordinary, around.host, ended_us);
-        self.threads = self.time.threads();
+        self.threads.see(self.time.threads(), now_ns);
         now_ns >= self.time.end_ns()
     }
 }

@@ -13,7 +13,7 @@ pub fn cpu(limits: &Limits, used_us: u64) -> String {
 
 pub fn processes(limits: &Limits, count: u32) -> String {
     format!(
-        "had {count} processes and threads when it was last seen; the limit is {}, and the kernel refuses more; raise \
+        "had {count} processes and threads shortly before its end; the limit is {}, and the kernel refuses more; raise \
          resources.processes or --processes",
         limits.processes
     )
