@@ -4,7 +4,7 @@ use crate::slot::census::Census;
 use crate::sys::clock::{cpu_ns_of, monotonic_ns};
 use crate::sys::procfs::{Stat, run_and_wait_ns, threads};
 use nix::sched::{CpuSet, sched_getaffinity};
-use nix::unistd::{Pid, SysconfVar, sysconf};
+use nix::unistd::{Pid, SysconfVar, getpid, sysconf};
 use std::collections::BTreeMap;
 
 /// How programs are scheduled unless they change it.
@@ -29,6 +29,8 @@ pub struct Tree {
 struct Process {
     /// CPU time of its own threads.
     own_ns: u64,
+    /// How long its first thread has waited for a core, waits that go on not included; 0 for one that waits by its own doing.
+    waited_ns: u64,
     runnable: Runnable,
 }
 
@@ -56,12 +58,19 @@ impl Tree {
             };
             tree.threads += stat.threads.max(1) as u64;
             tree.cpu_ns += own_ns + stat.waited_ticks * tick_ns;
+            let told = run_and_wait_ns(pid);
             let runnable = match ordinary.runnable(pid, &stat) {
                 false => Runnable::No,
                 true if before.processes.contains_key(&pid) => Runnable::Yes,
-                true => Runnable::New(share(pid)),
+                true => Runnable::New(share(told)),
             };
-            tree.processes.insert(pid, Process { own_ns, runnable });
+            let is_ordinary = ordinary.is_kept(pid, &stat);
+            let process = Process {
+                own_ns,
+                waited_ns: told.map_or(0, |(_, wait_ns)| wait_ns * u64::from(is_ordinary)),
+                runnable,
+            };
+            tree.processes.insert(pid, process);
         }
         tree
     }
@@ -85,11 +94,11 @@ impl Tree {
     /// looks. But nobody waits for a child whose parent ignores its end; so the other one takes those that are there now
     /// for all that were there, each with the share of the time that it got.
     pub fn missed_ns(&self, before: &Tree, interval_ns: u64) -> u64 {
+        let counted_ns = self.cpu_ns.saturating_sub(before.cpu_ns);
         let could_run = |process: &Process| process.runnable != Runnable::No;
         if !self.processes.values().any(could_run) {
-            return 0;
+            return self.waited_ns(before, counted_ns).min(interval_ns);
         }
-        let counted_ns = self.cpu_ns.saturating_sub(before.cpu_ns);
         let seen_ns: u64 = self
             .processes
             .iter()
@@ -102,6 +111,21 @@ impl Tree {
             })
             .sum();
         interval_ns.saturating_sub(counted_ns.max(seen_ns))
+    }
+}
+
+impl Tree {
+    /// What one of those that were there already has waited, without what the others of the tree have run meanwhile: none of
+    /// them may be waiting now, though they have been all the time.
+    fn waited_ns(&self, before: &Tree, counted_ns: u64) -> u64 {
+        let waits = self.processes.iter().filter_map(|(pid, process)| {
+            let earlier = before.processes.get(pid)?;
+            let others_ns =
+                counted_ns.saturating_sub(process.own_ns.saturating_sub(earlier.own_ns));
+            let waited_ns = process.waited_ns.saturating_sub(earlier.waited_ns);
+            Some(waited_ns.saturating_sub(others_ns))
+        });
+        waits.max().unwrap_or(0)
     }
 }
 
@@ -126,8 +150,13 @@ impl Ordinary {
     }
 
     fn could_run(&self, thread: i32, stat: &Stat) -> bool {
+        stat.state == 'R' && self.is_kept(thread, stat)
+    }
+
+    /// Whether a thread is scheduled as it was when it was started.
+    fn is_kept(&self, thread: i32, stat: &Stat) -> bool {
         let is_lowered = stat.nice > self.nice || stat.policy == libc::SCHED_IDLE;
-        stat.state == 'R' && !is_lowered && cores_of(thread) >= self.cores
+        !is_lowered && cores_of(thread) >= self.cores
     }
 }
 
@@ -140,11 +169,17 @@ fn cores_of(thread: i32) -> usize {
 
 /// For how much of the time in which it could run, the first thread of a process has run. Where the kernel does not tell,
 /// all of it.
-fn share(pid: i32) -> f64 {
-    match run_and_wait_ns(pid) {
+fn share(told: Option<(u64, u64)>) -> f64 {
+    match told {
+        // It still waits for its first turn, or the kernel says so of everybody.
+        Some((0, 0)) if has_run(getpid().as_raw()) => 0.0,
         Some((0, 0)) | None => 1.0,
         Some((run_ns, wait_ns)) => run_ns as f64 / (run_ns + wait_ns) as f64,
     }
+}
+
+fn has_run(pid: i32) -> bool {
+    run_and_wait_ns(pid).is_some_and(|(run_ns, _)| run_ns > 0)
 }
 
 fn ticks_per_second() -> u64 {
@@ -159,7 +194,15 @@ mod tests {
     const INTERVAL: u64 = 100;
 
     fn tree(cpu_ns: u64, processes: &[(i32, u64, Runnable)]) -> Tree {
-        let process = |&(pid, own_ns, runnable)| (pid, Process { own_ns, runnable });
+        let process = |&(pid, own_ns, runnable)| {
+            let waited_ns = 0;
+            let process = Process {
+                own_ns,
+                waited_ns,
+                runnable,
+            };
+            (pid, process)
+        };
         Tree {
             at_ns: 1,
             processes: processes.iter().map(process).collect(),
@@ -186,6 +229,24 @@ mod tests {
     fn who_sleeps_misses_nothing() {
         let before = (10, &[(2, 10, Runnable::Yes)][..]);
         assert_eq!(missed(before, (10, &[(2, 10, Runnable::No)])), 0);
+    }
+
+    #[test]
+    fn who_sleeps_now_and_has_waited_since_the_last_look_missed_that() {
+        let process = |own_ns, waited_ns| Process {
+            own_ns,
+            waited_ns,
+            runnable: Runnable::No,
+        };
+        let tree = |cpu_ns, processes: &[(i32, Process)]| Tree {
+            processes: processes.iter().copied().collect(),
+            ..tree(cpu_ns, &[])
+        };
+        let before = tree(0, &[(2, process(0, 5)), (3, process(0, 0))]);
+        let alone = tree(10, &[(2, process(10, 65)), (3, process(0, 0))]);
+        assert_eq!(alone.missed_ns(&before, INTERVAL), 60);
+        let behind_another = tree(50, &[(2, process(10, 65)), (3, process(40, 0))]);
+        assert_eq!(behind_another.missed_ns(&before, INTERVAL), 20);
     }
 
     #[test]
