@@ -27,9 +27,8 @@ const LONGEST_NS: u64 = 250 * MS;
 const LOOKS_PER_TIMEOUT: u64 = 64;
 /// The next look comes after a part of the time that has passed, so that short programs are looked at too.
 const PART: u64 = 4;
-/// Looks take at most one part in so many of the CPU time of a core, as long as they come at least this often.
+/// Looks take at most one part in so many of the CPU time of a core, as long as they come often enough.
 const MOST_WORK: u64 = 200;
-const RAREST_NS: u64 = 1000 * MS;
 
 /// What one execution has lost so far.
 pub struct Stalled {
@@ -82,8 +81,14 @@ impl Stalled {
         self.last.cpu_ns()
     }
 
-    /// Looks at the tree. `ended_us` is the CPU time of processes that ended without a parent to wait for them.
-    pub fn look(&mut self, census: &Census, ordinary: &Ordinary, host: &Host, ended_us: u64) {
+    /// Looks at the tree; how much CPU time of ours that took, in nanoseconds. `ended_us` is the CPU time of processes that ended without a parent to wait for them.
+    pub fn look(
+        &mut self,
+        census: &Census,
+        ordinary: &Ordinary,
+        host: &Host,
+        ended_us: u64,
+    ) -> u64 {
         let (now_ns, begin_us) = (monotonic_ns(), cpu_us());
         let tree = Tree::look(census, ordinary, &self.last, ended_us);
         let since_ns = if self.last.at_ns() == 0 {
@@ -107,7 +112,8 @@ impl Stalled {
         };
         let work_ns = (cpu_us() - begin_us) * 1000;
         let pause_ns = ((now_ns - self.begin_ns) / PART).clamp(SHORTEST_NS, self.longest_ns);
-        self.next_ns = now_ns + jittered(pause_ns).max((work_ns * MOST_WORK).min(RAREST_NS));
+        self.next_ns = now_ns + jittered(pause_ns).max((work_ns * MOST_WORK).min(LONGEST_NS));
+        work_ns
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::{Order, Running};
 use crate::slot::stalled::Stalled;
+use crate::slot::watch::LONG_LOOK_NS;
 
 pub(super) struct Time {
     begin_ns: u64,
@@ -60,9 +61,12 @@ impl Running<'_, '_> {
         }
         let ended_us = self.around.carried.orphans_cpu_us;
         let around = &self.around;
-        self.time
-            .stalled
-            .look(around.census, around.ordinary, around.host, ended_us);
+        let stalled = &mut self.time.stalled;
+        let work_ns = stalled.look(around.census, around.ordinary, around.host, ended_us);
+        // Whoever has so much to be looked at pays for it.
+        if work_ns > LONG_LOOK_NS {
+            self.looks_us += work_ns / 1000;
+        }
         self.threads.see(self.time.threads(), now_ns);
         now_ns >= self.time.end_ns()
     }
