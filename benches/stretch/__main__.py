@@ -92,8 +92,8 @@ def bar(arguments) -> bool:
 
 
 def humaneval(arguments) -> bool:
-    jobs = ROOT / "jobs" / "humaneval.jsonl"
-    episodes = [json.loads(line) for line in jobs.read_text().splitlines()]
+    written = subprocess.run([ROOT / "scripts" / "humaneval"], stdout=subprocess.PIPE, check=True).stdout
+    episodes = [json.loads(line) for line in written.splitlines()]
     for episode in episodes:
         episode["timeout_s"] = 3
     holds = True
