@@ -105,14 +105,17 @@ fn what_a_program_does_to_itself_is_no_loss_of_time() {
 /// At the lowest priority beside others, the host has next to nothing for it.
 #[test]
 fn what_the_host_had_no_time_for_is_an_infra_error_that_was_tried_once_more() {
+    let mut episode = python("computes", "compute(1000)");
+    // Beside other tests it may have to wait for the disk when it starts: that is no time of a core that it lost.
+    episode["timeout_s"] = 3.into();
     let _hogs = Hogs::start(4 * cores());
     for way in Way::all() {
+        // The looks have precedence in one, and none in the other.
+        if way.root != (way.tier == "namespaces") {
+            continue;
+        }
         let directory = scratch();
-        fs::write(
-            directory.path().join("jobs.jsonl"),
-            python("computes", "compute(1000)").to_string(),
-        )
-        .unwrap();
+        fs::write(directory.path().join("jobs.jsonl"), episode.to_string()).unwrap();
         let runner = command_as(if way.root { 0 } else { ordinary_user() });
         let mut lowered = Command::new("nice");
         lowered
