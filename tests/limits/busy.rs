@@ -159,18 +159,21 @@ fn a_program_runs_for_no_less_time_than_it_computes() {
             let id = format!("e{n}");
             let (wall_ms, cpu_ms) = (number(run, &id, "wall_ms"), number(run, &id, "cpu_ms"));
             // Of its CPU time, what the start takes is no part of the other.
-            assert!(wall_ms + 2.0 > cpu_ms, "{way:?}: {}", run.get(&id));
+            assert!(2.0 * wall_ms > cpu_ms, "{way:?}: {}", run.get(&id));
         }
     }
 }
 
 #[test]
 fn a_deadline_ends_an_episode_whatever_time_its_steps_have_left() {
-    let step = json!({"command": "sleep 4; echo done", "on_failure": "continue"});
-    let steps = [&step, &step, &step];
+    let step = json!({"command": "sleep 3; echo done", "on_failure": "continue"});
+    let steps = vec![step; 6];
     let episode = |id: &str, deadline_s: f64| json!({"id": id, "steps": steps, "timeout_s": 60, "deadline_s": deadline_s});
-    let episodes = [episode("short", 6.0), episode("long", 600.0)];
+    let episodes = [episode("short", 12.0), episode("long", 600.0)];
     for way in Way::all() {
+        if way.root != (way.tier == "namespaces") {
+            continue;
+        }
         let run = &run(way, &lines(&episodes), &[]);
         assert_ok(way, run, "long");
         let result = run.get("short");
