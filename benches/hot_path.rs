@@ -193,7 +193,6 @@ fn request() -> EpisodeRequest {
         output_keep: OutputKeep::default(),
         collect: vec![],
         workdir: "/workspace".into(),
-        stretch: 1.0,
         deadline_ns: None,
         steps: vec![StepRequest {
             argv: vec!["/bin/true".into()],
@@ -202,6 +201,7 @@ fn request() -> EpisodeRequest {
             stdin: vec![],
             files: vec![],
             timeout: Duration::from_secs(60),
+            longest: Duration::from_secs(60),
             on_failure: Default::default(),
         }],
     }

@@ -13,7 +13,7 @@ pub fn build(episode: &Episode) -> Result<EpisodeRequest, HostFileError> {
     let steps = episode
         .steps
         .iter()
-        .map(|s| step(s, &mut budget))
+        .map(|s| step(s, episode.stretch, &mut budget))
         .collect::<Result<_, _>>()?;
     Ok(EpisodeRequest {
         handed_ns: monotonic_ns(),
@@ -22,7 +22,6 @@ pub fn build(episode: &Episode) -> Result<EpisodeRequest, HostFileError> {
         output_keep: episode.output_keep,
         collect: episode.collect.clone(),
         workdir: episode.workdir.clone(),
-        stretch: episode.stretch,
         deadline_ns: None,
         steps,
     })
@@ -46,7 +45,7 @@ pub fn reads_host_files(episode: &Episode) -> bool {
     episode.steps.iter().flat_map(|s| &s.files).any(is_host)
 }
 
-fn step(step: &Step, budget: &mut Budget) -> Result<StepRequest, HostFileError> {
+fn step(step: &Step, stretch: f64, budget: &mut Budget) -> Result<StepRequest, HostFileError> {
     let argv = match &step.program {
         Program::Command(line) => vec!["bash".into(), "-lc".into(), line.clone()],
         Program::Argv(argv) => argv.clone(),
@@ -73,6 +72,7 @@ fn step(step: &Step, budget: &mut Budget) -> Result<StepRequest, HostFileError> 
         stdin: step.stdin.clone(),
         files,
         timeout: step.timeout,
+        longest: step.timeout.mul_f64(stretch),
         on_failure: step.on_failure,
     })
 }

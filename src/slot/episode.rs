@@ -192,7 +192,7 @@ impl Slot {
             split: request.capture == Mode::Split,
             stdin: &step.stdin,
             timeout: step.timeout,
-            stretch: request.stretch,
+            longest: step.longest,
             deadline_ns: request.deadline_ns,
             alone,
             prepared_ns: monotonic_ns(),

@@ -74,8 +74,9 @@ pub struct Order<'a> {
     pub split: bool,
     pub stdin: &'a [u8],
     pub timeout: Duration,
-    /// As in [`crate::wire::message::EpisodeRequest`].
-    pub stretch: f64,
+    /// How long it may take where the host kept it from running.
+    pub longest: Duration,
+    /// That of the whole episode, CLOCK_MONOTONIC.
     pub deadline_ns: Option<u64>,
     /// Whether a timeout ends this step only, because the next one is to follow.
     pub alone: bool,

@@ -192,8 +192,6 @@ pub struct EpisodeRequest {
     pub output_keep: OutputKeep,
     pub collect: Vec<String>,
     pub workdir: String,
-    /// Up to so many times its timeout an execution may take, where the host kept it from running; at least 1.
-    pub stretch: f64,
     /// CLOCK_MONOTONIC nanoseconds at which the episode ends, whatever it does then.
     pub deadline_ns: Option<u64>,
     pub steps: Vec<StepRequest>,
@@ -210,6 +208,8 @@ pub struct StepRequest {
     pub stdin: Vec<u8>,
     pub files: Vec<FileRequest>,
     pub timeout: Duration,
+    /// So long it may take where the host kept it from running; at least the timeout.
+    pub longest: Duration,
     pub on_failure: OnFailure,
 }
 

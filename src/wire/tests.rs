@@ -162,7 +162,6 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
         output_keep: OutputKeep::Ends,
         collect: vec![],
         workdir: "/workspace".into(),
-        stretch: 1.0,
         deadline_ns: None,
         steps: vec![StepRequest {
             argv: vec!["true".into()],
@@ -171,6 +170,7 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
             stdin: vec![],
             files: vec![],
             timeout: Duration::from_secs(1),
+            longest: Duration::from_secs(1),
             on_failure: OnFailure::Stop,
         }],
     };

@@ -6,6 +6,7 @@
 use super::{Order, Running};
 use crate::slot::stalled::Stalled;
 use crate::slot::watch::LONG_LOOK_NS;
+use std::time::Duration;
 
 pub(super) struct Time {
     begin_ns: u64,
@@ -18,12 +19,11 @@ pub(super) struct Time {
 
 impl Time {
     pub fn new(now_ns: u64, order: &Order<'_>) -> Time {
-        let ns = |seconds: f64| (seconds * 1e9) as u64;
-        let timeout_s = order.timeout.as_secs_f64();
+        let ns = |time: Duration| time.as_nanos().min(u64::MAX.into()) as u64;
         Time {
             begin_ns: now_ns,
-            timeout_ns: ns(timeout_s),
-            longest_ns: ns(timeout_s * order.stretch.max(1.0)),
+            timeout_ns: ns(order.timeout),
+            longest_ns: ns(order.longest.max(order.timeout)),
             deadline_ns: order.deadline_ns.unwrap_or(u64::MAX),
             stalled: Stalled::new(now_ns, order.timeout),
         }

@@ -69,16 +69,18 @@ fn step() -> impl Strategy<Value = StepRequest> {
         bytes(),
         vec(file(), 0..3),
         duration(),
+        duration(),
         on_failure,
     )
         .prop_map(
-            |(argv, env, workdir, stdin, files, timeout, on_failure)| StepRequest {
+            |(argv, env, workdir, stdin, files, timeout, longest, on_failure)| StepRequest {
                 argv,
                 env,
                 workdir,
                 stdin,
                 files,
                 timeout,
+                longest,
                 on_failure,
             },
         )
@@ -93,21 +95,11 @@ pub fn request() -> impl Strategy<Value = EpisodeRequest> {
         (capture, proptest::sample::select(keep.to_vec())),
         vec(any::<String>(), 0..3),
         any::<String>(),
-        1.0..100.0,
         any::<Option<u64>>(),
         vec(step(), 1..4),
     )
         .prop_map(
-            |(
-                handed_ns,
-                limits,
-                (capture, output_keep),
-                collect,
-                workdir,
-                stretch,
-                deadline_ns,
-                steps,
-            )| {
+            |(handed_ns, limits, (capture, output_keep), collect, workdir, deadline_ns, steps)| {
                 EpisodeRequest {
                     handed_ns,
                     limits,
@@ -115,7 +107,6 @@ pub fn request() -> impl Strategy<Value = EpisodeRequest> {
                     output_keep,
                     collect,
                     workdir,
-                    stretch,
                     deadline_ns,
                     steps,
                 }

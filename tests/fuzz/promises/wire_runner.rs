@@ -125,6 +125,7 @@ fn request(episode: &Episode) -> EpisodeRequest {
         stdin: Vec::new(),
         files: Vec::new(),
         timeout: step.timeout,
+        longest: step.timeout.mul_f64(episode.stretch),
         on_failure: step.on_failure,
     });
     EpisodeRequest {
@@ -134,7 +135,6 @@ fn request(episode: &Episode) -> EpisodeRequest {
         output_keep: episode.output_keep,
         collect: episode.collect.clone(),
         workdir: episode.workdir.clone(),
-        stretch: 1.0,
         deadline_ns: None,
         steps: steps.collect(),
     }
