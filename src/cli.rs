@@ -199,7 +199,7 @@ pub enum Command {
     Doctor(Doctor),
     /// Keep sandboxes open for clients that run one command after the other
     ///
-    /// Speaks JSON lines over a Unix socket, or over stdin and stdout; the README has the protocol. A session lasts
+    /// Speaks JSON lines over a Unix socket, or over stdin and stdout; src/serve/PROTOCOL.md has the protocol. A session lasts
     /// until it is stopped, idle for too long, or its connection closes. Exit status: 0 ended by a signal, or at the
     /// end of stdin; 2 bad usage; 3 this machine can't enforce what was asked.
     Serve(Box<Serve>),

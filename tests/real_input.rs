@@ -68,7 +68,7 @@ fn humaneval_programs_get_the_same_verdicts_warm_and_cold() {
     }
 }
 
-/// Episodes that need what a way does not have; the README says so.
+/// Episodes that need what a way does not have; its table of programs says so.
 fn is_beyond(way: Way, id: &str) -> bool {
     let no_pathname_sockets = !way.namespaces() && id == "background-server";
     let shared_process_limit = !way.namespaces() && !way.root && id == "failed-too-many-processes";

@@ -1,4 +1,4 @@
-//! What does not work inside, and why. The README has the same as a table.
+//! What does not work inside, and why. `compatibility/PROGRAMS.md` has the same as a table.
 
 use crate::common::Way;
 
