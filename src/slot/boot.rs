@@ -4,7 +4,6 @@ use super::cgroup::{self, Cgroup, CgroupProcs};
 use super::init::{self, Zygotes};
 use super::link::Link;
 use super::space::Space;
-use super::stalled::Ordinary;
 use super::{clean, signals, warm, zygote};
 use crate::sandbox::root::OpenGrants;
 use crate::sandbox::ruleset::contain_signals;
@@ -12,7 +11,7 @@ use crate::sandbox::{layout, namespaces, privileges};
 use crate::spec::policy::Tier;
 use crate::sys::clock::RunDelay;
 use crate::sys::remove::{remove, remove_contents};
-use crate::sys::sched;
+use crate::sys::sched::{self, Ordinary};
 use crate::sys::{fork, socket, terminal};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Reply, Setup, VERSION};
@@ -97,7 +96,7 @@ type Built = Result<i32, (Link, Failure)>;
 /// What a slot starts with, besides its orders.
 struct Given {
     /// How programs are scheduled.
-    ordinary: sched::Ordinary,
+    ordinary: Ordinary,
     /// For the zygotes to join the slot's cgroup, where there is one.
     procs: Option<CgroupProcs>,
     cgroup: Option<Cgroup>,
@@ -134,7 +133,7 @@ fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
                 Some(grants),
                 Zygotes {
                     exec: None,
-                    ordinary: Ordinary::now(given.ordinary.nice),
+                    nice: given.ordinary.nice,
                     warm,
                     pythons: given.pythons,
                 },
@@ -207,7 +206,7 @@ fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
                 None,
                 Zygotes {
                     exec: Some(zygote),
-                    ordinary: Ordinary::now(given.ordinary.nice),
+                    nice: given.ordinary.nice,
                     warm,
                     pythons: given.pythons,
                 },

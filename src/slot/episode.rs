@@ -6,11 +6,11 @@ use super::census::Census;
 use super::clean::Cleaner;
 use super::collect::collect;
 use super::link::Link;
+use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::space::Space;
 use super::stage::{NotPlaced, Stage as Placing};
-use super::stall_guard::StallGuard;
-use super::stalled::{Host, Ordinary};
+use super::stalled::Machine;
 use super::step::{self, Order, Surroundings};
 use super::warm::{self, Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
@@ -41,14 +41,12 @@ pub struct Slot {
     pub pythons: Vec<Python>,
     pub space: Space,
     pub census: Census,
-    pub stall_guard: StallGuard,
+    pub look_guard: LookGuard,
     pub cleaner: Cleaner,
     pub children: SignalFd,
     pub disk_bytes: u64,
     pub cores: u64,
-    /// How programs are scheduled.
-    pub ordinary: Ordinary,
-    pub host: Host,
+    pub machine: Machine,
     pub buffer: Vec<u8>,
     pub own_limits: OwnLimits,
     /// Processes of the slot that count against RLIMIT_NPROC of its uid.
@@ -202,13 +200,12 @@ impl Slot {
             runner: &self.runner,
             zygote,
             census: &self.census,
-            stall_guard: &self.stall_guard,
+            look_guard: &self.look_guard,
             cleaner: &self.cleaner,
             children: &self.children,
             root: self.space.root_path(),
             cores: self.cores,
-            ordinary: &self.ordinary,
-            host: &self.host,
+            machine: &self.machine,
             counts_alone: self.enforced.tier == Tier::Namespaces || self.setup.ids.change,
             buffer: &mut self.buffer,
             out_of_memory: &mut self.out_of_memory,

@@ -6,11 +6,11 @@ use super::cgroup::Cgroup;
 use super::clean::{self, Cleaner};
 use super::episode::Slot;
 use super::link::{Broken, Link};
+use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
 use super::shared_memory::SharedMemory;
-use super::stall_guard::StallGuard;
-use super::stalled::{Host, Ordinary};
+use super::stalled::Machine;
 use super::warm::{self, Bash, Python};
 use super::{session, signals};
 use crate::sandbox::quotas::{self, OwnLimits};
@@ -31,8 +31,8 @@ const START_UP_ROUNDS: u32 = 4;
 /// The processes that fork programs, as init has to tell them from programs.
 pub struct Zygotes {
     pub exec: Option<Pid>,
-    /// How what they fork is scheduled.
-    pub ordinary: Ordinary,
+    /// The nice value of what they fork.
+    pub nice: i32,
     pub warm: Option<warm::Forked>,
     /// Sockets to Pythons, which the runner starts; in the order of the set-up.
     pub pythons: Vec<OwnedFd>,
@@ -93,7 +93,7 @@ fn build(
     shared: SharedMemory,
 ) -> Result<impl FnOnce(Link, OutOfMemory) -> Slot, Failure> {
     // Inside there is nothing to open.
-    let host = Host::open();
+    let machine = Machine::open(zygotes.nice);
     if let Some(grants) = grants {
         build_root(grants, setup)?;
     }
@@ -105,7 +105,6 @@ fn build(
     let children = signals::child_events().map_err(os(Stage::Fork))?;
     let space = open_space(setup)?;
     let gone = |_: Broken| Failure::new(Stage::Zygote, 0);
-    let ordinary = zygotes.ordinary;
     let census = Census::new(
         setup.tier,
         setup.grants.network,
@@ -125,8 +124,8 @@ fn build(
     let pythons = Python::invite(zygotes.pythons, setup, &space);
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
     end_start_up(&cleaner, &census)?;
-    let stall_guard = StallGuard::start()
-        .map_err(|e| Failure::new(Stage::Fork, e.raw_os_error().unwrap_or(0)))?;
+    let look_guard =
+        LookGuard::start().map_err(|e| Failure::new(Stage::Fork, e.raw_os_error().unwrap_or(0)))?;
     let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
     Ok(move |runner, out_of_memory| Slot {
         setup: setup.clone(),
@@ -136,7 +135,7 @@ fn build(
             landlock_abi,
         },
         census,
-        stall_guard,
+        look_guard,
         runner,
         zygote,
         space,
@@ -144,8 +143,7 @@ fn build(
         children,
         disk_bytes: Limits::default().disk_bytes,
         cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
-        ordinary,
-        host,
+        machine,
         buffer: vec![0; READ_BYTES],
         own_processes: own_processes(setup) + u32::from(bash.is_some()),
         bash,

@@ -184,7 +184,7 @@ impl Idle {
 
     /// Looks once; whether a limit was crossed.
     fn look(&mut self, slot: &mut Slot, carried: &mut Carried) -> bool {
-        let usage = slot.stall_guard.read(
+        let usage = slot.look_guard.read(
             &slot.census,
             self.limits.memory_bytes,
             self.watch.needs_cpu(),

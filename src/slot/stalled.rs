@@ -5,15 +5,14 @@
 //! what the tree did not get of one core meanwhile was kept from it. Waiting for its own threads is never lost time: they
 //! have the core. Nor is what it did to itself: a thread that lowered its priority or its choice of cores does not count.
 //!
-//! Only others can keep a core from it, so the sum is bounded by what they used ([`host`]). That tells short waits for a
+//! Only others can keep a core from it, so the sum is bounded by what they used ([`machine`]). That tells short waits for a
 //! wake-up, on a machine that has cores to spare, from those for a core.
 
-mod host;
+mod machine;
 mod tree;
 
-pub use host::Host;
-use host::Others;
-pub use tree::Ordinary;
+pub use machine::Machine;
+use machine::Others;
 use tree::Tree;
 
 use super::census::Census;
@@ -35,6 +34,8 @@ pub struct Stalled {
     begin_ns: u64,
     longest_ns: u64,
     last: Tree,
+    /// When that was looked at, or the program begun.
+    looked_ns: u64,
     next_ns: u64,
     /// What it did not get, in all, and before others were looked at.
     missed_ns: u64,
@@ -53,6 +54,7 @@ impl Stalled {
             begin_ns: now_ns,
             longest_ns,
             last: Tree::default(),
+            looked_ns: now_ns,
             next_ns: now_ns + jittered(SHORTEST_NS),
             missed_ns: 0,
             before_ns: 0,
@@ -76,37 +78,22 @@ impl Stalled {
         self.last.threads()
     }
 
-    /// CPU time of the tree as of the last look, in nanoseconds.
-    pub fn cpu_ns(&self) -> u64 {
-        self.last.cpu_ns()
-    }
-
-    /// Looks at the tree; how much CPU time of ours that took, in nanoseconds. `ended_us` is the CPU time of processes that ended without a parent to wait for them.
-    pub fn look(
-        &mut self,
-        census: &Census,
-        ordinary: &Ordinary,
-        host: &Host,
-        ended_us: u64,
-    ) -> u64 {
+    /// Looks at the tree; how much CPU time of ours that took, in nanoseconds. `ended_us` is the CPU time of processes that
+    /// ended without a parent to wait for them.
+    pub fn look(&mut self, census: &Census, machine: &Machine, ended_us: u64) -> u64 {
         let (now_ns, begin_us) = (monotonic_ns(), cpu_us());
-        let tree = Tree::look(census, ordinary, &self.last, ended_us);
-        let since_ns = if self.last.at_ns() == 0 {
-            self.begin_ns
-        } else {
-            self.last.at_ns()
-        };
-        let missed_ns = tree.missed_ns(&self.last, now_ns.saturating_sub(since_ns));
+        let tree = Tree::look(census, machine, &self.last, ended_us);
+        let missed_ns = tree.missed_ns(&self.last, now_ns - self.looked_ns);
         self.missed_ns += missed_ns;
-        self.last = tree;
+        (self.last, self.looked_ns) = (tree, now_ns);
         if missed_ns > 0 && self.others.is_none() {
-            self.others = host.others(self.cpu_ns());
+            self.others = machine.others(self.last.cpu_ns());
             self.before_ns = self.missed_ns;
         }
         self.lost_ns = match &self.others {
             None => 0,
             Some(others) => {
-                let most_ns = self.before_ns + others.used_ns(host, self.cpu_ns());
+                let most_ns = self.before_ns + others.used_ns(machine, self.last.cpu_ns());
                 self.missed_ns.min(most_ns).max(self.lost_ns)
             }
         };

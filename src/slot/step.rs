@@ -10,11 +10,11 @@ use super::clean::Cleaner;
 use super::crowd::Crowd;
 use super::disk::Count;
 use super::link::{Broken, Link};
+use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::pace::Pace;
 use super::pipes::{Pipes, discard};
-use super::stall_guard::StallGuard;
-use super::stalled::{Host, Ordinary};
+use super::stalled::Machine;
 use super::stdin::Stdin;
 use super::watch::{DiskReading, LONG_LOOK_NS, Reading, Watch};
 use crate::spec::execution::{End, Start, StepExecution};
@@ -45,13 +45,12 @@ pub struct Surroundings<'a> {
     pub runner: &'a Link,
     pub zygote: &'a mut Link,
     pub census: &'a Census,
-    pub stall_guard: &'a StallGuard,
+    pub look_guard: &'a LookGuard,
     pub cleaner: &'a Cleaner,
     pub children: &'a SignalFd,
     pub root: &'a Path,
     pub cores: u64,
-    pub ordinary: &'a Ordinary,
-    pub host: &'a Host,
+    pub machine: &'a Machine,
     /// Whether RLIMIT_NPROC counts nobody's processes but the slot's.
     pub counts_alone: bool,
     /// Where output is read into; `pipes::READ_BYTES` long.
@@ -281,7 +280,7 @@ impl Running<'_, '_> {
 
     fn read_usage(&mut self) -> Reading {
         let begin_us = cpu_us();
-        let usage = self.around.stall_guard.read(
+        let usage = self.around.look_guard.read(
             self.around.census,
             self.order.limits.memory_bytes,
             self.watch.needs_cpu(),

@@ -51,6 +51,19 @@ impl Way {
             .collect()
     }
 
+    /// Those of a run of `jobs.jsonl`. Timeouts are those of a clock, however busy the machine is with other tests: the last two
+    /// say so.
+    pub fn arguments(self) -> [&'static str; 6] {
+        [
+            "--isolation",
+            self.tier,
+            "--jobs",
+            "jobs.jsonl",
+            "--stretch",
+            "1",
+        ]
+    }
+
     pub fn namespaces(self) -> bool {
         self.tier == "namespaces"
     }
@@ -127,8 +140,7 @@ pub fn run(way: Way, jobs: &str, args: &[&str]) -> Run {
     run_as(if way.root { 0 } else { NOBODY }, way, jobs, args)
 }
 
-/// The same, as this user. Where nothing else is said, timeouts are those of a clock, however busy the machine is with other
-/// tests.
+/// The same, as this user.
 pub fn run_as(uid: u32, way: Way, jobs: &str, args: &[&str]) -> Run {
     run_command(command_as(uid), way, jobs, args)
 }
@@ -147,15 +159,12 @@ pub fn run_in(script: &str, uid: u32, way: Way, jobs: &str, args: &[&str]) -> Ru
 fn run_command(mut command: Command, way: Way, jobs: &str, args: &[&str]) -> Run {
     let directory = scratch();
     fs::write(directory.path().join("jobs.jsonl"), jobs).expect("write jobs");
-    let stretch: &[&str] = match args.contains(&"--stretch") {
-        true => &[],
-        false => &["--stretch", "1"],
+    let arguments = way.arguments();
+    let own = match args.contains(&"--stretch") {
+        true => &arguments[..4],
+        false => &arguments[..],
     };
-    command
-        .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
-        .args(stretch)
-        .args(args)
-        .current_dir(directory.path());
+    command.args(own).args(args).current_dir(directory.path());
     parse(
         command
             .stdin(Stdio::null())

@@ -43,14 +43,7 @@ pub fn run_when(
     fs::write(path("jobs.jsonl"), all).expect("write");
     let file = |name: &str| File::create(path(name)).expect("create");
     let mut child = command(way.root)
-        .args([
-            "--isolation",
-            way.tier,
-            "--stretch",
-            "1",
-            "--jobs",
-            "jobs.jsonl",
-        ])
+        .args(way.arguments())
         .args(["--concurrency", &slots.to_string(), "--fs-readable"])
         .arg(path("gate"))
         .args(args)

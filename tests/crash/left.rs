@@ -68,14 +68,7 @@ pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
 fn run_again(way: Way, directory: &tempfile::TempDir, args: &[&str], stdout: Stdio) -> Child {
     let stderr = fs::File::create(directory.path().join("stderr")).unwrap();
     command(way.root)
-        .args([
-            "--isolation",
-            way.tier,
-            "--stretch",
-            "1",
-            "--jobs",
-            "jobs.jsonl",
-        ])
+        .args(way.arguments())
         .arg("--fs-readable")
         .arg(directory.path().join("gate"))
         .args(args)

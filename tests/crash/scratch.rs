@@ -188,14 +188,7 @@ fn a_temporary_directory_that_only_root_may_write_to_is_left_empty() {
         let episode = json!({"id": "e", "command": "mkdir -p a/b; chmod 0 a; echo done"});
         fs::write(directory.path().join("jobs.jsonl"), episode.to_string()).unwrap();
         let run = command(way.root)
-            .args([
-                "--isolation",
-                way.tier,
-                "--stretch",
-                "1",
-                "--jobs",
-                "jobs.jsonl",
-            ])
+            .args(way.arguments())
             .current_dir(directory.path())
             .env("TMPDIR", &temporary)
             .output()

@@ -56,14 +56,7 @@ fn an_episode_never_runs_as_root_of_the_host() {
         )
         .unwrap();
         let mut child = command(way.root)
-            .args([
-                "--isolation",
-                way.tier,
-                "--stretch",
-                "1",
-                "--jobs",
-                "jobs.jsonl",
-            ])
+            .args(way.arguments())
             .current_dir(directory.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -125,14 +118,7 @@ fn nothing_of_the_callers_environment_reaches_an_episode() {
         );
         fs::write(directory.path().join("jobs.jsonl"), jobs).unwrap();
         let output = command(way.root)
-            .args([
-                "--isolation",
-                way.tier,
-                "--stretch",
-                "1",
-                "--jobs",
-                "jobs.jsonl",
-            ])
+            .args(way.arguments())
             .env("CALLERS_SECRET", "hunter2")
             .env("LD_LIBRARY_PATH", "/hunter2")
             .current_dir(directory.path())

@@ -2,10 +2,9 @@
 //! can't pass off as such what it does itself.
 
 use super::{assert_ok, lines, number, ordinary_user, run};
-use crate::common::{Way, command_as, scratch};
+use crate::common::{Way, run_in};
 use serde_json::{Value, json};
-use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 /// Processes that only compute, until this is dropped.
 struct Hogs(Vec<Child>);
@@ -114,21 +113,9 @@ fn what_the_host_had_no_time_for_is_an_infra_error_that_was_tried_once_more() {
         if way.root != (way.tier == "namespaces") {
             continue;
         }
-        let directory = scratch();
-        fs::write(directory.path().join("jobs.jsonl"), episode.to_string()).unwrap();
-        let runner = command_as(if way.root { 0 } else { ordinary_user() });
-        let mut lowered = Command::new("nice");
-        lowered
-            .args(["-n", "19"])
-            .arg(runner.get_program())
-            .args(runner.get_args());
-        let output = lowered
-            .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
-            .current_dir(directory.path())
-            .stdin(Stdio::null())
-            .output()
-            .expect("nice starts");
-        let run = &crate::common::parse(output);
+        let uid = if way.root { 0 } else { ordinary_user() };
+        let lowered = "exec nice -n 19 \"$@\"";
+        let run = &run_in(lowered, uid, way, &episode.to_string(), &["--stretch", "2"]);
         let result = run.get("computes");
         assert_eq!(result["status"], "infra_error", "{way:?}: {result}");
         assert_eq!(result["attempts"], 2, "{way:?}: {result}");

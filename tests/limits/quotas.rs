@@ -102,14 +102,7 @@ fn with_descriptors(way: Way, most: u32, jobs: &[&Value], arguments: &[&str]) ->
     let output = Command::new("prlimit")
         .arg(format!("--nofile={most}:{most}"))
         .args(argv)
-        .args([
-            "--isolation",
-            way.tier,
-            "--stretch",
-            "1",
-            "--jobs",
-            "jobs.jsonl",
-        ])
+        .args(way.arguments())
         .args(["--warm", "none"])
         .args(arguments)
         .current_dir(directory.path())

@@ -104,14 +104,7 @@ fn below(process: u32, name: &str) -> Vec<u32> {
 fn start(way: Way, directory: &Path, job: &Value, args: &[&str]) -> Child {
     fs::write(directory.join("jobs.jsonl"), job.to_string()).unwrap();
     command(way.root)
-        .args([
-            "--isolation",
-            way.tier,
-            "--stretch",
-            "1",
-            "--jobs",
-            "jobs.jsonl",
-        ])
+        .args(way.arguments())
         .args(args)
         .current_dir(directory)
         .stdout(Stdio::null())

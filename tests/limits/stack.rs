@@ -1,9 +1,8 @@
 //! The stack of a program.
 
 use super::{assert_limit, assert_ok, everywhere, number};
-use crate::common::{NOBODY, Way, binary, parse, scratch};
+use crate::common::{NOBODY, Way, run_in};
 use serde_json::{Value, json};
-use std::process::{Command, Stdio};
 
 /// Calls itself so many times; each call takes a kilobyte and more.
 const DEEP: &str = "#include <stdio.h>\n#include <stdlib.h>\n\
@@ -97,30 +96,9 @@ fn where_stacks_are_limited(
     jobs: &str,
     arguments: &[&str],
 ) -> crate::common::Run {
-    let directory = scratch();
-    std::fs::write(directory.path().join("jobs.jsonl"), jobs).expect("write jobs");
     let limited = format!("ulimit -Ss {0} && ulimit -Hs {0} && exec \"$@\"", kilobytes);
-    let mut command = Command::new("bash");
-    command.args(["-c", &limited, "bash"]);
-    if !way.root && nix::unistd::geteuid().is_root() {
-        let id = NOBODY.to_string();
-        command.args([
-            "setpriv",
-            "--reuid",
-            &id,
-            "--regid",
-            &id,
-            "--clear-groups",
-            "--",
-        ]);
-    }
-    command
-        .arg(binary())
-        .args(["--isolation", way.tier, "--jobs", "jobs.jsonl"])
-        .args(arguments)
-        .current_dir(directory.path())
-        .stdin(Stdio::null());
-    parse(command.output().expect("bash starts"))
+    let uid = if way.root { 0 } else { NOBODY };
+    run_in(&limited, uid, way, jobs, arguments)
 }
 
 #[test]

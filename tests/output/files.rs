@@ -14,14 +14,7 @@ fn run_in(directory: &Path, way: Way, jobs: &str, args: &[&str]) -> Run {
     fs::write(directory.join("jobs.jsonl"), jobs).expect("write jobs");
     let mut command = command(way.root);
     command
-        .args([
-            "--isolation",
-            way.tier,
-            "--stretch",
-            "1",
-            "--jobs",
-            "jobs.jsonl",
-        ])
+        .args(way.arguments())
         .args(args)
         .current_dir(directory);
     parse(command.output().expect("the binary starts"))

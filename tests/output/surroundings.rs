@@ -50,16 +50,7 @@ fn the_environment_is_a_clean_base_and_what_the_episode_adds() {
         std::fs::write(directory.path().join("jobs.jsonl"), super::lines(&episodes))
             .expect("write jobs");
         let mut command = crate::common::command(way.root);
-        command
-            .args([
-                "--isolation",
-                way.tier,
-                "--stretch",
-                "1",
-                "--jobs",
-                "jobs.jsonl",
-            ])
-            .current_dir(directory.path());
+        command.args(way.arguments()).current_dir(directory.path());
         let output = command
             .env("SECRET_TOKEN", "hunter2")
             .env("LD_PRELOAD_X", "1")

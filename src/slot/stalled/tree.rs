@@ -1,23 +1,14 @@
 //! What a tree of processes does at one moment: who could run, and how much CPU time it has had.
 
+use super::machine::Machine;
 use crate::slot::census::Census;
-use crate::sys::clock::{cpu_ns_of, monotonic_ns};
+use crate::sys::clock::cpu_ns_of;
 use crate::sys::procfs::{Stat, run_and_wait_ns, threads};
-use nix::sched::{CpuSet, sched_getaffinity};
-use nix::unistd::{Pid, SysconfVar, getpid, sysconf};
+use nix::unistd::{SysconfVar, getpid, sysconf};
 use std::collections::BTreeMap;
-
-/// How programs are scheduled unless they change it.
-#[derive(Clone, Copy, Debug)]
-pub struct Ordinary {
-    pub nice: i32,
-    /// On how many cores they may run.
-    pub cores: usize,
-}
 
 #[derive(Debug, Default)]
 pub struct Tree {
-    at_ns: u64,
     processes: BTreeMap<i32, Process>,
     /// Processes and threads, as RLIMIT_NPROC counts them.
     threads: u64,
@@ -44,9 +35,8 @@ enum Runnable {
 }
 
 impl Tree {
-    pub fn look(census: &Census, ordinary: &Ordinary, before: &Tree, ended_us: u64) -> Tree {
+    pub fn look(census: &Census, machine: &Machine, before: &Tree, ended_us: u64) -> Tree {
         let mut tree = Tree {
-            at_ns: monotonic_ns(),
             processes: BTreeMap::new(),
             threads: 0,
             cpu_ns: ended_us * 1000,
@@ -59,25 +49,20 @@ impl Tree {
             tree.threads += stat.threads.max(1) as u64;
             tree.cpu_ns += own_ns + stat.waited_ticks * tick_ns;
             let told = run_and_wait_ns(pid);
-            let runnable = match ordinary.runnable(pid, &stat) {
+            let runnable = match is_runnable(machine, pid, &stat) {
                 false => Runnable::No,
                 true if before.processes.contains_key(&pid) => Runnable::Yes,
                 true => Runnable::New(share(told)),
             };
-            let is_ordinary = ordinary.is_kept(pid, &stat);
+            let is_as_started = machine.is_as_started(pid, &stat);
             let process = Process {
                 own_ns,
-                waited_ns: told.map_or(0, |(_, wait_ns)| wait_ns * u64::from(is_ordinary)),
+                waited_ns: told.map_or(0, |(_, wait_ns)| wait_ns * u64::from(is_as_started)),
                 runnable,
             };
             tree.processes.insert(pid, process);
         }
         tree
-    }
-
-    /// When it was looked at; 0 for none that was.
-    pub fn at_ns(&self) -> u64 {
-        self.at_ns
     }
 
     pub fn threads(&self) -> u64 {
@@ -129,42 +114,15 @@ impl Tree {
     }
 }
 
-impl Ordinary {
-    /// With the cores that this process may run on.
-    pub fn now(nice: i32) -> Ordinary {
-        Ordinary {
-            nice,
-            cores: cores_of(0),
-        }
+/// Whether a thread of a process could run, and is scheduled as it was when it was started: what another one waits for, it
+/// waits for by its own doing.
+fn is_runnable(machine: &Machine, pid: i32, stat: &Stat) -> bool {
+    let could_run = |thread, stat: &Stat| stat.state == 'R' && machine.is_as_started(thread, stat);
+    if stat.threads <= 1 {
+        return could_run(pid, stat);
     }
-
-    /// Whether a thread of a process could run, and has neither lowered its priority nor narrowed its choice of cores: what
-    /// such a thread waits for, it waits for by its own doing.
-    fn runnable(&self, pid: i32, stat: &Stat) -> bool {
-        if stat.threads <= 1 {
-            return self.could_run(pid, stat);
-        }
-        threads(pid).any(|thread| {
-            Stat::of_thread(pid, thread).is_some_and(|stat| self.could_run(thread, &stat))
-        })
-    }
-
-    fn could_run(&self, thread: i32, stat: &Stat) -> bool {
-        stat.state == 'R' && self.is_kept(thread, stat)
-    }
-
-    /// Whether a thread is scheduled as it was when it was started.
-    fn is_kept(&self, thread: i32, stat: &Stat) -> bool {
-        let is_lowered = stat.nice > self.nice || stat.policy == libc::SCHED_IDLE;
-        !is_lowered && cores_of(thread) >= self.cores
-    }
-}
-
-/// On how many cores a thread may run, 0 being this one.
-fn cores_of(thread: i32) -> usize {
-    let allowed = sched_getaffinity(Pid::from_raw(thread)).unwrap_or_default();
-    let is_allowed = |core: &usize| allowed.is_set(*core).unwrap_or(false);
-    (0..CpuSet::count()).filter(is_allowed).count()
+    let of_thread = |thread| Some(could_run(thread, &Stat::of_thread(pid, thread)?));
+    threads(pid).any(|thread| of_thread(thread).unwrap_or(false))
 }
 
 /// For how much of the time in which it could run, the first thread of a process has run. Where the kernel does not tell,
@@ -204,7 +162,6 @@ mod tests {
             (pid, process)
         };
         Tree {
-            at_ns: 1,
             processes: processes.iter().map(process).collect(),
             threads: 1,
             cpu_ns,

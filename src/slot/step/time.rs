@@ -62,7 +62,7 @@ impl Running<'_, '_> {
         let ended_us = self.around.carried.orphans_cpu_us;
         let around = &self.around;
         let stalled = &mut self.time.stalled;
-        let work_ns = stalled.look(around.census, around.ordinary, around.host, ended_us);
+        let work_ns = stalled.look(around.census, around.machine, ended_us);
         // Whoever has so much to be looked at pays for it.
         if work_ns > LONG_LOOK_NS {
             self.looks_us += work_ns / 1000;

@@ -87,16 +87,8 @@ fn run(way: Way) -> Vec<Process> {
     let directory = scratch();
     let lines = ["sleep 2", "sleep 600; true"].map(|c| json!({"command": c}).to_string());
     fs::write(directory.path().join("jobs.jsonl"), lines.join("\n")).unwrap();
-    let arguments = [
-        "--isolation",
-        way.tier,
-        "--stretch",
-        "1",
-        "--jobs",
-        "jobs.jsonl",
-    ];
     let run = Run(command(way.root)
-        .args(arguments)
+        .args(way.arguments())
         .args(["--concurrency", "1"])
         .current_dir(&directory)
         .stdin(Stdio::null())

@@ -36,14 +36,7 @@ fn a_runner_without_standard_descriptors_gives_its_episodes_all_three() {
             let output = Command::new("bash")
                 .args(["-c", &format!("exec \"$@\" {closed}"), "bash"])
                 .args(argv)
-                .args([
-                    "--isolation",
-                    way.tier,
-                    "--stretch",
-                    "1",
-                    "--jobs",
-                    "jobs.jsonl",
-                ])
+                .args(way.arguments())
                 .current_dir(directory.path())
                 .output()
                 .unwrap();
@@ -70,14 +63,7 @@ fn descriptors_that_the_caller_left_open_do_not_reach_an_episode() {
         let output = Command::new("bash")
             .args(["-c", open, "bash"])
             .args(argv)
-            .args([
-                "--isolation",
-                way.tier,
-                "--stretch",
-                "1",
-                "--jobs",
-                "jobs.jsonl",
-            ])
+            .args(way.arguments())
             .current_dir(directory.path())
             .output()
             .unwrap();

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const STACK_BYTES: usize = 128 << 10;
 
 /// For init. Its thread counts as a process of the slot's uid, and ends with init.
-pub struct StallGuard(Arc<Shared>);
+pub struct LookGuard(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -35,10 +35,10 @@ enum Look {
     Stalled(Vec<Process>),
 }
 
-impl StallGuard {
-    pub fn start() -> io::Result<StallGuard> {
+impl LookGuard {
+    pub fn start() -> io::Result<LookGuard> {
         let shared = Arc::<Shared>::default();
-        let guard = StallGuard(shared.clone());
+        let guard = LookGuard(shared.clone());
         let thread = Builder::new().stack_size(STACK_BYTES);
         thread.spawn(move || shared.watch())?;
         Ok(guard)

@@ -1,15 +1,22 @@
-//! What others use of the cores that a program may run on.
+//! What it takes of the machine to tell what a program lost: how its programs are scheduled, which cores they may run on, and
+//! what others use of those.
 
 use crate::sys::clock::{cpu_us, monotonic_ns};
+use crate::sys::procfs::Stat;
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::uio::pread;
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use std::fs::File;
 
-/// /proc/stat (proc_stat(5)), where there is one. To be opened before the slot's root hides the host's.
-pub struct Host {
+/// To be opened before the slot's root hides the host's /proc.
+pub struct Machine {
+    /// /proc/stat (proc_stat(5)), where there is one.
     stat: Option<File>,
+    /// The nice value of programs that don't change it.
+    nice: i32,
+    /// Where they may run.
     cores: CpuSet,
+    core_count: usize,
 }
 
 /// What others have used since a moment.
@@ -19,12 +26,21 @@ pub struct Others {
     own_ns: u64,
 }
 
-impl Host {
-    pub fn open() -> Host {
-        Host {
+impl Machine {
+    pub fn open(nice: i32) -> Machine {
+        let cores = cores_of(0);
+        Machine {
             stat: File::open("/proc/stat").ok(),
-            cores: sched_getaffinity(Pid::from_raw(0)).unwrap_or_default(),
+            nice,
+            cores,
+            core_count: count(&cores),
         }
+    }
+
+    /// Whether a thread is scheduled as it was when it was started: on all of the cores, with no lower priority.
+    pub fn is_as_started(&self, thread: i32, stat: &Stat) -> bool {
+        let is_lowered = stat.nice > self.nice || stat.policy == libc::SCHED_IDLE;
+        !is_lowered && count(&cores_of(thread)) >= self.core_count
     }
 
     /// Begins to count what others use; `tree_ns` is the CPU time of the tree. None where the kernel does not tell.
@@ -48,14 +64,24 @@ impl Host {
 
 impl Others {
     /// How long others have used all of the cores, or as much as that would be.
-    pub fn used_ns(&self, host: &Host, tree_ns: u64) -> u64 {
-        let Some((busy_ns, cores)) = host.busy_ns() else {
+    pub fn used_ns(&self, machine: &Machine, tree_ns: u64) -> u64 {
+        let Some((busy_ns, cores)) = machine.busy_ns() else {
             return 0;
         };
         let own_ns = own_ns(tree_ns).saturating_sub(self.own_ns);
         let theirs_ns = busy_ns.saturating_sub(self.busy_ns).saturating_sub(own_ns);
         (theirs_ns / cores).min(monotonic_ns() - self.begin_ns)
     }
+}
+
+/// Where a thread may run, 0 being this one.
+fn cores_of(thread: i32) -> CpuSet {
+    sched_getaffinity(Pid::from_raw(thread)).unwrap_or_default()
+}
+
+fn count(cores: &CpuSet) -> usize {
+    let is_set = |core: &usize| cores.is_set(*core).unwrap_or(false);
+    (0..CpuSet::count()).filter(is_set).count()
 }
 
 /// The tree's and our own.
@@ -114,8 +140,8 @@ mod tests {
 
     #[test]
     fn a_machine_says_how_busy_it_is() {
-        let host = Host::open();
-        let others = host.others(0).expect("/proc/stat");
-        assert!(others.used_ns(&host, 0) < 1_000_000_000);
+        let machine = Machine::open(0);
+        let others = machine.others(0).expect("/proc/stat");
+        assert!(others.used_ns(&machine, 0) < 1_000_000_000);
     }
 }
