@@ -5,6 +5,7 @@ use super::carried::Carried;
 use super::census::Census;
 use super::clean::Cleaner;
 use super::collect::collect;
+use super::forker::{Forker, Forkers};
 use super::link::Link;
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
@@ -27,7 +28,6 @@ use crate::wire::message::{EpisodeRequest, Launch, Rlimit, Setup, StepRequest};
 use nix::sys::signalfd::SignalFd;
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::path::Path;
 
 /// A built slot, as init sees it.
 pub struct Slot {
@@ -144,38 +144,34 @@ impl Slot {
         }
         let launch = self.launch(step, &request.limits);
         let apart = self.apart(request.steps.len())?;
-        let has_room = request
-            .limits
-            .stack_bytes
-            .is_none_or(|b| b <= warm::MOST_STACK);
-        let bash = self
-            .bash
-            .as_mut()
-            .filter(|bash| has_room && bash.fits(step, &carried.extra));
-        let python = self.pythons.iter_mut().find(|python| {
-            has_room && python.fits(step, Path::new(&launch.workdir), &carried.extra)
-        });
-        let special = match carried.extra.as_slice() {
+        let own = match carried.extra.as_slice() {
             [] => None,
             extra => Some(Ruleset::prepare(&Scene::of(&self.setup, extra))?.into_fd()?),
         };
-        let (start, launch, zygote, ruleset) = match (bash, python) {
-            (Some(bash), _) => {
-                let launch = bash.adapt(launch, step);
-                let ruleset = bash.ruleset.as_ref().map(AsRawFd::as_raw_fd).or(apart);
-                (Start::WarmBash, launch, &mut bash.link, ruleset)
-            }
-            (_, Some(python)) => {
-                let ruleset = python.ruleset.as_ref().map(AsRawFd::as_raw_fd).or(apart);
-                (Start::WarmPython, launch, &mut python.link, ruleset)
-            }
-            _ => {
-                // A program that enforces its slot's ruleset by itself is apart from others already.
-                let apart = apart.filter(|_| !self.setup.elsewhere);
-                let ruleset = special.as_ref().map(AsRawFd::as_raw_fd).or(apart);
-                (Start::Exec, launch, &mut self.zygote, ruleset)
-            }
+        let may_be_warm = request
+            .limits
+            .stack_bytes
+            .is_none_or(|bytes| bytes <= warm::MOST_STACK);
+        let forkers = Forkers {
+            exec: &mut self.zygote,
+            bash: self.bash.as_mut().filter(|_| may_be_warm),
+            pythons: match may_be_warm {
+                true => &mut self.pythons,
+                false => &mut [],
+            },
         };
+        // A program that enforces its slot's ruleset by itself is apart from others already.
+        let cold_apart = apart.filter(|_| !self.setup.elsewhere);
+        let Forker {
+            start,
+            launch,
+            zygote,
+            ruleset,
+        } = forkers.choose(step, launch, &carried.extra);
+        let ruleset = ruleset.or(match start {
+            Start::Exec => own.as_ref().map(AsRawFd::as_raw_fd).or(cold_apart),
+            Start::WarmBash | Start::WarmPython => apart,
+        });
         let order = Order {
             start,
             launch,

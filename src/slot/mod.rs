@@ -20,6 +20,7 @@ mod collect;
 mod crowd;
 mod disk;
 mod episode;
+mod forker;
 mod init;
 mod kept;
 mod kernel_memory;

@@ -4,7 +4,7 @@ use super::program::{env, files, no_nul, program, stdin};
 use super::raw::{Few, Object, RawEpisode, RawResources, RawStep, Whole};
 use super::{Defaults, FileContext, Flaw, default_id, host, quoted};
 use crate::spec::episode::{
-    Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, OutputKeep, Step,
+    Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, OutputKeep, Program, Step,
 };
 use crate::spec::limits::{KB, Limits, MAX_PROCESSES, MB, stack_allowed};
 use crate::spec::paths;
@@ -44,32 +44,21 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
     files("", raw.files, &workdir, file, &mut inputs)?;
 
     let multi_step = raw.steps.is_some();
+    let shared = Shared {
+        env: variables,
+        workdir: &workdir,
+        timeout,
+        file,
+    };
     let steps = match (program("", raw.command, raw.argv)?, raw.steps) {
-        (Some(program), _) => vec![Step {
-            name: None,
-            program,
-            stdin: stdin("", raw.stdin)?,
-            env: variables,
-            workdir: workdir.clone(),
-            timeout,
-            files: inputs,
-            on_failure: OnFailure::default(),
-        }],
+        (Some(program), _) => vec![shared.only_step(program, stdin("", raw.stdin)?, inputs)],
         (None, Some(_)) if raw.stdin.is_some() => {
             return Err(Flaw::new(
                 "stdin",
                 "does not go with `steps`; move it into the step that reads it",
             ));
         }
-        (None, Some(Few(steps))) => {
-            let shared = Shared {
-                env: variables,
-                workdir: &workdir,
-                timeout,
-                file,
-            };
-            shared.steps(steps, inputs)?
-        }
+        (None, Some(Few(steps))) => shared.steps(steps, inputs)?,
         (None, None) => {
             return Err(Flaw(
                 "the episode has nothing to run; add `command`, `argv` or `steps`".into(),
@@ -145,6 +134,20 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
+    /// Of an episode that has its program itself.
+    fn only_step(self, program: Program, stdin: Vec<u8>, files: Vec<InputFile>) -> Step {
+        Step {
+            name: None,
+            program,
+            stdin,
+            env: self.env,
+            workdir: self.workdir.to_owned(),
+            timeout: self.timeout,
+            files,
+            on_failure: OnFailure::default(),
+        }
+    }
+
     /// The files of the episode are there from the first step on.
     fn steps(&self, raw: Vec<Object<RawStep>>, files: Vec<InputFile>) -> Result<Vec<Step>, Flaw> {
         if raw.is_empty() {

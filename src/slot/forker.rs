@@ -1,0 +1,54 @@
+//! Which process forks a program: a warm interpreter where one fits, or else the exec zygote.
+
+use super::link::Link;
+use super::warm::{Bash, Python};
+use crate::spec::execution::Start;
+use crate::wire::message::{Launch, StepRequest};
+use std::os::fd::{AsRawFd, RawFd};
+use std::path::Path;
+
+/// What can fork a program.
+pub struct Forkers<'a> {
+    pub exec: &'a mut Link,
+    pub bash: Option<&'a mut Bash>,
+    pub pythons: &'a mut [Python],
+}
+
+/// Which of them does it, and what it is told.
+pub struct Forker<'a> {
+    pub start: Start,
+    pub launch: Launch,
+    pub zygote: &'a mut Link,
+    /// That of the zygote's own programs, where it does not enforce one for all.
+    pub ruleset: Option<RawFd>,
+}
+
+impl<'a> Forkers<'a> {
+    /// A warm one where the step fits; `extra` is what the episode's own ruleset has to name.
+    pub fn choose(self, step: &StepRequest, launch: Launch, extra: &[String]) -> Forker<'a> {
+        let workdir = Path::new(&launch.workdir);
+        if let Some(bash) = self.bash.filter(|bash| bash.fits(step, extra)) {
+            return Forker {
+                start: Start::WarmBash,
+                launch: bash.adapt(launch, step),
+                ruleset: bash.ruleset.as_ref().map(AsRawFd::as_raw_fd),
+                zygote: &mut bash.link,
+            };
+        }
+        let mut pythons = self.pythons.iter_mut();
+        if let Some(python) = pythons.find(|python| python.fits(step, workdir, extra)) {
+            return Forker {
+                start: Start::WarmPython,
+                ruleset: python.ruleset.as_ref().map(AsRawFd::as_raw_fd),
+                zygote: &mut python.link,
+                launch,
+            };
+        }
+        Forker {
+            start: Start::Exec,
+            ruleset: None,
+            zygote: self.exec,
+            launch,
+        }
+    }
+}
