@@ -7,9 +7,9 @@ use crate::spec::limits::{self, KB, Limits, MAX_PROCESSES, MB, StackTooLarge, st
 use crate::spec::parse::{Defaults, PathNotGranted, STRETCH, check_own_files, grantable};
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::spec::warm::{Warm, WarmError};
-use nix::sched::{CpuSet, sched_getaffinity};
+use crate::sys::cores::Cores;
+
 use nix::sys::resource::{Resource, getrlimit};
-use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -211,17 +211,10 @@ fn default_concurrency() -> usize {
 
 /// By the cores that a program counts: those that it may run on, whatever share of them a cgroup leaves it.
 fn default_processes() -> u32 {
-    let affinity = sched_getaffinity(Pid::from_raw(0));
-    let cores = affinity.map_or_else(
-        // There are more cores than such a set can hold.
-        |_| std::thread::available_parallelism().map_or(1, |n| n.get()),
-        |set| {
-            (0..CpuSet::count())
-                .filter(|core| set.is_set(*core) == Ok(true))
-                .count()
-        },
-    );
-    limits::default_processes(cores)
+    let cores = Cores::of(0).map(|cores| cores.count());
+    // There may be more cores than such a set can hold.
+    let fallback = || std::thread::available_parallelism().map_or(1, |n| n.get());
+    limits::default_processes(cores.unwrap_or_else(fallback))
 }
 
 fn tier(isolation: Isolation) -> Option<Tier> {

@@ -9,8 +9,8 @@ use crate::sandbox::network;
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::{
-    clock::monotonic_ns,
-    procfs::{Stat, all_processes, children, resident_pages},
+    clock::{monotonic_ns, tick_ns},
+    procfs::{Stat, all_processes, children, is_stopped, resident_pages},
     sock_diag::{self, Whose},
     sysv,
 };
@@ -51,7 +51,7 @@ pub struct Census {
     network: Network,
     shared: SharedMemory,
     page_bytes: u64,
-    ticks_per_second: u64,
+    tick_ns: u64,
 }
 
 /// What the episode's processes use at one moment.
@@ -82,7 +82,7 @@ impl Census {
             network,
             shared,
             page_bytes: setting(SysconfVar::PAGE_SIZE, 4096),
-            ticks_per_second: setting(SysconfVar::CLK_TCK, 100),
+            tick_ns: tick_ns(),
         }
     }
 
@@ -260,8 +260,7 @@ impl Census {
             if fresh.is_empty() {
                 break;
             }
-            let is_stopped = |pid: &i32| Stat::read(*pid).is_some_and(|stat| stat.state == 'T');
-            before.extend(fresh.iter().copied().filter(is_stopped));
+            before.extend(fresh.iter().copied().filter(|pid| is_stopped(*pid)));
             for pid in fresh {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGSTOP);
             }
@@ -360,7 +359,7 @@ impl Census {
 
     fn cpu_us(&self, pid: i32) -> u64 {
         let ticks = Stat::read(pid).map_or(0, |stat| stat.cpu_ticks);
-        ticks * (1_000_000 / self.ticks_per_second)
+        ticks * self.tick_ns / 1000
     }
 
     /// Landlock tier: process groups of the programs, and of the orphans that became ours; never our own.

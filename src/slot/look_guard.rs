@@ -1,9 +1,10 @@
-//! Looks at memory that stall.
+//! Looks at a program that stall.
 //!
-//! To read a process's mappings the kernel needs a lock of that process (mmap_lock). A program can have one of its processes hold
-//! it, and others keep that one from getting a core: its lowest priority is enough. Whoever looks would wait, and with it the
-//! program's timeout and its other limits. So a second thread stops the program when a look takes too long: the cores are
-//! free then for whoever holds the lock, and lets go of it as it stops.
+//! To read a process's mappings the kernel needs a lock of that process (mmap_lock), and to read its state, one that it holds
+//! within execve(2) (exec_update_lock). A program can have one of its processes hold it, and others keep that one from getting
+//! a core: its lowest priority is enough. Whoever looks would wait, and with it the program's timeout and its other limits. So
+//! a second thread stops the program when a look takes too long: the cores are free then for whoever holds the lock, and
+//! lets go of it as it stops.
 
 use super::census::{Census, Reading, resume};
 use super::memory::Process;
@@ -46,16 +47,29 @@ impl LookGuard {
 
     /// As [`Census::read`], however the program tries to put it off.
     pub fn read(&self, census: &Census, limit: u64, with_cpu: bool) -> Reading {
-        *self.0.look() = Look::Begun(Instant::now(), Box::new(census.clone()));
-        self.0.changed.notify_one();
-        let reading = census.read(limit, with_cpu);
-        let look = std::mem::take(&mut *self.0.look());
-        if let Look::Stalled(stopped) = look
-            && reading.memory_bytes <= limit
-        {
+        let (reading, stopped) = self.during(census, || census.read(limit, with_cpu));
+        if reading.memory_bytes <= limit {
             resume(&stopped);
         }
         reading
+    }
+
+    /// What a look sees, unless the program had to be stopped meanwhile: that is no sight of what it does.
+    pub fn undisturbed<T>(&self, census: &Census, look: impl FnOnce() -> T) -> Option<T> {
+        let (seen, stopped) = self.during(census, look);
+        resume(&stopped);
+        stopped.is_empty().then_some(seen)
+    }
+
+    /// What a look sees, and who was stopped because it took too long.
+    fn during<T>(&self, census: &Census, look: impl FnOnce() -> T) -> (T, Vec<Process>) {
+        *self.0.look() = Look::Begun(Instant::now(), Box::new(census.clone()));
+        self.0.changed.notify_one();
+        let seen = look();
+        match std::mem::take(&mut *self.0.look()) {
+            Look::Stalled(stopped) => (seen, stopped),
+            Look::None | Look::Begun(..) => (seen, Vec::new()),
+        }
     }
 }
 

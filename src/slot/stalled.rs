@@ -16,6 +16,7 @@ use machine::Others;
 use tree::Tree;
 
 use super::census::Census;
+use super::look_guard::LookGuard;
 use crate::sys::clock::{cpu_us, monotonic_ns};
 use std::time::Duration;
 
@@ -34,15 +35,16 @@ pub struct Stalled {
     begin_ns: u64,
     longest_ns: u64,
     last: Tree,
-    /// When that was looked at, or the program begun.
+    /// When the last look was, or the program begun.
     looked_ns: u64,
     next_ns: u64,
-    /// What it did not get, in all, and before others were looked at.
+    /// What it did not get of one core while it could run, whoever had it.
     missed_ns: u64,
-    before_ns: u64,
-    /// None as long as it got all that it wanted.
+    /// What others use since the first look; None before that, and where the kernel does not tell.
     others: Option<Others>,
-    /// What is known to be lost.
+    /// What it had missed by then.
+    first_ns: u64,
+    /// Of what it missed, what others had: the estimate.
     lost_ns: u64,
 }
 
@@ -57,15 +59,19 @@ impl Stalled {
             looked_ns: now_ns,
             next_ns: now_ns + jittered(SHORTEST_NS),
             missed_ns: 0,
-            before_ns: 0,
             others: None,
+            first_ns: 0,
             lost_ns: 0,
         }
     }
 
-    /// When the next look is due, CLOCK_MONOTONIC.
-    pub fn next_ns(&self) -> u64 {
-        self.next_ns
+    /// When the next look is due, CLOCK_MONOTONIC, for one who has time until `end_ns`. That moves on with each look at a
+    /// program that loses time; it is not chased more often than it can be looked at.
+    pub fn next_ns(&self, end_ns: u64) -> u64 {
+        match self.lost_ns {
+            0 => self.next_ns.min(end_ns),
+            _ => self.next_ns.min(end_ns.max(self.looked_ns + SHORTEST_NS)),
+        }
     }
 
     /// Nanoseconds lost as of the last look.
@@ -78,29 +84,54 @@ impl Stalled {
         self.last.threads()
     }
 
-    /// Looks at the tree; how much CPU time of ours that took, in nanoseconds. `ended_us` is the CPU time of processes that
-    /// ended without a parent to wait for them.
-    pub fn look(&mut self, census: &Census, machine: &Machine, ended_us: u64) -> u64 {
-        let (now_ns, begin_us) = (monotonic_ns(), cpu_us());
-        let tree = Tree::look(census, machine, &self.last, ended_us);
-        let missed_ns = tree.missed_ns(&self.last, now_ns - self.looked_ns);
-        self.missed_ns += missed_ns;
-        (self.last, self.looked_ns) = (tree, now_ns);
-        if missed_ns > 0 && self.others.is_none() {
-            self.others = machine.others(self.last.cpu_ns());
-            self.before_ns = self.missed_ns;
+    /// Looks at the tree; how much CPU time of ours that took, in microseconds. `ended_us` is as for [`Tree::look`].
+    pub fn look(
+        &mut self,
+        census: &Census,
+        guard: &LookGuard,
+        machine: &Machine,
+        ended_us: u64,
+    ) -> u64 {
+        // Not after the look, which may itself take long on a busy machine.
+        let is_first = self.others.is_none();
+        if is_first {
+            self.others = machine.others(ended_us * 1000);
         }
-        self.lost_ns = match &self.others {
-            None => 0,
-            Some(others) => {
-                let most_ns = self.before_ns + others.used_ns(machine, self.last.cpu_ns());
-                self.missed_ns.min(most_ns).max(self.lost_ns)
-            }
-        };
-        let work_ns = (cpu_us() - begin_us) * 1000;
+        let (now_ns, begin_us) = (monotonic_ns(), cpu_us());
+        let look = || Tree::look(census, machine, &self.last, ended_us);
+        let seen = guard.undisturbed(census, look);
+        let work_us = cpu_us() - begin_us;
+        // What was stopped is looked at anew, for all of the time since the look before.
+        if let Some(tree) = seen {
+            self.take(tree, now_ns);
+        }
+        if is_first {
+            self.first_ns = self.missed_ns;
+        }
+        self.lose(machine);
         let pause_ns = ((now_ns - self.begin_ns) / PART).clamp(SHORTEST_NS, self.longest_ns);
-        self.next_ns = now_ns + jittered(pause_ns).max((work_ns * MOST_WORK).min(LONGEST_NS));
-        work_ns
+        let rest_ns = (work_us * 1000 * MOST_WORK).min(LONGEST_NS);
+        self.next_ns = now_ns + jittered(pause_ns).max(rest_ns);
+        work_us
+    }
+
+    /// Of a tree that is too large to be looked at, it is not known whether it could run.
+    fn take(&mut self, tree: Option<Tree>, now_ns: u64) {
+        if let Some(tree) = tree {
+            self.missed_ns += tree.missed_ns(&self.last, now_ns - self.looked_ns);
+            self.last = tree;
+        }
+        self.looked_ns = now_ns;
+    }
+
+    /// Concludes from what it has missed, and from what others have used, what it has lost.
+    fn lose(&mut self, machine: &Machine) {
+        if let Some(others) = &self.others
+            && self.missed_ns > self.lost_ns
+        {
+            let most_ns = self.first_ns + others.used_ns(machine, self.last.cpu_ns());
+            self.lost_ns = self.missed_ns.min(most_ns).max(self.lost_ns);
+        }
     }
 }
 

@@ -286,10 +286,7 @@ impl Running<'_, '_> {
             self.watch.needs_cpu(),
         );
         self.threads.see(usage.threads, monotonic_ns());
-        // Whoever has so much to be looked at pays for it.
-        if usage.took_ns > LONG_LOOK_NS {
-            self.looks_us += cpu_us().saturating_sub(begin_us);
-        }
+        self.charge_look(usage.took_ns, cpu_us().saturating_sub(begin_us));
         Reading {
             memory_bytes: usage.memory_bytes,
             took_ns: usage.took_ns,
@@ -298,6 +295,13 @@ impl Running<'_, '_> {
                 + self.around.carried.orphans_cpu_us
                 + self.around.carried.spent_cpu_us,
             disk: self.read_disk(),
+        }
+    }
+
+    /// Whoever has so much to be looked at that it takes long pays for it.
+    fn charge_look(&mut self, took_ns: u64, work_us: u64) {
+        if took_ns > LONG_LOOK_NS {
+            self.looks_us += work_us;
         }
     }
 

@@ -159,7 +159,10 @@ impl<'a> Zygote<'a> {
         // The child shares our memory until it execs: `refused` is set exactly when it did not get that far.
         // We were woken when it did, and may have waited for a core since.
         let running_ns = match refused {
-            None => monotonic_ns() - (self.run_delay.ns() - waited_ns),
+            None => {
+                let waited_ns = self.run_delay.ns().saturating_sub(waited_ns);
+                (monotonic_ns().saturating_sub(waited_ns)).max(forked_ns)
+            }
             Some(_) => 0,
         };
         sched::end_precedence(child, self.ordinary);

@@ -2,7 +2,7 @@
 
 use nix::sys::uio::pread;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, SysconfVar, sysconf};
 use std::fs::File;
 
 /// CPU time of this process, in microseconds.
@@ -40,6 +40,12 @@ pub fn cpu_ns_of(pid: i32) -> Option<u64> {
     let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?;
     let time = clock_gettime(clock).ok()?;
     Some(time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64)
+}
+
+/// How long a clock tick of /proc is, in nanoseconds (sysconf(3)).
+pub fn tick_ns() -> u64 {
+    let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
+    1_000_000_000 / ticks.map_or(100, |ticks| ticks as u64)
 }
 
 /// CLOCK_MONOTONIC in nanoseconds. It is the same in every process and namespace without a time namespace, so

@@ -2,6 +2,7 @@
 //! the process is (single-threaded, just forked); and what both sides of the wire need of the file tree. Everything it exports is safe to call within its stated rules.
 
 pub mod clock;
+pub mod cores;
 pub mod exec;
 pub mod fork;
 pub mod kcmp;

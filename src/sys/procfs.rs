@@ -80,6 +80,13 @@ pub fn resident_pages(pid: i32) -> Option<u64> {
     text.split(' ').nth(1)?.parse().ok()
 }
 
+/// Whether a process has been stopped (proc_pid_status(5)). In contrast to what [`Stat`] reads, this waits for nobody.
+pub fn is_stopped(pid: i32) -> bool {
+    let status = text(format!("/proc/{pid}/status")).unwrap_or_default();
+    let state = status.lines().find_map(|line| line.strip_prefix("State:"));
+    state.is_some_and(|state| state.trim_start().starts_with(['T', 't']))
+}
+
 /// Threads of a process; none when it is gone.
 pub fn threads(pid: i32) -> impl Iterator<Item = i32> {
     let listed = fs::read_dir(format!("/proc/{pid}/task"));
@@ -96,7 +103,8 @@ pub fn run_and_wait_ns(pid: i32) -> Option<(u64, u64)> {
     Some((numbers.next()??, numbers.next()??))
 }
 
-/// What /proc/<pid>/stat says of a process, or /proc/<pid>/task/<tid>/stat of a thread (proc_pid_stat(5)).
+/// What /proc/<pid>/stat says of a process, or /proc/<pid>/task/<tid>/stat of a thread (proc_pid_stat(5)). Newer kernels
+/// (seen in Linux 6.18) let the reader wait while the process is within execve(2), for a core if it has to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     pub state: char,

@@ -1,11 +1,10 @@
 //! What it takes of the machine to tell what a program lost: how its programs are scheduled, which cores they may run on, and
 //! what others use of those.
 
-use crate::sys::clock::{cpu_us, monotonic_ns};
+use crate::sys::clock::{cpu_us, monotonic_ns, tick_ns};
+use crate::sys::cores::Cores;
 use crate::sys::procfs::Stat;
-use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::uio::pread;
-use nix::unistd::{Pid, SysconfVar, sysconf};
 use std::fs::File;
 
 /// To be opened before the slot's root hides the host's /proc.
@@ -15,8 +14,7 @@ pub struct Machine {
     /// The nice value of programs that don't change it.
     nice: i32,
     /// Where they may run.
-    cores: CpuSet,
-    core_count: usize,
+    cores: Cores,
 }
 
 /// What others have used since a moment.
@@ -28,19 +26,18 @@ pub struct Others {
 
 impl Machine {
     pub fn open(nice: i32) -> Machine {
-        let cores = cores_of(0);
         Machine {
             stat: File::open("/proc/stat").ok(),
             nice,
-            cores,
-            core_count: count(&cores),
+            cores: Cores::of(0).unwrap_or_default(),
         }
     }
 
     /// Whether a thread is scheduled as it was when it was started: on all of the cores, with no lower priority.
     pub fn is_as_started(&self, thread: i32, stat: &Stat) -> bool {
         let is_lowered = stat.nice > self.nice || stat.policy == libc::SCHED_IDLE;
-        !is_lowered && count(&cores_of(thread)) >= self.core_count
+        let may_run_on = Cores::of(thread).unwrap_or_default();
+        !is_lowered && may_run_on.count() >= self.cores.count()
     }
 
     /// Begins to count what others use; `tree_ns` is the CPU time of the tree. None where the kernel does not tell.
@@ -56,9 +53,8 @@ impl Machine {
     /// time that others used.
     fn busy_ns(&self) -> Option<(u64, u64)> {
         let text = contents(self.stat.as_ref()?);
-        let tick_ns = 1_000_000_000 / sysconf(SysconfVar::CLK_TCK).ok().flatten()? as u64;
-        let (ticks, cores) = busy_ticks(&text, |core| self.cores.is_set(core).unwrap_or(false))?;
-        Some((ticks * tick_ns, cores))
+        let (ticks, cores) = busy_ticks(&text, |core| self.cores.contains(core))?;
+        Some((ticks * tick_ns(), cores))
     }
 }
 
@@ -72,16 +68,6 @@ impl Others {
         let theirs_ns = busy_ns.saturating_sub(self.busy_ns).saturating_sub(own_ns);
         (theirs_ns / cores).min(monotonic_ns() - self.begin_ns)
     }
-}
-
-/// Where a thread may run, 0 being this one.
-fn cores_of(thread: i32) -> CpuSet {
-    sched_getaffinity(Pid::from_raw(thread)).unwrap_or_default()
-}
-
-fn count(cores: &CpuSet) -> usize {
-    let is_set = |core: &usize| cores.is_set(*core).unwrap_or(false);
-    (0..CpuSet::count()).filter(is_set).count()
 }
 
 /// The tree's and our own.

@@ -2,9 +2,9 @@
 
 use super::machine::Machine;
 use crate::slot::census::Census;
-use crate::sys::clock::cpu_ns_of;
+use crate::sys::clock::{cpu_ns_of, tick_ns};
 use crate::sys::procfs::{Stat, run_and_wait_ns, threads};
-use nix::unistd::{SysconfVar, getpid, sysconf};
+use nix::unistd::getpid;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -20,8 +20,9 @@ pub struct Tree {
 struct Process {
     /// CPU time of its own threads.
     own_ns: u64,
-    /// How long its first thread has waited for a core, waits that go on not included; 0 for one that waits by its own doing.
-    waited_ns: u64,
+    /// How long its first thread has waited for a core, waits that go on not included; None for one that waits by its own
+    /// doing, and where the kernel does not tell.
+    waited_ns: Option<u64>,
     runnable: Runnable,
 }
 
@@ -34,35 +35,42 @@ enum Runnable {
     New(f64),
 }
 
+/// Processes and threads of a tree that can be looked at in some ten milliseconds.
+const MOST_THREADS: u64 = 1000;
+
 impl Tree {
-    pub fn look(census: &Census, machine: &Machine, before: &Tree, ended_us: u64) -> Tree {
+    /// None where there are more processes and threads than can be looked at. `ended_us` is the CPU time of processes that
+    /// ended without a parent to wait for them.
+    pub fn look(census: &Census, machine: &Machine, before: &Tree, ended_us: u64) -> Option<Tree> {
         let mut tree = Tree {
             processes: BTreeMap::new(),
             threads: 0,
             cpu_ns: ended_us * 1000,
         };
-        let tick_ns = 1_000_000_000 / ticks_per_second();
         for pid in census.processes() {
             let (Some(stat), Some(own_ns)) = (Stat::read(pid), cpu_ns_of(pid)) else {
                 continue;
             };
             tree.threads += stat.threads.max(1) as u64;
-            tree.cpu_ns += own_ns + stat.waited_ticks * tick_ns;
+            if tree.threads > MOST_THREADS {
+                return None;
+            }
+            tree.cpu_ns += own_ns + stat.waited_ticks * tick_ns();
             let told = run_and_wait_ns(pid);
             let runnable = match is_runnable(machine, pid, &stat) {
                 false => Runnable::No,
                 true if before.processes.contains_key(&pid) => Runnable::Yes,
                 true => Runnable::New(share(told)),
             };
-            let is_as_started = machine.is_as_started(pid, &stat);
+            let told = told.filter(|_| machine.is_as_started(pid, &stat));
             let process = Process {
                 own_ns,
-                waited_ns: told.map_or(0, |(_, wait_ns)| wait_ns * u64::from(is_as_started)),
+                waited_ns: told.map(|(_, wait_ns)| wait_ns),
                 runnable,
             };
             tree.processes.insert(pid, process);
         }
-        tree
+        Some(tree)
     }
 
     pub fn threads(&self) -> u64 {
@@ -97,9 +105,7 @@ impl Tree {
             .sum();
         interval_ns.saturating_sub(counted_ns.max(seen_ns))
     }
-}
 
-impl Tree {
     /// What one of those that were there already has waited, without what the others of the tree have run meanwhile: none of
     /// them may be waiting now, though they have been all the time.
     fn waited_ns(&self, before: &Tree, counted_ns: u64) -> u64 {
@@ -107,7 +113,7 @@ impl Tree {
             let earlier = before.processes.get(pid)?;
             let others_ns =
                 counted_ns.saturating_sub(process.own_ns.saturating_sub(earlier.own_ns));
-            let waited_ns = process.waited_ns.saturating_sub(earlier.waited_ns);
+            let waited_ns = process.waited_ns?.saturating_sub(earlier.waited_ns?);
             Some(waited_ns.saturating_sub(others_ns))
         });
         waits.max().unwrap_or(0)
@@ -140,11 +146,6 @@ fn has_run(pid: i32) -> bool {
     run_and_wait_ns(pid).is_some_and(|(run_ns, _)| run_ns > 0)
 }
 
-fn ticks_per_second() -> u64 {
-    let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten();
-    ticks.map_or(100, |ticks| ticks as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,10 +154,9 @@ mod tests {
 
     fn tree(cpu_ns: u64, processes: &[(i32, u64, Runnable)]) -> Tree {
         let process = |&(pid, own_ns, runnable)| {
-            let waited_ns = 0;
             let process = Process {
                 own_ns,
-                waited_ns,
+                waited_ns: Some(0),
                 runnable,
             };
             (pid, process)
@@ -192,7 +192,7 @@ mod tests {
     fn who_sleeps_now_and_has_waited_since_the_last_look_missed_that() {
         let process = |own_ns, waited_ns| Process {
             own_ns,
-            waited_ns,
+            waited_ns: Some(waited_ns),
             runnable: Runnable::No,
         };
         let tree = |cpu_ns, processes: &[(i32, Process)]| Tree {
@@ -204,6 +204,13 @@ mod tests {
         assert_eq!(alone.missed_ns(&before, INTERVAL), 60);
         let behind_another = tree(50, &[(2, process(10, 65)), (3, process(40, 0))]);
         assert_eq!(behind_another.missed_ns(&before, INTERVAL), 20);
+        // Before, it had lowered its priority: what it waited until it raised it again is not known.
+        let lowered = Process {
+            waited_ns: None,
+            ..process(0, 0)
+        };
+        let before = tree(0, &[(2, lowered)]);
+        assert_eq!(alone.missed_ns(&before, INTERVAL), 0);
     }
 
     #[test]

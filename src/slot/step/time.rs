@@ -5,7 +5,6 @@
 
 use super::{Order, Running};
 use crate::slot::stalled::Stalled;
-use crate::slot::watch::LONG_LOOK_NS;
 use std::time::Duration;
 
 pub(super) struct Time {
@@ -31,7 +30,7 @@ impl Time {
 
     /// When there is something to do about it, CLOCK_MONOTONIC.
     pub fn next_ns(&self) -> u64 {
-        self.end_ns().min(self.stalled.next_ns())
+        self.stalled.next_ns(self.end_ns())
     }
 
     pub fn stalled_ns(&self) -> u64 {
@@ -62,11 +61,9 @@ impl Running<'_, '_> {
         let ended_us = self.around.carried.orphans_cpu_us;
         let around = &self.around;
         let stalled = &mut self.time.stalled;
-        let work_ns = stalled.look(around.census, around.machine, ended_us);
-        // Whoever has so much to be looked at pays for it.
-        if work_ns > LONG_LOOK_NS {
-            self.looks_us += work_ns / 1000;
-        }
+        let (census, guard) = (around.census, around.look_guard);
+        let work_us = stalled.look(census, guard, around.machine, ended_us);
+        self.charge_look(work_us * 1000, work_us);
         self.threads.see(self.time.threads(), now_ns);
         now_ns >= self.time.end_ns()
     }
