@@ -11,7 +11,7 @@
 use super::open::open_below;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::mode::set_mode;
-use nix::dir::{Dir, OwningIter};
+use nix::dir::{Dir, Entry, OwningIter};
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use std::ffi::{CStr, OsStr, OsString};
@@ -71,8 +71,8 @@ pub struct Counted {
     pub used: Usage,
     /// Whether that is all there is, and not the most that is known so far.
     pub whole: bool,
-    /// Whether the count ended because the way back from a deep directory was lost: it was moved meanwhile, or
-    /// closed. What was still to be counted is not bounded then.
+    /// Whether the count ended because the way back from a deep directory was lost, which was moved meanwhile or
+    /// closed, or because a directory could not be read to its end. What was still to be counted is not bounded then.
     pub lost: bool,
 }
 
@@ -151,7 +151,9 @@ impl Count {
             return;
         };
         if directory.entries.is_some() {
-            return directory.list_one(&mut self.used);
+            let next = directory.entries.as_mut().and_then(Iterator::next);
+            self.lost = directory.listed(next, &mut self.used).is_none();
+            return;
         }
         let name = directory.below.pop();
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
@@ -245,13 +247,18 @@ impl Directory {
         Some(())
     }
 
-    /// Counts one more entry, if there is one.
-    fn list_one(&mut self, used: &mut Usage) {
-        match self.entries.as_mut().and_then(Iterator::next) {
+    /// Counts the entry that was read. `None` where reading failed: a disk that is broken, or a file server that is away,
+    /// fails again at each attempt, and how much it holds back nobody knows.
+    fn listed(&mut self, next: Option<nix::Result<Entry>>, used: &mut Usage) -> Option<()> {
+        match next {
             Some(Ok(entry)) => self.count(entry.file_name(), used),
-            Some(Err(_)) => {}
+            Some(Err(_)) => {
+                self.entries = None;
+                return None;
+            }
             None => self.entries = None,
         }
+        Some(())
     }
 
     fn count(&mut self, name: &CStr, used: &mut Usage) {

@@ -194,7 +194,8 @@ pub enum DiskEvidence {
     FileSize,
     /// Files may be open that have no name and that nobody can look at; descriptors of processes that forbid inspection.
     Hidden(u64),
-    /// Directories that lie very deep were moved or closed while they were counted, and may hold anything.
+    /// Directories that lie very deep were moved or closed while they were counted, or one could not be read to its end;
+    /// they may hold anything.
     Uncounted,
 }
 
