@@ -203,7 +203,8 @@ impl Copy<'_> {
             };
             self.budget.entry(&format!("{inside}/{name}"), &host)?;
             // Both are UTF-8, so nothing of them is lost.
-            self.waiting.push(below.join(name).to_string_lossy().into_owned());
+            self.waiting
+                .push(below.join(name).to_string_lossy().into_owned());
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! The session's programs may change the tree meanwhile. Every path is resolved below the space's root without leaving
 //! its mount; below the place where a transfer out began, no link is followed at all.
 
-use super::open::{open_below, open_file, open_in_root};
+use super::open::{BLOCK_BYTES, READ, kind, open_below, open_file, open_in_root};
 use super::space::Space;
 use super::stage::{NotPlaced, Stage, errno};
 use crate::spec::names::escaped;
@@ -25,14 +25,6 @@ const MOST_WAITING: usize = 200_000;
 /// What their names may take together, each with what is held beside it.
 const MOST_WAITING_BYTES: usize = 16 << 20;
 const WAITING_BYTES: usize = 40;
-
-/// Not blocking: what was a file when it was found may be a pipe.
-const READ: OFlag = OFlag::O_RDONLY
-    .union(OFlag::O_NONBLOCK)
-    .union(OFlag::O_NOCTTY);
-
-/// What `st_blocks` counts (inode(7)).
-const BLOCK_BYTES: u64 = 512;
 
 /// What is under way in a session; at most one of each.
 #[derive(Default)]
@@ -245,10 +237,6 @@ impl Walk {
         self.waiting.append(&mut listed);
         Ok(())
     }
-}
-
-fn kind(fd: &OwnedFd) -> Result<SFlag, Errno> {
-    Ok(SFlag::from_bits_truncate(fstat(fd)?.st_mode) & SFlag::S_IFMT)
 }
 
 fn shown(path: &Path) -> String {

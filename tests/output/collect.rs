@@ -180,7 +180,9 @@ fn names_that_are_not_utf8_are_told_apart_and_closed_files_come_too() {
     let make = "import os\nfor n in (b'\\xff', b'\\xfe', b'\\\\xff', 'é'.encode()): open(b'out-' + n, 'wb').write(b'a' + n[-1:].hex().encode())\n\
                 os.close(os.open('closed', os.O_CREAT | os.O_WRONLY, 0))\n\
                 os.makedirs('shut/in'); open('shut/in/file', 'w').write('in')\n\
-                if os.environ['CLOSE']: os.chmod('shut', 0)";
+                os.makedirs('barred/in/deep'); open('barred/in/deep/file', 'w').write('deep'); os.symlink('barred/in', 'to')\n\
+                if os.environ['CLOSE']: os.chmod('barred/in/deep/file', 0); os.chmod('barred/in/deep', 0); \
+                os.chmod('barred/in', 0); os.chmod('barred', 0); os.chmod('shut', 0)";
     for way in Way::all() {
         // Without a uid of its own an episode can't change modes.
         let close = if way.root || way.namespaces() {
@@ -188,13 +190,26 @@ fn names_that_are_not_utf8_are_told_apart_and_closed_files_come_too() {
         } else {
             ""
         };
-        let episode = json!({"id": "e", "argv": ["/usr/bin/python3", "-c", make], "env": {"CLOSE": close},
-                             "collect": ["out-*", "closed", "shut/**"]});
-        let run = crate::common::run(way, &lines(&[episode]), &[]);
-        assert_ok(way, &run, "e");
+        // Names and patterns side by side, in episodes of their own: what is closed is opened up for both, on ways through
+        // links too.
+        let episode = |id: &str, collect: Value| json!({"id": id, "argv": ["/usr/bin/python3", "-c", make], "env": {"CLOSE": close}, "collect": collect});
+        let names = json!(["closed", "barred/in/deep/file", "to/deep/file"]);
+        let episodes = [
+            episode(
+                "patterns",
+                json!(["out-*", "closed", "shut/**", "barred/*/d*/file", "to/*/f*"]),
+            ),
+            episode("names", names),
+        ];
+        let run = crate::common::run(way, &lines(&episodes), &[]);
         let expected = json!({"out-\\xff": "aff", "out-\\xfe": "afe", "out-\\x5cxff": "a66", "out-é": "aa9",
-                              "closed": "", "shut/in/file": "in"});
-        assert_eq!(run.get("e")["files"], expected, "{way:?}");
-        assert!(run.get("e")["not_collected"].is_null(), "{way:?}");
+                              "closed": "", "shut/in/file": "in", "barred/in/deep/file": "deep",
+                              "to/deep/file": "deep"});
+        let names = json!({"closed": "", "barred/in/deep/file": "deep", "to/deep/file": "deep"});
+        for (id, expected) in [("patterns", expected), ("names", names)] {
+            assert_ok(way, &run, id);
+            assert_eq!(run.get(id)["files"], expected, "{way:?}");
+            assert!(run.get(id)["not_collected"].is_null(), "{way:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The search for files that match a pattern, in bounded memory and time.
 
 use super::{Place, joined};
-use crate::slot::open::{open_below, open_in_root, open_up, real_path};
+use crate::slot::open::{self, open_below_closed, open_in_root, real_path};
 use crate::slot::space::Space;
 use crate::spec::execution::{COLLECT_ENTRIES, WhyNot};
 use crate::spec::names::escaped;
@@ -11,10 +11,9 @@ use globset::GlobSet;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::SFlag;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -23,9 +22,6 @@ const MAX_WAITING_BYTES: usize = 16 << 20;
 
 /// What a path takes beside its bytes while it waits.
 const PATH_BYTES: usize = 48;
-
-/// What has to be allowed to list a directory and to open what is in it.
-const LISTABLE: u32 = 0o500;
 
 /// The files found so far: the first by name, as many as there may be.
 #[derive(Default)]
@@ -169,8 +165,8 @@ fn kind(space: &Space, told: Option<Type>, path: &Path) -> Option<Type> {
     if told.is_some() {
         return told;
     }
-    let found = open_below(space.root(), path, OFlag::O_PATH).ok()?;
-    match SFlag::from_bits_truncate(fstat(found).ok()?.st_mode) & SFlag::S_IFMT {
+    let found = open_below_closed(space.root(), path, OFlag::O_PATH).ok()?;
+    match open::kind(&found).ok()? {
         SFlag::S_IFDIR => Some(Type::Directory),
         SFlag::S_IFLNK => Some(Type::Symlink),
         _ => Some(Type::File),
@@ -194,23 +190,9 @@ fn open_base(space: &Space, path: &str) -> Result<(PathBuf, Dir), WhyNot> {
     Ok((real, entries))
 }
 
-/// A directory that its program closed is opened up; the wipe is to follow.
 fn open_directory(space: &Space, path: &Path) -> nix::Result<Dir> {
-    let open = |flags| open_below(space.root(), path, flags | OFlag::O_DIRECTORY);
-    let opened: nix::Result<OwnedFd> = match open(OFlag::O_RDONLY) {
-        Err(Errno::EACCES) => {
-            open_up(&open(OFlag::O_PATH)?, LISTABLE)?;
-            open(OFlag::O_RDONLY)
-        }
-        opened => {
-            // To open what is in it takes more than to list it.
-            if let Ok(directory) = &opened {
-                let _ = open_up(directory, LISTABLE);
-            }
-            opened
-        }
-    };
-    opened.and_then(Dir::from_fd)
+    let open = |flags| open_below_closed(space.root(), path, flags);
+    open::open_directory(open).and_then(Dir::from_fd)
 }
 
 #[cfg(test)]

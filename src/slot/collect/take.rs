@@ -1,13 +1,13 @@
 //! Opens and reads a file that is to be returned, or says why it can't be.
 
-use crate::slot::open::{open_below, open_file, open_in_root, real_path};
+use crate::slot::open::{READ, kind, open_below_closed, open_file, open_in_root, real_path};
 use crate::slot::space::Space;
 use crate::slot::stage::errno;
 use crate::spec::execution::WhyNot;
 use crate::spec::names::escaped;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::SFlag;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
@@ -18,15 +18,9 @@ use std::path::{Path, PathBuf};
 /// How many links may lead to one another.
 const MAX_LINKS: usize = 40;
 
-/// Not blocking: what was a file when it was found may be a pipe.
-const READ: OFlag = OFlag::O_RDONLY
-    .union(OFlag::O_NONBLOCK)
-    .union(OFlag::O_NOCTTY)
-    .union(OFlag::O_NOFOLLOW);
-
 /// What a file holds, at most so many bytes. A link to a file that the episode could write is taken for that file.
 pub fn take(space: &Space, path: &Path, most: u64) -> Result<Vec<u8>, WhyNot> {
-    let open = |flags| open_below(space.root(), path, flags);
+    let open = |flags| open_below_closed(space.root(), path, flags);
     match open_file(open, READ) {
         Ok(opened) => read(opened, most),
         // Either the path itself is a link, or it leads through one.
@@ -43,10 +37,6 @@ fn why_not(errno: Errno) -> WhyNot {
         Errno::EXDEV => WhyNot::Outside,
         errno => WhyNot::Unreadable(errno as i32),
     }
-}
-
-fn kind(file: &OwnedFd) -> nix::Result<SFlag> {
-    Ok(SFlag::from_bits_truncate(fstat(file)?.st_mode) & SFlag::S_IFMT)
 }
 
 fn read(opened: OwnedFd, most: u64) -> Result<Vec<u8>, WhyNot> {

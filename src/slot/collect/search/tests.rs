@@ -2,6 +2,9 @@ use super::super::pattern::Patterns;
 use super::*;
 use crate::spec::policy::Tier;
 use nix::sys::stat::Mode;
+use std::fs::Permissions;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 
 fn space(root: &Path) -> Space {
     let root = root.canonicalize().unwrap();
@@ -39,6 +42,25 @@ fn long_names_are_held_up_to_a_bound_and_all_of_them_counted() {
     assert!(found.name_bytes <= COLLECT_NAME_BYTES);
     let held: u64 = found.files.keys().map(|n| collected_name_bytes(n)).sum();
     assert_eq!(held, found.name_bytes);
+}
+
+#[test]
+fn a_directory_that_its_program_closed_is_searched_and_closed_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let closed = scratch.path().join("home/closed");
+    std::fs::create_dir_all(closed.join("in")).unwrap();
+    std::fs::write(closed.join("in/file"), "x").unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    let set_mode = |mode| std::fs::set_permissions(&closed, Permissions::from_mode(mode)).unwrap();
+    let space = space(scratch.path());
+    for own in [0o000, 0o400, 0o100, 0o300] {
+        set_mode(own);
+        let mut search = Search::until(u64::MAX);
+        search.below(&space, "/home", "", &all());
+        assert_eq!(search.end().0.files.len(), 1, "{own:o}");
+        assert_eq!(mode(&closed), own);
+    }
+    set_mode(0o700);
 }
 
 #[test]
