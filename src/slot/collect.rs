@@ -5,6 +5,7 @@
 //! out without a word: what is not returned is listed with the reason, and what there is no room to list is counted.
 
 mod pattern;
+mod resolve;
 mod search;
 mod take;
 

@@ -6,12 +6,12 @@
 
 use crate::sys::mode::set_mode;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2, readlink};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 /// The longest path that can be opened at once (path_resolution(7)).
 const MAX_PATH: usize = 4095;
@@ -115,11 +115,6 @@ pub fn open_directory(open: impl Fn(OFlag) -> Result<OwnedFd, Errno>) -> Result<
     while_open(&found, LISTABLE, || {
         open_below(found.as_fd(), Path::new(""), flags)
     })
-}
-
-/// The path of what was opened, without links.
-pub fn real_path(found: &OwnedFd) -> Result<PathBuf, Errno> {
-    readlink(format!("/proc/self/fd/{}", found.as_raw_fd()).as_str()).map(PathBuf::from)
 }
 
 /// Does what needs these modes, with what was found opened up for that.

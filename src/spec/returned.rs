@@ -47,7 +47,7 @@ fn reason(why: &WhyNot) -> String {
             "there is no such place without namespaces, where only /workspace, /tmp and /home/runner exist".into()
         }
         WhyNot::Outside => {
-            "it lies in a directory of the host, and only the sandbox's own files are collected".into()
+            "it lies in a directory of the host or of the system, and only the sandbox's own files are collected".into()
         }
         WhyNot::Directory => {
             "it is a directory; a pattern such as \"NAME/**\" collects the files in it".into()

@@ -1,7 +1,8 @@
 //! The search for files that match a pattern, in bounded memory and time.
 
+use super::resolve::resolve;
 use super::{Place, joined};
-use crate::slot::open::{self, open_below_closed, open_in_root, real_path};
+use crate::slot::open::{self, open_below_closed};
 use crate::slot::space::Space;
 use crate::spec::execution::{COLLECT_ENTRIES, WhyNot};
 use crate::spec::names::escaped;
@@ -181,11 +182,8 @@ fn open_base(space: &Space, path: &str) -> Result<(PathBuf, Dir), WhyNot> {
         Errno::EXDEV => WhyNot::Outside,
         errno => WhyNot::Unreadable(errno as i32),
     };
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-    let base = open_in_root(space.root(), &inside, flags, 0).map_err(unreadable)?;
-    let real = real_path(&base).map_err(unreadable)?;
-    let real = real.strip_prefix(space.root_path());
-    let real = real.map_err(|_| WhyNot::Outside)?.to_owned();
+    let real = resolve(space, &inside).map_err(|astray| unreadable(astray.errno))?;
+    let real = real.place;
     let entries = open_directory(space, &real).map_err(unreadable)?;
     Ok((real, entries))
 }
