@@ -10,10 +10,11 @@ mod search;
 mod take;
 
 use super::space::Space;
-use crate::spec::execution::{COLLECT_SECONDS, Collected, CollectedFile, NotCollected, WhyNot};
+use crate::spec::collect::{COLLECT_BYTES, COLLECT_SECONDS};
+use crate::spec::execution::{Collected, CollectedFile, NotCollected, WhyNot};
 use crate::spec::names::escaped;
 use crate::sys::clock::monotonic_ns;
-use crate::wire::answer::{COLLECT_BYTES, reason_bytes};
+use crate::wire::answer::reason_bytes;
 use pattern::Patterns;
 use search::{Found, Search};
 use std::path::PathBuf;

@@ -7,7 +7,10 @@ use super::open::{BLOCK_BYTES, READ, kind, open_below, open_file, open_in_root};
 use super::space::Space;
 use super::stage::{NotPlaced, Stage, errno};
 use crate::spec::names::escaped;
-use crate::wire::transfer::{DATA_BYTES, Entry, EntryKind, Get, NotDone, Piece, Put, Skipped};
+use crate::wire::transfer::{
+    DATA_BYTES, Entry, EntryKind, Get, MOST_WAITING, MOST_WAITING_BYTES, NotDone, Piece, Put,
+    Skipped,
+};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
@@ -19,11 +22,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Entries that may wait for their turn, so that a tree of millions can't fill init's memory.
-const MOST_WAITING: usize = 200_000;
-
-/// What their names may take together, each with what is held beside it.
-const MOST_WAITING_BYTES: usize = 16 << 20;
+/// What is held beside the name of an entry that waits.
 const WAITING_BYTES: usize = 40;
 
 /// What is under way in a session; at most one of each.

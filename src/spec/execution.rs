@@ -199,11 +199,6 @@ pub enum DiskEvidence {
     Uncounted,
 }
 
-/// Directory entries that `collect` looks at, so that a tree of a million files can't hold up the slot.
-pub const COLLECT_ENTRIES: usize = 200_000;
-/// How long it may search, and after that read.
-pub const COLLECT_SECONDS: u64 = 5;
-
 /// The files that `collect` named, or why they could not be returned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Collected {

@@ -4,10 +4,13 @@ use super::resolve::resolve;
 use super::{Place, joined};
 use crate::slot::open::{self, open_below_closed};
 use crate::slot::space::Space;
-use crate::spec::execution::{COLLECT_ENTRIES, WhyNot};
+use crate::spec::collect::{
+    COLLECT_ENTRIES, COLLECT_FILES, COLLECT_NAME_BYTES, COLLECT_WAITING_BYTES,
+};
+use crate::spec::execution::WhyNot;
 use crate::spec::names::escaped;
 use crate::sys::clock::monotonic_ns;
-use crate::wire::answer::{COLLECT_FILES, COLLECT_NAME_BYTES, collected_name_bytes};
+use crate::wire::answer::collected_name_bytes;
 use globset::GlobSet;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
@@ -17,9 +20,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-
-/// What the paths of directories may take that are yet to be looked into.
-const MAX_WAITING_BYTES: usize = 16 << 20;
 
 /// What a path takes beside its bytes while it waits.
 const PATH_BYTES: usize = 48;
@@ -71,7 +71,7 @@ struct Waiting {
 impl Waiting {
     fn push(&mut self, path: PathBuf) {
         let bytes = path.as_os_str().len() + PATH_BYTES;
-        if self.bytes + bytes > MAX_WAITING_BYTES {
+        if self.bytes + bytes > COLLECT_WAITING_BYTES {
             self.left_out = true;
             return;
         }

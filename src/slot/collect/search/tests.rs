@@ -88,7 +88,7 @@ fn directories_that_wait_are_held_up_to_a_bound_and_the_search_says_so() {
     }
     let waiting = search.waiting.paths.iter();
     let held: usize = waiting.map(|p| p.as_os_str().len()).sum();
-    assert!(held <= MAX_WAITING_BYTES && search.waiting.left_out);
+    assert!(held <= COLLECT_WAITING_BYTES && search.waiting.left_out);
     while search.waiting.pop().is_some() {}
     assert_eq!(search.waiting.bytes, 0);
 }
