@@ -45,6 +45,28 @@ fn long_names_are_held_up_to_a_bound_and_all_of_them_counted() {
 }
 
 #[test]
+fn slashes_and_dots_that_add_nothing_to_a_pattern_keep_no_file_from_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(scratch.path().join("home/out/a")).unwrap();
+    std::fs::write(scratch.path().join("home/out/a/file"), "x").unwrap();
+    let space = space(scratch.path());
+    for pattern in [
+        "out//*/file",
+        "out/*//file",
+        "out/*/./file",
+        ".//out/*/*",
+        "/home//out/**/file",
+        "out/**//.//./f*/",
+    ] {
+        let mut search = Search::until(u64::MAX);
+        for (base, set) in Patterns::of(&[pattern.to_owned()]).below {
+            search.below(&space, "/home", &base, &set);
+        }
+        assert_eq!(search.found.files.len(), 1, "{pattern}");
+    }
+}
+
+#[test]
 fn a_directory_that_its_program_closed_is_searched_and_closed_again() {
     let scratch = tempfile::tempdir().unwrap();
     let closed = scratch.path().join("home/closed");
