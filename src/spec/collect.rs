@@ -15,5 +15,8 @@ pub const COLLECT_ENTRIES: usize = 200_000;
 /// What the paths of directories may take that are yet to be looked into, in bytes.
 pub const COLLECT_WAITING_BYTES: usize = 16 << 20;
 
-/// CPU time that searching may take, and after that reading.
-pub const COLLECT_SECONDS: u64 = 5;
+/// CPU time that searching may take, and after that reading: what else the machine does must not decide what is returned.
+pub const COLLECT_CPU_SECONDS: u64 = 5;
+
+/// How long each of them may take on any machine, so that a slot that hangs is told from one that waits for a core.
+pub const COLLECT_LONGEST_SECONDS: u64 = 30;

@@ -1,8 +1,8 @@
 //! How the files that `collect` names stand in a result.
 
 use super::collect::{
-    COLLECT_BYTES, COLLECT_ENTRIES, COLLECT_FILES, COLLECT_NAME_BYTES, COLLECT_SECONDS,
-    COLLECT_WAITING_BYTES,
+    COLLECT_BYTES, COLLECT_CPU_SECONDS, COLLECT_ENTRIES, COLLECT_FILES, COLLECT_LONGEST_SECONDS,
+    COLLECT_NAME_BYTES, COLLECT_WAITING_BYTES,
 };
 use super::execution::{Collected, NotCollected, WhyNot};
 use super::limits::MB;
@@ -33,8 +33,8 @@ pub(super) fn returned(collected: Collected) -> (BTreeMap<String, ReturnedFile>,
     let unsearched = collected.unsearched.then(|| {
         unnamed(format!(
             "and what is in directories that were not searched: there are more than {COLLECT_ENTRIES} entries, the paths \
-             of directories that waited for their turn are more than {} MB, they could not be opened, or it took longer \
-             than {COLLECT_SECONDS} s",
+             of directories that waited for their turn are more than {} MB, they could not be opened, or it took more \
+             than {COLLECT_CPU_SECONDS} s of CPU time or {COLLECT_LONGEST_SECONDS} s in all",
             COLLECT_WAITING_BYTES as u64 / MB
         ))
     });
@@ -77,7 +77,10 @@ fn reason(why: &WhyNot) -> String {
             format!("it is a link to {target:?}, which can't be read: {}", system(*errno))
         }
         WhyNot::Unreadable(errno) => format!("it can't be read: {}", system(*errno)),
-        WhyNot::Late => format!("there was no time for it: collect reads for up to {COLLECT_SECONDS} s"),
+        WhyNot::Late => format!(
+            "there was no time for it: collect reads for up to {COLLECT_CPU_SECONDS} s of CPU time, and \
+             {COLLECT_LONGEST_SECONDS} s in all"
+        ),
     }
 }
 
@@ -122,7 +125,7 @@ mod tests {
         assert!(told[1].0.is_none() && told[1].1.starts_with("and 7 more"));
         assert!(told[2].1.contains("not searched"));
         // Each of the bounds that a search may meet.
-        for bound in ["200000 entries", "16 MB", "5 s", "opened"] {
+        for bound in ["200000 entries", "16 MB", "5 s of CPU", "30 s", "opened"] {
             assert!(told[2].1.contains(bound), "{}", told[2].1);
         }
     }

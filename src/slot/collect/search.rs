@@ -1,5 +1,6 @@
 //! The search for files that match a pattern, in bounded memory and time.
 
+use super::bound::Bound;
 use super::resolve::resolve;
 use super::{Place, joined};
 use crate::slot::open::{self, open_below_closed};
@@ -9,7 +10,6 @@ use crate::spec::collect::{
 };
 use crate::spec::execution::WhyNot;
 use crate::spec::names::escaped;
-use crate::sys::clock::monotonic_ns;
 use crate::wire::answer::collected_name_bytes;
 use globset::GlobSet;
 use nix::dir::{Dir, Type};
@@ -55,8 +55,7 @@ pub struct Search {
     waiting: Waiting,
     /// Directory entries that were looked at.
     seen: usize,
-    /// When it ends, by CLOCK_MONOTONIC.
-    until_ns: u64,
+    bound: Bound,
 }
 
 /// Directories that are yet to be looked into.
@@ -93,12 +92,12 @@ impl Waiting {
 }
 
 impl Search {
-    pub fn until(until_ns: u64) -> Self {
+    pub fn within(bound: Bound) -> Self {
         Search {
             found: Found::default(),
             waiting: Waiting::default(),
             seen: 0,
-            until_ns,
+            bound,
         }
     }
 
@@ -108,7 +107,7 @@ impl Search {
     }
 
     fn is_over(&self) -> bool {
-        self.seen == COLLECT_ENTRIES || monotonic_ns() > self.until_ns
+        self.seen == COLLECT_ENTRIES || self.bound.is_reached()
     }
 
     /// Adds the files below a directory, as its pattern names it, whose name is in the set.

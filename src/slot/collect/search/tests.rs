@@ -5,10 +5,15 @@ use nix::sys::stat::Mode;
 use std::fs::Permissions;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 fn space(root: &Path) -> Space {
     let root = root.canonicalize().unwrap();
     Space::open(Tier::Namespaces, root, Vec::new(), false).unwrap()
+}
+
+fn endless() -> Bound {
+    Bound::from_now(Duration::MAX, Duration::MAX)
 }
 
 fn all() -> GlobSet {
@@ -58,7 +63,7 @@ fn slashes_and_dots_that_add_nothing_to_a_pattern_keep_no_file_from_it() {
         "/home//out/**/file",
         "out/**//.//./f*/",
     ] {
-        let mut search = Search::until(u64::MAX);
+        let mut search = Search::within(endless());
         for (base, set) in Patterns::of(&[pattern.to_owned()]).below {
             search.below(&space, "/home", &base, &set);
         }
@@ -77,7 +82,7 @@ fn a_directory_that_its_program_closed_is_searched_and_closed_again() {
     let space = space(scratch.path());
     for own in [0o000, 0o400, 0o100, 0o300] {
         set_mode(own);
-        let mut search = Search::until(u64::MAX);
+        let mut search = Search::within(endless());
         search.below(&space, "/home", "", &all());
         assert_eq!(search.end().0.files.len(), 1, "{own:o}");
         assert_eq!(mode(&closed), own);
@@ -91,19 +96,22 @@ fn a_search_whose_time_is_over_says_so() {
     std::fs::create_dir_all(scratch.path().join("home/a/b")).unwrap();
     std::fs::write(scratch.path().join("home/a/b/file"), "x").unwrap();
     let space = space(scratch.path());
-    let found = |until_ns| {
-        let mut search = Search::until(until_ns);
+    let found = |bound| {
+        let mut search = Search::within(bound);
         search.below(&space, "/home", "", &all());
         let (found, unsearched) = search.end();
         (found.files.len(), unsearched)
     };
-    assert_eq!(found(u64::MAX), (1, false));
-    assert_eq!(found(monotonic_ns()), (0, true));
+    assert_eq!(found(endless()), (1, false));
+    assert_eq!(
+        found(Bound::from_now(Duration::MAX, Duration::ZERO)),
+        (0, true)
+    );
 }
 
 #[test]
 fn directories_that_wait_are_held_up_to_a_bound_and_the_search_says_so() {
-    let mut search = Search::until(u64::MAX);
+    let mut search = Search::within(endless());
     let long = "d".repeat(4000);
     for at in 0..10_000 {
         search.waiting.push(format!("{at:05}{long}").into());
@@ -144,7 +152,7 @@ fn files_are_found_at_the_end_of_a_path_that_is_too_long_to_be_opened_at_once() 
     let flags = OFlag::O_CREAT | OFlag::O_WRONLY;
     let file = nix::fcntl::openat(&here, "file", flags, Mode::S_IRUSR).unwrap();
     nix::unistd::write(&file, b"deep").unwrap();
-    let mut search = Search::until(u64::MAX);
+    let mut search = Search::within(endless());
     search.below(&space, "/", "", &all());
     let (found, unsearched) = search.end();
     assert!(!unsearched);
