@@ -162,6 +162,8 @@ fn links_come_as_the_files_in_the_sandbox_that_they_lead_to_and_others_are_liste
                 ln -s /etc/hostname out/host.txt; ln -s nowhere out/gone.txt; ln -s ../.. out/up.txt; mkfifo out/pipe.txt";
     let episodes = [
         json!({"id": "glob", "command": make, "collect": ["out/*.txt"]}),
+        json!({"id": "outside", "command": "ln -s /etc d", "collect": ["d/passwd"]}),
+        json!({"id": "slashes", "command": make, "collect": ["out//v1/*.txt", "out/*//./log.txt"]}),
         json!({"id": "through", "command": make, "collect": ["out/latest/*.txt", "out/latest/log.txt"]}),
     ];
     everywhere(&episodes, |way, run| {
@@ -176,6 +178,10 @@ fn links_come_as_the_files_in_the_sandbox_that_they_lead_to_and_others_are_liste
         assert!(told("out/pipe.txt").contains("pipe"), "{way:?}");
         let through = json!({"out/latest/log.txt": "one\n"});
         assert_eq!(run.get("through")["files"], through, "{way:?}");
+        let outside = &run.get("outside")["not_collected"];
+        assert!(reason(outside, "d/passwd").contains("lies in"), "{way:?}");
+        let slashes = json!({"out/v1/log.txt": "one\n"});
+        assert_eq!(run.get("slashes")["files"], slashes, "{way:?}");
     });
 }
 
