@@ -2,55 +2,32 @@
 //!
 //! The line was checked before, and programs may write to what the host granted them: every path is opened without
 //! following a link. Links inside a directory are copied as links where they lead to somewhere in that directory.
-//! Nothing is left out: what can't be copied is an error that names it.
+//! Nothing is left out: what can't be copied is an error that names it. One entry is open at a time: this process runs
+//! every slot, and has its descriptors for them.
+
+mod error;
 
 use crate::spec::limits::MB;
 use crate::sys::plain::open_plain;
 use crate::wire::message::{FileContent, FileRequest};
+pub use error::HostFileError;
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, readlinkat};
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 /// All files of an episode travel to the slot in one message, which is held in memory.
 const MOST_COPIED_MB: u64 = 512;
 
-/// A `host_path` that was there when the line was checked and can't be copied now.
-#[derive(Debug, thiserror::Error)]
-pub enum HostFileError {
-    #[error("host_path {path:?} can't be read: {error}")]
-    Read { path: PathBuf, error: io::Error },
-    #[error(
-        "host_path {0:?} is not what it was when the line was read: it is gone, closed, or a link or a pipe by now; keep it \
-         out of what programs may write to (fs_writable), and as it is while the run lasts"
-    )]
-    Changed(PathBuf),
-    #[error(
-        "host_path {path:?} brings the files to more than the {limit_mb} MB of resources.disk_mb; raise that, or grant what \
-         is large with fs_readable"
-    )]
-    OverDisk { path: PathBuf, limit_mb: u64 },
-    #[error(
-        "host_path {0:?} brings the files to more than {MOST_COPIED_MB} MB, the most that is copied into a sandbox whatever \
-         resources.disk_mb is; grant what is large with fs_readable"
-    )]
-    OverCopied(PathBuf),
-    #[error(
-        "host_path holds a link {path:?} to {target:?}, which does not lead to a place in the directory that is copied; put \
-         what it leads to in its place, or grant the directory with fs_readable"
-    )]
-    LinkOut { path: PathBuf, target: PathBuf },
-    #[error(
-        "host_path holds {0:?}, which is neither a file nor a directory nor a link and can't be copied; keep it out of the \
-         directory"
-    )]
-    Special(PathBuf),
-    #[error("host_path holds {0:?}, whose name is not UTF-8; rename it")]
-    Name(PathBuf),
-}
+/// What an entry counts as beside what it holds and its path: even an empty file takes memory on its way, and of the disk.
+const ENTRY_BYTES: u64 = 256;
+
+/// How deep a directory may be nested in the one that is copied.
+const MOST_DEPTH: usize = 200;
 
 /// Files are held in memory on their way, so no more is read than the episode could store.
 pub struct Budget {
@@ -78,6 +55,11 @@ impl Budget {
         self.left = self.left.checked_sub(bytes).ok_or_else(over)?;
         Ok(())
     }
+
+    /// Counts an entry by its path, whatever it holds.
+    fn entry(&mut self, inside: &str, host: &Path) -> Result<(), HostFileError> {
+        self.take(ENTRY_BYTES + inside.len() as u64, host)
+    }
 }
 
 /// Adds a file, or a directory with everything below it, to what is put at a place inside.
@@ -92,8 +74,9 @@ pub fn copy(
         root: host,
         budget,
         files,
+        waiting: Vec::new(),
     };
-    let copied = open(host).and_then(|file| copy.opened(file, host, inside, mode));
+    let copied = copy.whole(inside, mode);
     copied.map_err(|error| changed(error, host))
 }
 
@@ -133,9 +116,22 @@ struct Copy<'a> {
     root: &'a Path,
     budget: &'a mut Budget,
     files: &'a mut Vec<FileRequest>,
+    /// What was found in directories and is yet to be copied, by its path below the root. All of it has been counted.
+    waiting: Vec<String>,
 }
 
 impl Copy<'_> {
+    fn whole(&mut self, inside: &str, mode: Option<u32>) -> Result<(), HostFileError> {
+        let host = self.root;
+        let file = open(host)?;
+        self.budget.entry(inside, host)?;
+        self.opened(file, host, inside, mode)?;
+        while let Some(below) = self.waiting.pop() {
+            self.entry(&host.join(&below), &format!("{inside}/{below}"))?;
+        }
+        Ok(())
+    }
+
     fn opened(
         &mut self,
         file: File,
@@ -147,7 +143,7 @@ impl Copy<'_> {
         let own_mode = meta.permissions().mode() & 0o777;
         if meta.is_dir() {
             self.add(inside, own_mode | 0o700, FileContent::Directory);
-            return self.entries(file.into(), host, inside);
+            return self.list(file, host, inside);
         }
         if !meta.is_file() {
             return Err(HostFileError::Special(host.to_owned()));
@@ -188,40 +184,34 @@ impl Copy<'_> {
         Ok(content)
     }
 
-    fn entries(
-        &mut self,
-        directory: OwnedFd,
-        host: &Path,
-        inside: &str,
-    ) -> Result<(), HostFileError> {
-        let mut entries = Dir::from_fd(directory).map_err(|e| failed(host, e))?;
+    /// Adds what is in a directory to what is to be copied, and closes it.
+    fn list(&mut self, directory: File, host: &Path, inside: &str) -> Result<(), HostFileError> {
+        let below = host.strip_prefix(self.root).unwrap_or(host);
+        if below.components().count() > MOST_DEPTH {
+            return Err(HostFileError::TooDeep(host.to_owned()));
+        }
+        let mut entries = Dir::from_fd(directory.into()).map_err(|e| failed(host, e))?;
         for entry in entries.iter() {
             let entry = entry.map_err(|e| failed(host, e))?;
             let name = entry.file_name().to_bytes();
             if matches!(name, b"." | b"..") {
                 continue;
             }
+            let host = host.join(OsStr::from_bytes(name));
             let Ok(name) = entry.file_name().to_str() else {
-                use std::os::unix::ffi::OsStrExt;
-                let name = std::ffi::OsStr::from_bytes(name);
-                return Err(HostFileError::Name(host.join(name)));
+                return Err(HostFileError::Name(host));
             };
-            self.entry(&host.join(name), &format!("{inside}/{name}"))?;
+            self.budget.entry(&format!("{inside}/{name}"), &host)?;
+            // Both are UTF-8, so nothing of them is lost.
+            self.waiting
+                .push(below.join(name).to_string_lossy().into_owned());
         }
         Ok(())
     }
 
     fn entry(&mut self, host: &Path, inside: &str) -> Result<(), HostFileError> {
-        // Opened as what it is: not every file system says that in the list of a directory.
-        let found = open_plain(host, OFlag::O_PATH).map_err(|e| failed(host, e))?;
-        let kind = File::from(found.try_clone().map_err(|e| failed(host, e))?).metadata();
-        let kind = kind.map_err(|e| failed(host, e))?.file_type();
-        if kind.is_symlink() {
-            let target = PathBuf::from(readlinkat(&found, "").map_err(|e| failed(host, e))?);
+        if let Some(target) = link_target(host)? {
             return self.link(host, inside, target);
-        }
-        if !kind.is_file() && !kind.is_dir() {
-            return Err(HostFileError::Special(host.to_owned()));
         }
         let file = open(host)?;
         self.opened(file, host, inside, None)
@@ -231,6 +221,7 @@ impl Copy<'_> {
         let below = host.strip_prefix(self.root).unwrap_or(host);
         match target.to_str() {
             Some(text) if stays_below(below, &target) => {
+                self.budget.take(text.len() as u64, host)?;
                 self.add(inside, 0o777, FileContent::Link(text.to_owned()));
                 Ok(())
             }
@@ -239,6 +230,21 @@ impl Copy<'_> {
                 target,
             }),
         }
+    }
+}
+
+/// Where an entry leads, if it is a link. Opened as what it is: not every file system says that in the list of a directory.
+fn link_target(host: &Path) -> Result<Option<PathBuf>, HostFileError> {
+    let found = open_plain(host, OFlag::O_PATH).map_err(|e| failed(host, e))?;
+    let found = File::from(found);
+    let kind = found.metadata().map_err(|e| failed(host, e))?.file_type();
+    if kind.is_symlink() {
+        let target = readlinkat(&found, "").map_err(|e| failed(host, e))?;
+        return Ok(Some(target.into()));
+    }
+    match kind.is_file() || kind.is_dir() {
+        true => Ok(None),
+        false => Err(HostFileError::Special(host.to_owned())),
     }
 }
 
@@ -289,5 +295,43 @@ mod tests {
             told.contains("the 100 MB of resources.disk_mb; raise"),
             "{told}"
         );
+    }
+
+    fn copied(root: &Path, disk_mb: u64) -> Result<Vec<FileRequest>, HostFileError> {
+        let mut files = Vec::new();
+        let mut budget = Budget::new(disk_mb * MB);
+        copy(root, "/workspace/d", None, &mut budget, &mut files).map(|()| files)
+    }
+
+    #[test]
+    fn directories_and_empty_files_count_and_so_do_their_names() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let name = "n".repeat(230);
+        for at in 0..2100 {
+            std::fs::write(root.join(format!("{name}{at}")), "").unwrap();
+        }
+        // Some 500 bytes each.
+        let error = copied(&root, 1).expect_err("2,100 names are more than 1 MB");
+        assert!(matches!(error, HostFileError::OverDisk { .. }), "{error}");
+        assert_eq!(copied(&root, 2).map(|files| files.len()).ok(), Some(2101));
+    }
+
+    #[test]
+    fn a_tree_that_is_too_deep_is_told_and_a_deep_one_takes_few_descriptors() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let nested = |depth: usize| root.join(vec!["d"; depth].join("/"));
+        std::fs::create_dir_all(nested(150)).unwrap();
+        std::fs::write(nested(150).join("file"), "x").unwrap();
+        let files = copied(&root, 9).unwrap();
+        assert_eq!(files.len(), 152);
+        let parents_first = files.is_sorted_by_key(|file| file.path.len());
+        assert!(parents_first, "what is in a directory comes after it");
+        std::fs::create_dir_all(nested(1500)).unwrap();
+        let error = copied(&root, 9).unwrap_err().to_string();
+        assert!(error.contains("200 directories deep"), "{error}");
+        assert!(error.len() < 700, "{} bytes: {error}", error.len());
+        assert!(error.contains("\"…"), "{error}");
     }
 }

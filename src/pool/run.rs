@@ -6,6 +6,7 @@ use super::host_files::HostFileError;
 use super::process;
 use super::request;
 use super::slot::{BuildError, SlotLost};
+use crate::spec::collect::COLLECT_LONGEST_SECONDS;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
 use crate::spec::policy::{Network, Tier};
@@ -47,7 +48,6 @@ impl Pool {
         self.check_network(episode.grants.network)?;
         let mut request = request_for(episode).await?;
         request.deadline_ns = deadline_ns;
-        let allowed = time_allowed(episode);
         let elsewhere = request::names_unusual_places(episode);
         let host = self.host();
         let (lease, before, mut execution) = loop {
@@ -55,7 +55,7 @@ impl Pool {
             let before = host.before(Whose::of(lease.slot()));
             request.handed_ns = monotonic_ns();
             let process = lease.slot().process();
-            match answered(process, allowed, lease.slot().run(&request)).await {
+            match answered(process, episode, lease.slot().run(&request)).await {
                 Ok(execution) => break (lease, before, execution),
                 // It died while it was idle: that is no attempt of this episode. Its place is free now, so this
                 // ends with a new slot at the latest.
@@ -81,18 +81,28 @@ impl Pool {
 }
 
 /// How long an episode may take by its own timeouts, where the host keeps it from running.
-pub(super) fn time_allowed(episode: &Episode) -> Duration {
+fn time_allowed(episode: &Episode) -> Duration {
     let timeouts: Duration = episode.steps.iter().map(|s| s.timeout).sum();
     timeouts.mul_f64(episode.stretch)
 }
 
-/// A slot's answer to an episode that may take so long. A slot that is overdue because it was stopped is killed: left
-/// alone, its program would go on after its timeout for as long as we wait. One that is busy is waited for.
+/// How much longer its slot may take for it before it counts as hung: files are searched for and read after its end.
+fn slack(episode: &Episode) -> Duration {
+    match episode.collect.is_empty() {
+        true => SLACK,
+        false => SLACK + 2 * Duration::from_secs(COLLECT_LONGEST_SECONDS),
+    }
+}
+
+/// A slot's answer to an episode. A slot that is overdue because it was stopped is killed: left alone, its program would go
+/// on after its timeout for as long as we wait. One that is busy is waited for.
 pub(super) async fn answered<T>(
     slot: Pid,
-    allowed: Duration,
+    episode: &Episode,
     answer: impl Future<Output = Result<T, SlotLost>>,
 ) -> Result<T, SlotLost> {
+    let allowed = time_allowed(episode);
+    let longest = allowed + slack(episode);
     let stopped = async {
         tokio::time::sleep(allowed + OVERDUE).await;
         while !process::is_stopped(slot) {
@@ -101,7 +111,7 @@ pub(super) async fn answered<T>(
     };
     tokio::select! {
         biased;
-        answer = tokio::time::timeout(allowed + SLACK, answer) => answer.unwrap_or(Err(SlotLost::Silent)),
+        answer = tokio::time::timeout(longest, answer) => answer.unwrap_or(Err(SlotLost::Silent)),
         () = stopped => {
             process::end(slot);
             Err(SlotLost::Stopped)

@@ -4,7 +4,7 @@ use super::claim::Pool;
 use super::host::{Host, Whose};
 use super::lease::Lease;
 use super::process::Processes;
-use super::run::{RunError, answered, request_for, time_allowed};
+use super::run::{RunError, answered, request_for};
 use super::slot::SlotLost;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
@@ -73,7 +73,7 @@ impl Session {
         request.handed_ns = monotonic_ns();
         let process = self.lease.slot().process();
         let running = self.lease.slot().exec(request, cancel);
-        let mut execution = answered(process, time_allowed(episode), running).await?;
+        let mut execution = answered(process, episode, running).await?;
         let limits = &episode.limits;
         self.host.explain(&before, limits, &mut execution).await;
         Ok(execution)

@@ -25,7 +25,9 @@ use crate::pool::Session;
 use crate::spec::outcome::NotReturned;
 use crate::spec::paths;
 use crate::spec::policy::Tier;
-use crate::wire::transfer::{DATA_BYTES, Entry, EntryKind, NotDone, Put};
+use crate::wire::transfer::{
+    DATA_BYTES, Entry, EntryKind, MOST_WAITING, MOST_WAITING_BYTES, NotDone, Put,
+};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use nix::errno::Errno;
@@ -300,9 +302,11 @@ pub fn refusal(not_done: &NotDone, tier: Tier) -> Fault {
         ),
         Errno::E2BIG => (
             Code::Refused,
-            "holds more than 200,000 entries, or 16 MB of names, that wait for their turn; pack it with tar first, or \
-             download its directories one by one"
-                .to_owned(),
+            format!(
+                "holds more than {MOST_WAITING} entries, or {} MB of names, that wait for their turn; pack it with tar \
+                 first, or download its directories one by one",
+                MOST_WAITING_BYTES >> 20
+            ),
         ),
         Errno::EFBIG => (
             Code::Refused,

@@ -4,22 +4,26 @@
 //! are looked for is bounded ([`search`]), and names count against what is returned. Nothing that was asked for is left
 //! out without a word: what is not returned is listed with the reason, and what there is no room to list is counted.
 
+mod bound;
 mod pattern;
+mod resolve;
 mod search;
 mod take;
 
 use super::space::Space;
-use crate::spec::execution::{COLLECT_SECONDS, Collected, CollectedFile, NotCollected, WhyNot};
+use crate::spec::collect::{COLLECT_BYTES, COLLECT_CPU_SECONDS, COLLECT_LONGEST_SECONDS};
+use crate::spec::execution::{Collected, CollectedFile, NotCollected, WhyNot};
 use crate::spec::names::escaped;
-use crate::sys::clock::monotonic_ns;
-use crate::wire::answer::{COLLECT_BYTES, reason_bytes};
+use crate::wire::answer::reason_bytes;
+use bound::Bound;
 use pattern::Patterns;
 use search::{Found, Search};
 use std::path::PathBuf;
+use std::time::Duration;
 use take::take;
 
-const SEARCH_NS: u64 = COLLECT_SECONDS * 1_000_000_000;
-const READ_NS: u64 = SEARCH_NS;
+const CPU: Duration = Duration::from_secs(COLLECT_CPU_SECONDS);
+const LONGEST: Duration = Duration::from_secs(COLLECT_LONGEST_SECONDS);
 
 /// Files matching the patterns, by name. Relative patterns are under `workdir`.
 ///
@@ -28,7 +32,7 @@ const READ_NS: u64 = SEARCH_NS;
 /// a mount of the host.
 pub fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Collected {
     let patterns = Patterns::of(patterns);
-    let mut search = Search::until(monotonic_ns() + SEARCH_NS);
+    let mut search = Search::within(Bound::from_now(CPU, LONGEST));
     for name in patterns.literal {
         search.found.named(space, workdir, name);
     }
@@ -36,20 +40,20 @@ pub fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Collected {
         search.below(space, workdir, base, set);
     }
     let (found, unsearched) = search.end();
-    let mut collected = read(space, found, monotonic_ns() + READ_NS);
+    let mut collected = read(space, found, Bound::from_now(CPU, LONGEST));
     collected.unsearched = unsearched;
     collected
 }
 
-/// Reads what was found, until CLOCK_MONOTONIC is `until_ns`.
-fn read(space: &Space, found: Found, until_ns: u64) -> Collected {
+/// Reads what was found, within this bound.
+fn read(space: &Space, found: Found, bound: Bound) -> Collected {
     let mut collected = Collected {
         more: found.beyond,
         ..Collected::default()
     };
     let mut left = COLLECT_BYTES - found.name_bytes;
     for (path, place) in found.files {
-        let taken = match (place, monotonic_ns() > until_ns) {
+        let taken = match (place, bound.is_reached()) {
             (_, true) => Err(WhyNot::Late),
             (Err(why), _) => Err(why),
             (Ok(place), false) => take(space, &place, left),

@@ -8,10 +8,9 @@
 //! A program decides how long its tree takes to count. So one look counts for a while only, and the next one goes on
 //! where it ended.
 
-use super::open::open_below;
+use super::open::{BLOCK_BYTES, Closed, ENTERABLE, LISTABLE, open_below};
 use crate::sys::clock::monotonic_ns;
-use crate::sys::mode::set_mode;
-use nix::dir::{Dir, OwningIter};
+use nix::dir::{Dir, Entry, OwningIter};
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use std::ffi::{CStr, OsStr, OsString};
@@ -23,10 +22,6 @@ use std::path::Path;
 const USAGE_NS: u64 = 5_000_000_000;
 /// How many directories that lead to one another are open at one time. Those further up are opened again through `..`.
 const MAX_OPEN: usize = 128;
-/// What has to be allowed to list a directory and to look at what is in it.
-const LISTABLE: u32 = 0o500;
-/// What of it has to be allowed for the second.
-const ENTERABLE: u32 = 0o100;
 
 /// What some files take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,8 +34,7 @@ pub struct Usage {
 
 impl Usage {
     pub fn add(&mut self, blocks: u64) {
-        // A block of stat(2) is 512 bytes.
-        self.bytes = self.bytes.saturating_add(blocks * 512);
+        self.bytes = self.bytes.saturating_add(blocks * BLOCK_BYTES);
         self.inodes += 1;
     }
 
@@ -71,8 +65,8 @@ pub struct Counted {
     pub used: Usage,
     /// Whether that is all there is, and not the most that is known so far.
     pub whole: bool,
-    /// Whether the count ended because the way back from a deep directory was lost: it was moved meanwhile, or
-    /// closed. What was still to be counted is not bounded then.
+    /// Whether the count ended because the way back from a deep directory was lost, which was moved meanwhile or
+    /// closed, or because a directory could not be read to its end. What was still to be counted is not bounded then.
     pub lost: bool,
 }
 
@@ -96,8 +90,8 @@ struct Directory {
     identity: Option<(u64, u64)>,
     /// How many directories it is below the root.
     depth: usize,
-    /// Its own mode, if it had to be opened up.
-    closed: Option<u32>,
+    /// If it had to be opened up.
+    closed: Option<Closed>,
     /// While it is being listed.
     entries: Option<OwningIter>,
     /// The directories in it that are still to be looked into.
@@ -151,7 +145,9 @@ impl Count {
             return;
         };
         if directory.entries.is_some() {
-            return directory.list_one(&mut self.used);
+            let next = directory.entries.as_mut().and_then(Iterator::next);
+            self.lost = directory.listed(next, &mut self.used).is_none();
+            return;
         }
         let name = directory.below.pop();
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
@@ -191,32 +187,29 @@ impl Count {
 
 impl Directory {
     fn new(descriptor: OwnedFd, depth: usize) -> Directory {
-        let mode = mode_of(&descriptor).unwrap_or(LISTABLE);
-        let opened_up = open_up(&descriptor, mode);
+        let closed = Closed::open_up(&descriptor, LISTABLE).unwrap_or(None);
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let listed = openat(&descriptor, ".", flags, Mode::empty()).and_then(Dir::from_fd);
         let mut directory = Directory {
             identity: identity(&descriptor),
             descriptor: Some(descriptor),
             depth,
-            closed: opened_up.then_some(mode),
+            closed,
             entries: listed.ok().map(Dir::into_iter),
             below: Vec::new(),
         };
         // To open it took the right to read it; to look at what is in it takes the right to enter it alone.
-        if mode & ENTERABLE != 0 {
+        let to_enter = |closed: &Closed| closed.lacked(ENTERABLE);
+        if !directory.closed.as_ref().is_some_and(to_enter) {
             directory.close();
         }
         directory
     }
 
-    /// Closes it again, unless the program has set its mode itself meanwhile.
+    /// Closes it again, if it had to be opened up.
     fn close(&mut self) {
-        if let Some(mode) = self.closed.take()
-            && let Some(descriptor) = &self.descriptor
-            && mode_of(descriptor) == Some(mode | LISTABLE)
-        {
-            let _ = set_mode(descriptor, mode);
+        if let (Some(closed), Some(descriptor)) = (self.closed.take(), &self.descriptor) {
+            closed.close_again(descriptor);
         }
     }
 
@@ -237,21 +230,23 @@ impl Directory {
         if self.identity.is_none() || identity(&at) != self.identity {
             return None;
         }
-        let mode = mode_of(&at)?;
-        if mode & ENTERABLE == 0 {
-            self.closed = open_up(&at, mode).then_some(mode);
-        }
+        self.closed = Closed::open_up(&at, ENTERABLE).unwrap_or(None);
         self.descriptor = Some(at);
         Some(())
     }
 
-    /// Counts one more entry, if there is one.
-    fn list_one(&mut self, used: &mut Usage) {
-        match self.entries.as_mut().and_then(Iterator::next) {
+    /// Counts the entry that was read. `None` where reading failed: a disk that is broken, or a file server that is away,
+    /// fails again at each attempt, and how much it holds back nobody knows.
+    fn listed(&mut self, next: Option<nix::Result<Entry>>, used: &mut Usage) -> Option<()> {
+        match next {
             Some(Ok(entry)) => self.count(entry.file_name(), used),
-            Some(Err(_)) => {}
+            Some(Err(_)) => {
+                self.entries = None;
+                return None;
+            }
             None => self.entries = None,
         }
+        Some(())
     }
 
     fn count(&mut self, name: &CStr, used: &mut Usage) {
@@ -282,17 +277,8 @@ fn is_directory(stat: &FileStat) -> bool {
     stat.st_mode & libc::S_IFMT == libc::S_IFDIR
 }
 
-/// Lets us list a directory that is closed; whether that was needed and done.
-fn open_up(directory: &OwnedFd, mode: u32) -> bool {
-    mode & LISTABLE != LISTABLE && set_mode(directory, mode | LISTABLE).is_ok()
-}
-
 fn identity(directory: &OwnedFd) -> Option<(u64, u64)> {
     fstat(directory).ok().map(|stat| (stat.st_dev, stat.st_ino))
-}
-
-fn mode_of(directory: &OwnedFd) -> Option<u32> {
-    fstat(directory).ok().map(|stat| stat.st_mode & 0o7777)
 }
 
 #[cfg(test)]

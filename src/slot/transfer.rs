@@ -3,11 +3,14 @@
 //! The session's programs may change the tree meanwhile. Every path is resolved below the space's root without leaving
 //! its mount; below the place where a transfer out began, no link is followed at all.
 
-use super::open::{open_below, open_file, open_in_root};
+use super::open::{BLOCK_BYTES, READ, kind, open_below, open_file, open_in_root};
 use super::space::Space;
 use super::stage::{NotPlaced, Stage, errno};
 use crate::spec::names::escaped;
-use crate::wire::transfer::{DATA_BYTES, Entry, EntryKind, Get, NotDone, Piece, Put, Skipped};
+use crate::wire::transfer::{
+    DATA_BYTES, Entry, EntryKind, Get, MOST_WAITING, MOST_WAITING_BYTES, NotDone, Piece, Put,
+    Skipped,
+};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
@@ -19,20 +22,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// Entries that may wait for their turn, so that a tree of millions can't fill init's memory.
-const MOST_WAITING: usize = 200_000;
-
-/// What their names may take together, each with what is held beside it.
-const MOST_WAITING_BYTES: usize = 16 << 20;
+/// What is held beside the name of an entry that waits.
 const WAITING_BYTES: usize = 40;
-
-/// Not blocking: what was a file when it was found may be a pipe.
-const READ: OFlag = OFlag::O_RDONLY
-    .union(OFlag::O_NONBLOCK)
-    .union(OFlag::O_NOCTTY);
-
-/// What `st_blocks` counts (inode(7)).
-const BLOCK_BYTES: u64 = 512;
 
 /// What is under way in a session; at most one of each.
 #[derive(Default)]
@@ -245,10 +236,6 @@ impl Walk {
         self.waiting.append(&mut listed);
         Ok(())
     }
-}
-
-fn kind(fd: &OwnedFd) -> Result<SFlag, Errno> {
-    Ok(SFlag::from_bits_truncate(fstat(fd)?.st_mode) & SFlag::S_IFMT)
 }
 
 fn shown(path: &Path) -> String {

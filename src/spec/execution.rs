@@ -194,14 +194,10 @@ pub enum DiskEvidence {
     FileSize,
     /// Files may be open that have no name and that nobody can look at; descriptors of processes that forbid inspection.
     Hidden(u64),
-    /// Directories that lie very deep were moved or closed while they were counted, and may hold anything.
+    /// Directories that lie very deep were moved or closed while they were counted, or one could not be read to its end;
+    /// they may hold anything.
     Uncounted,
 }
-
-/// Directory entries that `collect` looks at, so that a tree of a million files can't hold up the slot.
-pub const COLLECT_ENTRIES: usize = 200_000;
-/// How long it may search, and after that read.
-pub const COLLECT_SECONDS: u64 = 5;
 
 /// The files that `collect` named, or why they could not be returned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

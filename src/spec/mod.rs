@@ -3,6 +3,7 @@
 //! Nothing here opens a file, forks or knows tokio. Everything else imports from here.
 
 pub mod bytes;
+pub mod collect;
 pub mod digest;
 pub mod episode;
 pub mod execution;

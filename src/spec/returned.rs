@@ -1,6 +1,11 @@
 //! How the files that `collect` names stand in a result.
 
-use super::execution::{COLLECT_ENTRIES, COLLECT_SECONDS, Collected, NotCollected, WhyNot};
+use super::collect::{
+    COLLECT_BYTES, COLLECT_CPU_SECONDS, COLLECT_ENTRIES, COLLECT_FILES, COLLECT_LONGEST_SECONDS,
+    COLLECT_NAME_BYTES, COLLECT_WAITING_BYTES,
+};
+use super::execution::{Collected, NotCollected, WhyNot};
+use super::limits::MB;
 use super::outcome::{NotReturned, ReturnedFile};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,14 +25,17 @@ pub(super) fn returned(collected: Collected) -> (BTreeMap<String, ReturnedFile>,
     let unnamed = |reason: String| NotReturned { path: None, reason };
     let more = (collected.more > 0).then(|| {
         unnamed(format!(
-            "and {} more, which there was no room to name: collect names up to 10,000 files, in up to 4 MB",
-            collected.more
+            "and {} more, which there was no room to name: collect names up to {COLLECT_FILES} files, in up to {} MB",
+            collected.more,
+            COLLECT_NAME_BYTES / MB
         ))
     });
     let unsearched = collected.unsearched.then(|| {
         unnamed(format!(
-            "and what is in directories that were not searched: there are more than {COLLECT_ENTRIES} entries, they \
-             could not be opened, or it took longer than {COLLECT_SECONDS} s"
+            "and what is in directories that were not searched: there are more than {COLLECT_ENTRIES} entries, the paths \
+             of directories that waited for their turn are more than {} MB, they could not be opened, or it took more \
+             than {COLLECT_CPU_SECONDS} s of CPU time or {COLLECT_LONGEST_SECONDS} s in all",
+            COLLECT_WAITING_BYTES as u64 / MB
         ))
     });
     (files, named.chain(more).chain(unsearched).collect())
@@ -47,14 +55,17 @@ fn reason(why: &WhyNot) -> String {
             "there is no such place without namespaces, where only /workspace, /tmp and /home/runner exist".into()
         }
         WhyNot::Outside => {
-            "it lies in a directory of the host, and only the sandbox's own files are collected".into()
+            "it lies in a directory of the host or of the system, and only the sandbox's own files are collected".into()
         }
         WhyNot::Directory => {
             "it is a directory; a pattern such as \"NAME/**\" collects the files in it".into()
         }
         WhyNot::Special => "it is a pipe, a socket or the like".into(),
         WhyNot::OverCap(bytes) => {
-            format!("its {bytes} bytes are more than what was left of the 16 MB that collect returns")
+            format!(
+                "its {bytes} bytes are more than what was left of the {} MB that collect returns",
+                COLLECT_BYTES / MB
+            )
         }
         WhyNot::LinkOut(target) => {
             format!("it is a link to {target:?}, which is not among the files that an episode can write")
@@ -66,7 +77,10 @@ fn reason(why: &WhyNot) -> String {
             format!("it is a link to {target:?}, which can't be read: {}", system(*errno))
         }
         WhyNot::Unreadable(errno) => format!("it can't be read: {}", system(*errno)),
-        WhyNot::Late => format!("there was no time for it: collect reads for up to {COLLECT_SECONDS} s"),
+        WhyNot::Late => format!(
+            "there was no time for it: collect reads for up to {COLLECT_CPU_SECONDS} s of CPU time, and \
+             {COLLECT_LONGEST_SECONDS} s in all"
+        ),
     }
 }
 
@@ -110,5 +124,9 @@ mod tests {
         assert!(told[0].0 == Some("link") && told[0].1.contains("/etc/shadow"));
         assert!(told[1].0.is_none() && told[1].1.starts_with("and 7 more"));
         assert!(told[2].1.contains("not searched"));
+        // Each of the bounds that a search may meet.
+        for bound in ["200000 entries", "16 MB", "5 s of CPU", "30 s", "opened"] {
+            assert!(told[2].1.contains(bound), "{}", told[2].1);
+        }
     }
 }

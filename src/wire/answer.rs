@@ -3,18 +3,11 @@
 
 use super::message::EpisodeRequest;
 use super::packet::{MESSAGE_BYTES, PACKET_BYTES};
+use crate::spec::collect::{COLLECT_BYTES, COLLECT_FILES, COLLECT_NAME_BYTES};
 use crate::spec::episode::{Capture, OutputKeep};
 use crate::spec::execution::{
     Collected, End, Execution, Finish, MAX_NOTE_BYTES, StepExecution, WhyNot,
 };
-
-/// All that `collect` returns, names, content and reasons together, in bytes. A file that does not fit is named with that
-/// reason.
-pub const COLLECT_BYTES: u64 = 16 << 20;
-/// What of that names may take, as [`collected_name_bytes`] counts them, so that they leave room for content.
-pub const COLLECT_NAME_BYTES: u64 = 4 << 20;
-/// Files that `collect` names at most, returned or not; the others are counted.
-pub const COLLECT_FILES: usize = 10_000;
 
 /// What a returned file takes besides its content: its name, as long as JSON makes it, and what stands around it.
 pub fn collected_name_bytes(name: &str) -> u64 {

@@ -75,7 +75,7 @@ fn a_program_can_neither_write_to_it_nor_make_it_larger_nor_lease_it() {
 fn what_a_step_leaves_running_finds_a_small_input_whole_after_the_end() {
     let steps = json!([
         {"argv": ["/bin/sh", "-c", "exec 3<&0; (sleep 1; cat <&3 > later) & true"], "stdin": "small\n"},
-        {"command": "sleep 2; cat later"},
+        {"command": "until [ -s later ]; do sleep 0.1; done; cat later"},
     ]);
     everywhere(&[json!({"id": "e", "steps": steps})], |way, run| {
         assert_ok(way, run, "e");

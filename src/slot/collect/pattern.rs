@@ -23,10 +23,11 @@ impl Patterns {
                 literal.push(name);
                 continue;
             }
+            let pattern = normal(pattern);
             // They were compiled once before, when the line was checked.
-            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            let glob = GlobBuilder::new(&pattern).literal_separator(true).build();
             if let Ok(glob) = glob {
-                let set = below.entry(literal_base(pattern));
+                let set = below.entry(literal_base(&pattern));
                 set.or_insert_with(GlobSetBuilder::new).add(glob);
             }
         }
@@ -36,6 +37,44 @@ impl Patterns {
             literal,
             below: below.collect(),
         }
+    }
+}
+
+/// A pattern without slashes, and parts that are `.`, that no name has which is found: with them it would match nothing.
+/// What stands in brackets stays, and a `./` that a pattern begins with, which is part of the names it gives.
+fn normal(pattern: &str) -> String {
+    let mut kept = String::with_capacity(pattern.len());
+    let mut in_brackets = false;
+    let mut rest = pattern;
+    while let Some(letter) = rest.chars().next() {
+        let mut length = letter.len_utf8();
+        match letter {
+            '\\' => length += rest[length..].chars().next().map_or(0, char::len_utf8),
+            '[' => in_brackets = true,
+            ']' => in_brackets = false,
+            _ => {}
+        }
+        kept.push_str(&rest[..length]);
+        rest = &rest[length..];
+        if letter == '/' && !in_brackets {
+            rest = without_first_parts(rest);
+        }
+    }
+    // Only files are collected, so one that ends in a slash can mean nothing else.
+    match kept.strip_suffix('/') {
+        Some(name) if !name.is_empty() && !name.ends_with('\\') => name.to_owned(),
+        _ => kept,
+    }
+}
+
+/// What follows a slash, without the parts that add nothing to it.
+fn without_first_parts(mut rest: &str) -> &str {
+    while let Some(next) = rest.strip_prefix('/').or_else(|| rest.strip_prefix("./")) {
+        rest = next;
+    }
+    match rest {
+        "." => "",
+        rest => rest,
     }
 }
 
@@ -78,6 +117,24 @@ mod tests {
             ("out/a\\*b/*", "out"),
         ] {
             assert_eq!(literal_base(pattern), base, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn slashes_and_dots_that_add_nothing_are_left_out_of_a_pattern() {
+        for (pattern, is) in [
+            ("out//*", "out/*"),
+            ("out/././/./*.txt", "out/*.txt"),
+            ("//a//*/", "/a/*"),
+            ("./out/*/.", "./out/*"),
+            ("/*", "/*"),
+            ("a.//.b/*", "a./.b/*"),
+            ("[a/./b]//*", "[a/./b]/*"),
+            ("\\[a/./b*", "\\[a/b*"),
+            ("{a//b,c}*", "{a/b,c}*"),
+            ("é//*", "é/*"),
+        ] {
+            assert_eq!(normal(pattern), is, "{pattern}");
         }
     }
 

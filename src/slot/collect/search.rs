@@ -1,31 +1,28 @@
 //! The search for files that match a pattern, in bounded memory and time.
 
+use super::bound::Bound;
+use super::resolve::resolve;
 use super::{Place, joined};
-use crate::slot::open::{open_below, open_in_root, open_up, real_path};
+use crate::slot::open::{self, open_below_closed};
 use crate::slot::space::Space;
-use crate::spec::execution::{COLLECT_ENTRIES, WhyNot};
+use crate::spec::collect::{
+    COLLECT_ENTRIES, COLLECT_FILES, COLLECT_NAME_BYTES, COLLECT_WAITING_BYTES,
+};
+use crate::spec::execution::WhyNot;
 use crate::spec::names::escaped;
-use crate::sys::clock::monotonic_ns;
-use crate::wire::answer::{COLLECT_FILES, COLLECT_NAME_BYTES, collected_name_bytes};
+use crate::wire::answer::collected_name_bytes;
 use globset::GlobSet;
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::SFlag;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// What the paths of directories may take that are yet to be looked into.
-const MAX_WAITING_BYTES: usize = 16 << 20;
-
 /// What a path takes beside its bytes while it waits.
 const PATH_BYTES: usize = 48;
-
-/// What has to be allowed to list a directory and to open what is in it.
-const LISTABLE: u32 = 0o500;
 
 /// The files found so far: the first by name, as many as there may be.
 #[derive(Default)]
@@ -58,8 +55,7 @@ pub struct Search {
     waiting: Waiting,
     /// Directory entries that were looked at.
     seen: usize,
-    /// When it ends, by CLOCK_MONOTONIC.
-    until_ns: u64,
+    bound: Bound,
 }
 
 /// Directories that are yet to be looked into.
@@ -74,7 +70,7 @@ struct Waiting {
 impl Waiting {
     fn push(&mut self, path: PathBuf) {
         let bytes = path.as_os_str().len() + PATH_BYTES;
-        if self.bytes + bytes > MAX_WAITING_BYTES {
+        if self.bytes + bytes > COLLECT_WAITING_BYTES {
             self.left_out = true;
             return;
         }
@@ -96,12 +92,12 @@ impl Waiting {
 }
 
 impl Search {
-    pub fn until(until_ns: u64) -> Self {
+    pub fn within(bound: Bound) -> Self {
         Search {
             found: Found::default(),
             waiting: Waiting::default(),
             seen: 0,
-            until_ns,
+            bound,
         }
     }
 
@@ -111,7 +107,7 @@ impl Search {
     }
 
     fn is_over(&self) -> bool {
-        self.seen == COLLECT_ENTRIES || monotonic_ns() > self.until_ns
+        self.seen == COLLECT_ENTRIES || self.bound.is_reached()
     }
 
     /// Adds the files below a directory, as its pattern names it, whose name is in the set.
@@ -169,8 +165,8 @@ fn kind(space: &Space, told: Option<Type>, path: &Path) -> Option<Type> {
     if told.is_some() {
         return told;
     }
-    let found = open_below(space.root(), path, OFlag::O_PATH).ok()?;
-    match SFlag::from_bits_truncate(fstat(found).ok()?.st_mode) & SFlag::S_IFMT {
+    let found = open_below_closed(space.root(), path, OFlag::O_PATH).ok()?;
+    match open::kind(&found).ok()? {
         SFlag::S_IFDIR => Some(Type::Directory),
         SFlag::S_IFLNK => Some(Type::Symlink),
         _ => Some(Type::File),
@@ -185,32 +181,15 @@ fn open_base(space: &Space, path: &str) -> Result<(PathBuf, Dir), WhyNot> {
         Errno::EXDEV => WhyNot::Outside,
         errno => WhyNot::Unreadable(errno as i32),
     };
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-    let base = open_in_root(space.root(), &inside, flags, 0).map_err(unreadable)?;
-    let real = real_path(&base).map_err(unreadable)?;
-    let real = real.strip_prefix(space.root_path());
-    let real = real.map_err(|_| WhyNot::Outside)?.to_owned();
+    let real = resolve(space, &inside).map_err(|astray| unreadable(astray.errno))?;
+    let real = real.place;
     let entries = open_directory(space, &real).map_err(unreadable)?;
     Ok((real, entries))
 }
 
-/// A directory that its program closed is opened up; the wipe is to follow.
 fn open_directory(space: &Space, path: &Path) -> nix::Result<Dir> {
-    let open = |flags| open_below(space.root(), path, flags | OFlag::O_DIRECTORY);
-    let opened: nix::Result<OwnedFd> = match open(OFlag::O_RDONLY) {
-        Err(Errno::EACCES) => {
-            open_up(&open(OFlag::O_PATH)?, LISTABLE)?;
-            open(OFlag::O_RDONLY)
-        }
-        opened => {
-            // To open what is in it takes more than to list it.
-            if let Ok(directory) = &opened {
-                let _ = open_up(directory, LISTABLE);
-            }
-            opened
-        }
-    };
-    opened.and_then(Dir::from_fd)
+    let open = |flags| open_below_closed(space.root(), path, flags);
+    open::open_directory(open).and_then(Dir::from_fd)
 }
 
 #[cfg(test)]

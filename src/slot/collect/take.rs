@@ -1,32 +1,23 @@
 //! Opens and reads a file that is to be returned, or says why it can't be.
 
-use crate::slot::open::{open_below, open_file, open_in_root, real_path};
+use super::resolve::{Led, resolve};
+use crate::slot::open::{READ, kind, open_below_closed, open_file};
 use crate::slot::space::Space;
 use crate::slot::stage::errno;
 use crate::spec::execution::WhyNot;
 use crate::spec::names::escaped;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, readlinkat};
-use nix::sys::stat::{SFlag, fstat};
-use std::ffi::OsString;
+use nix::sys::stat::SFlag;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-
-/// How many links may lead to one another.
-const MAX_LINKS: usize = 40;
-
-/// Not blocking: what was a file when it was found may be a pipe.
-const READ: OFlag = OFlag::O_RDONLY
-    .union(OFlag::O_NONBLOCK)
-    .union(OFlag::O_NOCTTY)
-    .union(OFlag::O_NOFOLLOW);
+use std::path::Path;
 
 /// What a file holds, at most so many bytes. A link to a file that the episode could write is taken for that file.
 pub fn take(space: &Space, path: &Path, most: u64) -> Result<Vec<u8>, WhyNot> {
-    let open = |flags| open_below(space.root(), path, flags);
+    let open = |flags| open_below_closed(space.root(), path, flags);
     match open_file(open, READ) {
         Ok(opened) => read(opened, most),
         // Either the path itself is a link, or it leads through one.
@@ -43,10 +34,6 @@ fn why_not(errno: Errno) -> WhyNot {
         Errno::EXDEV => WhyNot::Outside,
         errno => WhyNot::Unreadable(errno as i32),
     }
-}
-
-fn kind(file: &OwnedFd) -> nix::Result<SFlag> {
-    Ok(SFlag::from_bits_truncate(fstat(file)?.st_mode) & SFlag::S_IFMT)
 }
 
 fn read(opened: OwnedFd, most: u64) -> Result<Vec<u8>, WhyNot> {
@@ -69,45 +56,27 @@ fn read(opened: OwnedFd, most: u64) -> Result<Vec<u8>, WhyNot> {
 }
 
 /// The file that a link leads to, where that is below the space's root and not in a mount of the host.
-fn follow(space: &Space, link: &Path, most: u64) -> Result<Vec<u8>, WhyNot> {
-    let mut at = link.to_owned();
-    let mut first: Option<OsString> = None;
-    let shown = |first: &Option<OsString>| {
-        let target = first.as_deref().unwrap_or(link.as_os_str());
-        escaped(target.as_bytes())
-    };
-    for _ in 0..MAX_LINKS {
-        let open = |flags| open_in_root(space.root(), &at, flags, 0);
-        let broken = |errno: Errno| match errno {
-            Errno::EXDEV => WhyNot::LinkOut(shown(&first)),
-            errno if first.is_none() => why_not(errno),
-            errno => WhyNot::LinkBroken(shown(&first), errno as i32),
-        };
-        let found = open(OFlag::O_PATH | OFlag::O_NOFOLLOW).map_err(broken)?;
-        if kind(&found).map_err(broken)? != SFlag::S_IFLNK {
-            if first.is_some() && space.is_system(&real_path(&found).map_err(broken)?) {
-                return Err(WhyNot::LinkOut(shown(&first)));
-            }
-            let opened = open_file(open, READ).map_err(broken)?;
-            return read(opened, most).map_err(|why| match (why, &first) {
-                (WhyNot::Directory, Some(_)) => WhyNot::LinkToDirectory(shown(&first)),
-                (why, _) => why,
-            });
-        }
-        let target = readlinkat(&found, "").map_err(broken)?;
-        let next = led_to(space, &at, Path::new(&target));
-        first.get_or_insert(target);
-        at = next.ok_or_else(|| WhyNot::LinkOut(shown(&first)))?;
-    }
-    Err(WhyNot::LinkBroken(shown(&first), libc::ELOOP))
+fn follow(space: &Space, path: &Path, most: u64) -> Result<Vec<u8>, WhyNot> {
+    let Led { place, link } = resolve(space, path).map_err(|a| untaken(a.link, a.errno))?;
+    let open = |flags| open_below_closed(space.root(), &place, flags);
+    let opened = open_file(open, READ).map_err(|errno| untaken(link.clone(), errno))?;
+    read(opened, most).map_err(|why| match (why, link) {
+        (WhyNot::Directory, Some(target)) => WhyNot::LinkToDirectory(shown(&target)),
+        (why, _) => why,
+    })
 }
 
-/// Where a link leads, below the space's root.
-fn led_to(space: &Space, link: &Path, target: &Path) -> Option<PathBuf> {
-    match target.is_absolute() {
-        true => space.below_root(target),
-        false => Some(link.parent().unwrap_or(Path::new("")).join(target)),
+/// Of a link it is told where it leads; what is reached through one is none itself.
+fn untaken(link: Option<OsString>, errno: Errno) -> WhyNot {
+    match (link, errno) {
+        (Some(target), Errno::EXDEV) => WhyNot::LinkOut(shown(&target)),
+        (Some(target), errno) => WhyNot::LinkBroken(shown(&target), errno as i32),
+        (None, errno) => why_not(errno),
     }
+}
+
+fn shown(target: &OsStr) -> String {
+    escaped(target.as_bytes())
 }
 
 #[cfg(test)]
@@ -116,6 +85,7 @@ mod tests {
     use crate::spec::policy::Tier;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::PathBuf;
 
     /// A sandbox of each tier, and a directory of the host beside it.
     fn each(check: impl Fn(&Space, &Path)) {
@@ -146,6 +116,11 @@ mod tests {
             symlink(root.parent().unwrap().join("secret"), at("out")).unwrap();
             symlink("nothing", at("broken")).unwrap();
             symlink("loop", at("loop")).unwrap();
+            // The system's, where that is shown below the same root.
+            fs::create_dir(root.join("etc")).unwrap();
+            fs::write(root.join("etc/passwd"), "users").unwrap();
+            symlink("/etc", at("system")).unwrap();
+            symlink("../..", at("above")).unwrap();
             let take = |name: &str| take(space, &Path::new("workspace").join(name), 100);
             for name in [
                 "relative",
@@ -174,6 +149,14 @@ mod tests {
             }
             assert_eq!(take("none"), Err(WhyNot::Missing));
             assert_eq!(take("deep"), Err(WhyNot::Directory));
+            // It is no link itself, so no reason says where it leads to.
+            assert_eq!(
+                take("system/passwd"),
+                Err(WhyNot::Outside),
+                "{:?}",
+                space.tier
+            );
+            assert!(take("above/secret").is_err(), "{:?}", space.tier);
         });
     }
 

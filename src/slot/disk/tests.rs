@@ -86,7 +86,8 @@ fn deep(depth: usize, names: &[&str]) -> tempfile::TempDir {
 fn a_tree_may_be_of_any_depth() {
     for names in [&["a"][..], &["a", "b", "c"], &["c", "b", "a"]] {
         let root = deep(3000, names);
-        let counted = usage(root.path(), u64::MAX, u64::MAX);
+        // However long that takes on a busy machine.
+        let counted = Count::default().look(root.path(), u64::MAX, u64::MAX, u64::MAX);
         crate::sys::remove::remove(root.path()).unwrap();
         assert_eq!(counted.used.inodes, 3000 * names.len() as u64);
         assert!(counted.whole && !counted.lost);
@@ -110,4 +111,16 @@ fn a_directory_that_is_moved_while_it_is_counted_can_lose_the_count_and_that_is_
     // And the next one begins anew.
     let counted = count.look(root.path(), u64::MAX, u64::MAX, u64::MAX);
     assert_eq!((counted.used.inodes, counted.lost), (5, false));
+}
+
+#[test]
+fn a_directory_that_can_not_be_read_to_its_end_is_left_and_the_count_says_that_it_is_lost() {
+    let root = tempfile::tempdir().unwrap();
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+    let descriptor = open(root.path(), flags, Mode::empty()).unwrap();
+    let mut directory = Directory::new(descriptor, 0);
+    let mut used = Usage::default();
+    let listed = directory.listed(Some(Err(nix::errno::Errno::EIO)), &mut used);
+    assert!(listed.is_none(), "nobody knows what else is in it");
+    assert!(directory.entries.is_none(), "it is not read again");
 }

@@ -38,8 +38,8 @@ pub fn disk(limits: &Limits, evidence: DiskEvidence) -> String {
             "processes that forbid inspection have {descriptors} files open, which may be of any size; the limit is {limit} MB"
         ),
         DiskEvidence::Uncounted => format!(
-            "directories more than 100 deep were moved or closed while they were counted, and may hold anything; \
-             the limit is {limit} MB"
+            "directories more than 100 deep were moved or closed while they were counted, or one could not be read to its \
+             end, and they may hold anything; the limit is {limit} MB"
         ),
     }
 }
