@@ -1,7 +1,7 @@
 //! Lines that changed since their episodes got a verdict: with `--resume` they run again.
 
 use super::{Counters, Jobs, SourceConfig, pipeline};
-use crate::spec::digest::{Digest, fingerprint};
+use crate::spec::digest::{Digest, Fingerprint, fingerprint};
 use crate::spec::episode::Origin;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -13,8 +13,8 @@ pub struct Changed(Mutex<Lines>);
 
 #[derive(Debug, Default)]
 struct Lines {
-    /// By the fingerprint of their id: what they ask for now.
-    digests: HashMap<[u64; 2], Digest>,
+    /// By their ids: what they ask for now.
+    digests: HashMap<Fingerprint, Digest>,
     first: Option<String>,
 }
 
@@ -22,7 +22,7 @@ impl Changed {
     /// Takes down the line of this id, whose digest is now another one.
     pub(super) fn note(&self, id: &str, digest: Digest, origin: &Origin) {
         let mut lines = self.lines();
-        lines.digests.insert(key(id), digest);
+        lines.digests.insert(fingerprint(id), digest);
         if lines.first.is_none() {
             lines.first = Some(format!("{origin}, id {id:?}"));
         }
@@ -41,7 +41,7 @@ impl Changed {
 
     /// Whether a verdict of this id is on something that its line does not ask for any more.
     pub fn has_outdated(&self, id: &str, digest: Option<Digest>) -> bool {
-        let now = self.lines().digests.get(&key(id)).copied();
+        let now = self.lines().digests.get(&fingerprint(id)).copied();
         now.is_some_and(|now| digest != Some(now))
     }
 
@@ -49,11 +49,6 @@ impl Changed {
         // Nothing that panics is done while it is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn key(id: &str) -> [u64; 2] {
-    let fingerprint = fingerprint(id);
-    [(fingerprint >> 64) as u64, fingerprint as u64]
 }
 
 /// Finds the changed lines before anything runs, so that their old verdicts can be removed first. Reads all files once;

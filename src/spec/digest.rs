@@ -8,6 +8,7 @@
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use xxhash_rust::xxh3::{xxh3_128, xxh3_128_with_seed};
 
@@ -76,10 +77,28 @@ impl Serialize for Digest {
     }
 }
 
-/// What stands for an id where its text would take too much memory: two of a billion ids share one with a chance below
-/// one in 10^20.
-pub fn fingerprint(id: &str) -> u128 {
-    xxh3_128(id.as_bytes())
+/// What stands for an id where its text would take too much memory: 128 bits, of which two ids of a run of a billion
+/// episodes share all with a chance below one in 10^20. As bytes it stands beside others without padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fingerprint([u8; 16]);
+
+pub fn fingerprint(id: &str) -> Fingerprint {
+    Fingerprint(xxh3_128(id.as_bytes()).to_le_bytes())
+}
+
+impl Fingerprint {
+    /// One of so many parts of all of them, whatever their hash is.
+    pub fn part(self, of: usize) -> usize {
+        usize::from(self.0[15]) % of
+    }
+}
+
+impl Hash for Fingerprint {
+    /// Half of it is a hash already.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    }
 }
 
 /// The object of a line, without what is only echoed.
