@@ -194,7 +194,7 @@ fn compression(path: &Path, file: &File) -> Result<Compression, OpenError> {
     let content = Compression::of_content(head);
     match Compression::promised_by(&path.to_string_lossy()) {
         // Maybe nothing, or the first bytes of the first one that was written.
-        Some(promised) if promised.magic().starts_with(head) => Ok(promised),
+        Some(promised) if head.is_empty() || promised.may_begin(head) => Ok(promised),
         Some(promised) if promised != content => Err(OpenError::Misnamed {
             path: path.to_owned(),
             named: promised.name(),

@@ -144,6 +144,35 @@ async fn a_compressed_output_is_gone_on_with_wherever_it_was_cut() {
 }
 
 #[test]
+fn an_output_that_begins_with_a_frame_to_skip_is_gone_on_with() {
+    for name in ["r.zst", "r.jsonl"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        let frame = Compression::Zstd
+            .frame(line("a", Status::Ok).as_bytes())
+            .into_owned();
+        // As pzstd writes it: how long the next frame is.
+        let skip = [
+            0x50,
+            0x2A,
+            0x4D,
+            0x18,
+            4,
+            0,
+            0,
+            0,
+            frame.len() as u8,
+            0,
+            0,
+            0,
+        ];
+        fs::write(&path, [&skip[..], &frame].concat()).unwrap();
+        let opened = open_output(&path, true).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!((opened.kept.total(), opened.repaired_frame), (1, false));
+    }
+}
+
+#[test]
 fn a_file_that_is_not_what_its_name_promises_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("r.jsonl.gz");
