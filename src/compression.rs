@@ -8,6 +8,7 @@ mod magic;
 
 pub use magic::{COMPRESSED, Magic};
 
+use decode::Zeros;
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
@@ -56,10 +57,27 @@ impl Compression {
 
     /// The decoded bytes of all members or frames.
     pub fn reader<'a>(self, input: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+        self.reader_with(input, Zeros::Padding)
+    }
+
+    /// The decoded bytes of a file that was appended to. Zeros at its end are blocks that were never filled, as a power
+    /// failure leaves them: it is torn there.
+    pub fn reader_of_appended<'a>(
+        self,
+        input: impl Read + Send + 'a,
+    ) -> io::Result<Box<dyn Read + Send + 'a>> {
+        self.reader_with(input, Zeros::Torn)
+    }
+
+    fn reader_with<'a>(
+        self,
+        input: impl Read + Send + 'a,
+        zeros: Zeros,
+    ) -> io::Result<Box<dyn Read + Send + 'a>> {
         Ok(match self {
             Compression::None => Box::new(input),
-            Compression::Gzip => Box::new(decode::gzip(input)),
-            Compression::Zstd => Box::new(decode::zstd(input)?),
+            Compression::Gzip => Box::new(decode::gzip(input, zeros)),
+            Compression::Zstd => Box::new(decode::zstd(input, zeros)?),
         })
     }
 

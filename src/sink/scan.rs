@@ -39,7 +39,7 @@ pub(super) struct Scan {
     pub whole_bytes: u64,
     /// Length of the torn end.
     pub torn_bytes: u64,
-    /// Whether the last member or frame of a compressed file is torn.
+    /// Whether the last member or frame of a compressed file is torn, or zeros follow it.
     pub torn_frame: bool,
 }
 
