@@ -1,5 +1,6 @@
 //! Lines that changed since their episodes got a verdict: with `--resume` they run again.
 
+use super::identity::Identities;
 use super::{Counters, Jobs, SourceConfig, pipeline};
 use crate::spec::digest::{Digest, Fingerprint, fingerprint};
 use crate::spec::episode::Origin;
@@ -51,11 +52,13 @@ impl Changed {
     }
 }
 
-/// Finds the changed lines before anything runs, so that their old verdicts can be removed first. Reads all files once;
-/// a stream can be read only once, so its lines turn out to be changed as they come.
-pub fn find_changed(config: &SourceConfig) {
+/// Finds the changed lines before anything runs, so that their old verdicts can be removed first, and all ids that lines
+/// have. Reads all files once; a stream can be read only once, so its lines turn out to be changed as they come.
+///
+/// `None` where the ids are not known, because of a stream or because something could not be read.
+pub fn find_changed(config: &SourceConfig) -> Option<Identities> {
     if config.jobs.iter().any(Jobs::is_stream) {
-        return;
+        return None;
     }
     let counters = Arc::new(Counters::default());
     let first = SourceConfig {
@@ -63,7 +66,8 @@ pub fn find_changed(config: &SourceConfig) {
         ..config.clone()
     };
     // What can't be read, the run itself will say.
-    let _ = pipeline::run(&first, |_| ControlFlow::Continue(()));
+    let ids = pipeline::run(&first, |_| ControlFlow::Continue(())).ok();
     let found = std::mem::take(&mut *counters.changed.lines());
     *config.counters.changed.lines() = found;
+    ids
 }

@@ -15,6 +15,7 @@ const TABLES: usize = 64;
 type Table = HashMap<Fingerprint, LineNumber, BuildHasherDefault<AsIs>>;
 
 /// The ids seen so far and where.
+#[derive(Debug)]
 pub struct Identities {
     tables: Vec<Table>,
     /// Name of each file, and how many lines came before it.
@@ -22,7 +23,7 @@ pub struct Identities {
 }
 
 impl Identities {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Identities {
             tables: vec![Table::default(); TABLES],
             files: Vec::new(),
@@ -50,6 +51,12 @@ impl Identities {
         }
     }
 
+    /// Whether a line has it, or got it because its own was taken.
+    pub fn has(&self, id: &str) -> bool {
+        let fingerprint = fingerprint(id);
+        self.tables[fingerprint.part(TABLES)].contains_key(&fingerprint)
+    }
+
     /// An id that no other line has, for the result of a line whose own id is taken.
     pub fn claim_other(&mut self, id: &str, n: u64) -> String {
         let mut other = format!("{id}#{n}");
@@ -70,7 +77,7 @@ impl Identities {
 }
 
 /// A line number below 2^40, without the padding that a `u64` would bring.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct LineNumber([u8; 5]);
 
 impl LineNumber {

@@ -22,6 +22,7 @@ mod strict;
 
 pub use changed::{Changed, find_changed};
 pub use count::{count_lines, count_until};
+pub use identity::Identities;
 pub use lines::{Block, Line, Lines, MAX_LINE};
 pub use open::{Jobs, OpenError, open_all};
 pub use pipeline::{BATCH, Batch, Item, SourceError};

@@ -62,11 +62,12 @@ enum Parsed {
     Others(Option<String>),
 }
 
-/// Reads everything and hands on batches in order, empty ones included, until told to stop.
+/// Reads everything and hands on batches in order, empty ones included, until told to stop. Returns the ids of what it read,
+/// also those of other shards.
 pub fn run(
     config: &SourceConfig,
     mut deliver: impl FnMut(Vec<Item>) -> ControlFlow<()>,
-) -> Result<(), SourceError> {
+) -> Result<Identities, SourceError> {
     let mut ids = Identities::new();
     let mut position = 0;
     let mut before = 0;
@@ -105,13 +106,13 @@ pub fn run(
                 }
                 config.counters.lines.fetch_add(group.len() as u64, Relaxed);
                 if deliver(items).is_break() {
-                    return Ok(());
+                    return Ok(ids);
                 }
             }
         }
         before += lines.count();
     }
-    Ok(())
+    Ok(ids)
 }
 
 fn parse_all(

@@ -1,8 +1,8 @@
 use super::*;
+use crate::sink::scan::Earlier;
 use crate::sink::testing::outcome;
 use crate::sink::writer::Sink;
 use crate::spec::digest::{Asked, Digest};
-use crate::spec::outcome::Status;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 fn line(id: &str, status: Status) -> String {
@@ -102,7 +102,7 @@ fn outdated_verdicts_are_dropped_and_not_counted() {
     let mut held = hold_output(&path, true).unwrap();
     let done = held.take_done();
     assert_eq!(done.asked("c"), Some(Asked::For(digest(2))));
-    let is_outdated = |id: &str, asked| id != "b" && asked == Some(digest(1));
+    let is_outdated = |it: &Earlier| it.id != "b" && it.digest == Some(digest(1));
     let opened = held.open(Some(&is_outdated)).unwrap();
     assert_eq!((opened.kept.total(), opened.dropped_stale.total()), (2, 1));
     assert_eq!(
