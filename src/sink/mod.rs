@@ -44,6 +44,7 @@ pub use scan::Earlier;
 pub use stats::Statistics;
 pub use stats_file::{StatsFile, StatsFileError, log_path};
 pub use usage::Usage;
+pub use weight::weight;
 pub use writer::{Abandoner, Sink};
 
 #[cfg(test)]
