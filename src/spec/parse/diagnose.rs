@@ -7,6 +7,7 @@ use super::{Flaw, no_number, quoted};
 use serde::Deserialize;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use super::raw::{MAX_STEPS, Pairs, Whole as RawWhole};
 use Shape::*;
@@ -142,7 +143,21 @@ fn has_none(found: &no_number::NoNumber<'_>) -> Flaw {
     );
     match found.path.as_str() {
         "" => Flaw(format!("the line {problem}")),
-        path => Flaw::new(path, problem),
+        path => Flaw::new(&shortened(path), problem),
+    }
+}
+
+/// A path that says where to look, without its middle where a message would drown in it.
+fn shortened(path: &str) -> Cow<'_, str> {
+    const SHOWN_BEFORE: usize = 120;
+    const SHOWN_AFTER: usize = 80;
+    let nth = |n| path.char_indices().nth(n).map(|(at, _)| at);
+    let nth_last = |n| path.char_indices().nth_back(n).map(|(at, _)| at);
+    match (nth(SHOWN_BEFORE), nth_last(SHOWN_AFTER - 1)) {
+        (Some(before), Some(after)) if before < after => {
+            Cow::Owned(format!("{}…{}", &path[..before], &path[after..]))
+        }
+        _ => Cow::Borrowed(path),
     }
 }
 

@@ -60,6 +60,18 @@ fn nan_and_infinity_are_named_with_the_field_that_holds_them() {
 }
 
 #[test]
+fn the_path_to_a_nan_is_cut_short_where_the_message_would_drown_in_it() {
+    let key = "é".repeat(50);
+    let nested = format!("{{\"{key}\":").repeat(100);
+    let message = flaw(format!("{{\"meta\": {nested}NaN"));
+    assert!(message.starts_with("`meta.ééé"), "{message}");
+    assert!(message.contains("ééé` is NaN, which JSON"), "{message}");
+    assert!(message.chars().count() < 400, "{message}");
+    let deep = flaw(format!("{{\"meta\": {}NaN", "[".repeat(1_000_000)));
+    assert!(deep.len() < 400, "{} bytes", deep.len());
+}
+
+#[test]
 fn an_array_is_never_taken_for_an_object() {
     assert!(flaw(r#"[null,"true",null,null,null,null,null,null,null,null,null,null,null,null,null,null,null]"#).contains("array"));
     assert_eq!(
