@@ -137,10 +137,14 @@ fn not_json(text: &str, error: &serde_json::Error) -> Flaw {
 }
 
 fn has_none(found: &no_number::NoNumber<'_>) -> Flaw {
-    let problem = format!(
-        "is {}, which JSON does not have; write null, or a string",
-        found.spelling
-    );
+    let remedy = match EPISODE.at(&found.path) {
+        _ if found.path.is_empty() => "write each episode as one object on its own line".into(),
+        Some(Any) => "write null, or a string".into(),
+        Some(Number | Whole) => "write null or a finite number".into(),
+        Some(shape) => format!("write {}", shape.describe()),
+        None => "write what JSON has".into(),
+    };
+    let problem = format!("is {}, which JSON does not have; {remedy}", found.spelling);
     match found.path.as_str() {
         "" => Flaw(format!("the line {problem}")),
         path => Flaw::new(&shortened(path), problem),
@@ -323,6 +327,25 @@ fn is_stem(key: &str, name: &str) -> bool {
 }
 
 impl Shape {
+    /// What stands at a path such as `steps[0].timeout_s`, where that is a field of ours.
+    fn at(&self, path: &str) -> Option<&Shape> {
+        match self {
+            _ if path.is_empty() => Some(self),
+            Any => Some(self),
+            // The rest begins with a free name, which ends wherever it likes.
+            Map(of) => Some(of),
+            List(of) | Few(of) => of.at(path.strip_prefix('[')?.split_once(']')?.1),
+            Object(fields) | TextOr(fields) => {
+                let path = path.strip_prefix('.').unwrap_or(path);
+                let end = path.find(['.', '[']).unwrap_or(path.len());
+                let (name, rest) = path.split_at(end);
+                let (_, shape) = fields.iter().find(|(field, _)| *field == name)?;
+                shape.at(rest)
+            }
+            Text | Number | Whole => None,
+        }
+    }
+
     fn describe(&self) -> &'static str {
         match self {
             Text => "a string",

@@ -44,15 +44,27 @@ fn nan_and_infinity_are_named_with_the_field_that_holds_them() {
         ),
         (
             r#"{"command": "x", "timeout_s": Infinity}"#,
-            "`timeout_s` is Infinity, which JSON does not have; write null, or a string",
+            "`timeout_s` is Infinity, which JSON does not have; write null or a finite number",
         ),
         (
             r#"{"command": "x", "resources": {"cpu_time_s": -Infinity}}"#,
-            "`resources.cpu_time_s` is -Infinity, which JSON does not have; write null, or a string",
+            "`resources.cpu_time_s` is -Infinity, which JSON does not have; write null or a finite number",
+        ),
+        (
+            r#"{"steps": [{"command": "x"}, {"command": "x", "timeout_s": NaN}]}"#,
+            "`steps[1].timeout_s` is NaN, which JSON does not have; write null or a finite number",
+        ),
+        (
+            r#"{"command": "x", "env": {"timeout_s": NaN}}"#,
+            "`env.timeout_s` is NaN, which JSON does not have; write a string",
+        ),
+        (
+            r#"{"command": "x", "extra": NaN}"#,
+            "`extra` is NaN, which JSON does not have; write what JSON has",
         ),
         (
             "NaN",
-            "the line is NaN, which JSON does not have; write null, or a string",
+            "the line is NaN, which JSON does not have; write each episode as one object on its own line",
         ),
     ] {
         assert_eq!(flaw(line), message);
