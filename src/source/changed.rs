@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The changed lines that were read so far, in 24 to 56 bytes each.
+/// The changed lines that were read so far, in 29 to 57 bytes each.
 #[derive(Debug, Default)]
 pub struct Changed(Mutex<Lines>);
 
