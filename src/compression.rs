@@ -4,7 +4,11 @@
 //! other are a file that every tool reads, up to the last whole one where the writer was killed.
 
 mod decode;
+mod magic;
 
+pub use magic::{COMPRESSED, Magic};
+
+use decode::Zeros;
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
@@ -32,19 +36,14 @@ impl Compression {
 
     /// What a file is whose first bytes these are.
     pub fn of_content(head: &[u8]) -> Compression {
-        [Compression::Gzip, Compression::Zstd]
-            .into_iter()
-            .find(|compression| head.starts_with(compression.magic()))
-            .unwrap_or(Compression::None)
+        let known = COMPRESSED.iter().find(|(magic, _)| magic.is_of(head));
+        known.map_or(Compression::None, |(_, compression)| *compression)
     }
 
-    /// How a file of it begins.
-    pub const fn magic(self) -> &'static [u8] {
-        match self {
-            Compression::None => b"",
-            Compression::Gzip => &[0x1F, 0x8B],
-            Compression::Zstd => &[0x28, 0xB5, 0x2F, 0xFD],
-        }
+    /// Whether a file of it may begin so, where that is too little to tell.
+    pub fn may_begin(self, head: &[u8]) -> bool {
+        let mut own = COMPRESSED.iter().filter(|(_, of)| *of == self);
+        own.any(|(magic, _)| magic.may_be_of(head))
     }
 
     /// As messages call it.
@@ -58,10 +57,27 @@ impl Compression {
 
     /// The decoded bytes of all members or frames.
     pub fn reader<'a>(self, input: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+        self.reader_with(input, Zeros::Padding)
+    }
+
+    /// The decoded bytes of a file that was appended to. Zeros at its end are blocks that were never filled, as a power
+    /// failure leaves them: it is torn there.
+    pub fn reader_of_appended<'a>(
+        self,
+        input: impl Read + Send + 'a,
+    ) -> io::Result<Box<dyn Read + Send + 'a>> {
+        self.reader_with(input, Zeros::Torn)
+    }
+
+    fn reader_with<'a>(
+        self,
+        input: impl Read + Send + 'a,
+        zeros: Zeros,
+    ) -> io::Result<Box<dyn Read + Send + 'a>> {
         Ok(match self {
             Compression::None => Box::new(input),
-            Compression::Gzip => Box::new(decode::gzip(input)),
-            Compression::Zstd => Box::new(decode::zstd(input)?),
+            Compression::Gzip => Box::new(decode::gzip(input, zeros)),
+            Compression::Zstd => Box::new(decode::zstd(input, zeros)?),
         })
     }
 
@@ -138,6 +154,15 @@ mod tests {
                 assert!(text.starts_with(b"one\n"), "{compression:?} {cut}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_begins_with_a_frame_to_skip_is_zstandard() {
+        for kind in 0x50..=0x5F {
+            let head = [kind, 0x2A, 0x4D, 0x18, 4, 0, 0, 0];
+            assert_eq!(Compression::of_content(&head), Compression::Zstd);
+        }
+        assert_eq!(Compression::of_content(b"P*M"), Compression::None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod earlier;
 
+use self::earlier::Before;
 use crate::config::Config;
 use crate::pool;
 use crate::provision::{self, ProvisionError, Wanted};
@@ -94,21 +95,21 @@ fn start(config: Config) -> Result<u8, StartError> {
         source::check_all(&mut input)?;
     }
     let stats = config.stats.as_deref().map(StatsFile::create).transpose()?;
-    let opened = match &config.output {
-        Some(path) => earlier::open(path, config.resume, &mut input)?,
-        None => Opened::fresh(Destination::stdout()?),
+    let output = match &config.output {
+        Some(path) => Output::File(earlier::hold(path, config.resume, &mut input)?),
+        None => Output::Stdout(Destination::stdout()?),
     };
     // The scheduler, the pool and the signals are one thread: nothing of theirs is ever contended.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    LocalSet::new().block_on(&runtime, sweep(config, input, opened, stats))
+    LocalSet::new().block_on(&runtime, sweep(config, input, output, stats))
 }
 
 async fn sweep(
     config: Config,
     input: SourceConfig,
-    opened: Opened,
+    output: Output,
     stats: Option<StatsFile>,
 ) -> Result<u8, StartError> {
     let mut stop = StopSignals::listen()?;
@@ -127,10 +128,7 @@ async fn sweep(
     };
     let (pool, _) = provision::build(&wanted, |note| progress.println(note)).await?;
     let counters = input.counters.clone();
-    let changed = earlier::note(&counters.changed);
-    for note in notes(&opened, &config).into_iter().chain(changed) {
-        progress.println(format!("runner: {note}"));
-    }
+    let opened = open(output, &config, &counters, &progress)?;
     let mut kept = opened.kept;
     let is_stream = input.jobs.iter().any(Jobs::is_stream);
     let sink = Sink::start(opened.destination)?;
@@ -174,6 +172,31 @@ async fn sweep(
     let bad =
         counts.get(Status::Invalid) + counts.get(Status::InfraError) + kept.get(Status::Invalid);
     Ok(status(&end, written, bad))
+}
+
+/// Where results go, before it is known that the run can start.
+enum Output {
+    File(Before),
+    Stdout(Destination),
+}
+
+/// Makes the output ready, and tells people what that removes from it: of changed lines before, of the rest when it is known.
+fn open(
+    output: Output,
+    config: &Config,
+    counters: &Counters,
+    progress: &Progress,
+) -> Result<Opened, OpenError> {
+    let tell = |note: String| progress.println(format!("runner: {note}"));
+    let before = match output {
+        Output::File(before) => before,
+        Output::Stdout(destination) => return Ok(Opened::fresh(destination)),
+    };
+    earlier::note(&counters.changed).into_iter().for_each(tell);
+    let (opened, gone) = before.open(&counters.changed)?;
+    let rest = notes(&opened, config).into_iter();
+    rest.chain(earlier::note_gone(gone)).for_each(tell);
+    Ok(opened)
 }
 
 /// The verdicts that a stream has made outdated; they are removed now that the new ones are written.

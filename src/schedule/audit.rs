@@ -1,11 +1,14 @@
 //! Second runs (`--audit`): some episodes run again when all have run, and their results say whether the verdict is the same.
-//! Their first results wait until then.
+//! Their first results wait until then, as many of them as memory is meant for.
 
-use crate::sink::Place;
-use crate::spec::episode::Episode;
+use crate::sink::{Place, weight};
+use crate::spec::episode::{Content, Episode, InputFile, Program, Step};
 use crate::spec::outcome::{Audit, Outcome};
 use std::collections::VecDeque;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// What first results and their episodes may hold while they wait.
+const MOST_BYTES: usize = 256 << 20;
 
 /// Which episodes run again.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +33,55 @@ pub struct Held {
     pub place: Option<Place>,
 }
 
-#[derive(Default)]
+impl Held {
+    fn bytes(&self) -> usize {
+        size_of::<Held>() + episode_bytes(&self.episode) + weight(&self.first)
+    }
+}
+
+/// Of the parts of an episode that can be large.
+fn episode_bytes(episode: &Episode) -> usize {
+    let steps = episode.steps.iter().map(step_bytes);
+    let collect = episode.collect.iter().map(|pattern| text_bytes(pattern));
+    let meta = episode
+        .echo
+        .meta
+        .as_ref()
+        .map_or(0, |meta| meta.get().len());
+    size_of::<Episode>() + steps.sum::<usize>() + collect.sum::<usize>() + meta
+}
+
+fn step_bytes(step: &Step) -> usize {
+    let program = match &step.program {
+        Program::Command(command) => command.len(),
+        Program::Argv(argv) => argv.iter().map(|arg| text_bytes(arg)).sum(),
+    };
+    let env = step.env.iter();
+    let env = env.map(|(name, value)| text_bytes(name) + text_bytes(value));
+    let files = step.files.iter().map(file_bytes);
+    let own = size_of::<Step>() + step.stdin.len() + program;
+    own + env.sum::<usize>() + files.sum::<usize>()
+}
+
+fn file_bytes(file: &InputFile) -> usize {
+    let content = match &file.content {
+        Content::Bytes(bytes) => bytes.len(),
+        Content::HostPath(path) => path.as_os_str().len(),
+    };
+    size_of::<InputFile>() + file.path.len() + content
+}
+
+/// Of a text beside many others, which may all be empty.
+fn text_bytes(text: &str) -> usize {
+    size_of::<String>() + text.len()
+}
+
 pub struct Audits {
     sample: Option<Sample>,
     held: VecDeque<Held>,
+    /// What they hold of memory, and may hold.
+    bytes: usize,
+    most_bytes: usize,
 }
 
 impl Audits {
@@ -41,6 +89,8 @@ impl Audits {
         Audits {
             sample,
             held: VecDeque::new(),
+            bytes: 0,
+            most_bytes: MOST_BYTES,
         }
     }
 
@@ -49,13 +99,23 @@ impl Audits {
             .is_some_and(|sample| sample.chooses(&episode.id))
     }
 
-    pub fn hold(&mut self, held: Held) {
+    /// Holds it until everything has run. Gives it back where that would be more than may be held: its episode does not
+    /// run again.
+    pub fn hold(&mut self, held: Held) -> Result<(), Box<Held>> {
+        let bytes = self.bytes + held.bytes();
+        if bytes > self.most_bytes {
+            return Err(Box::new(held));
+        }
+        self.bytes = bytes;
         self.held.push_back(held);
+        Ok(())
     }
 
     /// The next that is to run again.
     pub fn next(&mut self) -> Option<Held> {
-        self.held.pop_front()
+        let held = self.held.pop_front()?;
+        self.bytes -= held.bytes();
+        Some(held)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -76,6 +136,37 @@ pub fn compared(mut first: Outcome, second: &Outcome) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::episode::Echo;
+    use crate::spec::parse::{Defaults, FileContext, parse};
+    use std::path::Path;
+    use std::sync::Arc;
+
+    /// Of an episode and a result with so many bytes each.
+    fn held(length: usize) -> Held {
+        let text = "x".repeat(length);
+        let context = FileContext::new("jobs".into(), Path::new("/"), Arc::<Defaults>::default());
+        let line = format!("{{\"command\":\"{text}\"}}");
+        Held {
+            episode: Box::new(parse(line.as_bytes(), 1, 1, &context).unwrap()),
+            first: Outcome::invalid("a".into(), Echo::default(), text),
+            place: None,
+        }
+    }
+
+    #[test]
+    fn no_more_is_held_than_memory_is_meant_for() {
+        let mut audits = Audits::new(None);
+        audits.most_bytes = 100_000;
+        for _ in 0..4 {
+            assert!(audits.hold(held(10_000)).is_ok());
+        }
+        assert!(audits.hold(held(10_000)).is_err());
+        assert!(audits.hold(held(0)).is_ok());
+        assert!(audits.next().is_some());
+        assert!(audits.hold(held(9_000)).is_ok());
+        while audits.next().is_some() {}
+        assert_eq!(audits.bytes, 0);
+    }
 
     #[test]
     fn a_seed_chooses_its_share_of_the_ids_and_the_same_again() {

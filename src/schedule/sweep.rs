@@ -232,11 +232,17 @@ impl<E: Executor + 'static> Work<'_, E> {
         } = ended;
         match next {
             Next::Emit => self.emit(outcome, place).await,
-            Next::RunAgain(episode) if self.stopping == Stopping::No => self.audits.hold(Held {
-                episode,
-                first: outcome,
-                place,
-            }),
+            Next::RunAgain(episode) if self.stopping == Stopping::No => {
+                let first = outcome;
+                let held = self.audits.hold(Held {
+                    episode,
+                    first,
+                    place,
+                });
+                if let Err(held) = held {
+                    self.emit(held.first, held.place).await;
+                }
+            }
             Next::RunAgain(_) => self.emit(outcome, place).await,
             Next::Compare(first) => self.emit(compared(*first, &outcome), place).await,
         }

@@ -24,7 +24,7 @@
 //! | `start` | those of an episode that are not about a program: `workdir`, `env`, `files`, `resources`, `timeout_s`, `network`, `capture`, `output_keep`, `fs_readable`, `fs_writable`; `wait_s`, `idle_s` | `session`, `tier`, `landlock_abi`, `queue_ms`, `start_ms` |
 //! | `exec` | `session`; those of a step: `command` or `argv`, `stdin`, `env`, `workdir`, `timeout_s`, `files` | the fields of an execution, as in a result line |
 //! | `upload` | `session`, `path` | `entries`, `bytes`: see [`upload`] |
-//! | `download` | `session`, `path` | `entries`, `bytes`: see [`download`] |
+//! | `download` | `session`, `path` | `entries`, `bytes`, and `skipped` where something was not sent: see [`download`] |
 //! | `cancel` | `session`, `of`: the id of one of its requests | nothing, at once. What `of` names ends with the error `cancelled`, unless it has just ended by itself |
 //! | `stop` | `session` | nothing, once everything of it is gone. It waits for nothing: what runs is ended |
 //! | `stats` | | see [`stats`] |

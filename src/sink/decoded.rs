@@ -8,7 +8,7 @@ use std::ops::Range;
 /// The decoded bytes of a file. Of a compressed file that is torn they end where they can't be read further.
 pub(super) struct Decoded<'a> {
     reader: Box<dyn Read + Send + 'a>,
-    /// Whether the end of a member or frame is missing.
+    /// Whether the end of a member or frame is missing, or zeros follow the last.
     pub is_torn: bool,
 }
 
@@ -17,7 +17,7 @@ impl<'a> Decoded<'a> {
     pub fn open(mut file: &'a File, compression: Compression) -> io::Result<Self> {
         file.rewind()?;
         Ok(Decoded {
-            reader: compression.reader(file)?,
+            reader: compression.reader_of_appended(file)?,
             is_torn: false,
         })
     }

@@ -1,11 +1,12 @@
 //! The file descriptor that result lines go to, and the promise that it ends in a whole line.
 //!
 //! A regular file takes a batch in one `write(2)`; when a write fails part-way, the torn line is cut
-//! off again. Of a compressed file a batch is one member or frame, which is whole or cut off. Anything else (pipe, terminal, socket, device) can't be cut, so it is written in pieces
-//! of at most `PIPE_BUF` bytes that end at a line end, each only once poll(2) says that there is room.
-//! A pipe takes such a piece whole or not at all, and the thread never sits in a write that nothing
-//! can end. So a line of up to 4,096 bytes is never torn; a longer one is torn only when its reader
-//! stops reading in the middle of it and the run is then ended by force.
+//! off again. Of a compressed file a batch is one member or frame, which is whole or cut off. Anything
+//! else (pipe, terminal, socket, device) can't be cut, so it is written in pieces of at most `PIPE_BUF`
+//! bytes that end at a line end, each only once poll(2) says that there is room. A pipe takes such a
+//! piece whole or not at all, and the thread never sits in a write that nothing can end. So a line of
+//! up to 4,096 bytes is never torn; a longer one is torn only when its reader stops reading in the
+//! middle of it and the run is then ended by force.
 
 use super::failure::{STDOUT, SinkError};
 use crate::compression::Compression;
@@ -86,7 +87,7 @@ impl Destination {
         Ok(destination)
     }
 
-    /// The same, with each batch a member or frame of its own.
+    /// This destination, which compresses from now on: each batch is a member or frame of its own.
     pub(super) fn compressed(self, compression: Compression) -> Self {
         Destination {
             compression,
@@ -94,7 +95,7 @@ impl Destination {
         }
     }
 
-    /// Whether a batch is worth waiting for: a small one is hardly smaller than its lines.
+    /// Whether each batch is a member or frame.
     pub(super) fn is_compressed(&self) -> bool {
         self.compression != Compression::None
     }

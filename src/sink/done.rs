@@ -1,17 +1,15 @@
 //! The ids that an output file already has verdicts for, and what each of them is a verdict on, in 24 bytes each.
 
-use crate::spec::digest::{Asked, Digest, fingerprint};
+use crate::spec::digest::{Asked, Digest, Fingerprint, fingerprint};
 use std::collections::HashMap;
 
-/// The verdicts by a 128-bit fingerprint of their id, sorted: a million of them take 24 MB, and two ids share a
-/// fingerprint with a probability of about 10⁻²⁷.
+/// The verdicts by the fingerprint of their id, sorted: a million of them take 24 MB.
 #[derive(Clone, Debug, Default)]
 pub struct DoneIds(Vec<Done>);
 
 #[derive(Clone, Copy, Debug)]
 struct Done {
-    /// The two halves of the fingerprint: a u128 would need 32 bytes.
-    id: [u64; 2],
+    id: Fingerprint,
     digest: Option<Digest>,
 }
 
@@ -22,7 +20,7 @@ impl DoneIds {
 
     /// What the verdict of this id is on; `None` when it has no verdict.
     pub fn asked(&self, id: &str) -> Option<Asked> {
-        let id = halves(id);
+        let id = fingerprint(id);
         let at = self.0.binary_search_by_key(&id, |done| done.id).ok()?;
         Some(match self.0[at].digest {
             Some(digest) => Asked::For(digest),
@@ -53,14 +51,9 @@ impl<'a> FromIterator<&'a str> for DoneIds {
     }
 }
 
-fn halves(id: &str) -> [u64; 2] {
-    let fingerprint = fingerprint(id);
-    [(fingerprint >> 64) as u64, fingerprint as u64]
-}
-
 /// Ids with more than one line, and how many of those are followed by another one of the same id.
 #[derive(Debug, Default)]
-pub(super) struct Superseded(HashMap<[u64; 2], u64>);
+pub(super) struct Superseded(HashMap<Fingerprint, u64>);
 
 impl Superseded {
     pub fn is_empty(&self) -> bool {
@@ -72,7 +65,7 @@ impl Superseded {
         if self.0.is_empty() {
             return false;
         }
-        match self.0.get_mut(&halves(id)) {
+        match self.0.get_mut(&fingerprint(id)) {
             Some(left) if *left > 0 => {
                 *left -= 1;
                 true
@@ -88,7 +81,7 @@ pub(super) struct Builder(Vec<Done>);
 
 impl Builder {
     pub fn add(&mut self, id: &str, digest: Option<Digest>) {
-        let id = halves(id);
+        let id = fingerprint(id);
         self.0.push(Done { id, digest });
     }
 

@@ -40,9 +40,11 @@ pub use ordered::{Place, Window};
 pub use progress::{Progress, ProgressMode};
 pub use report::{Ending, Percentiles, PhaseReport, Report, StartReport, Startup};
 pub use resume::{Held, Opened, hold_output, open_output};
+pub use scan::Earlier;
 pub use stats::Statistics;
 pub use stats_file::{StatsFile, StatsFileError, log_path};
 pub use usage::Usage;
+pub use weight::weight;
 pub use writer::{Abandoner, Sink};
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! It is never overwritten: without `--resume` it must be empty. With it, a torn end is cut off, and what does not count is
 //! dropped: `infra_error` lines, because their episodes run again; earlier lines of an id that has several; and verdicts
-//! of lines that ask for something else now. So every id has one verdict at most.
+//! that don't hold any more, as the caller says. So every id has one verdict at most.
 
 use super::counts::Counts;
 use super::decoded::Decoded;
@@ -12,6 +12,7 @@ use super::open_error::OpenError;
 use super::results_file::Output;
 use super::scan::{IsOutdated, Scan, ScanError, find_stale, scan};
 use crate::compression::Compression;
+use crate::spec::outcome::Status;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader};
 use std::os::unix::fs::FileExt;
@@ -120,6 +121,14 @@ impl Held {
         }
     }
 
+    /// Whether lines are among them that were no valid episodes.
+    pub fn has_invalid(&self) -> bool {
+        match &self.kind {
+            Kind::File { found, .. } => found.kept.get(Status::Invalid) > 0,
+            Kind::Stream(_) => false,
+        }
+    }
+
     /// Drops no more than the verdicts that `is_outdated` names and those that another one supersedes; counts them.
     pub fn drop_outdated(mut self, is_outdated: &IsOutdated<'_>) -> Result<Counts, OpenError> {
         if let Kind::File { found, .. } = &mut self.kind {
@@ -150,7 +159,7 @@ impl Held {
         };
         let mut dropped_stale = Counts::default();
         if is_outdated.is_some() || !found.superseded.is_empty() {
-            let is_outdated = is_outdated.unwrap_or(&|_, _| false);
+            let is_outdated = is_outdated.unwrap_or(&|_| false);
             let stale = Decoded::open(output.file(), compression).and_then(|decoded| {
                 let lines = BufReader::with_capacity(READ_BUFFER, decoded);
                 find_stale(lines, &mut found, is_outdated)
@@ -194,7 +203,9 @@ fn compression(path: &Path, file: &File) -> Result<Compression, OpenError> {
     let content = Compression::of_content(head);
     match Compression::promised_by(&path.to_string_lossy()) {
         // Maybe nothing, or the first bytes of the first one that was written.
-        Some(promised) if promised.magic().starts_with(head) => Ok(promised),
+        Some(promised) if head.is_empty() || promised.may_begin(head) => Ok(promised),
+        // Or a first one whose blocks were never filled.
+        Some(promised) if head.iter().all(|byte| *byte == 0) => Ok(promised),
         Some(promised) if promised != content => Err(OpenError::Misnamed {
             path: path.to_owned(),
             named: promised.name(),

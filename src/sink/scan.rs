@@ -16,8 +16,17 @@ use std::borrow::Cow;
 use std::io::{self, BufRead};
 use std::ops::Range;
 
-/// Whether the verdict of this id, on something with that digest, is to go.
-pub type IsOutdated<'a> = dyn Fn(&str, Option<Digest>) -> bool + 'a;
+/// Whether a verdict is to go.
+pub type IsOutdated<'a> = dyn Fn(&Earlier<'_>) -> bool + 'a;
+
+/// A verdict that an output holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Earlier<'a> {
+    pub id: &'a str,
+    pub status: Status,
+    /// Of what it is a verdict on, where it says that.
+    pub digest: Option<Digest>,
+}
 
 /// How every result line begins.
 const BEGINNING: &[u8] = b"{\"id\":\"";
@@ -39,7 +48,7 @@ pub(super) struct Scan {
     pub whole_bytes: u64,
     /// Length of the torn end.
     pub torn_bytes: u64,
-    /// Whether the last member or frame of a compressed file is torn.
+    /// Whether the last member or frame of a compressed file is torn, or zeros follow it.
     pub torn_frame: bool,
 }
 
@@ -73,6 +82,14 @@ struct Line<'a> {
 impl Line<'_> {
     fn digest(&self) -> Option<Digest> {
         self.spec_digest.as_deref().and_then(Digest::parse)
+    }
+
+    fn verdict(&self) -> Earlier<'_> {
+        Earlier {
+            id: &self.id,
+            status: self.status,
+            digest: self.digest(),
+        }
     }
 }
 
@@ -136,10 +153,7 @@ pub(super) fn find_stale(
             continue;
         };
         let counted = result.status != Status::InfraError;
-        if counted
-            && (found.superseded.is_followed(&result.id)
-                || is_outdated(&result.id, result.digest()))
-        {
+        if counted && (found.superseded.is_followed(&result.id) || is_outdated(&result.verdict())) {
             found.stale.push(range);
             counts.add(result.status);
         }

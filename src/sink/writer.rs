@@ -178,7 +178,8 @@ impl Writer {
         self.end()
     }
 
-    /// Takes what is there; for a compressed file, also what comes until a frame is worth its place.
+    /// Takes what is there; for a compressed file, also what comes until a frame is worth its place: a small one is hardly
+    /// smaller than its lines.
     fn gather(&mut self, outcomes: &mut mpsc::Receiver<Item>) {
         let due = Instant::now() + FRAME_INTERVAL;
         while self.batch.len() < BATCH_BYTES {

@@ -1,20 +1,21 @@
 //! Lines that changed since their episodes got a verdict: with `--resume` they run again.
 
+use super::identity::Identities;
 use super::{Counters, Jobs, SourceConfig, pipeline};
-use crate::spec::digest::{Digest, fingerprint};
+use crate::spec::digest::{Digest, Fingerprint, fingerprint};
 use crate::spec::episode::Origin;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The changed lines that were read so far, in 24 to 56 bytes each.
+/// The changed lines that were read so far, in 29 to 57 bytes each.
 #[derive(Debug, Default)]
 pub struct Changed(Mutex<Lines>);
 
 #[derive(Debug, Default)]
 struct Lines {
-    /// By the fingerprint of their id: what they ask for now.
-    digests: HashMap<[u64; 2], Digest>,
+    /// By their ids: what they ask for now.
+    digests: HashMap<Fingerprint, Digest>,
     first: Option<String>,
 }
 
@@ -22,7 +23,7 @@ impl Changed {
     /// Takes down the line of this id, whose digest is now another one.
     pub(super) fn note(&self, id: &str, digest: Digest, origin: &Origin) {
         let mut lines = self.lines();
-        lines.digests.insert(key(id), digest);
+        lines.digests.insert(fingerprint(id), digest);
         if lines.first.is_none() {
             lines.first = Some(format!("{origin}, id {id:?}"));
         }
@@ -41,7 +42,7 @@ impl Changed {
 
     /// Whether a verdict of this id is on something that its line does not ask for any more.
     pub fn has_outdated(&self, id: &str, digest: Option<Digest>) -> bool {
-        let now = self.lines().digests.get(&key(id)).copied();
+        let now = self.lines().digests.get(&fingerprint(id)).copied();
         now.is_some_and(|now| digest != Some(now))
     }
 
@@ -51,16 +52,13 @@ impl Changed {
     }
 }
 
-fn key(id: &str) -> [u64; 2] {
-    let fingerprint = fingerprint(id);
-    [(fingerprint >> 64) as u64, fingerprint as u64]
-}
-
-/// Finds the changed lines before anything runs, so that their old verdicts can be removed first. Reads all files once;
-/// a stream can be read only once, so its lines turn out to be changed as they come.
-pub fn find_changed(config: &SourceConfig) {
+/// Finds the changed lines before anything runs, so that their old verdicts can be removed first, and all ids that lines
+/// have. Reads all files once; a stream can be read only once, so its lines turn out to be changed as they come.
+///
+/// `None` where the ids are not known, because of a stream or because something could not be read.
+pub fn find_changed(config: &SourceConfig) -> Option<Identities> {
     if config.jobs.iter().any(Jobs::is_stream) {
-        return;
+        return None;
     }
     let counters = Arc::new(Counters::default());
     let first = SourceConfig {
@@ -68,7 +66,8 @@ pub fn find_changed(config: &SourceConfig) {
         ..config.clone()
     };
     // What can't be read, the run itself will say.
-    let _ = pipeline::run(&first, |_| ControlFlow::Continue(()));
+    let ids = pipeline::run(&first, |_| ControlFlow::Continue(())).ok();
     let found = std::mem::take(&mut *counters.changed.lines());
     *config.counters.changed.lines() = found;
+    ids
 }

@@ -1,13 +1,12 @@
 //! Every id of a run, once.
 //!
-//! Ids are kept as 128-bit fingerprints with the line they stand on, 21 bytes each, so that a
-//! million of them fit where their text would not. At 128 bits, two ids of a run of a billion
-//! episodes share a fingerprint with a chance below one in 10^20.
+//! Ids are kept as fingerprints with the line they stand on, 21 bytes each, so that a million of
+//! them fit where their text would not.
 
-use crate::spec::digest::fingerprint;
+use crate::spec::digest::{Fingerprint, fingerprint};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 /// Tables grow one at a time, so that growth never holds everything twice.
@@ -16,6 +15,7 @@ const TABLES: usize = 64;
 type Table = HashMap<Fingerprint, LineNumber, BuildHasherDefault<AsIs>>;
 
 /// The ids seen so far and where.
+#[derive(Debug)]
 pub struct Identities {
     tables: Vec<Table>,
     /// Name of each file, and how many lines came before it.
@@ -23,7 +23,7 @@ pub struct Identities {
 }
 
 impl Identities {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Identities {
             tables: vec![Table::default(); TABLES],
             files: Vec::new(),
@@ -38,9 +38,8 @@ impl Identities {
     /// Takes `id` for line `n`, counted from 1 over all files. `Err` is where it was taken before,
     /// as a message says it.
     pub fn claim(&mut self, id: &str, n: u64) -> Result<(), String> {
-        let fingerprint = Fingerprint(fingerprint(id).to_le_bytes());
-        let table = fingerprint.0[15] as usize % TABLES;
-        match self.tables[table].entry(fingerprint) {
+        let fingerprint = fingerprint(id);
+        match self.tables[fingerprint.part(TABLES)].entry(fingerprint) {
             Entry::Vacant(entry) => {
                 entry.insert(LineNumber::new(n));
                 Ok(())
@@ -50,6 +49,12 @@ impl Identities {
                 Err(self.place(first))
             }
         }
+    }
+
+    /// Whether a line has it, or got it because its own was taken.
+    pub fn has(&self, id: &str) -> bool {
+        let fingerprint = fingerprint(id);
+        self.tables[fingerprint.part(TABLES)].contains_key(&fingerprint)
     }
 
     /// An id that no other line has, for the result of a line whose own id is taken.
@@ -71,18 +76,8 @@ impl Identities {
     }
 }
 
-#[derive(Clone, PartialEq, Eq)]
-struct Fingerprint([u8; 16]);
-
-impl Hash for Fingerprint {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
-    }
-}
-
 /// A line number below 2^40, without the padding that a `u64` would bring.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct LineNumber([u8; 5]);
 
 impl LineNumber {

@@ -56,17 +56,18 @@ pub enum SourceError {
 
 /// What one line came to, before its id is known to be unique.
 enum Parsed {
-    /// With what it asks for, where it is an object at all.
+    /// With what it asks for, where it is an object at all; where it is not valid, only with `--resume`.
     Mine(Result<Box<Episode>, Box<Invalid>>, Option<Digest>),
     /// Of another shard: only its id counts.
     Others(Option<String>),
 }
 
-/// Reads everything and hands on batches in order, empty ones included, until told to stop.
+/// Reads everything and hands on batches in order, empty ones included, until told to stop. Returns the ids of what it read,
+/// also those of other shards.
 pub fn run(
     config: &SourceConfig,
     mut deliver: impl FnMut(Vec<Item>) -> ControlFlow<()>,
-) -> Result<(), SourceError> {
+) -> Result<Identities, SourceError> {
     let mut ids = Identities::new();
     let mut position = 0;
     let mut before = 0;
@@ -105,13 +106,13 @@ pub fn run(
                 }
                 config.counters.lines.fetch_add(group.len() as u64, Relaxed);
                 if deliver(items).is_break() {
-                    return Ok(());
+                    return Ok(ids);
                 }
             }
         }
         before += lines.count();
     }
-    Ok(())
+    Ok(ids)
 }
 
 fn parse_all(
@@ -121,15 +122,16 @@ fn parse_all(
     config: &SourceConfig,
     file: &FileContext,
 ) -> Vec<Parsed> {
+    let resumes = config.done.is_some();
     let parse_one = |(i, line): (usize, &Line<'_>)| {
         let mine = config.shard.is_none_or(|shard| shard.has(first + i as u64));
         match (line.bytes, mine) {
             (Some(bytes), true) => {
                 let parsed = parse(bytes, line.number, before + line.number, file);
-                with_digest(parsed, bytes)
+                with_digest(parsed, bytes, resumes)
             }
             (Some(bytes), false) => Parsed::Others(id_of(bytes)),
-            (None, true) => with_digest(Err(too_long()), b""),
+            (None, true) => with_digest(Err(too_long()), b"", resumes),
             (None, false) => Parsed::Others(None),
         }
     };
@@ -145,20 +147,20 @@ fn parse_all(
 }
 
 /// The digest of a valid line is that of what it asks for. One that is not valid may be mended where that does not
-/// count, so it goes by its bytes.
-fn with_digest(parsed: Result<Episode, Invalid>, bytes: &[u8]) -> Parsed {
-    let asked = Digest::of_request(bytes);
-    let parsed = match parsed {
+/// count, so it goes by its bytes; what it asks for is of interest only where it may have been valid before.
+fn with_digest(parsed: Result<Episode, Invalid>, bytes: &[u8], resumes: bool) -> Parsed {
+    match parsed {
         Ok(mut episode) => {
+            let asked = Digest::of_request(bytes);
             episode.echo.spec_digest = asked.or_else(|| Some(Digest::of_bytes(bytes)));
-            Ok(Box::new(episode))
+            Parsed::Mine(Ok(Box::new(episode)), asked)
         }
         Err(mut invalid) => {
             invalid.echo.spec_digest = Some(Digest::of_bytes(bytes));
-            Err(Box::new(invalid))
+            let asked = resumes.then(|| Digest::of_request(bytes)).flatten();
+            Parsed::Mine(Err(Box::new(invalid)), asked)
         }
-    };
-    Parsed::Mine(parsed, asked)
+    }
 }
 
 fn too_long() -> Invalid {

@@ -273,6 +273,28 @@ fn a_line_that_asks_for_something_else_runs_again_and_no_other() {
 }
 
 #[test]
+fn a_line_that_was_no_json_does_not_count_once_it_is_mended() {
+    for way in Way::all() {
+        let job = Job::new(way, &[]);
+        let other = "{\"command\": \"echo B\"}\n";
+        job.set(&format!("torn\n{other}"));
+        assert_eq!(job.run(&[]).0, Some(1), "{way:?}");
+        let (code, stderr) = job.run(&["--resume"]);
+        assert_eq!(code, Some(1), "{way:?}: {stderr}");
+        job.set(&format!(
+            "{{\"id\": \"a\", \"command\": \"echo A\"}}\n{other}"
+        ));
+        let (code, stderr) = job.run(&["--resume"]);
+        assert_eq!(code, Some(0), "{way:?}: {stderr}");
+        let note = "1 invalid result was removed, because no line has its id any more";
+        assert!(stderr.contains(note), "{way:?}: {stderr}");
+        let results = read(&job.results());
+        let expected = [("a", "A\n"), ("line-2", "B\n")];
+        assert_eq!(outputs(&results), expected, "{way:?}");
+    }
+}
+
+#[test]
 fn changed_lines_of_a_stream_run_again_and_leave_one_verdict_each() {
     for way in Way::all() {
         let files = ["--jobs", "-", "--output", "results.jsonl"];

@@ -40,7 +40,10 @@ class ServerBusy(RequestFailed):
 
 
 class NoSlot(ServerBusy, TimeoutError):
-    """No slot became free in time for a new sandbox."""
+    """A new sandbox could not be had: no slot became free in time, or the server holds as many requests as it may.
+
+    The text says which.
+    """
 
 
 class NotFound(RequestFailed, FileNotFoundError):

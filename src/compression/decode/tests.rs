@@ -11,11 +11,11 @@ fn text(mut decoder: impl Read) -> io::Result<String> {
 }
 
 fn gunzip(bytes: &[u8]) -> io::Result<String> {
-    text(gzip(bytes))
+    text(gzip(bytes, Zeros::Padding))
 }
 
 fn unzstd(bytes: &[u8]) -> io::Result<String> {
-    text(zstd(bytes)?)
+    text(zstd(bytes, Zeros::Padding)?)
 }
 
 fn gz(content: &str) -> Vec<u8> {

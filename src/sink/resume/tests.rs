@@ -1,8 +1,8 @@
 use super::*;
+use crate::sink::scan::Earlier;
 use crate::sink::testing::outcome;
 use crate::sink::writer::Sink;
 use crate::spec::digest::{Asked, Digest};
-use crate::spec::outcome::Status;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 fn line(id: &str, status: Status) -> String {
@@ -102,7 +102,7 @@ fn outdated_verdicts_are_dropped_and_not_counted() {
     let mut held = hold_output(&path, true).unwrap();
     let done = held.take_done();
     assert_eq!(done.asked("c"), Some(Asked::For(digest(2))));
-    let is_outdated = |id: &str, asked| id != "b" && asked == Some(digest(1));
+    let is_outdated = |it: &Earlier| it.id != "b" && it.digest == Some(digest(1));
     let opened = held.open(Some(&is_outdated)).unwrap();
     assert_eq!((opened.kept.total(), opened.dropped_stale.total()), (2, 1));
     assert_eq!(
@@ -140,6 +140,87 @@ async fn a_compressed_output_is_gone_on_with_wherever_it_was_cut() {
             let expected = text(&ids[..kept as usize]) + &text(&["d"]);
             assert_eq!(read, expected, "{name} cut at {cut}");
         }
+    }
+}
+
+/// What a power failure leaves where blocks were never filled.
+#[tokio::test]
+async fn zeros_after_the_last_member_or_frame_are_a_torn_end() {
+    for (name, zeros) in [
+        ("r.gz", 1),
+        ("r.gz", 300_000),
+        ("r.zst", 1),
+        ("r.zst", 4),
+        ("r.zst", 300_000),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        let compression = Compression::promised_by(name).unwrap();
+        let [first, second] = ["a", "b"].map(|id| line(id, Status::Ok));
+        for whole in ["", &first] {
+            let whole = compression.frame(whole.as_bytes()).into_owned();
+            fs::write(&path, [&whole[..], &vec![0; zeros]].concat()).unwrap();
+            let opened = open_output(&path, true).unwrap_or_else(|e| panic!("{name} {zeros}: {e}"));
+            assert!(opened.repaired_frame, "{name} {zeros}");
+            assert_eq!(opened.kept.total(), u64::from(!whole.is_empty()));
+            let sink = Sink::start(opened.destination).unwrap();
+            sink.send(outcome("b", Status::Ok), None).await;
+            sink.finish().await.unwrap();
+        }
+        let written = fs::read(&path).unwrap();
+        let read = io::read_to_string(compression.reader(&written[..]).unwrap()).unwrap();
+        assert_eq!(read, first + &second, "{name} {zeros}");
+        let frame = compression.frame(second.as_bytes()).into_owned();
+        assert!(written.ends_with(&frame), "{name} {zeros}");
+        let before = &written[..written.len() - frame.len()];
+        assert!(!before.ends_with(&[0; 16]), "{name} {zeros}");
+    }
+}
+
+#[test]
+fn zeros_before_something_else_are_no_torn_end() {
+    for name in ["r.gz", "r.zst"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        let compression = Compression::promised_by(name).unwrap();
+        let first = line("a", Status::Ok);
+        let file = [
+            &compression.frame(first.as_bytes())[..],
+            b"\0\0\0\0\0\0something else",
+        ]
+        .concat();
+        fs::write(&path, &file).unwrap();
+        assert!(open_output(&path, true).is_err(), "{name}");
+        assert_eq!(fs::read(&path).unwrap(), file);
+    }
+}
+
+#[test]
+fn an_output_that_begins_with_a_frame_to_skip_is_gone_on_with() {
+    for name in ["r.zst", "r.jsonl"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        let frame = Compression::Zstd
+            .frame(line("a", Status::Ok).as_bytes())
+            .into_owned();
+        // As pzstd writes it: how long the next frame is.
+        let skip = [
+            0x50,
+            0x2A,
+            0x4D,
+            0x18,
+            4,
+            0,
+            0,
+            0,
+            frame.len() as u8,
+            0,
+            0,
+            0,
+        ];
+        fs::write(&path, [&skip[..], &frame].concat()).unwrap();
+        let opened = open_output(&path, true).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!((opened.kept.total(), opened.repaired_frame), (1, false));
     }
 }
 

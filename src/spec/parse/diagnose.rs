@@ -7,6 +7,7 @@ use super::{Flaw, no_number, quoted};
 use serde::Deserialize;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use super::raw::{MAX_STEPS, Pairs, Whole as RawWhole};
 use Shape::*;
@@ -136,13 +137,31 @@ fn not_json(text: &str, error: &serde_json::Error) -> Flaw {
 }
 
 fn has_none(found: &no_number::NoNumber<'_>) -> Flaw {
-    let problem = format!(
-        "is {}, which JSON does not have; write null, or a string",
-        found.spelling
-    );
+    let remedy = match EPISODE.at(&found.path) {
+        _ if found.path.is_empty() => "write each episode as one object on its own line".into(),
+        Some(Any) => "write null, or a string".into(),
+        Some(Number | Whole) => "write null or a finite number".into(),
+        Some(shape) => format!("write {}", shape.describe()),
+        None => "write what JSON has".into(),
+    };
+    let problem = format!("is {}, which JSON does not have; {remedy}", found.spelling);
     match found.path.as_str() {
         "" => Flaw(format!("the line {problem}")),
-        path => Flaw::new(path, problem),
+        path => Flaw::new(&shortened(path), problem),
+    }
+}
+
+/// A path that says where to look, without its middle where a message would drown in it.
+fn shortened(path: &str) -> Cow<'_, str> {
+    const SHOWN_BEFORE: usize = 120;
+    const SHOWN_AFTER: usize = 80;
+    let nth = |n| path.char_indices().nth(n).map(|(at, _)| at);
+    let nth_last = |n| path.char_indices().nth_back(n).map(|(at, _)| at);
+    match (nth(SHOWN_BEFORE), nth_last(SHOWN_AFTER - 1)) {
+        (Some(before), Some(after)) if before < after => {
+            Cow::Owned(format!("{}…{}", &path[..before], &path[after..]))
+        }
+        _ => Cow::Borrowed(path),
     }
 }
 
@@ -308,6 +327,25 @@ fn is_stem(key: &str, name: &str) -> bool {
 }
 
 impl Shape {
+    /// What stands at a path such as `steps[0].timeout_s`, where that is a field of ours.
+    fn at(&self, path: &str) -> Option<&Shape> {
+        match self {
+            _ if path.is_empty() => Some(self),
+            Any => Some(self),
+            // The rest begins with a free name, which ends wherever it likes.
+            Map(of) => Some(of),
+            List(of) | Few(of) => of.at(path.strip_prefix('[')?.split_once(']')?.1),
+            Object(fields) | TextOr(fields) => {
+                let path = path.strip_prefix('.').unwrap_or(path);
+                let end = path.find(['.', '[']).unwrap_or(path.len());
+                let (name, rest) = path.split_at(end);
+                let (_, shape) = fields.iter().find(|(field, _)| *field == name)?;
+                shape.at(rest)
+            }
+            Text | Number | Whole => None,
+        }
+    }
+
     fn describe(&self) -> &'static str {
         match self {
             Text => "a string",

@@ -15,6 +15,9 @@ const SPELLINGS: [&str; 9] = [
     "Inf",
 ];
 
+/// How deep a value is looked for: nothing that is read as JSON may be nested deeper.
+const MOST_LEVELS: usize = 128;
+
 /// What stands in the place of a number.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NoNumber<'a> {
@@ -31,13 +34,14 @@ enum Level<'a> {
     Array(usize),
 }
 
-/// The first NaN or Infinity of `text`, when that is what makes it no JSON at `column` (1-based).
+/// The first NaN or Infinity of `text`, when that is what makes it no JSON at `column` (1-based). `None` where it is
+/// nested deeper than [`MOST_LEVELS`].
 pub fn find(text: &str, column: usize) -> Option<NoNumber<'_>> {
     let mut levels: Vec<Level<'_>> = Vec::new();
     let mut rest = text;
     while let Some(next) = rest.chars().next() {
         let at = text.len() - rest.len();
-        if at > column {
+        if at > column || levels.len() > MOST_LEVELS {
             return None;
         }
         let token = match next {
@@ -142,6 +146,16 @@ mod tests {
         ] {
             assert_eq!(found(text), Some((spelling, path.to_owned())), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_nested_deeper_than_serde_reads_is_not_looked_into() {
+        let deep = |levels: usize| "[".repeat(levels) + "NaN";
+        let column = |levels: usize| levels + 1;
+        assert!(find(&deep(128), column(128)).is_some());
+        assert_eq!(find(&deep(129), column(129)), None);
+        let objects = r#"{"a":"#.repeat(129) + "NaN";
+        assert_eq!(find(&objects, objects.len() - 2), None);
     }
 
     #[test]

@@ -44,19 +44,43 @@ fn nan_and_infinity_are_named_with_the_field_that_holds_them() {
         ),
         (
             r#"{"command": "x", "timeout_s": Infinity}"#,
-            "`timeout_s` is Infinity, which JSON does not have; write null, or a string",
+            "`timeout_s` is Infinity, which JSON does not have; write null or a finite number",
         ),
         (
             r#"{"command": "x", "resources": {"cpu_time_s": -Infinity}}"#,
-            "`resources.cpu_time_s` is -Infinity, which JSON does not have; write null, or a string",
+            "`resources.cpu_time_s` is -Infinity, which JSON does not have; write null or a finite number",
+        ),
+        (
+            r#"{"steps": [{"command": "x"}, {"command": "x", "timeout_s": NaN}]}"#,
+            "`steps[1].timeout_s` is NaN, which JSON does not have; write null or a finite number",
+        ),
+        (
+            r#"{"command": "x", "env": {"timeout_s": NaN}}"#,
+            "`env.timeout_s` is NaN, which JSON does not have; write a string",
+        ),
+        (
+            r#"{"command": "x", "extra": NaN}"#,
+            "`extra` is NaN, which JSON does not have; write what JSON has",
         ),
         (
             "NaN",
-            "the line is NaN, which JSON does not have; write null, or a string",
+            "the line is NaN, which JSON does not have; write each episode as one object on its own line",
         ),
     ] {
         assert_eq!(flaw(line), message);
     }
+}
+
+#[test]
+fn the_path_to_a_nan_is_cut_short_where_the_message_would_drown_in_it() {
+    let key = "é".repeat(50);
+    let nested = format!("{{\"{key}\":").repeat(100);
+    let message = flaw(format!("{{\"meta\": {nested}NaN"));
+    assert!(message.starts_with("`meta.ééé"), "{message}");
+    assert!(message.contains("ééé` is NaN, which JSON"), "{message}");
+    assert!(message.chars().count() < 400, "{message}");
+    let deep = flaw(format!("{{\"meta\": {}NaN", "[".repeat(1_000_000)));
+    assert!(deep.len() < 400, "{} bytes", deep.len());
 }
 
 #[test]
