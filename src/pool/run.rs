@@ -82,8 +82,8 @@ impl Pool {
 
 /// How long an episode may take by its own timeouts, where the host keeps it from running.
 pub(super) fn time_allowed(episode: &Episode) -> Duration {
-    let timeouts: Duration = episode.steps.iter().map(|s| s.timeout).sum();
-    timeouts.mul_f64(episode.stretch)
+    let steps = episode.steps.iter();
+    steps.map(|step| step.longest(episode.stretch)).sum()
 }
 
 /// A slot's answer to an episode that may take so long. A slot that is overdue because it was stopped is killed: left

@@ -160,7 +160,7 @@ impl Executor for Mock {
 /// Its time is over, and it had none of it.
 fn starved(episode: &Episode) -> Execution {
     let mut execution = execution(End::Timeout);
-    let longest = episode.steps[0].timeout.mul_f64(episode.stretch);
+    let longest = episode.steps[0].longest(episode.stretch);
     execution.steps[0].stalled_ns = longest.as_nanos() as u64;
     execution
 }

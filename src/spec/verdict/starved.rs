@@ -1,14 +1,14 @@
 //! Executions that the machine had no time for.
 
-use crate::spec::episode::Episode;
+use crate::spec::episode::{Episode, Step};
 use crate::spec::execution::{End, Execution, StepExecution};
 use std::time::Duration;
 
 /// Why this execution came to its end without a verdict, if the host kept it from running for most of its time: what a
 /// program that had its timeout's worth of CPU time can't say.
-pub(super) fn starvation(timeout: Duration, stretch: f64, facts: &StepExecution) -> Option<String> {
+pub(super) fn starvation(step: &Step, stretch: f64, facts: &StepExecution) -> Option<String> {
     let stalled = Duration::from_nanos(facts.stalled_ns);
-    let longest = timeout.mul_f64(stretch);
+    let (timeout, longest) = (step.timeout, step.longest(stretch));
     let is_starved = facts.end == End::Timeout
         && longest > timeout
         && stalled >= longest - timeout
@@ -29,5 +29,5 @@ pub(super) fn starvation(timeout: Duration, stretch: f64, facts: &StepExecution)
 /// The first reason of that kind in an episode's execution.
 pub fn starved(episode: &Episode, execution: &Execution) -> Option<String> {
     let mut steps = episode.steps.iter().zip(&execution.steps);
-    steps.find_map(|(step, facts)| starvation(step.timeout, episode.stretch, facts))
+    steps.find_map(|(step, facts)| starvation(step, episode.stretch, facts))
 }
