@@ -41,7 +41,8 @@ pub struct StepExecution {
     pub running_ns: u64,
     /// When the program had ended.
     pub ended_ns: u64,
-    /// User plus system time of the program and the descendants it waited for, in microseconds.
+    /// User plus system time of the program and its descendants, and of what earlier ones left running and ended meanwhile, in
+    /// microseconds.
     pub cpu_us: u64,
     /// For how long, by estimate, the host kept it from running, in nanoseconds.
     pub stalled_ns: u64,
