@@ -1,10 +1,10 @@
-//! Second runs (`--audit`): some episodes run again when all have run, and their results say whether the verdict is the same.
-//! Their first results wait until then.
+//! Second runs (`--audit`): some episodes run again when all have begun, and their results say whether the verdict is the same.
+//! Their first results wait in memory until then, or until the run is stopped.
 
 use crate::sink::Place;
 use crate::spec::episode::Episode;
 use crate::spec::outcome::{Audit, Outcome};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Which episodes run again.
@@ -30,17 +30,22 @@ pub struct Held {
     pub place: Option<Place>,
 }
 
+/// A first result, and its place in the order.
+pub type First = (Outcome, Option<Place>);
+
 #[derive(Default)]
 pub struct Audits {
     sample: Option<Sample>,
     held: VecDeque<Held>,
+    /// Those whose episodes run again now, by id.
+    again: BTreeMap<String, First>,
 }
 
 impl Audits {
     pub fn new(sample: Option<Sample>) -> Audits {
         Audits {
             sample,
-            held: VecDeque::new(),
+            ..Audits::default()
         }
     }
 
@@ -54,12 +59,37 @@ impl Audits {
     }
 
     /// The next that is to run again.
-    pub fn next(&mut self) -> Option<Held> {
-        self.held.pop_front()
+    pub fn next(&mut self) -> Option<Box<Episode>> {
+        let held = self.held.pop_front()?;
+        let first = (held.first, held.place);
+        self.again.insert(held.episode.id.clone(), first);
+        Some(held.episode)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
+    /// The first result of an episode that has run again.
+    pub fn first_of(&mut self, id: &str) -> First {
+        (self.again.remove(id)).expect("what runs again has run before")
+    }
+
+    /// One that no second run follows any more.
+    pub fn give_up(&mut self) -> Option<First> {
+        let held = self.held.pop_front();
+        held.map(|held| (held.first, held.place))
+    }
+
+    /// One whose second run has been given up.
+    pub fn give_up_running(&mut self) -> Option<First> {
+        self.again.pop_first().map(|(_, first)| first)
+    }
+
+    /// How many wait.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// How many run again now.
+    pub fn running(&self) -> usize {
+        self.again.len()
     }
 }
 

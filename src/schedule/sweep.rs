@@ -33,7 +33,7 @@ pub struct Settings {
     pub window: Option<usize>,
     /// How long running episodes may go on after the first signal.
     pub grace: Duration,
-    /// Which episodes run again when all have run.
+    /// Which episodes run again when all have begun.
     pub audit: Option<Sample>,
 }
 
@@ -83,7 +83,7 @@ enum Next {
     /// It waits for a second run of this.
     RunAgain(Box<Episode>),
     /// It is that of the second run.
-    Compare(Box<Outcome>),
+    Compare,
 }
 
 struct Work<'a, E> {
@@ -140,9 +140,15 @@ impl<E: Executor + 'static> Work<'_, E> {
                 && !self.quiet.is_wanted();
             if wants_more
                 && self.is_everything_begun()
-                && let Some(held) = self.audits.next()
+                && let Some(episode) = self.audits.next()
             {
-                self.run_again(held);
+                self.spawn(episode, None, |_| Next::Compare);
+                continue;
+            }
+            if deadline.is_some()
+                && let Some((first, place)) = self.audits.give_up()
+            {
+                self.emit(first, place).await;
                 continue;
             }
             tokio::select! {
@@ -164,11 +170,13 @@ impl<E: Executor + 'static> Work<'_, E> {
                 _ = tick.tick() => self.show_progress(),
             }
         }
-        self.end.given_up = self.running.len();
+        self.end.given_up = self.running.len() - self.audits.running();
         // Dropping the tasks drops their leases, which ends their slots.
         self.running.shutdown().await;
-        while let Some(held) = self.audits.next() {
-            self.emit(held.first, held.place).await;
+        while let Some((first, place)) =
+            (self.audits.give_up()).or_else(|| self.audits.give_up_running())
+        {
+            self.emit(first, place).await;
         }
         self.end.interrupted |= self.stopping != Stopping::No;
         self.end
@@ -179,7 +187,7 @@ impl<E: Executor + 'static> Work<'_, E> {
     }
 
     fn is_done(&self) -> bool {
-        self.is_everything_begun() && self.audits.is_empty()
+        self.is_everything_begun() && self.audits.held() == 0
     }
 
     async fn begin(&mut self, taken: Taken) {
@@ -197,11 +205,6 @@ impl<E: Executor + 'static> Work<'_, E> {
                 },
             },
         }
-    }
-
-    fn run_again(&mut self, held: Held) {
-        let first = Box::new(held.first);
-        self.spawn(held.episode, held.place, |_| Next::Compare(first));
     }
 
     /// Runs an episode until it has a verdict; `next` says what becomes of it then.
@@ -238,11 +241,15 @@ impl<E: Executor + 'static> Work<'_, E> {
                 place,
             }),
             Next::RunAgain(_) => self.emit(outcome, place).await,
-            Next::Compare(first) => self.emit(compared(*first, &outcome), place).await,
+            Next::Compare => {
+                let (first, place) = self.audits.first_of(&outcome.id);
+                self.emit(compared(first, &outcome), place).await;
+            }
         }
     }
 
-    /// Counts a result and sends it on. A reader that does not read must not keep a signal from being heard.
+    /// Counts a result and sends it on. A reader that does not read must not keep a signal from being heard; after the second
+    /// one it is not waited for.
     async fn emit(&mut self, outcome: Outcome, place: Option<Place>) {
         self.sweep.statistics.record(&outcome);
         let verdict = &outcome.verdict;
@@ -252,7 +259,7 @@ impl<E: Executor + 'static> Work<'_, E> {
         let sink = self.sweep.sink;
         let sending = sink.send(outcome, place);
         tokio::pin!(sending);
-        while self.stopping != Stopping::Now {
+        loop {
             tokio::select! {
                 biased;
                 () = &mut sending => return,
@@ -286,7 +293,7 @@ impl<E: Executor + 'static> Work<'_, E> {
 
     fn show_progress(&mut self) {
         if self.exhausted {
-            let left = (self.running.len() + self.pending.len()) as u64;
+            let left = (self.running.len() + self.pending.len() + self.audits.held()) as u64;
             self.sweep
                 .progress
                 .set_total(self.sweep.statistics.counts().total() + left);

@@ -1,8 +1,9 @@
 //! Further attempts: after failures of our side and the host's, in quiet, and for an audit.
 
-use super::mock::{Act, Then, case, fails, takes};
+use super::mock::{Act, Case, Then, case, fails, takes};
 use crate::schedule::Sample;
 use crate::spec::host::{CountedBy, HostFault};
+use std::time::Duration;
 
 #[test]
 fn a_failure_of_our_side_is_retried_and_attempts_says_so() {
@@ -84,6 +85,36 @@ fn what_an_audit_chooses_runs_again_when_all_have_run() {
     let audit = serde_json::json!({"status": "ok", "agrees": false});
     assert_eq!(ran.result(11)["audit"], audit);
     assert_eq!(ran.results.len(), 12);
+}
+
+/// Ten episodes of two seconds each, two at a time, each of which is to run again.
+fn audited(signals: &[u64]) -> Case {
+    let mut audited = case((0..10).map(|_| takes(2000)).collect());
+    audited.settings.audit = Some(Sample {
+        share: 1.0,
+        seed: 1,
+    });
+    audited.settings.grace = Duration::from_secs(1);
+    audited.signals = signals.iter().map(|ms| Duration::from_millis(*ms)).collect();
+    audited
+}
+
+#[test]
+fn first_verdicts_of_an_audit_are_written_when_it_is_interrupted() {
+    // In the middle of first runs and of second runs; twice, so that nothing is waited for.
+    for signals in [&[4500][..], &[12_500], &[4500, 4600], &[12_500, 12_600]] {
+        let first = signals[0];
+        let ran = audited(signals).run();
+        let have_run = if first < 10_000 { 4 } else { 10 };
+        assert_eq!(ran.results.len(), have_run, "{signals:?}");
+        assert!(ran.results.iter().all(|result| result["status"] == "ok"));
+        assert!(ran.end.interrupted);
+        let given_up = if first < 10_000 { 2 } else { 0 };
+        assert_eq!(ran.end.given_up, given_up, "{signals:?}");
+        let again = ran.results.iter().filter(|r| r.get("audit").is_some());
+        let agree = if first < 10_000 { 0 } else { 2 };
+        assert_eq!(again.count(), agree, "{signals:?}");
+    }
 }
 
 #[test]
