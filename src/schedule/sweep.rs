@@ -1,7 +1,7 @@
 //! The sweep: takes items from the source, keeps so many episodes running, hands results to the sink, and winds
 //! down when it is told to.
 
-use super::attempt;
+use super::attempt::{Others, until_verdict};
 use super::audit::{Audits, Held, Sample, compared};
 use super::executor::Executor;
 use super::load::Load;
@@ -11,6 +11,7 @@ use crate::sink::{Place, Progress, Sink, Statistics, Window};
 use crate::source::{Batch, Counters, Item, SourceError};
 use crate::spec::episode::Episode;
 use crate::spec::outcome::Outcome;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -90,8 +91,7 @@ struct Work<'a, E> {
     sweep: Sweep<'a, E>,
     pending: VecDeque<Item>,
     window: Option<Window>,
-    load: Load,
-    quiet: Rc<Quiet>,
+    others: Rc<Others>,
     running: JoinSet<Ended>,
     audits: Audits,
     exhausted: bool,
@@ -104,8 +104,10 @@ impl<'a, E: Executor + 'static> Sweep<'a, E> {
     pub async fn run(self) -> SweepEnd {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let work = Work {
-            load: Load::new(self.settings.concurrency, cores),
-            quiet: Rc::new(Quiet::new(cores)),
+            others: Rc::new(Others {
+                quiet: Quiet::new(cores),
+                load: RefCell::new(Load::new(self.settings.concurrency, cores)),
+            }),
             audits: Audits::new(self.settings.audit),
             window: self.settings.window.map(Window::new),
             sweep: self,
@@ -127,6 +129,7 @@ impl<E: Executor + 'static> Work<'_, E> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.tell();
             let idle = self.running.is_empty();
             let deadline = match self.stopping {
                 Stopping::No if idle && self.is_done() => break,
@@ -135,9 +138,7 @@ impl<E: Executor + 'static> Work<'_, E> {
                 Stopping::Until(_) if idle => break,
                 Stopping::Until(deadline) => Some(deadline),
             };
-            let wants_more = deadline.is_none()
-                && self.running.len() < self.load.allowed()
-                && !self.quiet.is_wanted();
+            let wants_more = deadline.is_none() && self.has_room();
             if wants_more
                 && self.is_everything_begun()
                 && let Some(episode) = self.audits.next()
@@ -182,6 +183,18 @@ impl<E: Executor + 'static> Work<'_, E> {
         self.end
     }
 
+    /// Tells people what has come up.
+    fn tell(&mut self) {
+        if let Some(note) = self.others.load.borrow_mut().take_note() {
+            self.sweep.progress.println(note);
+        }
+    }
+
+    /// Whether one more may run.
+    fn has_room(&self) -> bool {
+        self.running.len() < self.others.load.borrow().allowed() && !self.others.quiet.is_wanted()
+    }
+
     fn is_everything_begun(&self) -> bool {
         self.exhausted && self.pending.is_empty()
     }
@@ -214,10 +227,10 @@ impl<E: Executor + 'static> Work<'_, E> {
         place: Option<Place>,
         next: impl FnOnce(Box<Episode>) -> Next + 'static,
     ) {
-        let (executor, quiet) = (self.sweep.executor.clone(), self.quiet.clone());
+        let (executor, others) = (self.sweep.executor.clone(), self.others.clone());
         let retries = self.sweep.settings.retries;
         self.running.spawn_local(async move {
-            let outcome = attempt::until_verdict(&*executor, &quiet, &episode, retries).await;
+            let outcome = until_verdict(&*executor, &others, &episode, retries).await;
             let next = next(episode);
             Ended {
                 outcome,
@@ -252,10 +265,6 @@ impl<E: Executor + 'static> Work<'_, E> {
     /// one it is not waited for.
     async fn emit(&mut self, outcome: Outcome, place: Option<Place>) {
         self.sweep.statistics.record(&outcome);
-        let verdict = &outcome.verdict;
-        if let Some(note) = self.load.record(verdict.wall_ms, verdict.stalled_ms) {
-            self.sweep.progress.println(note);
-        }
         let sink = self.sweep.sink;
         let sending = sink.send(outcome, place);
         tokio::pin!(sending);

@@ -67,6 +67,18 @@ pub struct Streams {
 }
 
 impl Execution {
+    /// For how long its programs ran, in nanoseconds.
+    pub fn wall_ns(&self) -> u64 {
+        let ran = self.steps.iter().filter(|step| step.running_ns != 0);
+        ran.map(|step| step.ended_ns.saturating_sub(step.running_ns))
+            .sum()
+    }
+
+    /// For how long the host kept them from it.
+    pub fn stalled_ns(&self) -> u64 {
+        self.steps.iter().map(|step| step.stalled_ns).sum()
+    }
+
     /// What the host kept from the first program that ended for it.
     pub fn host_fault(&self) -> Option<HostFault> {
         self.steps.iter().find_map(|step| match step.end {

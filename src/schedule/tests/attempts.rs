@@ -65,6 +65,20 @@ fn what_the_machine_had_no_time_for_runs_once_more_in_quiet() {
 }
 
 #[test]
+fn first_attempts_that_the_machine_had_no_time_for_count_where_second_ones_end_well() {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let full = 8 * cores;
+    let mut acts: Vec<Act> = (0..full).map(|_| fails(0, Then::Starve(1))).collect();
+    acts.extend((0..100).map(|_| takes(20)));
+    let mut busy = case(acts);
+    busy.settings.concurrency = full;
+    let ran = busy.run();
+    assert!(ran.results.iter().all(|result| result["status"] == "ok"));
+    let beside = ran.log.beside[full..].iter().max();
+    assert_eq!(beside, Some(&(full / 2)));
+}
+
+#[test]
 fn what_an_audit_chooses_runs_again_when_all_have_run() {
     let mut acts: Vec<Act> = (0..10).map(|_| takes(1)).collect();
     acts.push(Act::InvalidLine);
