@@ -9,10 +9,11 @@ use super::slot::{BuildError, SlotLost};
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
 use crate::spec::policy::{Network, Tier};
-use crate::sys::clock::monotonic_ns;
+use crate::sys::clock::{left_until, monotonic_ns};
 use crate::wire::message::EpisodeRequest;
 use nix::unistd::Pid;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// What a slot may take beyond the episode's own timeouts before it counts as hung.
 const SLACK: Duration = Duration::from_secs(30);
@@ -29,6 +30,8 @@ pub enum RunError {
     Build(#[from] BuildError),
     #[error(transparent)]
     Lost(#[from] SlotLost),
+    #[error("its deadline was over before there was a slot for it")]
+    NoSlotInTime,
     #[error(
         "network \"loopback\" needs the namespaces tier, and this run is in the landlock tier; `runner doctor` says \
          what the machine lacks"
@@ -51,7 +54,9 @@ impl Pool {
         let elsewhere = request::names_unusual_places(episode);
         let host = self.host();
         let (lease, before, mut execution) = loop {
-            let mut lease = self.lease(&episode.grants, elsewhere).await?;
+            let lease = self.lease(&episode.grants, elsewhere);
+            let lease = timeout(left_until(deadline_ns), lease).await;
+            let mut lease = lease.map_err(|_| RunError::NoSlotInTime)??;
             let before = host.before(Whose::of(lease.slot()));
             request.handed_ns = monotonic_ns();
             let process = lease.slot().process();
@@ -101,7 +106,7 @@ pub(super) async fn answered<T>(
     };
     tokio::select! {
         biased;
-        answer = tokio::time::timeout(allowed + SLACK, answer) => answer.unwrap_or(Err(SlotLost::Silent)),
+        answer = timeout(allowed + SLACK, answer) => answer.unwrap_or(Err(SlotLost::Silent)),
         () = stopped => {
             process::end(slot);
             Err(SlotLost::Stopped)

@@ -38,7 +38,13 @@ pub async fn until_verdict(
         let attempt = executor.execute(episode, deadline_ns);
         let done = match trust.was_starved {
             false => others.quiet.beside_others(attempt).await,
-            true => others.quiet.alone(attempt).await,
+            true => match others.quiet.alone(deadline_ns, attempt).await {
+                Some(done) => done,
+                None => {
+                    let error = earlier.pop().unwrap_or_default();
+                    return Outcome::infra(episode, error, earlier);
+                }
+            },
         };
         if let Ok(execution) = &done {
             others.load.borrow_mut().record(execution);
