@@ -2,7 +2,7 @@
 
 use super::mock::{Act, Case, Then, case, fails, takes};
 use crate::schedule::Sample;
-use crate::spec::host::{CountedBy, HostFault};
+use crate::spec::host::{CountedBy, HostFault, RefusedBy};
 use std::time::Duration;
 
 #[test]
@@ -157,16 +157,22 @@ fn what_the_host_killed_is_repeated_and_an_infra_error_at_last() {
 
 #[test]
 fn evidence_that_may_be_of_another_process_excuses_a_program_once() {
-    let killed = Then::Killed(HostFault::Killed(CountedBy::RunnerCgroup));
-    let ran = case(vec![fails(0, killed)]).run();
-    assert_eq!(ran.log.attempts, [2]);
-    let result = ran.result(0);
-    assert_eq!(
-        (&result["status"], &result["fault"]),
-        (&"signaled".into(), &"program".into())
-    );
-    assert_eq!((&result["signal"], result.get("error")), (&9.into(), None));
-    assert_eq!(result["attempt_errors"].as_array().unwrap().len(), 1);
+    let shared = [
+        HostFault::Killed(CountedBy::RunnerCgroup),
+        HostFault::NoProcesses(RefusedBy::Cgroup),
+        HostFault::NoProcesses(RefusedBy::User { limit: 60 }),
+    ];
+    let ran = case(shared.map(|fault| fails(0, Then::Killed(fault))).into()).run();
+    assert_eq!(ran.log.attempts, [2, 2, 2]);
+    for item in 0..3 {
+        let result = ran.result(item);
+        assert_eq!(
+            (&result["status"], &result["fault"]),
+            (&"signaled".into(), &"program".into())
+        );
+        assert_eq!((&result["signal"], result.get("error")), (&9.into(), None));
+        assert_eq!(result["attempt_errors"].as_array().unwrap().len(), 1);
+    }
 }
 
 #[test]
