@@ -16,6 +16,7 @@ mod process;
 mod request;
 mod room;
 mod run;
+mod scarcity;
 mod scratch;
 mod session;
 mod settings;

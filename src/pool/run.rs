@@ -8,6 +8,7 @@ use super::request;
 use super::slot::{BuildError, SlotLost};
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
+use crate::spec::host::HostFault;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::clock::{left_until, monotonic_ns};
 use crate::wire::message::EpisodeRequest;
@@ -69,8 +70,9 @@ impl Pool {
             }
         };
         host.explain(&before, &request.limits, &mut execution).await;
-        // What the kernel killed may have been more than the program.
-        if execution.clean && execution.host_fault().is_none() {
+        // What the kernel killed may have been more than the program. To be refused a process harms no slot.
+        let was_killed = matches!(execution.host_fault(), Some(HostFault::Killed(_)));
+        if execution.clean && !was_killed {
             lease.end();
         }
         Ok(execution)

@@ -6,6 +6,7 @@ use super::audit::{Audits, Held, Sample, compared};
 use super::executor::Executor;
 use super::load::Load;
 use super::quiet::Quiet;
+use super::slots::Slots;
 use super::stop::StopSignals;
 use crate::sink::{Place, Progress, Sink, Statistics, Window};
 use crate::source::{Batch, Counters, Item, SourceError};
@@ -92,6 +93,7 @@ struct Work<'a, E> {
     pending: VecDeque<Item>,
     window: Option<Window>,
     others: Rc<Others>,
+    slots: Slots,
     running: JoinSet<Ended>,
     audits: Audits,
     exhausted: bool,
@@ -108,6 +110,7 @@ impl<'a, E: Executor + 'static> Sweep<'a, E> {
                 quiet: Quiet::new(cores),
                 load: RefCell::new(Load::new(self.settings.concurrency, cores)),
             }),
+            slots: Slots::new(self.executor.slots()),
             audits: Audits::new(self.settings.audit),
             window: self.settings.window.map(Window::new),
             sweep: self,
@@ -185,14 +188,18 @@ impl<E: Executor + 'static> Work<'_, E> {
 
     /// Tells people what has come up.
     fn tell(&mut self) {
-        if let Some(note) = self.others.load.borrow_mut().take_note() {
+        let of_load = self.others.load.borrow_mut().take_note();
+        let of_slots = self.slots.note(self.sweep.executor.slots());
+        for note in of_load.into_iter().chain(of_slots) {
             self.sweep.progress.println(note);
         }
     }
 
     /// Whether one more may run.
     fn has_room(&self) -> bool {
-        self.running.len() < self.others.load.borrow().allowed() && !self.others.quiet.is_wanted()
+        let allowed = self.others.load.borrow().allowed();
+        let most = allowed.min(self.sweep.executor.slots());
+        self.running.len() < most && !self.others.quiet.is_wanted()
     }
 
     fn is_everything_begun(&self) -> bool {
