@@ -54,22 +54,23 @@ impl Pool {
         let allowed = time_allowed(episode);
         let elsewhere = request::names_unusual_places(episode);
         let host = self.host();
-        let (lease, before, mut execution) = loop {
+        let (lease, whose, mut execution) = loop {
             let lease = self.lease(&episode.grants, elsewhere);
             let lease = timeout(left_until(deadline_ns), lease).await;
             let mut lease = lease.map_err(|_| RunError::NoSlotInTime)??;
-            let before = host.before(Whose::of(lease.slot()));
+            let whose = Whose::of(lease.slot());
+            host.before(whose);
             request.handed_ns = monotonic_ns();
             let process = lease.slot().process();
             match answered(process, allowed, lease.slot().run(&request)).await {
-                Ok(execution) => break (lease, before, execution),
+                Ok(execution) => break (lease, whose, execution),
                 // It died while it was idle: that is no attempt of this episode. Its place is free now, so this
                 // ends with a new slot at the latest.
                 Err(SlotLost::WasDead) => drop(lease),
                 Err(lost) => return Err(lost.into()),
             }
         };
-        host.explain(&before, &request.limits, &mut execution).await;
+        host.explain(whose, &request.limits, &mut execution).await;
         // What the kernel killed may have been more than the program. To be refused a process harms no slot.
         let was_killed = matches!(execution.host_fault(), Some(HostFault::Killed(_)));
         if execution.clean && !was_killed {
