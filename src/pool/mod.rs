@@ -23,7 +23,7 @@ mod settings;
 mod slot;
 mod warm;
 
-pub use cgroup::{Cgroups, NoCgroups, killed_together};
+pub use cgroup::{Cgroups, NoCgroups, fewest_processes, killed_together};
 pub use claim::Pool;
 pub use host_files::HostFileError;
 pub use ids::{NoUid, uid_per_slot};

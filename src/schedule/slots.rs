@@ -16,8 +16,8 @@ impl Slots {
         if now < self.fewest {
             self.fewest = now;
             return Some(format!(
-                "runner: {now} slots in place of {}, because another was refused a process or a descriptor; `runner doctor` says \
-                 what there may be",
+                "runner: {now} slots in place of {}, because another was refused a process or a descriptor (pids.max, ulimit -u, \
+                 ulimit -n)",
                 self.full
             ));
         }
