@@ -349,7 +349,8 @@ mod tests {
         let of_cgroup = "no process can be started (pids.max of its cgroup is 100): \
                          echo max | sudo tee /sys/fs/cgroup/mine/pids.max";
         assert_eq!(told(Errno::EAGAIN, &facts), of_cgroup);
-        let of_user = "no process can be started (limit 50): sudo prlimit --pid $$ --nproc=unlimited";
+        let of_user =
+            "no process can be started (limit 50): sudo prlimit --pid $$ --nproc=unlimited";
         let few = Facts {
             processes: (50, 50),
             ..facts.clone()

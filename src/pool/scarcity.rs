@@ -56,7 +56,10 @@ mod tests {
         assert!(!allows(1000));
         scarcity.met(begin + Duration::from_secs(1000));
         scarcity.met(begin + Duration::from_secs(1001));
-        assert_eq!([1005, 1006, 1010, 1011].map(allows), [false, true, false, true]);
+        assert_eq!(
+            [1005, 1006, 1010, 1011].map(allows),
+            [false, true, false, true]
+        );
         scarcity.met(begin + Duration::from_secs(1011));
         assert_eq!([1020, 1021].map(allows), [false, true]);
     }

@@ -79,7 +79,10 @@ mod tests {
         for (now_ns, count) in [(200, 7), (300, 9), (400, 9)] {
             seen.looked(now_ns, count);
         }
-        assert!([(210, 220), (0, 250), (250, 500), (300, 400)].map(|(a, b)| seen.any(a, b)) == [true; 4]);
+        assert!(
+            [(210, 220), (0, 250), (250, 500), (300, 400)].map(|(a, b)| seen.any(a, b))
+                == [true; 4]
+        );
         assert!([(0, 199), (301, 500)].map(|(a, b)| seen.any(a, b)) == [false; 2]);
     }
 }

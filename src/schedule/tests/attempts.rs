@@ -109,7 +109,10 @@ fn audited(signals: &[u64]) -> Case {
         seed: 1,
     });
     audited.settings.grace = Duration::from_secs(1);
-    audited.signals = signals.iter().map(|ms| Duration::from_millis(*ms)).collect();
+    audited.signals = signals
+        .iter()
+        .map(|ms| Duration::from_millis(*ms))
+        .collect();
     audited
 }
 
