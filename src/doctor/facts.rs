@@ -1,6 +1,6 @@
 //! What the machine says about itself in /proc and /sys. What can't be read is `None`: either tree may be missing.
 
-use crate::pool::{Cgroups, NoCgroups, killed_together};
+use crate::pool::{Cgroups, NoCgroups, fewest_processes, killed_together};
 use crate::sandbox::privileges;
 use crate::spec::policy::Tier;
 use crate::sys::landlock;
@@ -53,6 +53,8 @@ pub struct Facts {
     pub cgroups: Result<(), NoCgroups>,
     /// The cgroup that is killed as a whole, and this process with it, where the kernel kills one of its processes.
     pub killed_together: Option<PathBuf>,
+    /// The cgroup that allows the fewest processes of all that this one is in, and how many, where one limits them.
+    pub fewest_processes: Option<(PathBuf, u64)>,
     /// Soft and hard limits; `u64::MAX` is unlimited.
     pub processes: (u64, u64),
     pub open_files: (u64, u64),
@@ -110,6 +112,7 @@ impl Facts {
             seccomp: status.as_deref().and_then(seccomp_mode),
             cgroups: Cgroups::open(1).map(|_| ()),
             killed_together: killed_together(),
+            fewest_processes: fewest_processes(),
             processes: limits(Resource::RLIMIT_NPROC),
             open_files: limits(Resource::RLIMIT_NOFILE),
             stack: limits(Resource::RLIMIT_STACK),

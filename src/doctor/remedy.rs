@@ -47,6 +47,7 @@ fn of_stage(tier: Tier, failure: Failure, facts: &Facts) -> Obstacle {
             powerless_root(tier, facts)
         }
         _ if failure.errno == libc::EMFILE => too_few_files(facts),
+        _ if failure.errno == libc::ENFILE => too_few_of_all(),
         Stage::Namespaces | Stage::MapIds => namespaces(failure, facts),
         Stage::Proc => covered_proc(facts),
         Stage::Landlock => landlock(facts).unwrap_or_else(|| other(tier, failure.to_string())),
@@ -252,11 +253,35 @@ pub fn of_build(tier: Tier, error: &BuildError, facts: &Facts) -> Option<Obstacl
 fn scarce(error: &BuildError, facts: &Facts) -> Obstacle {
     match error.errno() {
         Some(Errno::EAGAIN) => too_few_processes(facts),
+        Some(Errno::ENFILE) => too_few_of_all(),
         _ => too_few_files(facts),
     }
 }
 
 fn too_few_processes(facts: &Facts) -> Obstacle {
+    match &facts.fewest_processes {
+        // Root is held to no limit of its user's.
+        Some((cgroup, most)) if facts.uid == 0 || *most < facts.processes.0 => {
+            too_few_in_cgroup(cgroup, *most, facts)
+        }
+        _ => too_few_of_user(facts),
+    }
+}
+
+fn too_few_in_cgroup(cgroup: &Path, most: u64, facts: &Facts) -> Obstacle {
+    let remedy = match facts.container {
+        Some(Container::Kubernetes) => "podPidsLimit: -1 in the kubelet's configuration".to_owned(),
+        Some(Container::Podman) => "podman run --pids-limit=-1 …".to_owned(),
+        Some(Container::Docker) => "docker run --pids-limit=-1 …".to_owned(),
+        None => format!("echo max | sudo tee {}/pids.max", cgroup.display()),
+    };
+    obstacle(
+        format!("no process can be started (pids.max of its cgroup is {most})"),
+        remedy,
+    )
+}
+
+fn too_few_of_user(facts: &Facts) -> Obstacle {
     obstacle(
         format!("no process can be started (limit {})", facts.processes.0),
         MORE_PROCESSES,
@@ -267,7 +292,14 @@ fn too_few_files(facts: &Facts) -> Obstacle {
     let limit = facts.open_files.1;
     obstacle(
         format!("a slot needs more open files than there may be ({limit})"),
-        more_files(1024),
+        more_files(limit.saturating_mul(2).max(1024)),
+    )
+}
+
+fn too_few_of_all() -> Obstacle {
+    obstacle(
+        "this machine has as many files open as it may (fs.file-max)",
+        "sudo sysctl -w fs.file-max=9223372036854775807",
     )
 }
 
@@ -291,4 +323,41 @@ fn other(tier: Tier, cause: String) -> Obstacle {
         Tier::Landlock => "--isolation namespaces, where that tier works",
     };
     obstacle(cause, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    fn told(errno: Errno, facts: &Facts) -> String {
+        let error = BuildError::Start(io::Error::from(errno));
+        let Obstacle { cause, remedy } = scarce(&error, facts);
+        format!("{cause}: {remedy}")
+    }
+
+    #[test]
+    fn what_a_slot_was_refused_is_told_by_the_limit_that_was_met() {
+        let facts = Facts {
+            uid: 1000,
+            container: None,
+            processes: (500, 500),
+            open_files: (1024, 4096),
+            fewest_processes: Some(("/sys/fs/cgroup/mine".into(), 100)),
+            ..Facts::read()
+        };
+        let of_cgroup = "no process can be started (pids.max of its cgroup is 100): \
+                         echo max | sudo tee /sys/fs/cgroup/mine/pids.max";
+        assert_eq!(told(Errno::EAGAIN, &facts), of_cgroup);
+        let of_user =
+            "no process can be started (limit 50): sudo prlimit --pid $$ --nproc=unlimited";
+        let few = Facts {
+            processes: (50, 50),
+            ..facts.clone()
+        };
+        assert_eq!(told(Errno::EAGAIN, &few), of_user);
+        assert_eq!(told(Errno::EAGAIN, &Facts { uid: 0, ..few }), of_cgroup);
+        assert!(told(Errno::EMFILE, &facts).ends_with("--nofile=8192"));
+        assert!(told(Errno::ENFILE, &facts).contains("fs.file-max"));
+    }
 }

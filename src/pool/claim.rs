@@ -6,6 +6,7 @@ use super::host_sockets::HostSockets;
 use super::ids::{NoUid, SlotIds};
 use super::lease::Lease;
 use super::process::Processes;
+use super::scarcity::Scarcity;
 use super::scratch::{self, ScratchGranted};
 use super::settings::PoolSettings;
 use super::slot::{BuildError, Slot, SlotLost};
@@ -31,6 +32,7 @@ struct Shared {
     idle: RefCell<Vec<Slot>>,
     /// Slots that there may be at one time: as many as were asked for, or as there turned out to be room for.
     size: Cell<usize>,
+    scarcity: Scarcity,
     /// Slots that exist or are being built, leased ones included.
     count: Cell<usize>,
     next: Cell<u32>,
@@ -63,6 +65,7 @@ impl Pool {
             host,
             idle: RefCell::default(),
             size: Cell::new(settings.size),
+            scarcity: Scarcity::new(),
             count: Cell::new(0),
             next: Cell::new(0),
             coming: Cell::new(0),
@@ -331,7 +334,16 @@ impl Shared {
             return false;
         }
         self.size.set((others - 1).clamp(1, self.size.get()));
+        self.scarcity.met(Instant::now());
         true
+    }
+
+    /// Lets there be one slot more where the last that was refused was a while ago.
+    fn grow(&self) {
+        if self.size.get() < self.settings.size && self.scarcity.allows_more(Instant::now()) {
+            self.size.set(self.size.get() + 1);
+            self.changed.notify_one();
+        }
     }
 
     /// Sees to slots that were let go; whether anything of theirs is left.
@@ -345,6 +357,7 @@ impl Shared {
 async fn see_off(pool: Weak<Shared>) {
     while let Some(shared) = pool.upgrade() {
         shared.see_off();
+        shared.grow();
         shared.host.look();
         drop(shared);
         tokio::time::sleep(ROUND).await;

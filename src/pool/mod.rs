@@ -16,13 +16,14 @@ mod process;
 mod request;
 mod room;
 mod run;
+mod scarcity;
 mod scratch;
 mod session;
 mod settings;
 mod slot;
 mod warm;
 
-pub use cgroup::{Cgroups, NoCgroups, killed_together};
+pub use cgroup::{Cgroups, NoCgroups, fewest_processes, killed_together};
 pub use claim::Pool;
 pub use host_files::HostFileError;
 pub use ids::{NoUid, uid_per_slot};

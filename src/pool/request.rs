@@ -72,7 +72,7 @@ fn step(step: &Step, stretch: f64, budget: &mut Budget) -> Result<StepRequest, H
         stdin: step.stdin.clone(),
         files,
         timeout: step.timeout,
-        longest: step.timeout.mul_f64(stretch),
+        longest: step.longest(stretch),
         on_failure: step.on_failure,
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! A pool of more would start slots until descriptors or processes are used up, and leave none to the programs. What others
 //! limit (the pids controller of a cgroup, all of the machine) is met when a slot can't be built: the pool settles for fewer then
-//! (`claim`).
+//! (`claim`), for a while (`scarcity`).
 
 use crate::sys::procfs;
 use crate::wire::message::OWN_PROCESSES;

@@ -9,11 +9,13 @@ use super::slot::{BuildError, SlotLost};
 use crate::spec::collect::COLLECT_LONGEST_SECONDS;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
+use crate::spec::host::HostFault;
 use crate::spec::policy::{Network, Tier};
-use crate::sys::clock::monotonic_ns;
+use crate::sys::clock::{left_until, monotonic_ns};
 use crate::wire::message::EpisodeRequest;
 use nix::unistd::Pid;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// What a slot may take beyond the episode's own timeouts before it counts as hung.
 const SLACK: Duration = Duration::from_secs(30);
@@ -30,6 +32,8 @@ pub enum RunError {
     Build(#[from] BuildError),
     #[error(transparent)]
     Lost(#[from] SlotLost),
+    #[error("its deadline was over before there was a slot for it")]
+    NoSlotInTime,
     #[error(
         "network \"loopback\" needs the namespaces tier, and this run is in the landlock tier; `runner doctor` says \
          what the machine lacks"
@@ -50,22 +54,26 @@ impl Pool {
         request.deadline_ns = deadline_ns;
         let elsewhere = request::names_unusual_places(episode);
         let host = self.host();
-        let (lease, before, mut execution) = loop {
-            let mut lease = self.lease(&episode.grants, elsewhere).await?;
-            let before = host.before(Whose::of(lease.slot()));
+        let (lease, whose, mut execution) = loop {
+            let lease = self.lease(&episode.grants, elsewhere);
+            let lease = timeout(left_until(deadline_ns), lease).await;
+            let mut lease = lease.map_err(|_| RunError::NoSlotInTime)??;
+            let whose = Whose::of(lease.slot());
+            host.before(whose);
             request.handed_ns = monotonic_ns();
             let process = lease.slot().process();
             match answered(process, episode, lease.slot().run(&request)).await {
-                Ok(execution) => break (lease, before, execution),
+                Ok(execution) => break (lease, whose, execution),
                 // It died while it was idle: that is no attempt of this episode. Its place is free now, so this
                 // ends with a new slot at the latest.
                 Err(SlotLost::WasDead) => drop(lease),
                 Err(lost) => return Err(lost.into()),
             }
         };
-        host.explain(&before, &request.limits, &mut execution).await;
-        // What the kernel killed may have been more than the program.
-        if execution.clean && execution.host_fault().is_none() {
+        host.explain(whose, &request.limits, &mut execution).await;
+        // What the kernel killed may have been more than the program. To be refused a process harms no slot.
+        let was_killed = matches!(execution.host_fault(), Some(HostFault::Killed(_)));
+        if execution.clean && !was_killed {
             lease.end();
         }
         Ok(execution)
@@ -82,8 +90,8 @@ impl Pool {
 
 /// How long an episode may take by its own timeouts, where the host keeps it from running.
 fn time_allowed(episode: &Episode) -> Duration {
-    let timeouts: Duration = episode.steps.iter().map(|s| s.timeout).sum();
-    timeouts.mul_f64(episode.stretch)
+    let steps = episode.steps.iter();
+    steps.map(|step| step.longest(episode.stretch)).sum()
 }
 
 /// How much longer its slot may take for it before it counts as hung: files are searched for and read after its end.
@@ -111,7 +119,7 @@ pub(super) async fn answered<T>(
     };
     tokio::select! {
         biased;
-        answer = tokio::time::timeout(longest, answer) => answer.unwrap_or(Err(SlotLost::Silent)),
+        answer = timeout(longest, answer) => answer.unwrap_or(Err(SlotLost::Silent)),
         () = stopped => {
             process::end(slot);
             Err(SlotLost::Stopped)

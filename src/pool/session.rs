@@ -69,13 +69,14 @@ impl Session {
         for step in &mut episode.steps {
             (step.files, step.stdin) = (Vec::new(), Vec::new());
         }
-        let before = self.host.before(Whose::of(self.lease.slot()));
+        let whose = Whose::of(self.lease.slot());
+        self.host.before(whose);
         request.handed_ns = monotonic_ns();
         let process = self.lease.slot().process();
         let running = self.lease.slot().exec(request, cancel);
         let mut execution = answered(process, episode, running).await?;
         let limits = &episode.limits;
-        self.host.explain(&before, limits, &mut execution).await;
+        self.host.explain(whose, limits, &mut execution).await;
         Ok(execution)
     }
 

@@ -1,22 +1,30 @@
 //! One episode until it has a verdict: infrastructure failures are retried, nothing else is.
 
 use super::executor::{Executor, NotRun};
+use super::load::Load;
 use super::quiet::Quiet;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
 use crate::spec::outcome::Outcome;
 use crate::spec::verdict::starved;
 use crate::sys::clock::monotonic_ns;
+use std::cell::RefCell;
 use std::time::Duration;
 
 /// How long to wait after the first failure of our side; longer after each further one.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// What the attempts of a sweep know of each other.
+pub struct Others {
+    pub quiet: Quiet,
+    pub load: RefCell<Load>,
+}
+
 /// Runs an episode, at most `retries` times more after failures of our side or the host's, and no more after its deadline.
 /// One that the machine had no time for is run once more, in quiet.
 pub async fn until_verdict(
     executor: &impl Executor,
-    quiet: &Quiet,
+    others: &Others,
     episode: &Episode,
     retries: u32,
 ) -> Outcome {
@@ -29,9 +37,18 @@ pub async fn until_verdict(
     loop {
         let attempt = executor.execute(episode, deadline_ns);
         let done = match trust.was_starved {
-            false => quiet.beside_others(attempt).await,
-            true => quiet.alone(attempt).await,
+            false => others.quiet.beside_others(attempt).await,
+            true => match others.quiet.alone(deadline_ns, attempt).await {
+                Some(done) => done,
+                None => {
+                    let error = earlier.pop().unwrap_or_default();
+                    return Outcome::infra(episode, error, earlier);
+                }
+            },
         };
+        if let Ok(execution) = &done {
+            others.load.borrow_mut().record(execution);
+        }
         let is_last = earlier.len() as u64 >= u64::from(retries)
             || deadline_ns.is_some_and(|deadline_ns| monotonic_ns() >= deadline_ns);
         match done {

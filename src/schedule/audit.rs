@@ -1,10 +1,10 @@
-//! Second runs (`--audit`): some episodes run again when all have run, and their results say whether the verdict is the same.
-//! Their first results wait until then, as many of them as memory is meant for.
+//! Second runs (`--audit`): some episodes run again when all have begun, and their results say whether the verdict is the same.
+//! Their first results wait in memory until then, as many of them as it is meant for, or until the run is stopped.
 
 use crate::sink::{Place, weight};
 use crate::spec::episode::{Content, Episode, InputFile, Program, Step};
 use crate::spec::outcome::{Audit, Outcome};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What first results and their episodes may hold while they wait.
@@ -76,10 +76,15 @@ fn text_bytes(text: &str) -> usize {
     size_of::<String>() + text.len()
 }
 
+/// A first result, and its place in the order.
+pub type First = (Outcome, Option<Place>);
+
 pub struct Audits {
     sample: Option<Sample>,
     held: VecDeque<Held>,
-    /// What they hold of memory, and may hold.
+    /// Those whose episodes run again now, by id.
+    again: BTreeMap<String, First>,
+    /// What those that wait hold of memory, and may hold.
     bytes: usize,
     most_bytes: usize,
 }
@@ -89,6 +94,7 @@ impl Audits {
         Audits {
             sample,
             held: VecDeque::new(),
+            again: BTreeMap::new(),
             bytes: 0,
             most_bytes: MOST_BYTES,
         }
@@ -112,14 +118,42 @@ impl Audits {
     }
 
     /// The next that is to run again.
-    pub fn next(&mut self) -> Option<Held> {
+    pub fn next(&mut self) -> Option<Box<Episode>> {
+        let held = self.take()?;
+        let first = (held.first, held.place);
+        self.again.insert(held.episode.id.clone(), first);
+        Some(held.episode)
+    }
+
+    /// The first result of an episode that has run again.
+    pub fn first_of(&mut self, id: &str) -> First {
+        (self.again.remove(id)).expect("what runs again has run before")
+    }
+
+    /// One that no second run follows any more.
+    pub fn give_up(&mut self) -> Option<First> {
+        self.take().map(|held| (held.first, held.place))
+    }
+
+    fn take(&mut self) -> Option<Held> {
         let held = self.held.pop_front()?;
         self.bytes -= held.bytes();
         Some(held)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
+    /// One whose second run has been given up.
+    pub fn give_up_running(&mut self) -> Option<First> {
+        self.again.pop_first().map(|(_, first)| first)
+    }
+
+    /// How many wait.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// How many run again now.
+    pub fn running(&self) -> usize {
+        self.again.len()
     }
 }
 

@@ -23,6 +23,11 @@ pub trait Executor {
         episode: &Episode,
         deadline_ns: Option<u64>,
     ) -> impl Future<Output = Result<Execution, NotRun>>;
+
+    /// How many it can run at one time now.
+    fn slots(&self) -> usize {
+        usize::MAX
+    }
 }
 
 impl Executor for Pool {
@@ -47,5 +52,9 @@ impl Executor for Pool {
                 }
                 other => NotRun::Infra(other.to_string()),
             })
+    }
+
+    fn slots(&self) -> usize {
+        self.size()
     }
 }

@@ -1,10 +1,12 @@
 //! How many episodes run at one time, while the machine has no time for them.
 //!
-//! Where most of those that ended lately got less than a third of the time in which they could have run, half as many run,
+//! Where most of the attempts that ended lately got less than a third of the time in which they could have run, half as many run,
 //! down to one for each core; where few do, more again.
 
-/// Episodes shorter than this say little about it, in milliseconds.
-const SHORTEST_MS: f64 = 100.0;
+use crate::spec::execution::Execution;
+
+/// Episodes shorter than this say little about it, in nanoseconds.
+const SHORTEST_NS: u64 = 100_000_000;
 /// Of its time, what an episode lost that the machine had no time for.
 const TOO_MUCH: f64 = 2.0 / 3.0;
 /// How many ends it takes to judge, at least.
@@ -16,6 +18,8 @@ pub struct Load {
     allowed: usize,
     ended: usize,
     starved: usize,
+    /// What to say of it.
+    note: Option<String>,
 }
 
 impl Load {
@@ -27,6 +31,7 @@ impl Load {
             allowed: full,
             ended: 0,
             starved: 0,
+            note: None,
         }
     }
 
@@ -35,13 +40,24 @@ impl Load {
         self.allowed
     }
 
-    /// Takes the end of an episode into account; what to say of it.
-    pub fn record(&mut self, wall_ms: f64, stalled_ms: f64) -> Option<String> {
-        if wall_ms < SHORTEST_MS {
+    /// What people are to be told, once.
+    pub fn take_note(&mut self) -> Option<String> {
+        self.note.take()
+    }
+
+    /// Takes the end of an attempt into account, whatever becomes of its episode.
+    pub fn record(&mut self, attempt: &Execution) {
+        let note = self.ended(attempt.wall_ns(), attempt.stalled_ns());
+        self.note = note.or(self.note.take());
+    }
+
+    /// What to say of one more.
+    fn ended(&mut self, wall_ns: u64, stalled_ns: u64) -> Option<String> {
+        if wall_ns < SHORTEST_NS {
             return None;
         }
         self.ended += 1;
-        self.starved += usize::from(stalled_ms > wall_ms * TOO_MUCH);
+        self.starved += usize::from(stalled_ns as f64 > wall_ns as f64 * TOO_MUCH);
         if self.ended < self.allowed.max(FEWEST) {
             return None;
         }
@@ -71,31 +87,33 @@ impl Load {
 mod tests {
     use super::*;
 
-    fn end_some(load: &mut Load, count: usize, stalled_ms: f64) -> Vec<String> {
+    const MS: u64 = 1_000_000;
+
+    fn end_some(load: &mut Load, count: usize, stalled_ms: u64) -> Vec<String> {
         (0..count)
-            .filter_map(|_| load.record(1000.0, stalled_ms))
+            .filter_map(|_| load.ended(1000 * MS, stalled_ms * MS))
             .collect()
     }
 
     #[test]
     fn where_most_starve_half_as_many_run_down_to_one_for_each_core() {
         let mut load = Load::new(16, 2);
-        let said = end_some(&mut load, 16, 900.0);
+        let said = end_some(&mut load, 16, 900);
         assert_eq!(load.allowed(), 8);
         assert!(
             said[0].contains("16 of 16 episodes")
                 && said[0].contains("8 run at a time now, not 16"),
             "{said:?}"
         );
-        end_some(&mut load, 100, 900.0);
+        end_some(&mut load, 100, 900);
         assert_eq!(load.allowed(), 2);
     }
 
     #[test]
     fn where_few_starve_as_many_run_again_as_were_asked_for() {
         let mut load = Load::new(16, 2);
-        end_some(&mut load, 16, 900.0);
-        let said = end_some(&mut load, 200, 0.0);
+        end_some(&mut load, 16, 900);
+        let said = end_some(&mut load, 200, 0);
         assert_eq!(load.allowed(), 16);
         assert_eq!(said, ["runner: 16 episodes run at a time again"]);
     }
@@ -103,8 +121,8 @@ mod tests {
     #[test]
     fn what_shares_the_cores_by_two_and_what_is_short_changes_nothing() {
         let mut load = Load::new(16, 2);
-        assert!(end_some(&mut load, 100, 550.0).is_empty());
-        assert!((0..100).all(|_| load.record(10.0, 9.9).is_none()));
+        assert!(end_some(&mut load, 100, 550).is_empty());
+        assert!((0..100).all(|_| load.ended(10 * MS, 10 * MS).is_none()));
         assert_eq!(load.allowed(), 16);
     }
 }

@@ -5,6 +5,7 @@ mod audit;
 pub mod executor;
 mod load;
 mod quiet;
+mod slots;
 pub mod stop;
 mod sweep;
 

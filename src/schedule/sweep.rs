@@ -1,16 +1,18 @@
 //! The sweep: takes items from the source, keeps so many episodes running, hands results to the sink, and winds
 //! down when it is told to.
 
-use super::attempt;
+use super::attempt::{Others, until_verdict};
 use super::audit::{Audits, Held, Sample, compared};
 use super::executor::Executor;
 use super::load::Load;
 use super::quiet::Quiet;
+use super::slots::Slots;
 use super::stop::StopSignals;
 use crate::sink::{Place, Progress, Sink, Statistics, Window};
 use crate::source::{Batch, Counters, Item, SourceError};
 use crate::spec::episode::Episode;
 use crate::spec::outcome::Outcome;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -33,7 +35,7 @@ pub struct Settings {
     pub window: Option<usize>,
     /// How long running episodes may go on after the first signal.
     pub grace: Duration,
-    /// Which episodes run again when all have run.
+    /// Which episodes run again when all have begun.
     pub audit: Option<Sample>,
 }
 
@@ -83,15 +85,15 @@ enum Next {
     /// It waits for a second run of this.
     RunAgain(Box<Episode>),
     /// It is that of the second run.
-    Compare(Box<Outcome>),
+    Compare,
 }
 
 struct Work<'a, E> {
     sweep: Sweep<'a, E>,
     pending: VecDeque<Item>,
     window: Option<Window>,
-    load: Load,
-    quiet: Rc<Quiet>,
+    others: Rc<Others>,
+    slots: Slots,
     running: JoinSet<Ended>,
     audits: Audits,
     exhausted: bool,
@@ -104,8 +106,11 @@ impl<'a, E: Executor + 'static> Sweep<'a, E> {
     pub async fn run(self) -> SweepEnd {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let work = Work {
-            load: Load::new(self.settings.concurrency, cores),
-            quiet: Rc::new(Quiet::new(cores)),
+            others: Rc::new(Others {
+                quiet: Quiet::new(cores),
+                load: RefCell::new(Load::new(self.settings.concurrency, cores)),
+            }),
+            slots: Slots::new(self.executor.slots()),
             audits: Audits::new(self.settings.audit),
             window: self.settings.window.map(Window::new),
             sweep: self,
@@ -127,6 +132,7 @@ impl<E: Executor + 'static> Work<'_, E> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            self.tell();
             let idle = self.running.is_empty();
             let deadline = match self.stopping {
                 Stopping::No if idle && self.is_done() => break,
@@ -135,14 +141,18 @@ impl<E: Executor + 'static> Work<'_, E> {
                 Stopping::Until(_) if idle => break,
                 Stopping::Until(deadline) => Some(deadline),
             };
-            let wants_more = deadline.is_none()
-                && self.running.len() < self.load.allowed()
-                && !self.quiet.is_wanted();
+            let wants_more = deadline.is_none() && self.has_room();
             if wants_more
                 && self.is_everything_begun()
-                && let Some(held) = self.audits.next()
+                && let Some(episode) = self.audits.next()
             {
-                self.run_again(held);
+                self.spawn(episode, None, |_| Next::Compare);
+                continue;
+            }
+            if deadline.is_some()
+                && let Some((first, place)) = self.audits.give_up()
+            {
+                self.emit(first, place).await;
                 continue;
             }
             tokio::select! {
@@ -164,14 +174,32 @@ impl<E: Executor + 'static> Work<'_, E> {
                 _ = tick.tick() => self.show_progress(),
             }
         }
-        self.end.given_up = self.running.len();
+        self.end.given_up = self.running.len() - self.audits.running();
         // Dropping the tasks drops their leases, which ends their slots.
         self.running.shutdown().await;
-        while let Some(held) = self.audits.next() {
-            self.emit(held.first, held.place).await;
+        while let Some((first, place)) =
+            (self.audits.give_up()).or_else(|| self.audits.give_up_running())
+        {
+            self.emit(first, place).await;
         }
         self.end.interrupted |= self.stopping != Stopping::No;
         self.end
+    }
+
+    /// Tells people what has come up.
+    fn tell(&mut self) {
+        let of_load = self.others.load.borrow_mut().take_note();
+        let of_slots = self.slots.note(self.sweep.executor.slots());
+        for note in of_load.into_iter().chain(of_slots) {
+            self.sweep.progress.println(note);
+        }
+    }
+
+    /// Whether one more may run.
+    fn has_room(&self) -> bool {
+        let allowed = self.others.load.borrow().allowed();
+        let most = allowed.min(self.sweep.executor.slots());
+        self.running.len() < most && !self.others.quiet.is_wanted()
     }
 
     fn is_everything_begun(&self) -> bool {
@@ -179,7 +207,7 @@ impl<E: Executor + 'static> Work<'_, E> {
     }
 
     fn is_done(&self) -> bool {
-        self.is_everything_begun() && self.audits.is_empty()
+        self.is_everything_begun() && self.audits.held() == 0
     }
 
     async fn begin(&mut self, taken: Taken) {
@@ -199,11 +227,6 @@ impl<E: Executor + 'static> Work<'_, E> {
         }
     }
 
-    fn run_again(&mut self, held: Held) {
-        let first = Box::new(held.first);
-        self.spawn(held.episode, held.place, |_| Next::Compare(first));
-    }
-
     /// Runs an episode until it has a verdict; `next` says what becomes of it then.
     fn spawn(
         &mut self,
@@ -211,10 +234,10 @@ impl<E: Executor + 'static> Work<'_, E> {
         place: Option<Place>,
         next: impl FnOnce(Box<Episode>) -> Next + 'static,
     ) {
-        let (executor, quiet) = (self.sweep.executor.clone(), self.quiet.clone());
+        let (executor, others) = (self.sweep.executor.clone(), self.others.clone());
         let retries = self.sweep.settings.retries;
         self.running.spawn_local(async move {
-            let outcome = attempt::until_verdict(&*executor, &quiet, &episode, retries).await;
+            let outcome = until_verdict(&*executor, &others, &episode, retries).await;
             let next = next(episode);
             Ended {
                 outcome,
@@ -244,21 +267,21 @@ impl<E: Executor + 'static> Work<'_, E> {
                 }
             }
             Next::RunAgain(_) => self.emit(outcome, place).await,
-            Next::Compare(first) => self.emit(compared(*first, &outcome), place).await,
+            Next::Compare => {
+                let (first, place) = self.audits.first_of(&outcome.id);
+                self.emit(compared(first, &outcome), place).await;
+            }
         }
     }
 
-    /// Counts a result and sends it on. A reader that does not read must not keep a signal from being heard.
+    /// Counts a result and sends it on. A reader that does not read must not keep a signal from being heard; after the second
+    /// one it is not waited for.
     async fn emit(&mut self, outcome: Outcome, place: Option<Place>) {
         self.sweep.statistics.record(&outcome);
-        let verdict = &outcome.verdict;
-        if let Some(note) = self.load.record(verdict.wall_ms, verdict.stalled_ms) {
-            self.sweep.progress.println(note);
-        }
         let sink = self.sweep.sink;
         let sending = sink.send(outcome, place);
         tokio::pin!(sending);
-        while self.stopping != Stopping::Now {
+        loop {
             tokio::select! {
                 biased;
                 () = &mut sending => return,
@@ -292,7 +315,7 @@ impl<E: Executor + 'static> Work<'_, E> {
 
     fn show_progress(&mut self) {
         if self.exhausted {
-            let left = (self.running.len() + self.pending.len()) as u64;
+            let left = (self.running.len() + self.pending.len() + self.audits.held()) as u64;
             self.sweep
                 .progress
                 .set_total(self.sweep.statistics.counts().total() + left);

@@ -31,6 +31,14 @@ fn all_slots_are_used_and_never_more() {
 }
 
 #[test]
+fn where_there_are_fewer_slots_no_more_run() {
+    let mut few = case((0..24).map(|_| takes(1000)).collect());
+    few.settings.concurrency = 8;
+    few.slots = 3;
+    assert_eq!(few.run().log.most_running, 3);
+}
+
+#[test]
 fn one_slow_episode_does_not_hold_up_the_others() {
     let mut acts = vec![takes(60_000)];
     acts.extend((0..20).map(|_| takes(1)));

@@ -17,13 +17,19 @@ pub struct Carried {
     pub background: Vec<OwnedFd>,
     /// When what runs in the background is to be looked at, however soon one program follows another.
     pub due: Due,
-    /// CPU time of processes that ended without a parent to wait for them, in microseconds.
+    /// CPU time of processes that ended without a parent to wait for them since the last program, in microseconds.
     pub orphans_cpu_us: u64,
     /// CPU time of the programs of earlier steps, in microseconds.
     pub spent_cpu_us: u64,
 }
 
 impl Carried {
+    /// What ended between two programs is no part of the second.
+    pub fn spend_orphans(&mut self) {
+        let orphans_us = std::mem::take(&mut self.orphans_cpu_us);
+        self.spent_cpu_us = self.spent_cpu_us.saturating_add(orphans_us);
+    }
+
     /// Keeps pipes that background processes may still write to. Where there are so many that we would have no descriptors
     /// left for the next program, nobody reads the oldest any more.
     pub fn drain_later(&mut self, pipes: impl Iterator<Item = OwnedFd>) {

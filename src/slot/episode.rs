@@ -64,14 +64,15 @@ impl Slot {
         let mut carried = Carried::default();
         for (i, step) in request.steps.iter().enumerate() {
             let more = i + 1 < request.steps.len() && step.on_failure == OnFailure::Continue;
-            let done = self.step(request, step, more, &mut carried)?;
+            // What has not run has not ended well, however the one before did.
+            let is_late = i > 0 && request.is_over();
+            let done = match is_late {
+                true => never_ran(End::Timeout),
+                false => self.step(request, step, more, &mut carried)?,
+            };
             carried.spent_cpu_us = carried.spent_cpu_us.saturating_add(done.cpu_us);
-            let is_late = request
-                .deadline_ns
-                .is_some_and(|end_ns| monotonic_ns() >= end_ns);
             let stop = done.end != End::Exited(0) && step.on_failure == OnFailure::Stop
-                || carried.was_killed
-                || is_late;
+                || carried.was_killed;
             steps.push(done);
             if stop {
                 break;

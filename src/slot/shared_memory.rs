@@ -36,11 +36,8 @@ impl SharedMemory {
         let Some(machine) = machine else {
             return u64::MAX;
         };
-        let here = machine.shared.saturating_sub(counted);
         let charged = self.cgroup.as_ref().and_then(|stat| stat.shared_bytes());
-        let least = here.min(charged.unwrap_or(u64::MAX));
-        // What is swapped out is in neither, and may be anybody's.
-        least.saturating_add(machine.swapped + self.behind_bytes)
+        machine.most(counted, charged) + self.behind_bytes
     }
 }
 
@@ -51,6 +48,14 @@ struct Machine {
 }
 
 impl Machine {
+    /// The most that mappings can hold where files and segments hold `counted`, and their cgroup is charged with so much.
+    fn most(&self, counted: u64, charged: Option<u64>) -> u64 {
+        let here = self.shared.saturating_sub(counted);
+        let least = here.min(charged.unwrap_or(u64::MAX));
+        // What is swapped out is in neither, and may be anybody's.
+        least.saturating_add(self.swapped)
+    }
+
     fn of(text: &str) -> Option<Machine> {
         let bytes = |name| {
             let value = text.lines().find_map(|line| line.strip_prefix(name))?;
@@ -79,7 +84,23 @@ mod tests {
 
     #[test]
     fn what_is_counted_already_is_no_part_of_what_mappings_can_hold() {
-        let shared = SharedMemory::new(None);
-        assert!(shared.most(u64::MAX) <= shared.most(0));
+        let machine = Machine {
+            shared: 100,
+            swapped: 5,
+        };
+        assert_eq!(
+            [0, 30, 200].map(|counted| machine.most(counted, None)),
+            [105, 75, 5]
+        );
+    }
+
+    #[test]
+    fn mappings_hold_no_more_than_their_cgroup_is_charged_with_and_what_is_swapped_out() {
+        let machine = Machine {
+            shared: 100,
+            swapped: 5,
+        };
+        let of_charged = |charged| machine.most(30, Some(charged));
+        assert_eq!([20, 70, 90].map(of_charged), [25, 75, 75]);
     }
 }

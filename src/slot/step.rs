@@ -122,6 +122,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         .map_err(|_| Failure::new(Stage::Zygote, 0))?;
     drop((ends, stdin_end));
     let on_disk = around.tier == Tier::Landlock;
+    around.carried.spend_orphans();
     let watch =
         Watch::new(order.limits, around.cores, on_disk, now).no_later_than(around.carried.due);
     let mut running = Running {

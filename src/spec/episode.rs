@@ -82,6 +82,13 @@ pub struct Step {
     pub on_failure: OnFailure,
 }
 
+impl Step {
+    /// The longest it may take, where the host kept it from running.
+    pub fn longest(&self, stretch: f64) -> Duration {
+        self.timeout.mul_f64(stretch)
+    }
+}
+
 /// What an execution runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {

@@ -41,7 +41,8 @@ pub struct StepExecution {
     pub running_ns: u64,
     /// When the program had ended.
     pub ended_ns: u64,
-    /// User plus system time of the program and the descendants it waited for, in microseconds.
+    /// User plus system time of the program and its descendants, and of what earlier ones left running and ended meanwhile, in
+    /// microseconds.
     pub cpu_us: u64,
     /// For how long, by estimate, the host kept it from running, in nanoseconds.
     pub stalled_ns: u64,
@@ -66,6 +67,18 @@ pub struct Streams {
 }
 
 impl Execution {
+    /// For how long its programs ran, in nanoseconds.
+    pub fn wall_ns(&self) -> u64 {
+        let ran = self.steps.iter().filter(|step| step.running_ns != 0);
+        ran.map(|step| step.ended_ns.saturating_sub(step.running_ns))
+            .sum()
+    }
+
+    /// For how long the host kept them from it.
+    pub fn stalled_ns(&self) -> u64 {
+        self.steps.iter().map(|step| step.stalled_ns).sum()
+    }
+
     /// What the host kept from the first program that ended for it.
     pub fn host_fault(&self) -> Option<HostFault> {
         self.steps.iter().find_map(|step| match step.end {

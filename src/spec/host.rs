@@ -32,10 +32,13 @@ pub enum CountedBy {
 }
 
 impl HostFault {
-    /// Whether the evidence may be of another process. It counts once for an episode: a program that kills itself beside
-    /// programs that the kernel kills is repeated at most once for it.
+    /// Whether the evidence may be of another slot's process. It counts once for an episode: a program that kills itself beside
+    /// programs that the kernel kills, or fails beside some that are refused processes, is repeated at most once for it.
     pub fn may_be_anothers(self) -> bool {
-        self == HostFault::Killed(CountedBy::RunnerCgroup)
+        match self {
+            HostFault::Killed(counted_by) => counted_by == CountedBy::RunnerCgroup,
+            HostFault::NoProcesses(_) => true,
+        }
     }
 }
 

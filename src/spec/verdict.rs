@@ -140,7 +140,8 @@ impl Outcome {
     }
 }
 
-/// The step whose verdict is the episode's: the last one, unless the host kept something from an earlier one.
+/// The step whose verdict is the episode's: the last one, unless the host kept something from an earlier one. What a later step
+/// made of that is no doing of the program's, however it ended.
 fn deciding(steps: &[StepOutcome]) -> Option<&StepOutcome> {
     let is_infra = |step: &&StepOutcome| step.verdict.status == Status::InfraError;
     steps.iter().find(is_infra).or(steps.last())

@@ -4,6 +4,7 @@ use nix::sys::uio::pread;
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use std::fs::File;
+use std::time::Duration;
 
 /// CPU time of this process, in microseconds.
 pub fn cpu_us() -> u64 {
@@ -53,4 +54,11 @@ pub fn tick_ns() -> u64 {
 pub fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("CLOCK_MONOTONIC exists on Linux");
     now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
+}
+
+/// How long it is until then; for ever where there is no such time.
+pub fn left_until(end_ns: Option<u64>) -> Duration {
+    end_ns.map_or(Duration::MAX, |end_ns| {
+        Duration::from_nanos(end_ns.saturating_sub(monotonic_ns()))
+    })
 }

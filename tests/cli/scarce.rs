@@ -1,9 +1,8 @@
 //! A machine that is short of what every slot needs: what a run says then, and what it does.
 
-use super::common::{Run, binary, parse, scratch, wait_for};
+use super::common::{Run, TestCgroup, binary, parse, scratch};
 use super::quick;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -110,25 +109,22 @@ fn where_processes_are_few_there_are_fewer_slots() {
 /// What no limit of the process's own tells, as in a container with few processes.
 #[test]
 fn where_a_slot_more_can_not_be_had_the_others_do_its_work() {
-    let cgroup =
-        Path::new("/sys/fs/cgroup/pids").join(format!("runner-test-{}", std::process::id()));
-    let made = fs::create_dir(&cgroup).and_then(|()| fs::write(cgroup.join("pids.max"), "80"));
-    if made.is_err() {
+    let Some(cgroup) = TestCgroup::make("pids", ("pids.max", "80")) else {
         eprintln!("skipped: no cgroup that limits processes (version 1) can be made here");
         return;
-    }
+    };
     let mut command = Command::new("sh");
-    let join = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", cgroup.display());
-    command.args(["-c", &join, "sh"]);
+    command.args(["-c", &cgroup.enter(), "sh"]);
     let episodes: Vec<String> = (0..40).map(|n| quick(&n.to_string())).collect();
     let run = run(command, &episodes.join("\n"), &["--concurrency", "24"]);
-    wait_for(|| fs::remove_dir(&cgroup).is_ok());
     assert_eq!(
         (run.code, run.results.len()),
         (Some(0), 40),
         "{}",
         run.stderr
     );
+    let because = "slots in place of 24, because another was refused a process";
+    assert!(run.stderr.contains(because), "{}", run.stderr);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::common::Way;
 use crate::left::start;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -137,4 +138,38 @@ fn ctrl_c_twice_ends_at_once() {
         );
         sweep.assert_nothing_left();
     }
+}
+
+/// The slot sees the end of the first step when the deadline is over.
+#[test]
+fn an_episode_with_steps_left_at_its_deadline_is_a_timeout_however_well_the_last_one_ended() {
+    let deadline = Duration::from_secs(10);
+    let one_way = |way: Way| {
+        let steps = [WAITS, "echo late"].map(|command| json!({"command": command}));
+        let job = json!({"id": "a", "steps": steps, "deadline_s": deadline.as_secs()});
+        let mut sweep = start(way, &[job], &["--output", "out.jsonl"], Stdio::null());
+        sweep.wait_running(1);
+        let signal_all = |inits: &[i32], signal| {
+            for init in inits {
+                kill(Pid::from_raw(*init), signal).unwrap();
+            }
+        };
+        let inits = sweep.slot_processes("init");
+        signal_all(&inits, Signal::SIGSTOP);
+        sweep.open_gate();
+        std::thread::sleep(deadline);
+        signal_all(&inits, Signal::SIGCONT);
+        assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
+        let result = &sweep.results("out.jsonl")["a"];
+        assert_eq!(result["status"], "timeout", "{way:?}: {result}");
+        let steps = result["steps"].as_array().unwrap();
+        let statuses = steps.iter().map(|step| step["status"].as_str().unwrap());
+        assert!(statuses.eq(["ok", "timeout"]), "{way:?}: {result}");
+        sweep.assert_nothing_left();
+    };
+    std::thread::scope(|scope| {
+        for way in Way::all() {
+            scope.spawn(move || one_way(way));
+        }
+    });
 }

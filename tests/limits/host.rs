@@ -30,6 +30,15 @@ fn cgroup(controller: &str, limit: (&str, &str)) -> Option<TestCgroup> {
     made
 }
 
+/// Set when this is dropped: by the end of a test that failed too, which would wait for ever for a thread that goes on.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Lets the kernel kill one program after another in this cgroup while `body` runs.
 fn beside_kills(victims: &TestCgroup, body: impl FnOnce()) {
     let is_over = AtomicBool::new(false);
@@ -42,8 +51,8 @@ fn beside_kills(victims: &TestCgroup, body: impl FnOnce()) {
                 std::thread::sleep(KILL_INTERVAL);
             }
         });
+        let _over = Over(&is_over);
         body();
-        is_over.store(true, Ordering::Relaxed);
     });
 }
 

@@ -202,6 +202,17 @@ pub fn refusals_in_own() -> Option<File> {
     File::open(location.own.join("pids.events")).ok()
 }
 
+/// The cgroup, the runner's own or one above, that allows the fewest processes and threads, and how many.
+pub fn fewest_processes() -> Option<(PathBuf, u64)> {
+    let location = Location::find(PIDS).ok()?;
+    let limit = |cgroup: &Path| {
+        let most = fs::read_to_string(cgroup.join("pids.max")).ok()?;
+        Some((cgroup.to_owned(), most.trim().parse().ok()?))
+    };
+    let limits = location.own.ancestors().filter_map(limit);
+    limits.min_by_key(|(_, most)| *most)
+}
+
 /// The cgroup (version 2), the runner's own or one above, whose processes are all killed where one of them is
 /// (`memory.oom.group`).
 pub fn killed_together() -> Option<PathBuf> {

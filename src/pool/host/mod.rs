@@ -10,6 +10,7 @@
 
 mod kernel_log;
 mod kills;
+mod refusals;
 mod user;
 
 use super::cgroup;
@@ -22,6 +23,7 @@ use crate::spec::policy::Tier;
 use kernel_log::KernelLog;
 use kills::Kills;
 use nix::unistd::geteuid;
+use refusals::Refusals;
 use std::cell::RefCell;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -35,8 +37,7 @@ const LOG_DELAY: Duration = Duration::from_millis(20);
 pub struct Host {
     kills: Option<Kills>,
     log: Option<RefCell<KernelLog>>,
-    /// `pids.events` of the cgroup that the runner is in.
-    refusals: Option<File>,
+    refusals: Option<Refusals>,
     user: Option<User>,
 }
 
@@ -46,12 +47,6 @@ pub struct Whose {
     /// Of the slot, where no other slot has it.
     uid: Option<u32>,
     has_cgroup: bool,
-}
-
-/// What there had been when an episode began.
-pub struct Before {
-    whose: Whose,
-    refusals: u64,
 }
 
 impl Whose {
@@ -72,7 +67,7 @@ impl Host {
             user: user.flatten(),
             kills: cgroup::kills_in_own().map(Kills::new),
             log: KernelLog::open().map(RefCell::new),
-            refusals: cgroup::refusals_in_own(),
+            refusals: cgroup::refusals_in_own().map(Refusals::new),
         }
     }
 
@@ -80,6 +75,9 @@ impl Host {
     pub fn look(&self) {
         if let Some(kills) = &self.kills {
             kills.look();
+        }
+        if let Some(refusals) = &self.refusals {
+            refusals.look();
         }
         if let Some(user) = &self.user {
             user.look();
@@ -94,27 +92,23 @@ impl Host {
     }
 
     /// To be called when an episode is handed to its slot.
-    pub fn before(&self, whose: Whose) -> Before {
+    pub fn before(&self, whose: Whose) {
         if let (Some(log), Some(uid), false) = (&self.log, whose.uid, whose.has_cgroup) {
             log.borrow_mut().forget(uid);
-        }
-        Before {
-            whose,
-            refusals: self.refusals(),
         }
     }
 
     /// Adds to the facts what the host kept from the programs.
-    pub async fn explain(&self, before: &Before, limits: &Limits, facts: &mut Execution) {
+    pub async fn explain(&self, whose: Whose, limits: &Limits, facts: &mut Execution) {
         for step in &mut facts.steps {
             if step.was_killed()
-                && !before.whose.has_cgroup
-                && let Some(counted_by) = self.killed(before.whose.uid, step.ended_ns).await
+                && !whose.has_cgroup
+                && let Some(counted_by) = self.killed(whose.uid, step.ended_ns).await
             {
                 step.blame_host(HostFault::Killed(counted_by), limits);
             }
             if step.failure().is_some()
-                && let Some(refused_by) = self.refused(before, step)
+                && let Some(refused_by) = self.refused(step)
             {
                 step.blame_host(HostFault::NoProcesses(refused_by), limits);
             }
@@ -122,12 +116,12 @@ impl Host {
     }
 
     /// What may have refused the program a process. Its own limit is met before that of a cgroup, and not counted there.
-    fn refused(&self, before: &Before, step: &StepExecution) -> Option<RefusedBy> {
-        if self.refusals() > before.refusals {
+    fn refused(&self, step: &StepExecution) -> Option<RefusedBy> {
+        let (from_ns, to_ns) = (step.running_ns, step.ended_ns);
+        if (self.refusals.as_ref()).is_some_and(|refusals| refusals.any(from_ns, to_ns)) {
             return Some(RefusedBy::Cgroup);
         }
-        let user = self.user.as_ref()?;
-        let limit = user.reached(step.running_ns, step.ended_ns)?;
+        let limit = self.user.as_ref()?.reached(from_ns, to_ns)?;
         Some(RefusedBy::User { limit })
     }
 
@@ -147,10 +141,6 @@ impl Host {
             }
             (Some(true), ..) => Some(CountedBy::RunnerCgroup),
         }
-    }
-
-    fn refusals(&self) -> u64 {
-        self.refusals.as_ref().map_or(0, |file| count(file, "max "))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Further attempts: after failures of our side and the host's, in quiet, and for an audit.
 
-use super::mock::{Act, Then, case, fails, takes};
+use super::mock::{Act, Case, Then, case, fails, takes};
 use crate::schedule::Sample;
-use crate::spec::host::{CountedBy, HostFault};
+use crate::spec::host::{CountedBy, HostFault, RefusedBy};
+use std::time::Duration;
 
 #[test]
 fn a_failure_of_our_side_is_retried_and_attempts_says_so() {
@@ -64,6 +65,20 @@ fn what_the_machine_had_no_time_for_runs_once_more_in_quiet() {
 }
 
 #[test]
+fn first_attempts_that_the_machine_had_no_time_for_count_where_second_ones_end_well() {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let full = 8 * cores;
+    let mut acts: Vec<Act> = (0..full).map(|_| fails(0, Then::Starve(1))).collect();
+    acts.extend((0..100).map(|_| takes(20)));
+    let mut busy = case(acts);
+    busy.settings.concurrency = full;
+    let ran = busy.run();
+    assert!(ran.results.iter().all(|result| result["status"] == "ok"));
+    let beside = ran.log.beside[full..].iter().max();
+    assert_eq!(beside, Some(&(full / 2)));
+}
+
+#[test]
 fn what_an_audit_chooses_runs_again_when_all_have_run() {
     let mut acts: Vec<Act> = (0..10).map(|_| takes(1)).collect();
     acts.push(Act::InvalidLine);
@@ -84,6 +99,39 @@ fn what_an_audit_chooses_runs_again_when_all_have_run() {
     let audit = serde_json::json!({"status": "ok", "agrees": false});
     assert_eq!(ran.result(11)["audit"], audit);
     assert_eq!(ran.results.len(), 12);
+}
+
+/// Ten episodes of two seconds each, two at a time, each of which is to run again.
+fn audited(signals: &[u64]) -> Case {
+    let mut audited = case((0..10).map(|_| takes(2000)).collect());
+    audited.settings.audit = Some(Sample {
+        share: 1.0,
+        seed: 1,
+    });
+    audited.settings.grace = Duration::from_secs(1);
+    audited.signals = signals
+        .iter()
+        .map(|ms| Duration::from_millis(*ms))
+        .collect();
+    audited
+}
+
+#[test]
+fn first_verdicts_of_an_audit_are_written_when_it_is_interrupted() {
+    // In the middle of first runs and of second runs; twice, so that nothing is waited for.
+    for signals in [&[4500][..], &[12_500], &[4500, 4600], &[12_500, 12_600]] {
+        let first = signals[0];
+        let ran = audited(signals).run();
+        let have_run = if first < 10_000 { 4 } else { 10 };
+        assert_eq!(ran.results.len(), have_run, "{signals:?}");
+        assert!(ran.results.iter().all(|result| result["status"] == "ok"));
+        assert!(ran.end.interrupted);
+        let given_up = if first < 10_000 { 2 } else { 0 };
+        assert_eq!(ran.end.given_up, given_up, "{signals:?}");
+        let again = ran.results.iter().filter(|r| r.get("audit").is_some());
+        let agree = if first < 10_000 { 0 } else { 2 };
+        assert_eq!(again.count(), agree, "{signals:?}");
+    }
 }
 
 #[test]
@@ -112,16 +160,22 @@ fn what_the_host_killed_is_repeated_and_an_infra_error_at_last() {
 
 #[test]
 fn evidence_that_may_be_of_another_process_excuses_a_program_once() {
-    let killed = Then::Killed(HostFault::Killed(CountedBy::RunnerCgroup));
-    let ran = case(vec![fails(0, killed)]).run();
-    assert_eq!(ran.log.attempts, [2]);
-    let result = ran.result(0);
-    assert_eq!(
-        (&result["status"], &result["fault"]),
-        (&"signaled".into(), &"program".into())
-    );
-    assert_eq!((&result["signal"], result.get("error")), (&9.into(), None));
-    assert_eq!(result["attempt_errors"].as_array().unwrap().len(), 1);
+    let shared = [
+        HostFault::Killed(CountedBy::RunnerCgroup),
+        HostFault::NoProcesses(RefusedBy::Cgroup),
+        HostFault::NoProcesses(RefusedBy::User { limit: 60 }),
+    ];
+    let ran = case(shared.map(|fault| fails(0, Then::Killed(fault))).into()).run();
+    assert_eq!(ran.log.attempts, [2, 2, 2]);
+    for item in 0..3 {
+        let result = ran.result(item);
+        assert_eq!(
+            (&result["status"], &result["fault"]),
+            (&"signaled".into(), &"program".into())
+        );
+        assert_eq!((&result["signal"], result.get("error")), (&9.into(), None));
+        assert_eq!(result["attempt_errors"].as_array().unwrap().len(), 1);
+    }
 }
 
 #[test]

@@ -89,6 +89,7 @@ impl Log {
 struct Mock {
     acts: Vec<Act>,
     retries: u32,
+    slots: usize,
     log: RefCell<Log>,
 }
 
@@ -155,13 +156,18 @@ impl Executor for Mock {
             Then::Refuse => Err(NotRun::Spec("can't be done".into())),
         }
     }
+
+    fn slots(&self) -> usize {
+        self.slots
+    }
 }
 
 /// Its time is over, and it had none of it.
 fn starved(episode: &Episode) -> Execution {
     let mut execution = execution(End::Timeout);
-    let longest = episode.steps[0].timeout.mul_f64(episode.stretch);
-    execution.steps[0].stalled_ns = longest.as_nanos() as u64;
+    let longest = episode.steps[0].longest(episode.stretch).as_nanos() as u64;
+    let step = &mut execution.steps[0];
+    (step.stalled_ns, step.ended_ns) = (longest, step.running_ns + longest);
     execution
 }
 
@@ -201,6 +207,8 @@ pub struct Case {
     pub settings: Settings,
     /// When signals come, from the start.
     pub signals: Vec<Duration>,
+    /// How many the executor can run at one time.
+    pub slots: usize,
     /// Whether the source breaks after the last item.
     pub broken_source: bool,
     /// Where results go instead of a file of their own.
@@ -221,6 +229,7 @@ pub fn case(acts: Vec<Act>) -> Case {
             audit: None,
         },
         signals: Vec::new(),
+        slots: usize::MAX,
         broken_source: false,
         output: None,
         real_time: false,
@@ -292,6 +301,7 @@ impl Case {
         let mock = Rc::new(Mock {
             acts: self.acts,
             retries: self.settings.retries,
+            slots: self.slots,
             log: RefCell::new(log),
         });
         let sweep = Sweep {

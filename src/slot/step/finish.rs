@@ -9,7 +9,7 @@ use crate::wire::message::{Exit, ExitKind};
 
 impl Running<'_, '_> {
     pub(super) fn finish(mut self, mut exit: Exit) -> Result<StepExecution, Failure> {
-        exit.cpu_us += self.pace.charge_us().max(self.looks_us);
+        exit.cpu_us += self.pace.charge_us().max(self.looks_us) + self.take_orphans();
         self.around.carried.due = self.watch.due();
         let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
         let ceiling = self.order.limits.output_ceiling();
@@ -55,6 +55,15 @@ impl Running<'_, '_> {
             output_bytes: produced,
             truncated,
         })
+    }
+
+    /// CPU time of what ended while this ran, or with it, and had no parent to wait for it, in microseconds.
+    fn take_orphans(&mut self) -> u64 {
+        // What was killed with it may not have been reaped yet.
+        if self.cause.is_some() {
+            self.reap_orphans();
+        }
+        std::mem::take(&mut self.around.carried.orphans_cpu_us)
     }
 
     /// How it ended: for our reasons, if there are some, or as its zygote says.

@@ -34,7 +34,7 @@ struct Ruling {
 impl Context<'_> {
     pub fn verdict(&self, facts: StepExecution) -> Verdict {
         let ran = facts.running_ns != 0;
-        let starved = starvation(self.step.timeout, self.episode.stretch, &facts);
+        let starved = starvation(self.step, self.episode.stretch, &facts);
         let ruling = match starved {
             Some(error) => Ruling {
                 status: Status::InfraError,

@@ -125,7 +125,7 @@ fn request(episode: &Episode) -> EpisodeRequest {
         stdin: Vec::new(),
         files: Vec::new(),
         timeout: step.timeout,
-        longest: step.timeout.mul_f64(episode.stretch),
+        longest: step.longest(episode.stretch),
         on_failure: step.on_failure,
     });
     EpisodeRequest {

@@ -1,0 +1,66 @@
+//! When a pool that was refused another slot tries for more again.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// How long after a refusal; twice as long each time that it turned out to be too soon.
+const PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+pub struct Scarcity {
+    /// When a slot was refused last, or one more was allowed.
+    since: Cell<Option<Instant>>,
+    pause: Cell<Duration>,
+    /// Whether more were allowed since.
+    has_tried: Cell<bool>,
+}
+
+impl Scarcity {
+    pub fn new() -> Scarcity {
+        Scarcity {
+            since: Cell::new(None),
+            pause: Cell::new(PAUSE),
+            has_tried: Cell::new(false),
+        }
+    }
+
+    /// To be called when a slot was refused.
+    pub fn met(&self, now: Instant) {
+        let pause = self.pause.get();
+        let since = self.since.replace(Some(now));
+        if self.has_tried.take() && since.is_some_and(|since| now < since + pause) {
+            self.pause.set((2 * pause).min(LONGEST_PAUSE));
+        }
+    }
+
+    /// Whether one more may be tried for now. If so, the next is not before another pause.
+    pub fn allows_more(&self, now: Instant) -> bool {
+        let since = self.since.get();
+        let is_over = since.is_some_and(|since| now >= since + self.pause.get());
+        if is_over {
+            self.since.set(Some(now));
+            self.has_tried.set(true);
+        }
+        is_over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_pause_more_is_tried_for_and_later_where_that_was_too_soon() {
+        let (scarcity, begin) = (Scarcity::new(), Instant::now());
+        let allows = |seconds| scarcity.allows_more(begin + Duration::from_secs(seconds));
+        assert!(!allows(1000));
+        scarcity.met(begin + Duration::from_secs(1000));
+        scarcity.met(begin + Duration::from_secs(1001));
+        assert_eq!(
+            [1005, 1006, 1010, 1011].map(allows),
+            [false, true, false, true]
+        );
+        scarcity.met(begin + Duration::from_secs(1011));
+        assert_eq!([1020, 1021].map(allows), [false, true]);
+    }
+}
