@@ -34,6 +34,9 @@ impl Carried {
     /// left for the next program, nobody reads the oldest any more.
     pub fn drain_later(&mut self, pipes: impl Iterator<Item = OwnedFd>) {
         self.background.extend(pipes);
+        if self.background.is_empty() {
+            return;
+        }
         let most = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft / 2);
         let over = self.background.len().saturating_sub(most as usize);
         self.background.drain(..over);

@@ -143,7 +143,8 @@ impl Slot {
         if let Err(end) = self.place(step, &mut carried.extra) {
             return Ok(never_ran(end));
         }
-        let launch = self.launch(step, &request.limits);
+        let rlimits = self.rlimits(&request.limits);
+        let workdir = self.space.real(&step.workdir);
         let apart = self.apart(request.steps.len())?;
         let own = match carried.extra.as_slice() {
             [] => None,
@@ -165,10 +166,22 @@ impl Slot {
         let cold_apart = apart.filter(|_| !self.setup.elsewhere);
         let Forker {
             start,
-            launch,
             zygote,
             ruleset,
-        } = forkers.choose(step, launch, &carried.extra);
+        } = forkers.choose(step, &workdir, &carried.extra);
+        let given = step.env.iter().cloned();
+        let launch = Launch {
+            argv: step.argv.clone(),
+            env: match start {
+                // It has the rest already.
+                Start::WarmBash => variables(given),
+                Start::Exec | Start::WarmPython => {
+                    variables(environment(self.enforced.tier, &self.space, given))
+                }
+            },
+            workdir: workdir.to_string_lossy().into_owned(),
+            rlimits,
+        };
         let ruleset = ruleset.or(match start {
             Start::Exec => own.as_ref().map(AsRawFd::as_raw_fd).or(cold_apart),
             Start::WarmBash | Start::WarmPython => apart,
@@ -235,17 +248,6 @@ impl Slot {
         Ok(done)
     }
 
-    /// What a zygote is to run for a step.
-    fn launch(&self, step: &StepRequest, limits: &Limits) -> Launch {
-        let workdir = self.space.real(&step.workdir);
-        Launch {
-            argv: step.argv.clone(),
-            env: self.environment(step),
-            workdir: workdir.to_string_lossy().into_owned(),
-            rlimits: self.rlimits(limits),
-        }
-    }
-
     /// Puts the step's files and working directory in place; what could not be, is how the step ends.
     fn place(&self, step: &StepRequest, extra: &mut Vec<String>) -> Result<(), End> {
         let mut placing = Placing::new(&self.space, std::mem::take(extra));
@@ -269,19 +271,6 @@ impl Slot {
             self.apart = Some(ruleset::apart()?);
         }
         Ok(self.apart.as_ref().map(AsRawFd::as_raw_fd))
-    }
-
-    fn environment(&self, step: &StepRequest) -> Vec<String> {
-        let real = |path: &str| self.space.real(path).to_string_lossy().into_owned();
-        let mut variables: BTreeMap<String, String> =
-            layout::base_environment(self.enforced.tier, real)
-                .into_iter()
-                .collect();
-        variables.extend(step.env.iter().cloned());
-        variables
-            .into_iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect()
     }
 
     fn rlimits(&self, limits: &Limits) -> Vec<Rlimit> {
@@ -312,6 +301,26 @@ impl Slot {
         }
         list
     }
+}
+
+/// What a program finds in its environment: what is the same for all, and what its step was given.
+fn environment(
+    tier: Tier,
+    space: &Space,
+    given: impl Iterator<Item = (String, String)>,
+) -> BTreeMap<String, String> {
+    let real = |path: &str| space.real(path).to_string_lossy().into_owned();
+    let mut variables: BTreeMap<_, _> = layout::base_environment(tier, real).into_iter().collect();
+    variables.extend(given);
+    variables
+}
+
+/// As execve(2) takes them.
+fn variables(of: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
+    let variables = of.into_iter();
+    variables
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect()
 }
 
 fn never_ran(end: End) -> StepExecution {

@@ -3,7 +3,7 @@
 use super::link::Link;
 use super::warm::{Bash, Python};
 use crate::spec::execution::Start;
-use crate::wire::message::{Launch, StepRequest};
+use crate::wire::message::StepRequest;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 
@@ -14,23 +14,21 @@ pub struct Forkers<'a> {
     pub pythons: &'a mut [Python],
 }
 
-/// Which of them does it, and what it is told.
+/// Which of them does it.
 pub struct Forker<'a> {
     pub start: Start,
-    pub launch: Launch,
     pub zygote: &'a mut Link,
     /// That of the zygote's own programs, where it does not enforce one for all.
     pub ruleset: Option<RawFd>,
 }
 
 impl<'a> Forkers<'a> {
-    /// A warm one where the step fits; `extra` is what the episode's own ruleset has to name.
-    pub fn choose(self, step: &StepRequest, launch: Launch, extra: &[String]) -> Forker<'a> {
-        let workdir = Path::new(&launch.workdir);
+    /// A warm one where the step fits. `workdir` is where init sees the working directory, and `extra` what the episode's own
+    /// ruleset has to name.
+    pub fn choose(self, step: &StepRequest, workdir: &Path, extra: &[String]) -> Forker<'a> {
         if let Some(bash) = self.bash.filter(|bash| bash.fits(step, extra)) {
             return Forker {
                 start: Start::WarmBash,
-                launch: bash.adapt(launch, step),
                 ruleset: bash.ruleset.as_ref().map(AsRawFd::as_raw_fd),
                 zygote: &mut bash.link,
             };
@@ -41,14 +39,12 @@ impl<'a> Forkers<'a> {
                 start: Start::WarmPython,
                 ruleset: python.ruleset.as_ref().map(AsRawFd::as_raw_fd),
                 zygote: &mut python.link,
-                launch,
             };
         }
         Forker {
             start: Start::Exec,
             ruleset: None,
             zygote: self.exec,
-            launch,
         }
     }
 }

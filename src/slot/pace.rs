@@ -13,7 +13,8 @@ const FREE: u32 = 50;
 const REST: Duration = Duration::from_millis(1);
 
 pub struct Pace {
-    begin_cpu_us: u64,
+    /// CPU time of this process when it was first woken.
+    begin_cpu_us: Option<u64>,
     window_ns: u64,
     woken: u32,
     rested: bool,
@@ -22,7 +23,7 @@ pub struct Pace {
 impl Pace {
     pub fn new(now_ns: u64) -> Self {
         Pace {
-            begin_cpu_us: cpu_us(),
+            begin_cpu_us: None,
             window_ns: now_ns,
             woken: 0,
             rested: false,
@@ -31,6 +32,7 @@ impl Pace {
 
     /// To be called each time that it has woken; how long to rest.
     pub fn woken(&mut self, now_ns: u64) -> Option<Duration> {
+        self.begin_cpu_us.get_or_insert_with(cpu_us);
         if now_ns.saturating_sub(self.window_ns) > WINDOW_NS {
             (self.window_ns, self.woken) = (now_ns, 0);
         }
@@ -42,9 +44,9 @@ impl Pace {
 
     /// CPU time of this process, in microseconds, that is to be charged to who has kept it busy.
     pub fn charge_us(&self) -> u64 {
-        match self.rested {
-            true => cpu_us().saturating_sub(self.begin_cpu_us),
-            false => 0,
+        match self.begin_cpu_us {
+            Some(begin_us) if self.rested => cpu_us().saturating_sub(begin_us),
+            _ => 0,
         }
     }
 }

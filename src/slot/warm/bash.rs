@@ -6,11 +6,12 @@ use super::startup::{PARKED_IN, StartUp};
 use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::slot::link::Link;
+use crate::slot::mark::Mark;
 use crate::slot::open::open_in_root;
 use crate::slot::space::Space;
 use crate::spec::policy::Tier;
 use crate::sys::remove::remove;
-use crate::wire::message::{Launch, Setup, StepRequest, WarmStart};
+use crate::wire::message::{Setup, StepRequest, WarmStart};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -37,7 +38,8 @@ pub struct Bash {
     pub link: Link,
     /// None where it has enforced it on itself.
     pub ruleset: Option<OwnedFd>,
-    home: PathBuf,
+    /// As it was without any start-up file.
+    home: Mark,
     startup: StartUp,
 }
 
@@ -83,7 +85,7 @@ impl Bash {
         Some(Bash {
             ruleset: hand_over(ruleset, &link, setup.tier).ok()?,
             link,
-            home,
+            home: Mark::new(&home).ok()?,
             startup: StartUp::read()?,
         })
     }
@@ -92,31 +94,16 @@ impl Bash {
     pub fn fits(&self, step: &StepRequest, extra: &[String]) -> bool {
         // What starts like an option is one, even after -c.
         let is_command = matches!(step.argv.as_slice(), [bash, l, line] if bash == "bash" && l == "-lc" && !line.starts_with(['-', '+']));
-        let has_profile = || {
-            PROFILES
-                .iter()
-                .any(|name| fs::symlink_metadata(self.home.join(name)).is_ok())
-        };
+        let is_there = |name: &&str| fs::symlink_metadata(self.home.path.join(name)).is_ok();
+        let has_profile = || !self.home.holds() && PROFILES.iter().any(is_there);
         is_command
             && extra.is_empty()
-            && self.startup.ignores_place(&step.workdir, &self.home)
+            && self.startup.ignores_place(&step.workdir, &self.home.path)
             && step
                 .env
                 .iter()
                 .all(|(name, value)| self.startup.ignores(name, value))
             && !has_profile()
-    }
-
-    /// Makes a launch for the exec zygote one for this one.
-    pub fn adapt(&self, launch: Launch, step: &StepRequest) -> Launch {
-        let env = step
-            .env
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"));
-        Launch {
-            env: env.collect(),
-            ..launch
-        }
     }
 }
 
