@@ -31,19 +31,11 @@ impl Capture {
     pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
         self.produced += bytes.len() as u64;
         self.output.push(bytes);
-        keep_apart(&mut self.streams, stream, bytes);
-    }
-
-    /// Where the next bytes can be read to at once, if there is such a place; see [`Kept::room`].
-    pub fn room(&mut self, most: usize) -> Option<&mut [u8]> {
-        self.output.room(most)
-    }
-
-    /// Takes the first bytes of that room, which were read there.
-    pub fn took(&mut self, stream: Stream, length: usize) {
-        self.produced += length as u64;
-        let bytes = self.output.took(length);
-        keep_apart(&mut self.streams, stream, bytes);
+        match (&mut self.streams, stream) {
+            (Some((stdout, _)), Stream::Out) => stdout.push(bytes),
+            (Some((_, stderr)), Stream::Err) => stderr.push(bytes),
+            (None, _) => {}
+        }
     }
 
     /// All bytes that were produced, kept or not.
@@ -60,14 +52,6 @@ impl Capture {
             stderr: stderr.finish(is_cut_short),
         });
         (self.output.finish(is_cut_short), streams, is_truncated)
-    }
-}
-
-fn keep_apart(streams: &mut Option<(Kept, Kept)>, stream: Stream, bytes: &[u8]) {
-    match (streams, stream) {
-        (Some((stdout, _)), Stream::Out) => stdout.push(bytes),
-        (Some((_, stderr)), Stream::Err) => stderr.push(bytes),
-        (None, _) => {}
     }
 }
 

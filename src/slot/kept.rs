@@ -1,8 +1,7 @@
 //! What is kept of one stream of output: all of it up to a cap, and of more its beginning, its end, or both.
 //!
 //! The bytes lie in one buffer, which grows up to the cap. When it is full, its first part stays as it is; the rest is a
-//! ring, round which everything further goes. So memory is bounded by the cap. What is read into the ring at once is not
-//! copied: a flood costs what it cost to throw it away.
+//! ring, round which everything further goes. So memory is bounded by the cap.
 
 use crate::spec::episode::OutputKeep;
 use crate::spec::execution::MAX_NOTE_BYTES;
@@ -52,24 +51,6 @@ impl Kept {
         ring[self.next..][..first.len()].copy_from_slice(first);
         ring[..second.len()].copy_from_slice(second);
         self.next = (self.next + bytes.len()) % ring.len();
-    }
-
-    /// Where the next bytes can be read to at once, at most so many: in a ring that is long enough for reads of that length.
-    pub fn room(&mut self, most: usize) -> Option<&mut [u8]> {
-        let goes_round = self.buffer.len() == self.cap && self.cap - self.head >= 2 * most;
-        goes_round.then(|| {
-            let ring = &mut self.buffer[self.head..];
-            let end = ring.len().min(self.next + most);
-            &mut ring[self.next..end]
-        })
-    }
-
-    /// Takes the first bytes of that room, which were read there; returns them.
-    pub fn took(&mut self, length: usize) -> &[u8] {
-        self.produced += length as u64;
-        let at = self.head + self.next;
-        self.next = (self.next + length) % (self.cap - self.head);
-        &self.buffer[at..at + length]
     }
 
     /// Whether more was produced than is kept.
@@ -151,13 +132,7 @@ mod tests {
 
     fn kept(keep: OutputKeep, cap: usize, pushes: &[&[u8]], is_cut_short: bool) -> String {
         let mut kept = Kept::new(keep, cap);
-        for mut bytes in pushes.iter().copied() {
-            while let Some(room) = kept.room(5).filter(|_| bytes.len() % 3 > 0) {
-                let (now, later) = bytes.split_at(room.len().min(bytes.len()));
-                room[..now.len()].copy_from_slice(now);
-                assert_eq!(kept.took(now.len()), now);
-                bytes = later;
-            }
+        for bytes in pushes {
             kept.push(bytes);
         }
         String::from_utf8_lossy(&kept.finish(is_cut_short)).into_owned()

@@ -58,14 +58,14 @@ impl Pipes {
             (Stream::Err, &mut self.stderr),
         ];
         for (stream, pipe) in streams {
-            let Some(fd) = pipe else { continue };
             for _ in 0..READS {
-                match read_into(capture, stream, fd.as_fd(), buffer) {
+                let Some(fd) = &*pipe else { break };
+                match read(fd, buffer) {
                     Ok(0) => {
                         *pipe = None;
                         break;
                     }
-                    Ok(_) => {}
+                    Ok(length) => capture.push(stream, &buffer[..length]),
                     Err(_) => break,
                 }
                 if capture.produced() > ceiling {
@@ -92,28 +92,6 @@ impl Pipes {
     pub fn into_background(self) -> impl Iterator<Item = OwnedFd> {
         [self.stdout, self.stderr].into_iter().flatten()
     }
-}
-
-/// One read; what it brought is in the capture.
-fn read_into(
-    capture: &mut Capture,
-    stream: Stream,
-    pipe: BorrowedFd<'_>,
-    buffer: &mut [u8],
-) -> Result<usize, Errno> {
-    let length = match capture.room(buffer.len()) {
-        Some(room) => {
-            let length = read(pipe, room)?;
-            capture.took(stream, length);
-            length
-        }
-        None => {
-            let length = read(pipe, buffer)?;
-            capture.push(stream, &buffer[..length]);
-            length
-        }
-    };
-    Ok(length)
 }
 
 /// Empties a background pipe; whether it has reached its end.
