@@ -130,7 +130,7 @@ impl Session {
                 };
                 return Ok(());
             }
-            if let Some(rest) = pace.woken(monotonic_ns()) {
+            if let Some(rest) = pace.woken(monotonic_ns(), 0) {
                 std::thread::sleep(rest);
             }
             self.reap(slot);

@@ -158,7 +158,7 @@ impl Running<'_, '_> {
             if ready.cancelled {
                 self.end(End::Timeout, self.order.alone);
             }
-            self.drain();
+            let brought = self.drain();
             if ready.children {
                 self.reap_orphans();
             }
@@ -173,7 +173,7 @@ impl Running<'_, '_> {
                 return exit.or_else(|Broken| self.lost_zygote());
             }
             self.enforce();
-            if let Some(rest) = self.pace.woken(monotonic_ns()) {
+            if let Some(rest) = self.pace.woken(monotonic_ns(), brought) {
                 std::thread::sleep(rest);
             }
         }
@@ -341,12 +341,15 @@ impl Running<'_, '_> {
         }
     }
 
-    fn drain(&mut self) {
+    /// Reads what the program has written; how many bytes that were.
+    fn drain(&mut self) -> u64 {
+        let before = self.order.capture.produced();
         let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain(capture, ceiling, buffer);
         let background = &mut self.around.carried.background;
         background.retain(|fd| !discard(fd.as_fd(), buffer));
+        self.order.capture.produced() - before
     }
 }
 
