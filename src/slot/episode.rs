@@ -65,7 +65,11 @@ impl Slot {
         for (i, step) in request.steps.iter().enumerate() {
             let more = i + 1 < request.steps.len() && step.on_failure == OnFailure::Continue;
             // What has not run has not ended well, however the one before did.
-            let is_late = i > 0 && request.is_over();
+            let is_over = || {
+                let end_ns = request.deadline_ns;
+                end_ns.is_some_and(|end_ns| monotonic_ns() >= end_ns)
+            };
+            let is_late = i > 0 && is_over();
             let done = match is_late {
                 true => never_ran(End::Timeout),
                 false => self.step(request, step, more, &mut carried)?,

@@ -6,7 +6,6 @@ use crate::spec::episode::{Capture, OnFailure, OutputKeep};
 use crate::spec::execution::Execution;
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Grants, Tier};
-use crate::sys::clock::monotonic_ns;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -196,14 +195,6 @@ pub struct EpisodeRequest {
     /// CLOCK_MONOTONIC nanoseconds at which the episode ends, whatever it does then.
     pub deadline_ns: Option<u64>,
     pub steps: Vec<StepRequest>,
-}
-
-impl EpisodeRequest {
-    /// Whether its deadline has passed.
-    pub fn is_over(&self) -> bool {
-        let end_ns = self.deadline_ns;
-        end_ns.is_some_and(|end_ns| monotonic_ns() >= end_ns)
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
