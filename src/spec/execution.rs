@@ -170,7 +170,7 @@ pub enum End {
     OutputLimit {
         produced_bytes: u64,
     },
-    /// The program could not be executed: the errno of the best candidate on PATH.
+    /// The program could not be executed: the errno of the best candidate on PATH, as `sys::exec` gives it.
     NotExecutable {
         errno: i32,
     },

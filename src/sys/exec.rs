@@ -1,7 +1,7 @@
 //! A program image made ready before the fork, so that the child only has to call execve.
 
 use nix::errno::Errno;
-use std::ffi::{CString, NulError};
+use std::ffi::{CStr, CString, NulError};
 
 /// Candidates, arguments and environment in the form execve(2) takes.
 pub struct Image {
@@ -40,9 +40,12 @@ impl Image {
     }
 
     /// Replaces the process by the first candidate that can be executed. Returns only on failure, with the errno
-    /// that execvp(3) would give: EACCES if any candidate was there but not executable, else the last one.
+    /// that execvp(3) would give: EACCES if any candidate was there but not executable, else the last one; but
+    /// ELIBACC, which the kernel itself never gives, if one was there and what is to run it (the program of its #!
+    /// line, or its loader) was not. The kernel says ENOENT for that, too.
     pub fn exec(&self) -> Errno {
         let mut denied = false;
+        let mut without_interpreter = false;
         let mut last = Errno::ENOENT;
         for path in &self.candidates {
             // SAFETY: `argv` and `envp` are null-terminated arrays of pointers to NUL-terminated strings that
@@ -51,17 +54,28 @@ impl Image {
             last = Errno::last();
             match last {
                 Errno::EACCES => denied = true,
-                Errno::ENOENT | Errno::ENOTDIR => {}
+                Errno::ENOENT => without_interpreter |= is_there(path),
+                Errno::ENOTDIR => {}
                 _ => return last,
             }
         }
-        if denied { Errno::EACCES } else { last }
+        match (denied, without_interpreter) {
+            (true, _) => Errno::EACCES,
+            (false, true) => Errno::ELIBACC,
+            (false, false) => last,
+        }
     }
+}
+
+fn is_there(path: &CStr) -> bool {
+    // SAFETY: `path` is a NUL-terminated string, which is only read.
+    unsafe { libc::access(path.as_ptr(), libc::F_OK) == 0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_nul_byte_in_an_argument_is_refused() {
@@ -72,6 +86,17 @@ mod tests {
     fn a_missing_program_reports_that_it_does_not_exist() {
         let image = Image::new(vec!["/nowhere/at/all".into()], &["all".into()], &[]).unwrap();
         assert_eq!(image.exec(), Errno::ENOENT);
+    }
+
+    #[test]
+    fn a_script_whose_interpreter_is_missing_is_told_from_a_missing_one() {
+        let script = std::env::temp_dir().join(format!("exec-{}", std::process::id()));
+        std::fs::write(&script, "#!/bin/sh\r\n").unwrap();
+        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = script.to_str().unwrap().to_owned();
+        let failure = Image::new(vec![path], &["x".into()], &[]).unwrap().exec();
+        std::fs::remove_file(&script).unwrap();
+        assert_eq!(failure, Errno::ELIBACC);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use super::bad::BAD;
 use super::common::{Run, Way, run, run_args, scratch};
 use super::{one_sentence, quick};
-use std::fs;
+use serde_json::json;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 /// `BAD`, each line after a good one, and a good one at the end. Good lines have odd numbers.
 fn mixed() -> String {
@@ -269,6 +271,38 @@ fn a_program_that_is_missing_or_not_executable_is_named_with_what_to_do() {
             ("ok", Some(1)),
             "{way:?}"
         );
+    }
+}
+
+/// What stands in the episode is its author's doing, a program of the host's that can't be run is the spec's.
+#[test]
+fn a_script_whose_interpreter_is_missing_is_told_from_a_missing_file() {
+    let host = scratch();
+    let tool = host.path().join("tool");
+    fs::write(&tool, "#!/no/such/interpreter\n").unwrap();
+    let readable = Permissions::from_mode(0o755);
+    fs::set_permissions(host.path(), readable.clone()).unwrap();
+    fs::set_permissions(&tool, readable).unwrap();
+    let tool = tool.to_str().unwrap();
+    // "#!/bin/sh\r\necho hi\r\n", as written on Windows.
+    let script = json!({"a": {"base64": "IyEvYmluL3NoDQplY2hvIGhpDQo=", "mode": "0755"}});
+    let episodes = [
+        json!({"id": "script", "argv": ["./a"], "files": script}),
+        json!({"id": "tool", "argv": [tool], "fs_readable": [tool]}),
+    ];
+    let jobs = episodes.map(|episode| format!("{episode}\n")).concat();
+    let allowed = host.path().to_str().unwrap();
+    for way in Way::all() {
+        let run = run(way, &jobs, &["--allow-path", allowed]);
+        let result = run.get("script");
+        assert_eq!(result["status"], "failed", "{way:?}: {result}");
+        assert_eq!(result["exit_code"], 127, "{way:?}: {result}");
+        assert_eq!(result["fault"], "program", "{way:?}: {result}");
+        assert!(
+            run.error("script").contains("carriage return"),
+            "{way:?}: {result}"
+        );
+        assert_invalid(&run, "tool", 2, &["argv", tool, "the file is there"]);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::starved::starvation;
 use super::{evidence, ms, round};
 use crate::spec::bytes::Text;
-use crate::spec::episode::{Episode, Program, Step};
+use crate::spec::episode::{Content, Episode, InputFile, Program, Step};
 use crate::spec::execution::{End, Finish, StepExecution};
 use crate::spec::limits::MB;
 use crate::spec::outcome::{Status, Verdict};
@@ -137,13 +137,18 @@ impl Context<'_> {
         }
     }
 
-    /// In the first step nothing has run that could have made the program, so its absence is the spec's doing.
+    /// In the first step nothing has run that could have made the program, so its absence is the spec's doing. What
+    /// stands in it is not: a script that can't be run is its author's.
     fn not_executable(&self, errno: i32) -> Ruling {
         let name = match &self.step.program {
             Program::Argv(argv) => argv[0].as_str(),
             Program::Command(_) => "bash",
         };
-        let code = if errno == libc::ENOENT { 127 } else { 126 };
+        // As shells give it.
+        let code = match errno {
+            libc::ENOENT | libc::ELIBACC => 127,
+            _ => 126,
+        };
         let why = match errno {
             libc::ENOENT if name.contains('/') => {
                 "no such file in the sandbox; add it to files, or check the path"
@@ -157,6 +162,10 @@ impl Context<'_> {
             libc::ENOEXEC => {
                 "the file is neither a binary of this machine nor a script with a #! line"
             }
+            libc::ELIBACC => {
+                "the file is there, but what its #! line or its header names to run it with is not; \
+                 a carriage return at the end of that line belongs to the name"
+            }
             _ => "the kernel refused to run it",
         };
         let field = if self.episode.multi_step {
@@ -164,12 +173,19 @@ impl Context<'_> {
         } else {
             "argv".into()
         };
-        let system = std::io::Error::from_raw_os_error(errno);
+        let system = std::io::Error::from_raw_os_error(match errno {
+            libc::ELIBACC => libc::ENOENT,
+            other => other,
+        });
         let error = Some(format!(
             "{}: `{field}`: {name:?}: {why} ({system})",
             self.episode.origin
         ));
-        let spec = self.is_first && errno != libc::ENOEXEC;
+        let spec = match errno {
+            libc::ENOEXEC => false,
+            libc::ELIBACC => self.is_first && !self.is_own_file(name),
+            _ => self.is_first,
+        };
         Ruling {
             status: if spec {
                 Status::Invalid
@@ -180,6 +196,17 @@ impl Context<'_> {
             signal: None,
             error,
         }
+    }
+
+    /// Whether this program's text stands in the episode, so that it is no file of the host's.
+    fn is_own_file(&self, program: &str) -> bool {
+        program.contains('/')
+            && paths::resolve(&self.step.workdir, program).is_ok_and(|resolved| {
+                let is_it = |file: &InputFile| {
+                    file.path == resolved && matches!(file.content, Content::Bytes(_))
+                };
+                self.step.files.iter().any(is_it)
+            })
     }
 
     fn not_prepared(&self, path: &str, errno: i32) -> Ruling {
