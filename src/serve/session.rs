@@ -98,7 +98,7 @@ pub async fn live(server: Rc<Server>, shared: Rc<Shared>, asked: Asked) {
         None => server.config.idle,
     };
     let opened = tokio::select! {
-        _ = closing.wait_for(Option::is_some) => return,
+        _ = closing.wait_for(Option::is_some) => Err(was_stopped()),
         opened = open(&server, &start) => opened,
     };
     drop(waits);
@@ -152,7 +152,10 @@ struct Life {
 
 /// What ends a session.
 enum Ended {
-    Closing,
+    /// Its connection ends, and this request ran. A client that sends no more may still read.
+    Closing {
+        running: Option<Id>,
+    },
     /// By this request, and this other one ran.
     Stopped {
         by: Id,
@@ -173,7 +176,7 @@ impl Life {
         let ended = loop {
             let request = tokio::select! {
                 biased;
-                _ = closing.wait_for(Option::is_some) => break Ended::Closing,
+                _ = closing.wait_for(Option::is_some) => break Ended::Closing { running: None },
                 Ok(by) = &mut stopped => break Ended::Stopped { by, running: None },
                 Some(request) = requests.recv() => request,
                 () = sleep_for(self.idle) => break Ended::Idle,
@@ -187,7 +190,7 @@ impl Life {
             let doing = self.perform(&id, op, cancelled);
             let done = tokio::select! {
                 biased;
-                _ = closing.wait_for(Option::is_some) => break Ended::Closing,
+                _ = closing.wait_for(Option::is_some) => break Ended::Closing { running: Some(id) },
                 Ok(by) = &mut stopped => break Ended::Stopped { by, running: Some(id) },
                 done = doing => done,
             };
@@ -315,7 +318,7 @@ impl Life {
     /// Ends the sandbox and gives its place back first: a client that does not read its answers keeps neither.
     async fn end(self, ended: Ended, mut requests: mpsc::Receiver<Request>) {
         let why = match &ended {
-            Ended::Closing => "its connection closed".into(),
+            Ended::Closing { .. } => "its connection closed".into(),
             Ended::Stopped { .. } => "it was stopped".into(),
             Ended::Idle => "it was idle for longer than its idle_s".into(),
             Ended::Lost(_, lost) => lost.clone(),
@@ -341,7 +344,8 @@ impl Life {
                 }
                 stopped_by = Some(by);
             }
-            Ended::Closing | Ended::Idle => {}
+            Ended::Closing { running: Some(id) } => answer(&id, was_stopped()).await,
+            Ended::Closing { running: None } | Ended::Idle => {}
         }
         while let Some(request) = requests.recv().await {
             answer(&request.id, was_stopped()).await;

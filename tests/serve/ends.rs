@@ -57,6 +57,32 @@ fn a_connection_that_closes_takes_its_sessions_with_it_before_the_server_closes_
     }
 }
 
+/// As of `runner serve --stdio < requests`: it has no more to ask, and reads on.
+#[test]
+fn what_runs_and_what_waits_when_a_client_sends_no_more_is_answered() {
+    for way in Way::all() {
+        let server = Server::start(way, &["--sessions", "1"]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        let running = session.ask("exec", json!({"command": "sleep 1000"}));
+        let waiting = session.ask("exec", json!({"command": "true"}));
+        let starting = session.client.ask("start", json!({}));
+        // By then the first runs, and the others have been taken in.
+        std::thread::sleep(Duration::from_millis(500));
+        client.shut_down_writing();
+        let mut answered: Vec<Value> = (0..3).map(|_| client.receive()).collect();
+        answered.sort_by_key(|answer| answer["id"].as_u64());
+        for (answer, id) in answered.iter().zip([running, waiting, starting]) {
+            assert_eq!(
+                (code(answer), &answer["id"]),
+                ("stopped", &json!(id)),
+                "{way:?}: {answer}"
+            );
+        }
+        client.hang_up();
+    }
+}
+
 #[test]
 fn a_session_without_a_request_for_idle_s_is_over() {
     let server = Server::start(Way::all()[0], &["--idle-s", "1000"]);
