@@ -59,6 +59,11 @@ pub const ETC_READABLE: &[&str] = &[
     "magic",
     "manpath.config",
     "mailcap",
+    "matplotlibrc",
+    // Not settings.xml, which may hold passwords: `mvn -gs FILE` names another.
+    "maven/logging",
+    "maven/m2.conf",
+    "maven/toolchains.xml",
     "mime.types",
     "nsswitch.conf",
     "OpenCL",
