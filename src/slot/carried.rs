@@ -15,6 +15,8 @@ pub struct Carried {
     pub extra: Vec<String>,
     /// Pipes of earlier steps whose background processes may still write to them.
     pub background: Vec<OwnedFd>,
+    /// Whether earlier programs may have left something that runs.
+    pub runs: bool,
     /// When what runs in the background is to be looked at, however soon one program follows another.
     pub due: Due,
     /// CPU time of processes that ended without a parent to wait for them since the last program, in microseconds.

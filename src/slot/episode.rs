@@ -75,6 +75,7 @@ impl Slot {
                 false => self.step(request, step, more, &mut carried)?,
             };
             carried.spent_cpu_us = carried.spent_cpu_us.saturating_add(done.cpu_us);
+            carried.runs = true;
             let stop = done.end != End::Exited(0) && step.on_failure == OnFailure::Stop
                 || carried.was_killed;
             steps.push(done);

@@ -124,6 +124,7 @@ impl Session {
             }
             if is_wanted {
                 self.carried.orphans_cpu_us += pace.charge_us();
+                self.carried.runs = runs;
                 self.carried.due = match runs {
                     true => idle.due(),
                     false => Due::default(),

@@ -65,6 +65,14 @@ impl Stalled {
         }
     }
 
+    /// For a program that begins beside what earlier ones have left: what that had of the cores by now is no part of its time.
+    pub fn begin_beside(&mut self, census: &Census, guard: &LookGuard, machine: &Machine) {
+        let look = || Tree::look(census, machine, &self.last, 0);
+        if let Some(Some(tree)) = guard.undisturbed(census, look) {
+            self.last = tree;
+        }
+    }
+
     /// When the next look is due, CLOCK_MONOTONIC, for one who has time until `end_ns`. That moves on with each look at a
     /// program that loses time; it is not chased more often than it can be looked at.
     pub fn next_ns(&self, end_ns: u64) -> u64 {
@@ -95,7 +103,7 @@ impl Stalled {
         // Not after the look, which may itself take long on a busy machine.
         let is_first = self.others.is_none();
         if is_first {
-            self.others = machine.others(ended_us * 1000);
+            self.others = machine.others(self.last.cpu_ns());
         }
         let (now_ns, begin_us) = (monotonic_ns(), cpu_us());
         let look = || Tree::look(census, machine, &self.last, ended_us);

@@ -143,6 +143,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         ended_ns: 0,
         alone: false,
     };
+    running.begin_time();
     let exit = running.until_exit()?;
     running.finish(exit)
 }

@@ -73,6 +73,27 @@ fn what_the_host_kept_from_a_program_is_not_taken_from_its_timeout() {
 }
 
 #[test]
+fn what_an_earlier_step_left_behind_has_computed_is_no_part_of_a_later_ones_time() {
+    let leave = "r, w = os.pipe()\n\
+        if os.fork() == 0:\n    compute(3)\n    os.write(w, b'x')\n    time.sleep(1000)\n\
+        os.read(r, 1)";
+    let program = |text: &str| python("", text)["argv"].clone();
+    let steps = json!([
+        {"argv": program(leave), "timeout_s": 60},
+        {"argv": program("compute(0.6)"), "timeout_s": 1},
+    ]);
+    let episode = json!({"id": "beside", "steps": steps}).to_string();
+    let _hogs = Hogs::start(2 * cores());
+    for way in Way::all() {
+        if way.root != (way.tier == "namespaces") {
+            continue;
+        }
+        let run = &run(way, &episode, &["--stretch", "100"]);
+        assert_ok(way, run, "beside");
+    }
+}
+
+#[test]
 fn what_a_program_does_to_itself_is_no_loss_of_time() {
     let mut episodes = vec![
         python("sleeps", "time.sleep(1000)"),

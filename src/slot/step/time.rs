@@ -53,6 +53,16 @@ impl Time {
 }
 
 impl Running<'_, '_> {
+    /// To be called when the program has been sent for.
+    pub(super) fn begin_time(&mut self) {
+        let around = &self.around;
+        if around.carried.runs {
+            let (census, guard) = (around.census, around.look_guard);
+            let stalled = &mut self.time.stalled;
+            stalled.begin_beside(census, guard, around.machine);
+        }
+    }
+
     /// Whether its time is over, of which what it lost until now is no part.
     pub(super) fn is_out_of_time(&mut self, now_ns: u64) -> bool {
         if now_ns < self.time.next_ns() {
