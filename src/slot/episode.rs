@@ -5,7 +5,7 @@ use super::carried::Carried;
 use super::census::Census;
 use super::clean::Cleaner;
 use super::collect::collect;
-use super::forker::{Forker, Forkers};
+use super::forker::Forkers;
 use super::link::Link;
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
@@ -13,7 +13,7 @@ use super::space::Space;
 use super::stage::{NotPlaced, Stage as Placing};
 use super::stalled::Machine;
 use super::step::{self, Order, Surroundings};
-use super::warm::{self, Bash, Python};
+use super::warm::{Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
 use crate::sandbox::{layout, root};
@@ -148,46 +148,29 @@ impl Slot {
         if let Err(end) = self.place(step, &mut carried.extra) {
             return Ok(never_ran(end));
         }
-        let rlimits = self.rlimits(&request.limits);
+        let limits = &request.limits;
+        let rlimits = self.rlimits(limits);
         let workdir = self.space.real(&step.workdir);
         let apart = self.apart(request.steps.len())?;
-        let own = match carried.extra.as_slice() {
-            [] => None,
-            extra => Some(Ruleset::prepare(&Scene::of(&self.setup, extra))?.into_fd()?),
-        };
-        let may_be_warm = request
-            .limits
-            .stack_bytes
-            .is_none_or(|bytes| bytes <= warm::MOST_STACK);
+        let own = self.own_ruleset(&carried.extra)?;
         let forkers = Forkers {
             exec: &mut self.zygote,
-            bash: self.bash.as_mut().filter(|_| may_be_warm),
-            pythons: match may_be_warm {
-                true => &mut self.pythons,
-                false => &mut [],
-            },
+            bash: self.bash.as_mut(),
+            pythons: &mut self.pythons,
         };
         // A program that enforces its slot's ruleset by itself is apart from others already.
         let cold_apart = apart.filter(|_| !self.setup.elsewhere);
-        let Forker {
-            start,
-            zygote,
-            ruleset,
-        } = forkers.choose(step, &workdir, &carried.extra);
-        let given = step.env.iter().cloned();
+        let forker = forkers
+            .within(limits)
+            .choose(step, &workdir, &carried.extra);
+        let start = forker.start;
         let launch = Launch {
             argv: step.argv.clone(),
-            env: match start {
-                // It has the rest already.
-                Start::WarmBash => variables(given),
-                Start::Exec | Start::WarmPython => {
-                    variables(environment(self.enforced.tier, &self.space, given))
-                }
-            },
+            env: environment(start, self.enforced.tier, &self.space, &step.env),
             workdir: workdir.to_string_lossy().into_owned(),
             rlimits,
         };
-        let ruleset = ruleset.or(match start {
+        let ruleset = forker.ruleset.or(match start {
             Start::Exec => own.as_ref().map(AsRawFd::as_raw_fd).or(cold_apart),
             Start::WarmBash | Start::WarmPython => apart,
         });
@@ -196,12 +179,8 @@ impl Slot {
             launch,
             workdir: &step.workdir,
             ruleset,
-            limits: &request.limits,
-            capture: Capture::new(
-                request.capture,
-                request.output_keep,
-                request.limits.output_bytes,
-            ),
+            limits,
+            capture: Capture::new(request.capture, request.output_keep, limits.output_bytes),
             split: request.capture == Mode::Split,
             stdin: &step.stdin,
             timeout: step.timeout,
@@ -213,7 +192,7 @@ impl Slot {
         let mut around = Surroundings {
             tier: self.enforced.tier,
             runner: &self.runner,
-            zygote,
+            zygote: forker.zygote,
             census: &self.census,
             look_guard: &self.look_guard,
             cleaner: &self.cleaner,
@@ -227,7 +206,7 @@ impl Slot {
             carried,
         };
         let ran = step::run(&mut around, order);
-        self.after_kills(ran, &request.limits, carried)
+        self.after_kills(ran, limits, carried)
     }
 
     /// What the kernel's kills make of how a step ended.
@@ -278,6 +257,16 @@ impl Slot {
         Ok(self.apart.as_ref().map(AsRawFd::as_raw_fd))
     }
 
+    /// That of an episode which names places of its own.
+    fn own_ruleset(&self, extra: &[String]) -> Result<Option<OwnedFd>, Failure> {
+        match extra {
+            [] => Ok(None),
+            extra => Ok(Some(
+                Ruleset::prepare(&Scene::of(&self.setup, extra))?.into_fd()?,
+            )),
+        }
+    }
+
     fn rlimits(&self, limits: &Limits) -> Vec<Rlimit> {
         let limit = |resource, value| Rlimit { resource, value };
         let mut list = vec![
@@ -308,24 +297,19 @@ impl Slot {
     }
 }
 
-/// What a program finds in its environment: what is the same for all, and what its step was given.
-fn environment(
-    tier: Tier,
-    space: &Space,
-    given: impl Iterator<Item = (String, String)>,
-) -> BTreeMap<String, String> {
+/// What a program finds in its environment, as execve(2) takes it: what is the same for all, and what its step was given. A
+/// warm bash has the former already.
+fn environment(start: Start, tier: Tier, space: &Space, given: &[(String, String)]) -> Vec<String> {
     let real = |path: &str| space.real(path).to_string_lossy().into_owned();
-    let mut variables: BTreeMap<_, _> = layout::base_environment(tier, real).into_iter().collect();
-    variables.extend(given);
-    variables
-}
-
-/// As execve(2) takes them.
-fn variables(of: impl IntoIterator<Item = (String, String)>) -> Vec<String> {
-    let variables = of.into_iter();
-    variables
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect()
+    let mut variables = match start {
+        Start::WarmBash => BTreeMap::new(),
+        Start::Exec | Start::WarmPython => {
+            layout::base_environment(tier, real).into_iter().collect()
+        }
+    };
+    variables.extend(given.iter().cloned());
+    let text = |(name, value)| format!("{name}={value}");
+    variables.into_iter().map(text).collect()
 }
 
 fn never_ran(end: End) -> StepExecution {

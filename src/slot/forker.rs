@@ -1,8 +1,9 @@
 //! Which process forks a program: a warm interpreter where one fits, or else the exec zygote.
 
 use super::link::Link;
-use super::warm::{Bash, Python};
+use super::warm::{self, Bash, Python};
 use crate::spec::execution::Start;
+use crate::spec::limits::Limits;
 use crate::wire::message::StepRequest;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
@@ -23,6 +24,18 @@ pub struct Forker<'a> {
 }
 
 impl<'a> Forkers<'a> {
+    /// Those that can give a program these limits: a warm one has the stack that it was started with.
+    pub fn within(self, limits: &Limits) -> Forkers<'a> {
+        match limits.stack_bytes {
+            Some(bytes) if bytes > warm::MOST_STACK => Forkers {
+                bash: None,
+                pythons: &mut [],
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// A warm one where the step fits. `workdir` is where init sees the working directory, and `extra` what the episode's own
     /// ruleset has to name.
     pub fn choose(self, step: &StepRequest, workdir: &Path, extra: &[String]) -> Forker<'a> {
