@@ -53,12 +53,7 @@ fn read(space: &Space, found: Found, bound: Bound) -> Collected {
     };
     let mut left = COLLECT_BYTES - found.name_bytes;
     for (path, place) in found.files {
-        let taken = match (place, bound.is_reached()) {
-            (_, true) => Err(WhyNot::Late),
-            (Err(why), _) => Err(why),
-            (Ok(place), false) => take(space, &place, left),
-        };
-        match taken {
+        match place.and_then(|place| take(space, &place, left, bound)) {
             Ok(content) => {
                 left -= content.len() as u64;
                 collected.files.push(CollectedFile { path, content });

@@ -3,6 +3,7 @@
 //! Link by link and not by the kernel: directories on the way may be closed, and in the landlock tier an absolute link
 //! begins at the root of the machine.
 
+use super::bound::Bound;
 use crate::slot::open::{kind, open_below, open_below_closed, open_in_closed};
 use crate::slot::space::Space;
 use crate::spec::policy::Tier;
@@ -18,33 +19,25 @@ const MAX_LINKS: usize = 40;
 
 /// Where a path leads.
 pub struct Led {
-    /// Below the space's root, without a link on the way.
-    pub place: PathBuf,
+    /// Below the space's root, without a link on the way. EXDEV where it leads out of the files that an episode may write,
+    /// ETIME where there is no time to follow it further.
+    pub place: Result<PathBuf, Errno>,
     /// What the link leads to that the path itself is, if it is one.
     pub link: Option<OsString>,
 }
 
-/// A path that leads to nothing that is the sandbox's own.
-pub struct Astray {
-    /// EXDEV where it leads out of the files that an episode may write.
-    pub errno: Errno,
-    /// As in [`Led`].
-    pub link: Option<OsString>,
-}
-
-/// Follows every link of a path below the space's root.
-pub fn resolve(space: &Space, path: &Path) -> Result<Led, Astray> {
+/// Follows every link of a path below the space's root, within this bound: each step up takes as long as the place is deep,
+/// and links have room for tens of thousands.
+pub fn resolve(space: &Space, path: &Path, bound: Bound) -> Led {
     let mut link = None;
-    let followed = Walk::begin(space, path).and_then(|walk| walk.end(&mut link));
-    match followed {
-        Ok(place) => Ok(Led { place, link }),
-        Err(errno) => Err(Astray { errno, link }),
-    }
+    let place = Walk::begin(space, path, bound).and_then(|walk| walk.end(&mut link));
+    Led { place, link }
 }
 
 /// A path that is partly walked.
 struct Walk<'a> {
     space: &'a Space,
+    bound: Bound,
     /// Where it is by now; there is no link in it.
     place: PathBuf,
     at: OwnedFd,
@@ -54,9 +47,10 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn begin(space: &'a Space, path: &Path) -> Result<Walk<'a>, Errno> {
+    fn begin(space: &'a Space, path: &Path, bound: Bound) -> Result<Walk<'a>, Errno> {
         let mut walk = Walk {
             space,
+            bound,
             place: PathBuf::new(),
             at: root(space)?,
             rest: Vec::new(),
@@ -106,6 +100,9 @@ impl<'a> Walk<'a> {
                 Tier::Namespaces => Ok(()),
                 Tier::Landlock => Err(Errno::EXDEV),
             };
+        }
+        if self.bound.is_reached() {
+            return Err(Errno::ETIME);
         }
         self.at = open_below_closed(self.space.root(), &self.place, OFlag::O_PATH)?;
         Ok(())

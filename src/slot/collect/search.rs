@@ -112,7 +112,7 @@ impl Search {
 
     /// Adds the files below a directory, as its pattern names it, whose name is in the set.
     pub fn below(&mut self, space: &Space, workdir: &str, base: &str, set: &GlobSet) {
-        let (root, first) = match open_base(space, &joined(workdir, base)) {
+        let (root, first) = match open_base(space, &joined(workdir, base), self.bound) {
             Ok(opened) => opened,
             // A pattern's own directory may well not be there.
             Err(WhyNot::Unreadable(libc::ENOENT | libc::ENOTDIR)) => return,
@@ -175,14 +175,14 @@ fn kind(space: &Space, told: Option<Type>, path: &Path) -> Option<Type> {
 
 /// Opens the directory that a pattern starts from; the path to it may lead through links. Where it is below the root, and
 /// its entries.
-fn open_base(space: &Space, path: &str) -> Result<(PathBuf, Dir), WhyNot> {
+fn open_base(space: &Space, path: &str, bound: Bound) -> Result<(PathBuf, Dir), WhyNot> {
     let inside = space.inside(path).ok_or(WhyNot::NoPlace)?;
     let unreadable = |errno: Errno| match errno {
         Errno::EXDEV => WhyNot::Outside,
+        Errno::ETIME => WhyNot::Late,
         errno => WhyNot::Unreadable(errno as i32),
     };
-    let real = resolve(space, &inside).map_err(|astray| unreadable(astray.errno))?;
-    let real = real.place;
+    let real = resolve(space, &inside, bound).place.map_err(unreadable)?;
     let entries = open_directory(space, &real).map_err(unreadable)?;
     Ok((real, entries))
 }

@@ -1,5 +1,6 @@
 //! Opens and reads a file that is to be returned, or says why it can't be.
 
+use super::bound::Bound;
 use super::resolve::{Led, resolve};
 use crate::slot::open::{READ, kind, open_below_closed, open_file};
 use crate::slot::space::Space;
@@ -15,13 +16,17 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// What a file holds, at most so many bytes. A link to a file that the episode could write is taken for that file.
-pub fn take(space: &Space, path: &Path, most: u64) -> Result<Vec<u8>, WhyNot> {
+/// What a file holds, at most so many bytes. A link to a file that the episode could write is taken for that file, as far as
+/// it can be followed within this bound.
+pub fn take(space: &Space, path: &Path, most: u64, bound: Bound) -> Result<Vec<u8>, WhyNot> {
+    if bound.is_reached() {
+        return Err(WhyNot::Late);
+    }
     let open = |flags| open_below_closed(space.root(), path, flags);
     match open_file(open, READ) {
         Ok(opened) => read(opened, most),
         // Either the path itself is a link, or it leads through one.
-        Err(Errno::ELOOP) => follow(space, path, most),
+        Err(Errno::ELOOP) => follow(space, path, most, bound),
         Err(errno) => Err(why_not(errno)),
     }
 }
@@ -32,6 +37,7 @@ fn why_not(errno: Errno) -> WhyNot {
         // A socket.
         Errno::ENXIO => WhyNot::Special,
         Errno::EXDEV => WhyNot::Outside,
+        Errno::ETIME => WhyNot::Late,
         errno => WhyNot::Unreadable(errno as i32),
     }
 }
@@ -56,10 +62,13 @@ fn read(opened: OwnedFd, most: u64) -> Result<Vec<u8>, WhyNot> {
 }
 
 /// The file that a link leads to, where that is below the space's root and not in a mount of the host.
-fn follow(space: &Space, path: &Path, most: u64) -> Result<Vec<u8>, WhyNot> {
-    let Led { place, link } = resolve(space, path).map_err(|a| untaken(a.link, a.errno))?;
-    let open = |flags| open_below_closed(space.root(), &place, flags);
-    let opened = open_file(open, READ).map_err(|errno| untaken(link.clone(), errno))?;
+fn follow(space: &Space, path: &Path, most: u64, bound: Bound) -> Result<Vec<u8>, WhyNot> {
+    let Led { place, link } = resolve(space, path, bound);
+    let opened = place.and_then(|place| {
+        let open = |flags| open_below_closed(space.root(), &place, flags);
+        open_file(open, READ)
+    });
+    let opened = opened.map_err(|errno| untaken(link.clone(), errno))?;
     read(opened, most).map_err(|why| match (why, link) {
         (WhyNot::Directory, Some(target)) => WhyNot::LinkToDirectory(shown(&target)),
         (why, _) => why,
@@ -70,6 +79,7 @@ fn follow(space: &Space, path: &Path, most: u64) -> Result<Vec<u8>, WhyNot> {
 fn untaken(link: Option<OsString>, errno: Errno) -> WhyNot {
     match (link, errno) {
         (Some(target), Errno::EXDEV) => WhyNot::LinkOut(shown(&target)),
+        (_, Errno::ETIME) => WhyNot::Late,
         (Some(target), errno) => WhyNot::LinkBroken(shown(&target), errno as i32),
         (None, errno) => why_not(errno),
     }
@@ -86,6 +96,7 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::PathBuf;
+    use std::time::{Duration, Instant};
 
     /// A sandbox of each tier, and a directory of the host beside it.
     fn each(check: impl Fn(&Space, &Path)) {
@@ -121,7 +132,8 @@ mod tests {
             fs::write(root.join("etc/passwd"), "users").unwrap();
             symlink("/etc", at("system")).unwrap();
             symlink("../..", at("above")).unwrap();
-            let take = |name: &str| take(space, &Path::new("workspace").join(name), 100);
+            let endless = Bound::endless();
+            let take = |name: &str| take(space, &Path::new("workspace").join(name), 100, endless);
             for name in [
                 "relative",
                 "absolute",
@@ -160,20 +172,42 @@ mod tests {
         });
     }
 
+    /// A link has room for more steps up and down than there is time for.
+    #[test]
+    fn a_link_is_followed_no_longer_than_its_bound() {
+        each(|space, root| {
+            let workspace = root.join("workspace");
+            let deep = "d/".repeat(200);
+            fs::create_dir_all(workspace.join(&deep)).unwrap();
+            let steps = "../d/".repeat(800);
+            for n in 0..30 {
+                symlink(
+                    format!("{steps}{}", n + 1),
+                    workspace.join(&deep).join(n.to_string()),
+                )
+                .unwrap();
+            }
+            let path = Path::new("workspace").join(&deep).join("0");
+            let short = Duration::from_millis(5);
+            let begin = Instant::now();
+            let taken = take(space, &path, 9, Bound::from_now(short, 100 * short));
+            assert!(matches!(taken, Err(WhyNot::Late)), "{taken:?}");
+            assert!(begin.elapsed() < Duration::from_secs(2));
+        });
+    }
+
     #[test]
     fn what_is_no_file_or_too_large_or_closed_is_told_or_opened_up() {
         each(|space, root| {
             let file = root.join("workspace/deep/file");
             let path = Path::new("workspace/deep/file");
-            assert_eq!(take(space, path, 3), Err(WhyNot::OverCap(4)));
+            let take = |path, most| take(space, path, most, Bound::endless());
+            assert_eq!(take(path, 3), Err(WhyNot::OverCap(4)));
             fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
-            assert_eq!(take(space, path, 4), Ok(b"text".to_vec()));
+            assert_eq!(take(path, 4), Ok(b"text".to_vec()));
             let pipe = root.join("workspace/pipe");
             nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
-            assert_eq!(
-                take(space, Path::new("workspace/pipe"), 9),
-                Err(WhyNot::Special)
-            );
+            assert_eq!(take(Path::new("workspace/pipe"), 9), Err(WhyNot::Special));
         });
     }
 }

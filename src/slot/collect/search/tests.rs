@@ -12,10 +12,6 @@ fn space(root: &Path) -> Space {
     Space::open(Tier::Namespaces, root, Vec::new(), false).unwrap()
 }
 
-fn endless() -> Bound {
-    Bound::from_now(Duration::MAX, Duration::MAX)
-}
-
 fn all() -> GlobSet {
     let mut patterns = Patterns::of(&["**/*".to_owned()]);
     patterns.below.pop_first().unwrap().1
@@ -63,7 +59,7 @@ fn slashes_and_dots_that_add_nothing_to_a_pattern_keep_no_file_from_it() {
         "/home//out/**/file",
         "out/**//.//./f*/",
     ] {
-        let mut search = Search::within(endless());
+        let mut search = Search::within(Bound::endless());
         for (base, set) in Patterns::of(&[pattern.to_owned()]).below {
             search.below(&space, "/home", &base, &set);
         }
@@ -82,7 +78,7 @@ fn a_directory_that_its_program_closed_is_searched_and_closed_again() {
     let space = space(scratch.path());
     for own in [0o000, 0o400, 0o100, 0o300] {
         set_mode(own);
-        let mut search = Search::within(endless());
+        let mut search = Search::within(Bound::endless());
         search.below(&space, "/home", "", &all());
         assert_eq!(search.end().0.files.len(), 1, "{own:o}");
         assert_eq!(mode(&closed), own);
@@ -102,7 +98,7 @@ fn a_search_whose_time_is_over_says_so() {
         let (found, unsearched) = search.end();
         (found.files.len(), unsearched)
     };
-    assert_eq!(found(endless()), (1, false));
+    assert_eq!(found(Bound::endless()), (1, false));
     assert_eq!(
         found(Bound::from_now(Duration::MAX, Duration::ZERO)),
         (0, true)
@@ -111,7 +107,7 @@ fn a_search_whose_time_is_over_says_so() {
 
 #[test]
 fn directories_that_wait_are_held_up_to_a_bound_and_the_search_says_so() {
-    let mut search = Search::within(endless());
+    let mut search = Search::within(Bound::endless());
     let long = "d".repeat(4000);
     for at in 0..10_000 {
         search.waiting.push(format!("{at:05}{long}").into());
@@ -152,7 +148,7 @@ fn files_are_found_at_the_end_of_a_path_that_is_too_long_to_be_opened_at_once() 
     let flags = OFlag::O_CREAT | OFlag::O_WRONLY;
     let file = nix::fcntl::openat(&here, "file", flags, Mode::S_IRUSR).unwrap();
     nix::unistd::write(&file, b"deep").unwrap();
-    let mut search = Search::within(endless());
+    let mut search = Search::within(Bound::endless());
     search.below(&space, "/", "", &all());
     let (found, unsearched) = search.end();
     assert!(!unsearched);
@@ -160,7 +156,7 @@ fn files_are_found_at_the_end_of_a_path_that_is_too_long_to_be_opened_at_once() 
     let place = place.as_ref().unwrap();
     assert!(place.as_os_str().len() > 10_000);
     assert_eq!(
-        super::super::take::take(&space, place, 100),
+        super::super::take::take(&space, place, 100, Bound::endless()),
         Ok(b"deep".to_vec())
     );
     crate::sys::remove::remove(scratch.path()).unwrap();
