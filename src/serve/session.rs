@@ -175,9 +175,10 @@ impl Life {
     ) {
         let ended = loop {
             let request = tokio::select! {
+                // Its client may send a `stop` and then no more: both are there at once, and the one is to be answered.
                 biased;
-                _ = closing.wait_for(Option::is_some) => break Ended::Closing { running: None },
                 Ok(by) = &mut stopped => break Ended::Stopped { by, running: None },
+                _ = closing.wait_for(Option::is_some) => break Ended::Closing { running: None },
                 Some(request) = requests.recv() => request,
                 () = sleep_for(self.idle) => break Ended::Idle,
             };
@@ -190,8 +191,8 @@ impl Life {
             let doing = self.perform(&id, op, cancelled);
             let done = tokio::select! {
                 biased;
-                _ = closing.wait_for(Option::is_some) => break Ended::Closing { running: Some(id) },
                 Ok(by) = &mut stopped => break Ended::Stopped { by, running: Some(id) },
+                _ = closing.wait_for(Option::is_some) => break Ended::Closing { running: Some(id) },
                 done = doing => done,
             };
             if let Err(lost) = done {

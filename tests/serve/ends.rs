@@ -84,6 +84,31 @@ fn what_runs_and_what_waits_when_a_client_sends_no_more_is_answered() {
 }
 
 #[test]
+fn a_stop_is_answered_where_its_client_sends_no_more() {
+    for way in Way::all() {
+        let server = Server::start(way, &["--sessions", "1"]);
+        for _ in 0..10 {
+            let mut client = server.connect();
+            let mut session = client.start(json!({}));
+            let running = session.ask("exec", json!({"command": "sleep 1000"}));
+            let stop = session.ask("stop", json!({}));
+            client.shut_down_writing();
+            let mut answered = [client.receive(), client.receive()];
+            answered.sort_by_key(|answer| answer["id"].as_u64());
+            let [of_running, of_stop] = &answered;
+            assert_eq!(
+                (&of_running["id"], &of_stop["id"]),
+                (&json!(running), &json!(stop)),
+                "{way:?}: {answered:?}"
+            );
+            assert_eq!(code(of_running), "stopped", "{way:?}: {of_running}");
+            assert!(of_stop.get("result").is_some(), "{way:?}: {of_stop}");
+            client.hang_up();
+        }
+    }
+}
+
+#[test]
 fn a_session_without_a_request_for_idle_s_is_over() {
     let server = Server::start(Way::all()[0], &["--idle-s", "1000"]);
     let mut client = server.connect();
