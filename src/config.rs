@@ -7,7 +7,7 @@ use crate::spec::limits::{self, KB, Limits, MAX_PROCESSES, MB, StackTooLarge, st
 use crate::spec::parse::{Defaults, PathNotGranted, STRETCH, check_own_files, grantable};
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::spec::warm::{Warm, WarmError};
-use crate::sys::cores::Cores;
+use crate::sys::cores::{self, Cores};
 
 use nix::sys::resource::{Resource, getrlimit};
 use std::collections::BTreeSet;
@@ -206,15 +206,14 @@ impl TryFrom<Serve> for ServeConfig {
 }
 
 fn default_concurrency() -> usize {
-    2 * std::thread::available_parallelism().map_or(1, |n| n.get())
+    2 * cores::available()
 }
 
 /// By the cores that a program counts: those that it may run on, whatever share of them a cgroup leaves it.
 fn default_processes() -> u32 {
     let cores = Cores::of(0).map(|cores| cores.count());
     // There may be more cores than such a set can hold.
-    let fallback = || std::thread::available_parallelism().map_or(1, |n| n.get());
-    limits::default_processes(cores.unwrap_or_else(fallback))
+    limits::default_processes(cores.unwrap_or_else(cores::available))
 }
 
 fn tier(isolation: Isolation) -> Option<Tier> {

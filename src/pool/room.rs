@@ -4,6 +4,7 @@
 //! limit (the pids controller of a cgroup, all of the machine) is met when a slot can't be built: the pool settles for fewer then
 //! (`claim`), for a while (`scarcity`).
 
+use crate::sys::cores;
 use crate::sys::procfs;
 use crate::wire::message::OWN_PROCESSES;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
@@ -70,7 +71,7 @@ fn processes(wanted: usize, needs: SlotNeeds) -> Option<(usize, Scarce)> {
     if geteuid().is_root() || limit == RLIM_INFINITY || limit > plenty {
         return None;
     }
-    let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let cores = cores::available() as u64;
     let used = u64::from(procfs::processes_of(geteuid().as_raw()));
     let taken = used + cores + RUNNER_THREADS + PARENTS * needs.warm;
     let slots = fitting(wanted, limit, taken, each)?;

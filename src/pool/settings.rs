@@ -2,6 +2,7 @@
 
 use super::warm::PythonSettings;
 use crate::spec::policy::{Grants, Tier};
+use crate::sys::cores;
 use crate::wire::message::OWN_PROCESSES;
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ impl PoolSettings {
     /// it waits for few others, and real time would cost a sixth of the rate of programs that do nothing. Sessions may be
     /// many and idle.
     pub(super) fn is_crowded(&self) -> bool {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let cores = cores::available();
         !self.open_root && self.size >= CROWDED * cores
     }
 

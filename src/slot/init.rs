@@ -18,6 +18,7 @@ use crate::sandbox::root::{self, OpenGrants};
 use crate::sandbox::{network, privileges};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
+use crate::sys::cores;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{OWN_PROCESSES, Order, Reply, Setup};
 use nix::errno::Errno;
@@ -142,7 +143,7 @@ fn build(
         cleaner,
         children,
         disk_bytes: Limits::default().disk_bytes,
-        cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+        cores: cores::available() as u64,
         machine,
         buffer: vec![0; READ_BYTES],
         own_processes: own_processes(setup) + u32::from(bash.is_some()),

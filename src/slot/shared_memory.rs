@@ -5,6 +5,7 @@
 //! files of tmpfs and System V segments as well as in mappings. No page of it can be missing there.
 
 use super::cgroup::Stat;
+use crate::sys::cores;
 use crate::sys::procfs::text;
 
 /// By how much the kernel's own counts can be behind, for each core: it adds them up from time to time.
@@ -20,7 +21,7 @@ pub struct SharedMemory {
 
 impl SharedMemory {
     pub fn new(cgroup: Option<Stat>) -> SharedMemory {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        let cores = cores::available() as u64;
         SharedMemory {
             cgroup,
             behind_bytes: cores * BEHIND_BYTES,

@@ -1,7 +1,12 @@
-//! On which cores a thread may run.
+//! How many cores there are, and on which of them a thread may run.
 
 use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
+
+/// How many programs can run at one time, by the affinity and the CPU quota of this process; 1 where that can't be told.
+pub fn available() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get())
+}
 
 /// sched_getaffinity(2).
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,8 +37,7 @@ mod tests {
     #[test]
     fn there_are_as_many_as_the_standard_library_says_at_least() {
         let cores = Cores::of(0).expect("fewer than 1,024 cores");
-        let fewest = std::thread::available_parallelism().expect("cores").get();
-        assert!(cores.count() >= fewest);
+        assert!(cores.count() >= available());
         assert_eq!(Cores::default().count(), 0);
     }
 }
