@@ -3,7 +3,7 @@
 use super::cgroup::Cgroup;
 use super::leftover::{Leftover, Scratch};
 use super::orphans::{Orphans, children};
-use crate::sys::procfs::Stat;
+use crate::sys::procfs;
 use crate::sys::sched;
 use crate::wire::message::{INTERVAL_MS, SLOTS_AT_ONCE};
 use nix::errno::Errno;
@@ -237,7 +237,7 @@ pub fn is_stopped(slot: Pid) -> bool {
     let others = children(slot).into_iter().filter(in_group);
     others
         .chain([slot])
-        .any(|pid| Stat::read(pid.as_raw()).is_some_and(|stat| stat.state == 'T'))
+        .any(|pid| procfs::is_stopped(pid.as_raw()))
 }
 
 #[cfg(test)]

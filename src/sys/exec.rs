@@ -75,7 +75,6 @@ fn is_there(path: &CStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_nul_byte_in_an_argument_is_refused() {
@@ -90,12 +89,19 @@ mod tests {
 
     #[test]
     fn a_script_whose_interpreter_is_missing_is_told_from_a_missing_one() {
-        let script = std::env::temp_dir().join(format!("exec-{}", std::process::id()));
-        std::fs::write(&script, "#!/bin/sh\r\n").unwrap();
-        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let path = script.to_str().unwrap().to_owned();
+        let scratch = tempfile::tempdir().unwrap();
+        // Written by another process: a child that another thread forks meanwhile would keep it open for writing.
+        let write = r"printf '#!/bin/sh\r\n' >script; chmod +x script";
+        let mut sh = std::process::Command::new("sh");
+        assert!(
+            sh.args(["-c", write])
+                .current_dir(&scratch)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let path = scratch.path().join("script").to_str().unwrap().to_owned();
         let failure = Image::new(vec![path], &["x".into()], &[]).unwrap().exec();
-        std::fs::remove_file(&script).unwrap();
         assert_eq!(failure, Errno::ELIBACC);
     }
 

@@ -84,7 +84,7 @@ pub fn resident_pages(pid: i32) -> Option<u64> {
 pub fn is_stopped(pid: i32) -> bool {
     let status = text(format!("/proc/{pid}/status")).unwrap_or_default();
     let state = status.lines().find_map(|line| line.strip_prefix("State:"));
-    state.is_some_and(|state| state.trim_start().starts_with(['T', 't']))
+    state.is_some_and(|state| state.trim_start().starts_with('T'))
 }
 
 /// Threads of a process; none when it is gone.
