@@ -62,7 +62,8 @@ impl Pool {
             host.before(whose);
             request.handed_ns = monotonic_ns();
             let process = lease.slot().process();
-            match answered(process, episode, lease.slot().run(&request)).await {
+            let answer = lease.slot().run(&request);
+            match answered(process, episode, deadline_ns, answer).await {
                 Ok(execution) => break (lease, whose, execution),
                 // It died while it was idle: that is no attempt of this episode. Its place is free now, so this
                 // ends with a new slot at the latest.
@@ -72,7 +73,8 @@ impl Pool {
         };
         host.explain(whose, &request.limits, &mut execution).await;
         // What the kernel killed may have been more than the program. To be refused a process harms no slot.
-        let was_killed = matches!(execution.host_fault(), Some(HostFault::Killed(_)));
+        let is_kill = |fault| matches!(fault, HostFault::Killed(_));
+        let was_killed = execution.host_faults().any(is_kill);
         if execution.clean && !was_killed {
             lease.end();
         }
@@ -102,14 +104,15 @@ fn slack(episode: &Episode) -> Duration {
     }
 }
 
-/// A slot's answer to an episode. A slot that is overdue because it was stopped is killed: left alone, its program would go
+/// A slot's answer to an episode, which ends at `deadline_ns` at the latest. A slot that is overdue because it was stopped is killed: left alone, its program would go
 /// on after its timeout for as long as we wait. One that is busy is waited for.
 pub(super) async fn answered<T>(
     slot: Pid,
     episode: &Episode,
+    deadline_ns: Option<u64>,
     answer: impl Future<Output = Result<T, SlotLost>>,
 ) -> Result<T, SlotLost> {
-    let allowed = time_allowed(episode);
+    let allowed = time_allowed(episode).min(left_until(deadline_ns));
     let longest = allowed + slack(episode);
     let stopped = async {
         tokio::time::sleep(allowed + OVERDUE).await;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-/// How long after a refusal; twice as long each time that it turned out to be too soon.
+/// How long after a refusal; twice as long each time that it turned out to be too soon, and half as long when it did not.
 const PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
@@ -39,7 +39,10 @@ impl Scarcity {
         let is_over = since.is_some_and(|since| now >= since + self.pause.get());
         if is_over {
             self.since.set(Some(now));
-            self.has_tried.set(true);
+            if self.has_tried.replace(true) {
+                // The last one has stayed.
+                self.pause.set((self.pause.get() / 2).max(PAUSE));
+            }
         }
         is_over
     }
@@ -62,5 +65,7 @@ mod tests {
         );
         scarcity.met(begin + Duration::from_secs(1011));
         assert_eq!([1020, 1021].map(allows), [false, true]);
+        // And sooner again where it was not.
+        assert_eq!([1030, 1031, 1036].map(allows), [false, true, true]);
     }
 }

@@ -74,7 +74,7 @@ impl Session {
         request.handed_ns = monotonic_ns();
         let process = self.lease.slot().process();
         let running = self.lease.slot().exec(request, cancel);
-        let mut execution = answered(process, episode, running).await?;
+        let mut execution = answered(process, episode, None, running).await?;
         let limits = &episode.limits;
         self.host.explain(whose, limits, &mut execution).await;
         Ok(execution)

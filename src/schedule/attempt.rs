@@ -5,6 +5,7 @@ use super::load::Load;
 use super::quiet::Quiet;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
+use crate::spec::host::HostFault;
 use crate::spec::outcome::Outcome;
 use crate::spec::verdict::starved;
 use crate::sys::clock::monotonic_ns;
@@ -87,11 +88,11 @@ impl Trust {
             let first = !std::mem::replace(&mut self.was_starved, true);
             return first.then_some(error);
         }
-        let fault = execution.host_fault()?;
-        if fault.may_be_anothers() && std::mem::replace(&mut self.is_used_up, true) {
-            execution.acquit_host();
-            return None;
+        let is_doubtful = execution.host_faults().any(HostFault::may_be_anothers);
+        if is_doubtful && std::mem::replace(&mut self.is_used_up, true) {
+            execution.drop_doubtful_evidence();
         }
-        Some(fault.to_string())
+        let fault = execution.host_faults().next();
+        fault.map(|fault| fault.to_string())
     }
 }

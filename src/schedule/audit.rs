@@ -1,7 +1,7 @@
 //! Second runs (`--audit`): some episodes run again when all have begun, and their results say whether the verdict is the same.
 //! Their first results wait in memory until then, as many of them as it is meant for, or until the run is stopped.
 
-use crate::sink::{Place, weight};
+use crate::sink::weight;
 use crate::spec::episode::{Content, Episode, InputFile, Program, Step};
 use crate::spec::outcome::{Audit, Outcome};
 use std::collections::{BTreeMap, VecDeque};
@@ -30,7 +30,6 @@ impl Sample {
 pub struct Held {
     pub episode: Box<Episode>,
     pub first: Outcome,
-    pub place: Option<Place>,
 }
 
 impl Held {
@@ -76,14 +75,11 @@ fn text_bytes(text: &str) -> usize {
     size_of::<String>() + text.len()
 }
 
-/// A first result, and its place in the order.
-pub type First = (Outcome, Option<Place>);
-
 pub struct Audits {
     sample: Option<Sample>,
     held: VecDeque<Held>,
     /// Those whose episodes run again now, by id.
-    again: BTreeMap<String, First>,
+    again: BTreeMap<String, Outcome>,
     /// What those that wait hold of memory, and may hold.
     bytes: usize,
     most_bytes: usize,
@@ -105,7 +101,7 @@ impl Audits {
             .is_some_and(|sample| sample.chooses(&episode.id))
     }
 
-    /// Holds it until everything has run. Gives it back where that would be more than may be held: its episode does not
+    /// Holds it until everything has begun. Gives it back where that would be more than may be held: its episode does not
     /// run again.
     pub fn hold(&mut self, held: Held) -> Result<(), Box<Held>> {
         let bytes = self.bytes + held.bytes();
@@ -120,30 +116,25 @@ impl Audits {
     /// The next that is to run again.
     pub fn next(&mut self) -> Option<Box<Episode>> {
         let held = self.take()?;
-        let first = (held.first, held.place);
-        self.again.insert(held.episode.id.clone(), first);
+        self.again.insert(held.episode.id.clone(), held.first);
         Some(held.episode)
     }
 
     /// The first result of an episode that has run again.
-    pub fn first_of(&mut self, id: &str) -> First {
+    pub fn first_of(&mut self, id: &str) -> Outcome {
         (self.again.remove(id)).expect("what runs again has run before")
     }
 
-    /// One that no second run follows any more.
-    pub fn give_up(&mut self) -> Option<First> {
-        self.take().map(|held| (held.first, held.place))
+    /// A first result that no second one follows any more.
+    pub fn give_up(&mut self) -> Option<Outcome> {
+        let waiting = self.take().map(|held| held.first);
+        waiting.or_else(|| self.again.pop_first().map(|(_, first)| first))
     }
 
     fn take(&mut self) -> Option<Held> {
         let held = self.held.pop_front()?;
         self.bytes -= held.bytes();
         Some(held)
-    }
-
-    /// One whose second run has been given up.
-    pub fn give_up_running(&mut self) -> Option<First> {
-        self.again.pop_first().map(|(_, first)| first)
     }
 
     /// How many wait.
@@ -183,7 +174,6 @@ mod tests {
         Held {
             episode: Box::new(parse(line.as_bytes(), 1, 1, &context).unwrap()),
             first: Outcome::invalid("a".into(), Echo::default(), text),
-            place: None,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::sink::{Place, Progress, Sink, Statistics, Window};
 use crate::source::{Batch, Counters, Item, SourceError};
 use crate::spec::episode::Episode;
 use crate::spec::outcome::Outcome;
+use crate::sys::cores;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -104,7 +105,7 @@ struct Work<'a, E> {
 impl<'a, E: Executor + 'static> Sweep<'a, E> {
     /// Runs until every item has a result, or until stopped. To be called inside a `LocalSet`.
     pub async fn run(self) -> SweepEnd {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let cores = cores::available();
         let work = Work {
             others: Rc::new(Others {
                 quiet: Quiet::new(cores),
@@ -149,12 +150,6 @@ impl<E: Executor + 'static> Work<'_, E> {
                 self.spawn(episode, None, |_| Next::Compare);
                 continue;
             }
-            if deadline.is_some()
-                && let Some((first, place)) = self.audits.give_up()
-            {
-                self.emit(first, place).await;
-                continue;
-            }
             tokio::select! {
                 biased;
                 () = self.sweep.stop.next() => self.asked_to_stop(),
@@ -177,10 +172,8 @@ impl<E: Executor + 'static> Work<'_, E> {
         self.end.given_up = self.running.len() - self.audits.running();
         // Dropping the tasks drops their leases, which ends their slots.
         self.running.shutdown().await;
-        while let Some((first, place)) =
-            (self.audits.give_up()).or_else(|| self.audits.give_up_running())
-        {
-            self.emit(first, place).await;
+        while let Some(first) = self.audits.give_up() {
+            self.emit(first, None).await;
         }
         self.end.interrupted |= self.stopping != Stopping::No;
         self.end
@@ -257,18 +250,13 @@ impl<E: Executor + 'static> Work<'_, E> {
             Next::Emit => self.emit(outcome, place).await,
             Next::RunAgain(episode) if self.stopping == Stopping::No => {
                 let first = outcome;
-                let held = self.audits.hold(Held {
-                    episode,
-                    first,
-                    place,
-                });
-                if let Err(held) = held {
-                    self.emit(held.first, held.place).await;
+                if let Err(held) = self.audits.hold(Held { episode, first }) {
+                    self.emit(held.first, place).await;
                 }
             }
             Next::RunAgain(_) => self.emit(outcome, place).await,
             Next::Compare => {
-                let (first, place) = self.audits.first_of(&outcome.id);
+                let first = self.audits.first_of(&outcome.id);
                 self.emit(compared(first, &outcome), place).await;
             }
         }

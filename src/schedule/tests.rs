@@ -217,7 +217,7 @@ fn expected(act: &Act, retries: u32) -> (&'static str, u32) {
             let status = match then {
                 Then::Exit(0) => "ok",
                 Then::Exit(_) => "failed",
-                Then::Killed(_) => "infra_error",
+                Then::Killed(_) | Then::BothKilled(..) => "infra_error",
                 Then::Refuse => "invalid",
                 Then::Starve(_) => unreachable!("none is among these"),
             };

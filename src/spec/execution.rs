@@ -69,9 +69,7 @@ pub struct Streams {
 impl Execution {
     /// For how long its programs ran, in nanoseconds.
     pub fn wall_ns(&self) -> u64 {
-        let ran = self.steps.iter().filter(|step| step.running_ns != 0);
-        ran.map(|step| step.ended_ns.saturating_sub(step.running_ns))
-            .sum()
+        self.steps.iter().map(StepExecution::wall_ns).sum()
     }
 
     /// For how long the host kept them from it.
@@ -79,25 +77,34 @@ impl Execution {
         self.steps.iter().map(|step| step.stalled_ns).sum()
     }
 
-    /// What the host kept from the first program that ended for it.
-    pub fn host_fault(&self) -> Option<HostFault> {
-        self.steps.iter().find_map(|step| match step.end {
+    /// What the host kept from programs that ended for it.
+    pub fn host_faults(&self) -> impl Iterator<Item = HostFault> {
+        self.steps.iter().filter_map(|step| match step.end {
             End::Host(fault, _) => Some(fault),
             _ => None,
         })
     }
 
-    /// Takes what happened for the programs' own doing after all.
-    pub fn acquit_host(&mut self) {
+    /// Takes what happened for the programs' own doing after all, where the evidence against the host may be another's.
+    pub fn drop_doubtful_evidence(&mut self) {
         for step in &mut self.steps {
-            if let End::Host(_, finish) = step.end {
-                step.end = finish.into();
+            match step.end {
+                End::Host(fault, finish) if fault.may_be_anothers() => step.end = finish.into(),
+                _ => {}
             }
         }
     }
 }
 
 impl StepExecution {
+    /// For how long the program ran, in nanoseconds; 0 where it never did.
+    pub fn wall_ns(&self) -> u64 {
+        match self.running_ns {
+            0 => 0,
+            running_ns => self.ended_ns.saturating_sub(running_ns),
+        }
+    }
+
     /// How the program ended, if it ended badly by itself, as far as anybody knows.
     pub fn failure(&self) -> Option<Finish> {
         match self.end {

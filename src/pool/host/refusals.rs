@@ -37,8 +37,11 @@ impl Refusals {
     }
 
     pub fn look(&self) {
+        let before_ns = monotonic_ns();
         let count = count(&self.file, "max ");
-        self.seen.borrow_mut().looked(monotonic_ns(), count);
+        self.seen
+            .borrow_mut()
+            .looked(before_ns, monotonic_ns(), count);
     }
 
     /// Whether there may have been one between these.
@@ -49,14 +52,15 @@ impl Refusals {
 }
 
 impl Seen {
-    fn looked(&mut self, now_ns: u64, count: u64) {
+    /// The look was between these. What is refused during one may be in its count, or in that of the next.
+    fn looked(&mut self, before_ns: u64, after_ns: u64, count: u64) {
         if count > self.count {
             if self.grew.len() == TIMES {
                 self.grew.pop_front();
             }
-            self.grew.push_back((self.at_ns, now_ns));
+            self.grew.push_back((self.at_ns, after_ns));
         }
-        (self.at_ns, self.count) = (now_ns, count);
+        (self.at_ns, self.count) = (before_ns, count);
     }
 
     fn any(&self, from_ns: u64, to_ns: u64) -> bool {
@@ -77,12 +81,12 @@ mod tests {
             grew: VecDeque::new(),
         };
         for (now_ns, count) in [(200, 7), (300, 9), (400, 9)] {
-            seen.looked(now_ns, count);
+            seen.looked(now_ns - 10, now_ns, count);
         }
         assert!(
             [(210, 220), (0, 250), (250, 500), (300, 400)].map(|(a, b)| seen.any(a, b))
                 == [true; 4]
         );
-        assert!([(0, 199), (301, 500)].map(|(a, b)| seen.any(a, b)) == [false; 2]);
+        assert!([(0, 189), (301, 500)].map(|(a, b)| seen.any(a, b)) == [false; 2]);
     }
 }

@@ -79,7 +79,7 @@ fn first_attempts_that_the_machine_had_no_time_for_count_where_second_ones_end_w
 }
 
 #[test]
-fn what_an_audit_chooses_runs_again_when_all_have_run() {
+fn what_an_audit_chooses_runs_again_when_all_have_begun() {
     let mut acts: Vec<Act> = (0..10).map(|_| takes(1)).collect();
     acts.push(Act::InvalidLine);
     acts.push(fails(0, Then::Starve(1)));
@@ -176,6 +176,15 @@ fn evidence_that_may_be_of_another_process_excuses_a_program_once() {
         assert_eq!((&result["signal"], result.get("error")), (&9.into(), None));
         assert_eq!(result["attempt_errors"].as_array().unwrap().len(), 1);
     }
+}
+
+#[test]
+fn evidence_that_is_certain_is_taken_beside_some_that_is_not() {
+    let refused = HostFault::NoProcesses(RefusedBy::Cgroup);
+    let killed = HostFault::Killed(CountedBy::SlotCgroup);
+    let acts = [(refused, killed), (killed, refused)];
+    let ran = case(acts.map(|(a, b)| fails(0, Then::BothKilled(a, b))).into()).run();
+    assert_eq!(ran.log.attempts, [3, 3]);
 }
 
 #[test]

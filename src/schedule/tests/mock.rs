@@ -41,6 +41,8 @@ pub enum Then {
     Starve(u32),
     /// It dies of SIGKILL, and this is known of the host.
     Killed(HostFault),
+    /// As before, in a first and in a second step.
+    BothKilled(HostFault, HostFault),
     /// The executor finds that the episode can't be run.
     Refuse,
 }
@@ -150,7 +152,12 @@ impl Executor for Mock {
         match then {
             _ if attempt <= failures => Err(NotRun::Infra(format!("attempt {attempt} failed"))),
             Then::Exit(code) => Ok(execution(End::Exited(code))),
-            Then::Killed(fault) => Ok(execution(End::Host(fault, Finish::Signaled(libc::SIGKILL)))),
+            Then::Killed(fault) => Ok(execution(killed(fault))),
+            Then::BothKilled(first, second) => {
+                let mut both = execution(killed(first));
+                both.steps.append(&mut execution(killed(second)).steps);
+                Ok(both)
+            }
             Then::Starve(attempts) if attempt <= attempts => Ok(starved(episode)),
             Then::Starve(_) => Ok(execution(End::Exited(0))),
             Then::Refuse => Err(NotRun::Spec("can't be done".into())),
@@ -160,6 +167,10 @@ impl Executor for Mock {
     fn slots(&self) -> usize {
         self.slots
     }
+}
+
+fn killed(fault: HostFault) -> End {
+    End::Host(fault, Finish::Signaled(libc::SIGKILL))
 }
 
 /// Its time is over, and it had none of it.

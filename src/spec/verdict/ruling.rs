@@ -44,6 +44,7 @@ impl Context<'_> {
             },
             None => self.rule(&facts.end),
         };
+        let wall_ms = ms(facts.wall_ns());
         let (stdout, stderr) = match facts.streams {
             Some(streams) => (Some(Text(streams.stdout)), Some(Text(streams.stderr))),
             None => (None, None),
@@ -59,11 +60,7 @@ impl Context<'_> {
             signal: ruling.signal,
             fault: ruling.status.fault(),
             error: ruling.error,
-            wall_ms: if ran {
-                ms(facts.ended_ns.saturating_sub(facts.running_ns))
-            } else {
-                0.0
-            },
+            wall_ms,
             cpu_ms: round(facts.cpu_us as f64 / 1e3),
             stalled_ms: ms(facts.stalled_ns),
             peak_memory_mb: round(facts.peak_memory_bytes as f64 / MB as f64),
