@@ -3,7 +3,9 @@
 //! The session's programs may change the tree meanwhile. Every path is resolved below the space's root without leaving
 //! its mount; below the place where a transfer out began, no link is followed at all.
 
-use super::open::{BLOCK_BYTES, READ, kind, open_below, open_file, open_in_root};
+use super::open::{
+    BLOCK_BYTES, READ, kind, open_below_closed, open_directory, open_file, open_in_root,
+};
 use super::space::Space;
 use super::stage::{NotPlaced, Stage, errno};
 use crate::spec::names::escaped;
@@ -173,7 +175,7 @@ impl Walk {
     fn entry(&mut self, path: &Path) -> Result<Piece, Errno> {
         let found = match path.as_os_str().is_empty() {
             true => self.base.try_clone().map_err(errno)?,
-            false => open_below(self.base.as_fd(), path, OFlag::O_PATH)?,
+            false => open_below_closed(self.base.as_fd(), path, OFlag::O_PATH)?,
         };
         let meta = fstat(&found)?;
         let kind = match SFlag::from_bits_truncate(meta.st_mode) & SFlag::S_IFMT {
@@ -183,13 +185,13 @@ impl Walk {
                 if self.holes > self.most_holes {
                     return Err(Errno::EFBIG);
                 }
-                let file = self.readable(path, found)?;
+                let file = self.readable(path, found, |open| open_file(open, READ))?;
                 let whole = File::from(file).take(meta.st_size as u64);
                 self.open = Some((path.to_owned(), whole));
                 EntryKind::File
             }
             SFlag::S_IFDIR => {
-                let directory = self.readable(path, found)?;
+                let directory = self.readable(path, found, |open| open_directory(open))?;
                 self.list(path, directory)?;
                 EntryKind::Directory
             }
@@ -206,10 +208,16 @@ impl Walk {
         }))
     }
 
-    fn readable(&self, path: &Path, found: OwnedFd) -> Result<OwnedFd, Errno> {
+    /// Opens what was found for reading, though its program may have closed it, or what it is in.
+    fn readable(
+        &self,
+        path: &Path,
+        found: OwnedFd,
+        read: impl FnOnce(&dyn Fn(OFlag) -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno>,
+    ) -> Result<OwnedFd, Errno> {
         match path.as_os_str().is_empty() {
             true => Ok(found),
-            false => open_file(|flags| open_below(self.base.as_fd(), path, flags), READ),
+            false => read(&|flags| open_below_closed(self.base.as_fd(), path, flags)),
         }
     }
 

@@ -291,6 +291,34 @@ fn a_wrong_frame_ends_the_upload_and_nothing_else() {
 }
 
 #[test]
+fn what_a_program_closed_to_itself_comes_and_is_closed_again() {
+    for way in Way::all() {
+        let server = Server::start(way, &[]);
+        let mut client = server.connect();
+        let mut session = client.start(json!({}));
+        session.output("mkdir -p d/closed/in; echo a >d/closed/in/a; echo b >d/b");
+        // As an ordinary user in the landlock tier no program can change a mode.
+        session.output("chmod 0 d/b d/closed/in d/closed 2>/dev/null; true");
+        let modes = "stat -c %a d/b d/closed";
+        let closed = session.output(modes);
+        assert_eq!(closed == "0\n0\n", way.root || way.namespaces(), "{way:?}");
+        let (items, answer) = session.download("d");
+        assert!(answer.get("result").is_some(), "{way:?}: {answer}");
+        let content = |path: &str| {
+            let found = items.iter().find(|(entry, _)| entry["path"] == path);
+            found.map(|(_, content)| content.as_slice())
+        };
+        assert_eq!(content("b"), Some(&b"b\n"[..]), "{way:?}: {items:?}");
+        assert_eq!(
+            content("closed/in/a"),
+            Some(&b"a\n"[..]),
+            "{way:?}: {items:?}"
+        );
+        assert_eq!(session.output(modes), closed, "{way:?}");
+    }
+}
+
+#[test]
 fn a_file_of_holes_is_refused_where_they_are_more_than_the_disk_could_hold() {
     for way in Way::all() {
         let server = Server::start(way, &["--disk-mb", "64"]);
