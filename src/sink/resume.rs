@@ -202,10 +202,10 @@ fn compression(path: &Path, file: &File) -> Result<Compression, OpenError> {
     let head = &head[..length.map_err(|error| not_read(path, error))?];
     let content = Compression::of_content(head);
     match Compression::promised_by(&path.to_string_lossy()) {
-        // Maybe nothing, or the first bytes of the first one that was written.
-        Some(promised) if head.is_empty() || promised.may_begin(head) => Ok(promised),
-        // Or a first one whose blocks were never filled.
-        Some(promised) if head.iter().all(|byte| *byte == 0) => Ok(promised),
+        // Maybe nothing, or the first bytes of the first one that was written, or one whose blocks were never filled.
+        Some(promised) if promised.may_begin(head) || head.iter().all(|byte| *byte == 0) => {
+            Ok(promised)
+        }
         Some(promised) if promised != content => Err(OpenError::Misnamed {
             path: path.to_owned(),
             named: promised.name(),

@@ -4,6 +4,7 @@
 //! What a program closed to itself (mode 000) is closed to us too where we have its uid. It is opened up for as long as it
 //! takes, and closed again, unless its mode is another one by then: the program has set that, and it stays.
 
+use crate::spec::paths::MAX_PATH;
 use crate::sys::mode::set_mode;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
@@ -12,9 +13,6 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
-
-/// The longest path that can be opened at once (path_resolution(7)).
-const MAX_PATH: usize = 4095;
 
 /// To read a file. Not blocking: what was a file when it was found may be a pipe.
 pub const READ: OFlag = OFlag::O_RDONLY

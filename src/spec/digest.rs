@@ -1,4 +1,5 @@
-//! A digest of what a line asks for: two lines with the same one have the same verdict.
+//! A digest of what a line asks for: two lines with the same one have the same verdict. And the fingerprint that such digests,
+//! and ids, are.
 //!
 //! It is of the values, not of the text: white space, the order of fields, escapes in strings and fields that are `null`
 //! make no difference, nor is `512` another number than `512.0`. The fields `id`, `group` and `meta` do not count, for
