@@ -1,37 +1,71 @@
 //! What a busy machine makes of a program's time: what the host kept from it is not taken from its timeout, and a program
 //! can't pass off as such what it does itself.
 
-use super::{assert_ok, lines, number, ordinary_user, run};
-use crate::common::{Way, run_in};
+use super::{assert_ok, lines, number, ordinary_user, run, share_processes};
+use crate::common::{Run, Way, run_in};
+use nix::fcntl::FlockArg;
+use nix::sched::{CpuSet, sched_getaffinity};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Processes that only compute, until this is dropped.
-struct Hogs(Vec<Child>);
+/// Cores on which processes only compute, until this is dropped.
+struct BusyCores {
+    list: String,
+    hogs: Vec<Child>,
+}
 
-impl Hogs {
-    fn start(count: usize) -> Hogs {
-        let hog = || {
-            Command::new("sh")
-                .args(["-c", "while :; do :; done"])
+impl BusyCores {
+    /// One core; the others are left to the tests beside this one.
+    fn one(hogs: usize) -> BusyCores {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let all = all_cores();
+        BusyCores::of(
+            &[all[NEXT.fetch_add(1, Ordering::Relaxed) % all.len()]],
+            hogs,
+        )
+    }
+
+    fn of(cores: &[usize], hogs: usize) -> BusyCores {
+        let list = cores
+            .iter()
+            .map(usize::to_string)
+            .collect::<Vec<_>>()
+            .join(",");
+        let hog = |_| {
+            Command::new("taskset")
+                .args(["-c", &list, "sh", "-c", "while :; do :; done"])
                 .spawn()
-                .expect("sh starts")
+                .expect("taskset starts")
         };
-        Hogs((0..count).map(|_| hog()).collect())
+        let hogs = (0..hogs).map(hog).collect();
+        BusyCores { list, hogs }
+    }
+
+    /// A run that has these cores alone, `beginning` with such words of a command line.
+    fn run(&self, way: Way, beginning: &str, jobs: &str, arguments: &[&str]) -> Run {
+        let _lock = share_processes(FlockArg::LockShared);
+        let uid = if way.root { 0 } else { ordinary_user() };
+        let script = format!("exec taskset -c {} {beginning} \"$@\"", self.list);
+        run_in(&script, uid, way, jobs, arguments)
     }
 }
 
-impl Drop for Hogs {
+impl Drop for BusyCores {
     fn drop(&mut self) {
-        for hog in &mut self.0 {
+        for hog in &mut self.hogs {
             let _ = hog.kill();
             let _ = hog.wait();
         }
     }
 }
 
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get())
+fn all_cores() -> Vec<usize> {
+    let ours = sched_getaffinity(Pid::from_raw(0)).expect("one's own cores");
+    (0..CpuSet::count())
+        .filter(|core| ours.is_set(*core) == Ok(true))
+        .collect()
 }
 
 fn python(id: &str, program: &str) -> Value {
@@ -54,9 +88,10 @@ fn what_the_host_kept_from_a_program_is_not_taken_from_its_timeout() {
     for episode in &mut episodes {
         episode["timeout_s"] = 4.into();
     }
-    let _hogs = Hogs::start(2 * cores());
+    let busy = BusyCores::one(2);
     for way in Way::all() {
-        let run = &run(way, &lines(&episodes), &["--stretch", "100"]);
+        let flags = ["--stretch", "100", "--concurrency", "3"];
+        let run = &busy.run(way, "", &lines(&episodes), &flags);
         assert_ok(way, run, "computes");
         assert_ok(way, run, "in children");
         let result = run.get("never ends");
@@ -83,12 +118,12 @@ fn what_an_earlier_step_left_behind_has_computed_is_no_part_of_a_later_ones_time
         {"argv": program("compute(0.6)"), "timeout_s": 1},
     ]);
     let episode = json!({"id": "beside", "steps": steps}).to_string();
-    let _hogs = Hogs::start(2 * cores());
+    let busy = BusyCores::one(2);
     for way in Way::all() {
         if way.root != (way.tier == "namespaces") {
             continue;
         }
-        let run = &run(way, &episode, &["--stretch", "100"]);
+        let run = &busy.run(way, "", &episode, &["--stretch", "100"]);
         assert_ok(way, run, "beside");
     }
 }
@@ -105,14 +140,16 @@ fn what_a_program_does_to_itself_is_no_loss_of_time() {
              for _ in range(3): threading.Thread(target=compute, args=(1000,)).start()",
         ),
     ];
-    if cores() > 1 {
+    let cores = all_cores();
+    if cores.len() > 1 {
         let narrowed = "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\ncompute(1000)";
         episodes.push(python("narrows its choice of cores", narrowed));
     }
-    let _hogs = Hogs::start(2 * cores());
+    let busy = BusyCores::of(&cores, 2 * cores.len());
     for way in Way::all() {
-        let run = &run(
+        let run = &busy.run(
             way,
+            "",
             &lines(&episodes),
             &["--stretch", "100", "--concurrency", "5"],
         );
@@ -132,15 +169,13 @@ fn what_the_host_had_no_time_for_is_an_infra_error_that_was_tried_once_more() {
     let mut episode = python("computes", "compute(1000)");
     // Beside other tests it may have to wait for the disk when it starts: that is no time of a core that it lost.
     episode["timeout_s"] = 3.into();
-    let _hogs = Hogs::start(4 * cores());
+    let busy = BusyCores::one(4);
     for way in Way::all() {
         // The looks have precedence in one, and none in the other.
         if way.root != (way.tier == "namespaces") {
             continue;
         }
-        let uid = if way.root { 0 } else { ordinary_user() };
-        let lowered = "exec nice -n 19 \"$@\"";
-        let run = &run_in(lowered, uid, way, &episode.to_string(), &["--stretch", "2"]);
+        let run = &busy.run(way, "nice -n 19", &episode.to_string(), &["--stretch", "2"]);
         let result = run.get("computes");
         assert_eq!(result["status"], "infra_error", "{way:?}: {result}");
         assert_eq!(result["attempts"], 2, "{way:?}: {result}");
@@ -160,10 +195,11 @@ fn what_the_host_had_no_time_for_is_an_infra_error_that_was_tried_once_more() {
 fn a_program_runs_for_no_less_time_than_it_computes() {
     let episode = |n| json!({"id": format!("e{n}"), "argv": ["python3", "-S", "-c", "pass"], "timeout_s": 60});
     let episodes: Vec<Value> = (0..100).map(episode).collect();
-    let _hogs = Hogs::start(3 * cores());
+    let busy = BusyCores::one(3);
     for way in Way::all() {
-        let run = &run(
+        let run = &busy.run(
             way,
+            "",
             &lines(&episodes),
             &["--concurrency", "4", "--warm", "none"],
         );
