@@ -38,7 +38,7 @@ const PATIENCE_NS: u64 = 5_000_000_000;
 const CHASE_NS: u64 = 50_000_000;
 /// How long those that have been killed may take to be gone before their program is killed too: on a busy machine they wait for
 /// a core, and large ones take a while.
-const DYING_NS: u64 = 1_000_000_000;
+const DYING_NS: u64 = 2_000_000_000;
 /// How long it may take to remove what an episode left. When that is over, the slot answers that it is not clean, before the runner
 /// would take it for hung (`pool::run`), and removes the rest when it ends.
 const WIPE_NS: u64 = 10_000_000_000;

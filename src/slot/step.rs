@@ -2,6 +2,7 @@
 
 mod finish;
 mod time;
+mod trailing_output;
 
 use super::capture::Capture;
 use super::carried::Carried;
@@ -255,14 +256,9 @@ impl Running<'_, '_> {
             return;
         }
         let now = monotonic_ns();
-        let produced = self.order.capture.produced();
-        if produced > self.order.limits.output_ceiling() {
-            self.end(
-                End::OutputLimit {
-                    produced_bytes: produced,
-                },
-                self.order.alone,
-            );
+        if self.is_over_output() {
+            let produced_bytes = self.order.capture.produced();
+            self.end(End::OutputLimit { produced_bytes }, self.order.alone);
             return;
         }
         if self.is_out_of_time(now) {
@@ -278,6 +274,10 @@ impl Running<'_, '_> {
             }
             sched::set_slice(slice);
         }
+    }
+
+    fn is_over_output(&self) -> bool {
+        self.order.capture.produced() > self.order.limits.output_ceiling()
     }
 
     fn read_usage(&mut self) -> Reading {

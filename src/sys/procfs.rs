@@ -80,11 +80,19 @@ pub fn resident_pages(pid: i32) -> Option<u64> {
     text.split(' ').nth(1)?.parse().ok()
 }
 
-/// Whether a process has been stopped (proc_pid_status(5)). In contrast to what [`Stat`] reads, this waits for nobody.
+/// `S` for one that sleeps, `T` for one that was stopped and so on (proc_pid_status(5)); `None` when it is gone. In contrast to
+/// what [`Stat`] reads, this waits for nobody.
+pub fn state(pid: i32) -> Option<char> {
+    let status = text(format!("/proc/{pid}/status")).ok()?;
+    let state = status
+        .lines()
+        .find_map(|line| line.strip_prefix("State:"))?;
+    state.trim_start().chars().next()
+}
+
+/// Whether a process has been stopped.
 pub fn is_stopped(pid: i32) -> bool {
-    let status = text(format!("/proc/{pid}/status")).unwrap_or_default();
-    let state = status.lines().find_map(|line| line.strip_prefix("State:"));
-    state.is_some_and(|state| state.trim_start().starts_with('T'))
+    state(pid) == Some('T')
 }
 
 /// Threads of a process; none when it is gone.

@@ -14,6 +14,9 @@ impl Running<'_, '_> {
         let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain_rest(capture, ceiling, buffer);
+        if self.cause.is_none() {
+            self.await_trailing_output();
+        }
         let used_us = exit.cpu_us.saturating_add(self.around.carried.spent_cpu_us);
         // No program gets to the limit before it is first looked at, unless others of the episode have taken most of it.
         let is_likely = self.watch.peak_bytes() > 0
