@@ -5,8 +5,9 @@
 //! what the tree did not get of one core meanwhile was kept from it. Waiting for its own threads is never lost time: they
 //! have the core. Nor is what it did to itself: a thread that lowered its priority or its choice of cores does not count.
 //!
-//! Only others can keep a core from it, so the sum is bounded by what they used ([`machine`]). That tells short waits for a
-//! wake-up, on a machine that has cores to spare, from those for a core.
+//! Only others can keep a core from it, so the sum is bounded by what they used ([`machine`]), and by how often so many of them
+//! could run that no core was left. That tells short waits for a wake-up, on a machine that has cores to spare, from those for
+//! a core; and the time of children that nobody waits for, which the kernel tells to nobody, from that of others.
 
 mod machine;
 mod tree;
@@ -27,6 +28,9 @@ const LONGEST_NS: u64 = 250 * MS;
 const LOOKS_PER_TIMEOUT: u64 = 64;
 /// The next look comes after a part of the time that has passed, so that short programs are looked at too.
 const PART: u64 = 4;
+/// Who loses time finds that others left no core at one look in so many at least. On a machine that does nothing else, that is
+/// seen now and then: of threads that end, the kernel still counts some as running that it shows no more.
+const CROWDED_SHARE: u64 = 6;
 /// Looks take at most one part in so many of the CPU time of a core, as long as they come often enough.
 const MOST_WORK: u64 = 200;
 
@@ -44,8 +48,13 @@ pub struct Stalled {
     others: Option<Others>,
     /// What it had missed by then.
     first_ns: u64,
-    /// Of what it missed, what others had: the estimate.
-    lost_ns: u64,
+    /// Looks at which a tree was seen, and those of them at which others left no core.
+    looks: u64,
+    crowded_looks: u64,
+    /// Of what it missed, what others had.
+    kept_ns: u64,
+    /// What a hypervisor gave to other machines, as of when that was concluded.
+    stolen_ns: u64,
 }
 
 impl Stalled {
@@ -61,7 +70,10 @@ impl Stalled {
             missed_ns: 0,
             others: None,
             first_ns: 0,
-            lost_ns: 0,
+            looks: 0,
+            crowded_looks: 0,
+            kept_ns: 0,
+            stolen_ns: 0,
         }
     }
 
@@ -76,7 +88,7 @@ impl Stalled {
     /// When the next look is due, CLOCK_MONOTONIC, for one who has time until `end_ns`. That moves on with each look at a
     /// program that loses time; it is not chased more often than it can be looked at.
     pub fn next_ns(&self, end_ns: u64) -> u64 {
-        match self.lost_ns {
+        match self.lost_ns() {
             0 => self.next_ns.min(end_ns),
             _ => self.next_ns.min(end_ns.max(self.looked_ns + SHORTEST_NS)),
         }
@@ -84,7 +96,10 @@ impl Stalled {
 
     /// Nanoseconds lost as of the last look.
     pub fn lost_ns(&self) -> u64 {
-        self.lost_ns
+        match self.crowded_looks * CROWDED_SHARE >= self.looks {
+            true => self.kept_ns,
+            false => self.stolen_ns.min(self.kept_ns),
+        }
     }
 
     /// Processes and threads of the tree as of the last look.
@@ -116,7 +131,7 @@ impl Stalled {
         if is_first {
             self.first_ns = self.missed_ns;
         }
-        self.lose(machine);
+        self.conclude(machine);
         let pause_ns = ((now_ns - self.begin_ns) / PART).clamp(SHORTEST_NS, self.longest_ns);
         let rest_ns = (work_us * 1000 * MOST_WORK).min(LONGEST_NS);
         self.next_ns = now_ns + jittered(pause_ns).max(rest_ns);
@@ -126,19 +141,23 @@ impl Stalled {
     /// Of a tree that is too large to be looked at, it is not known whether it could run.
     fn take(&mut self, tree: Option<Tree>, now_ns: u64) {
         if let Some(tree) = tree {
+            self.looks += 1;
+            self.crowded_looks += u64::from(tree.is_crowded_out());
             self.missed_ns += tree.missed_ns(&self.last, now_ns - self.looked_ns);
             self.last = tree;
         }
         self.looked_ns = now_ns;
     }
 
-    /// Concludes from what it has missed, and from what others have used, what it has lost.
-    fn lose(&mut self, machine: &Machine) {
+    /// Concludes from what it has missed, and from what others have used, what these kept from it.
+    fn conclude(&mut self, machine: &Machine) {
         if let Some(others) = &self.others
-            && self.missed_ns > self.lost_ns
+            && self.missed_ns > self.kept_ns
         {
-            let most_ns = self.first_ns + others.used_ns(machine, self.last.cpu_ns());
-            self.lost_ns = self.missed_ns.min(most_ns).max(self.lost_ns);
+            let used = others.used(machine, self.last.cpu_ns());
+            let most_ns = self.first_ns + used.all_ns;
+            self.kept_ns = self.missed_ns.min(most_ns).max(self.kept_ns);
+            self.stolen_ns = used.stolen_ns;
         }
     }
 }
@@ -146,4 +165,30 @@ impl Stalled {
 /// Between a half and one and a half of it.
 fn jittered(pause_ns: u64) -> u64 {
     pause_ns / 2 + fastrand::u64(0..=pause_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missed_where_others_have_left_a_core_is_not_lost() {
+        let lost = |crowded_looks, stolen_ns| {
+            let stalled = Stalled {
+                looks: 60,
+                crowded_looks,
+                kept_ns: 500,
+                stolen_ns,
+                ..Stalled::new(0, Duration::from_secs(1))
+            };
+            stalled.lost_ns()
+        };
+        assert_eq!(lost(60, 0), 500);
+        assert_eq!(lost(10, 0), 500);
+        // Threads that end are seen as those of others.
+        assert_eq!(lost(5, 0), 0);
+        // Those of another machine on the same hardware can't be seen.
+        assert_eq!(lost(0, 200), 200);
+        assert_eq!(lost(0, 900), 500);
+    }
 }

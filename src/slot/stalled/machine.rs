@@ -11,6 +11,8 @@ use std::fs::File;
 pub struct Machine {
     /// /proc/stat (proc_stat(5)), where there is one.
     stat: Option<File>,
+    /// /proc/loadavg (proc_loadavg(5)), where there is one.
+    load: Option<File>,
     /// The nice value of programs that don't change it.
     nice: i32,
     /// Where they may run.
@@ -20,14 +22,32 @@ pub struct Machine {
 /// What others have used since a moment.
 pub struct Others {
     begin_ns: u64,
-    busy_ns: u64,
+    begin: Usage,
     own_ns: u64,
+}
+
+/// What others have used of every core, or as much as that would be, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Used {
+    pub all_ns: u64,
+    /// Of that, what a hypervisor gave to other machines.
+    pub stolen_ns: u64,
+}
+
+/// What the cores have done, in clock ticks, in sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Usage {
+    busy: u64,
+    /// Of that, what a hypervisor gave to other machines.
+    stolen: u64,
+    cores: u64,
 }
 
 impl Machine {
     pub fn open(nice: i32) -> Machine {
         Machine {
             stat: File::open("/proc/stat").ok(),
+            load: File::open("/proc/loadavg").ok(),
             nice,
             cores: Cores::of(0).unwrap_or_default(),
         }
@@ -40,33 +60,44 @@ impl Machine {
         !is_lowered && may_run_on.count() >= self.cores.count()
     }
 
+    /// Threads of the whole machine that could run now; as many as can be where the kernel does not tell.
+    pub fn runnable(&self) -> u64 {
+        let load = self.load.as_ref();
+        load.and_then(|load| runnable(&contents(load)))
+            .unwrap_or(u64::MAX)
+    }
+
+    /// Whether so many threads leave no core for one more.
+    pub fn is_taken_by(&self, threads: u64) -> bool {
+        threads >= self.cores.count() as u64
+    }
+
     /// Begins to count what others use; `tree_ns` is the CPU time of the tree. None where the kernel does not tell.
     pub fn others(&self, tree_ns: u64) -> Option<Others> {
         Some(Others {
             begin_ns: monotonic_ns(),
-            busy_ns: self.busy_ns()?.0,
+            begin: self.usage()?,
             own_ns: own_ns(tree_ns),
         })
     }
 
-    /// How long the cores have been busy, in sum, and how many there are. Time that a hypervisor gave to other machines is
-    /// time that others used.
-    fn busy_ns(&self) -> Option<(u64, u64)> {
+    fn usage(&self) -> Option<Usage> {
         let text = contents(self.stat.as_ref()?);
-        let (ticks, cores) = busy_ticks(&text, |core| self.cores.contains(core))?;
-        Some((ticks * tick_ns(), cores))
+        usage(&text, |core| self.cores.contains(core))
     }
 }
 
 impl Others {
-    /// How long others have used all of the cores, or as much as that would be.
-    pub fn used_ns(&self, machine: &Machine, tree_ns: u64) -> u64 {
-        let Some((busy_ns, cores)) = machine.busy_ns() else {
-            return 0;
-        };
+    pub fn used(&self, machine: &Machine, tree_ns: u64) -> Used {
+        let now = machine.usage().unwrap_or(self.begin);
+        let busy_ns = now.busy.saturating_sub(self.begin.busy) * tick_ns();
+        let stolen_ns = now.stolen.saturating_sub(self.begin.stolen) * tick_ns();
         let own_ns = own_ns(tree_ns).saturating_sub(self.own_ns);
-        let theirs_ns = busy_ns.saturating_sub(self.busy_ns).saturating_sub(own_ns);
-        (theirs_ns / cores).min(monotonic_ns() - self.begin_ns)
+        let elapsed_ns = monotonic_ns() - self.begin_ns;
+        Used {
+            all_ns: (busy_ns.saturating_sub(own_ns) / now.cores).min(elapsed_ns),
+            stolen_ns: (stolen_ns / now.cores).min(elapsed_ns),
+        }
     }
 }
 
@@ -88,9 +119,15 @@ fn contents(stat: &File) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Clock ticks in which these cores did something, and how many of them there are.
-fn busy_ticks(text: &str, is_ours: impl Fn(usize) -> bool) -> Option<(u64, u64)> {
-    let (mut ticks, mut cores) = (0, 0);
+/// `0.20 0.18 0.12 3/80 11206`: three of 80 threads could run.
+fn runnable(load: &str) -> Option<u64> {
+    let threads = load.split_ascii_whitespace().nth(3)?;
+    threads.split_once('/')?.0.parse().ok()
+}
+
+/// What these cores have done; None where there are none of them.
+fn usage(text: &str, is_ours: impl Fn(usize) -> bool) -> Option<Usage> {
+    let mut usage = Usage::default();
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
         let name = words.next().and_then(|word| word.strip_prefix("cpu"));
@@ -99,13 +136,14 @@ fn busy_ticks(text: &str, is_ours: impl Fn(usize) -> bool) -> Option<(u64, u64)>
         };
         if is_ours(core) {
             // user, nice, system, idle, iowait, irq, softirq, steal.
-            let busy = [0, 1, 2, 5, 6, 7];
+            let (busy, stolen) = ([0, 1, 2, 5, 6, 7], 7);
             let numbers: Vec<u64> = words.map(|n| n.parse().unwrap_or(0)).collect();
-            ticks += busy.iter().filter_map(|i| numbers.get(*i)).sum::<u64>();
-            cores += 1;
+            usage.busy += busy.iter().filter_map(|i| numbers.get(*i)).sum::<u64>();
+            usage.stolen += numbers.get(stolen).unwrap_or(&0);
+            usage.cores += 1;
         }
     }
-    (cores > 0).then_some((ticks, cores))
+    (usage.cores > 0).then_some(usage)
 }
 
 #[cfg(test)]
@@ -119,15 +157,24 @@ mod tests {
 
     #[test]
     fn only_cores_that_programs_may_run_on_count() {
-        assert_eq!(busy_ticks(STAT, |_| true), Some((18 + 31, 2)));
-        assert_eq!(busy_ticks(STAT, |core| core == 1), Some((31, 1)));
-        assert_eq!(busy_ticks("", |_| true), None);
+        let of = |busy, stolen, cores| {
+            Some(Usage {
+                busy,
+                stolen,
+                cores,
+            })
+        };
+        assert_eq!(usage(STAT, |_| true), of(18 + 31, 2, 2));
+        assert_eq!(usage(STAT, |core| core == 1), of(31, 1, 1));
+        assert_eq!(usage("", |_| true), None);
     }
 
     #[test]
     fn a_machine_says_how_busy_it_is() {
         let machine = Machine::open(0);
         let others = machine.others(0).expect("/proc/stat");
-        assert!(others.used_ns(&machine, 0) < 1_000_000_000);
+        assert!(others.used(&machine, 0).all_ns < 1_000_000_000);
+        assert_eq!(runnable("0.20 0.18 0.12 3/80 11206\n"), Some(3));
+        assert!((1..u64::MAX).contains(&machine.runnable()));
     }
 }

@@ -12,6 +12,10 @@ pub struct Tree {
     processes: BTreeMap<i32, Process>,
     /// Processes and threads, as RLIMIT_NPROC counts them.
     threads: u64,
+    /// Of those, the ones that could run.
+    runnable: u64,
+    /// Whether those of others that could run left no core for it.
+    is_crowded_out: bool,
     /// CPU time of all of them, and of those that they, or init, have waited for.
     cpu_ns: u64,
 }
@@ -42,10 +46,10 @@ impl Tree {
     /// None where there are more processes and threads than can be looked at. `ended_us` is the CPU time of processes that
     /// ended without a parent to wait for them.
     pub fn look(census: &Census, machine: &Machine, before: &Tree, ended_us: u64) -> Option<Tree> {
+        let all_before = machine.runnable();
         let mut tree = Tree {
-            processes: BTreeMap::new(),
-            threads: 0,
             cpu_ns: ended_us * 1000,
+            ..Tree::default()
         };
         for pid in census.processes() {
             let (Some(stat), Some(own_ns)) = (Stat::read(pid), cpu_ns_of(pid)) else {
@@ -57,10 +61,12 @@ impl Tree {
             }
             tree.cpu_ns += own_ns + stat.waited_ticks * tick_ns();
             let told = run_and_wait_ns(pid);
-            let runnable = match is_runnable(machine, pid, &stat) {
-                false => Runnable::No,
-                true if before.processes.contains_key(&pid) => Runnable::Yes,
-                true => Runnable::New(share(told)),
+            let ready = Ready::of(machine, pid, &stat);
+            tree.runnable += ready.all;
+            let runnable = match ready.as_started {
+                0 => Runnable::No,
+                _ if before.processes.contains_key(&pid) => Runnable::Yes,
+                _ => Runnable::New(share(told)),
             };
             let told = told.filter(|_| machine.is_as_started(pid, &stat));
             let process = Process {
@@ -70,11 +76,18 @@ impl Tree {
             };
             tree.processes.insert(pid, process);
         }
+        // Some of the tree may have come or gone meanwhile, and this thread runs too.
+        let all = all_before.min(machine.runnable());
+        tree.is_crowded_out = machine.is_taken_by(all.saturating_sub(tree.runnable + 1));
         Some(tree)
     }
 
     pub fn threads(&self) -> u64 {
         self.threads
+    }
+
+    pub fn is_crowded_out(&self) -> bool {
+        self.is_crowded_out
     }
 
     pub fn cpu_ns(&self) -> u64 {
@@ -120,15 +133,32 @@ impl Tree {
     }
 }
 
-/// Whether a thread of a process could run, and is scheduled as it was when it was started: what another one waits for, it
-/// waits for by its own doing.
-fn is_runnable(machine: &Machine, pid: i32, stat: &Stat) -> bool {
-    let could_run = |thread, stat: &Stat| stat.state == 'R' && machine.is_as_started(thread, stat);
-    if stat.threads <= 1 {
-        return could_run(pid, stat);
+/// How many threads of a process could run.
+#[derive(Default)]
+struct Ready {
+    all: u64,
+    /// Those that are scheduled as they were when they were started: what another one waits for, it waits for by its own doing.
+    as_started: u64,
+}
+
+impl Ready {
+    fn of(machine: &Machine, pid: i32, stat: &Stat) -> Ready {
+        let mut ready = Ready::default();
+        if stat.threads <= 1 {
+            ready.count(machine, pid, stat);
+        } else {
+            let stats = threads(pid).filter_map(|t| Some((t, Stat::of_thread(pid, t)?)));
+            stats.for_each(|(thread, stat)| ready.count(machine, thread, &stat));
+        }
+        ready
     }
-    let of_thread = |thread| Some(could_run(thread, &Stat::of_thread(pid, thread)?));
-    threads(pid).any(|thread| of_thread(thread).unwrap_or(false))
+
+    fn count(&mut self, machine: &Machine, thread: i32, stat: &Stat) {
+        if stat.state == 'R' {
+            self.all += 1;
+            self.as_started += u64::from(machine.is_as_started(thread, stat));
+        }
+    }
 }
 
 /// For how much of the time in which it could run, the first thread of a process has run. Where the kernel does not tell,
@@ -164,6 +194,8 @@ mod tests {
         Tree {
             processes: processes.iter().map(process).collect(),
             threads: 1,
+            runnable: 0,
+            is_crowded_out: true,
             cpu_ns,
         }
     }
