@@ -18,7 +18,7 @@ use runner::spec::limits::Limits;
 use runner::spec::outcome::Outcome;
 use runner::spec::parse::{Defaults, FileContext, parse};
 use runner::spec::policy::{Grants, Tier};
-use runner::wire::message::{EpisodeRequest, Reply, StepRequest, WarmPython};
+use runner::wire::message::{EpisodeRequest, PreloadedPython, Reply, StepRequest};
 use runner::wire::packet::{Assembler, encode, packets};
 use std::hint::black_box;
 use std::path::Path;
@@ -162,7 +162,7 @@ fn round_trip(runtime: &Runtime, local: &LocalSet, pool: &Pool, episode: &Episod
 
 fn settings() -> PoolSettings {
     let python = PythonSettings {
-        python: WarmPython {
+        python: PreloadedPython {
             path: PYTHON.into(),
             modules: Vec::new(),
         },

@@ -17,14 +17,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Slots are processes with namespaces; more than this is a typo.
-const MOST_SLOTS: usize = 4096;
+const MAX_SLOTS: usize = 4096;
 /// A connection takes a descriptor, and there are no more of them.
-const MOST_CONNECTIONS: usize = 1 << 20;
+const MAX_CONNECTIONS: usize = 1 << 20;
 /// `--stretch` where it is not given. A session's timeout is an agent's budget of time.
 const BATCH_STRETCH: f64 = 2.0;
 const SESSION_STRETCH: f64 = 1.0;
 /// A week.
-const LONGEST_S: f64 = 604_800.0;
+const MAX_SECONDS: f64 = 604_800.0;
 
 /// A flag whose value can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +120,7 @@ impl TryFrom<Cli> for Config {
         let warm = Warm::parse(sandbox.warm.as_deref().unwrap_or("auto"))?;
         in_range("--warm-episodes", cli.warm_episodes, 1..=1_000_000_000)?;
         let concurrency = cli.concurrency.unwrap_or_else(default_concurrency);
-        in_range("--concurrency", concurrency, 1..=MOST_SLOTS)?;
+        in_range("--concurrency", concurrency, 1..=MAX_SLOTS)?;
         in_range(
             "--startup-target-ms",
             cli.startup_target_ms,
@@ -181,11 +181,11 @@ impl TryFrom<Serve> for ServeConfig {
     type Error = ConfigError;
 
     fn try_from(flags: Serve) -> Result<Self, ConfigError> {
-        in_range("--sessions", flags.sessions, 1..=MOST_SLOTS)?;
+        in_range("--sessions", flags.sessions, 1..=MAX_SLOTS)?;
         let connections = flags.connections.unwrap_or(4 * flags.sessions.max(16));
-        in_range("--connections", connections, 1..=MOST_CONNECTIONS)?;
-        in_range("--wait-s", flags.wait_s, 0.0..=LONGEST_S)?;
-        in_range("--idle-s", flags.idle_s, 0.0..=LONGEST_S)?;
+        in_range("--connections", connections, 1..=MAX_CONNECTIONS)?;
+        in_range("--wait-s", flags.wait_s, 0.0..=MAX_SECONDS)?;
+        in_range("--idle-s", flags.idle_s, 0.0..=MAX_SECONDS)?;
         let own_files = own_files(flags.socket.iter().cloned());
         let mut defaults = defaults(&flags.sandbox, SESSION_STRETCH, own_files)?;
         // There is no jobs file whose directory could be meant.
@@ -229,11 +229,11 @@ fn defaults(
     stretch: f64,
     own_files: Vec<PathBuf>,
 ) -> Result<Defaults, ConfigError> {
-    in_range("--timeout-s", sandbox.timeout_s, 0.001..=LONGEST_S)?;
+    in_range("--timeout-s", sandbox.timeout_s, 0.001..=MAX_SECONDS)?;
     let stretch = sandbox.stretch.unwrap_or(stretch);
     in_range("--stretch", stretch, STRETCH)?;
     if let Some(seconds) = sandbox.cpu_time_s {
-        in_range("--cpu-time-s", seconds, 0.01..=LONGEST_S)?;
+        in_range("--cpu-time-s", seconds, 0.01..=MAX_SECONDS)?;
     }
     in_range("--memory-mb", sandbox.memory_mb, 1..=1_048_576)?;
     in_range("--disk-mb", sandbox.disk_mb, 1..=1_048_576)?;

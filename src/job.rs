@@ -9,8 +9,8 @@ use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::stop::StopSignals;
 use crate::schedule::{Sample, Settings, Sweep, SweepEnd};
 use crate::sink::{
-    Counts, Destination, Ending, OpenError, Opened, Progress, Report, Sink, SinkError, Statistics,
-    StatsFile, StatsFileError,
+    Counts, Destination, Ending, OpenError, Opened, Progress, RunReport, Sink, SinkError,
+    Statistics, StatsFile, StatsFileError,
 };
 use crate::source::{self, Counters, Jobs, SourceConfig, StrictError};
 use crate::spec::outcome::Status;
@@ -228,7 +228,7 @@ fn settings(config: &Config) -> Settings {
 
 /// The summary for people, and the figures for `--stats`.
 fn report(statistics: &Statistics, ending: &Ending, stats: Option<StatsFile>) {
-    let report = Report::new(statistics, ending);
+    let report = RunReport::new(statistics, ending);
     eprint!("{report}");
     if let Some(stats) = stats
         && let Err(error) = stats.write(&report, statistics)

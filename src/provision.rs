@@ -5,7 +5,7 @@ use crate::pool::{BuildError, NotWarm, Pool, PoolSettings, PythonSettings, SlotN
 use crate::spec::parse::Defaults;
 use crate::spec::policy::{Enforced, Tier};
 use crate::spec::warm::{Warm, WarmPython as WarmInterpreter};
-use crate::wire::message::WarmPython;
+use crate::wire::message::PreloadedPython;
 
 /// What the pool is to be.
 pub struct Wanted<'a> {
@@ -160,7 +160,7 @@ fn refused(tier: Tier, error: BuildError) -> ProvisionError {
 
 fn python_settings(warm: &WarmInterpreter) -> PythonSettings {
     PythonSettings {
-        python: WarmPython {
+        python: PreloadedPython {
             path: warm.path.clone(),
             modules: warm.modules.clone(),
         },

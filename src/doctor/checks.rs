@@ -4,7 +4,7 @@ use super::facts::Facts;
 use super::remedy::{self, Obstacle};
 use super::report::Check;
 use super::rlimits;
-use super::trial::{Fault, Found, Working};
+use super::trial::{Found, TrialError, Working};
 use crate::pool::uid_per_slot;
 use crate::spec::policy::Tier;
 use crate::wire::failure::Stage;
@@ -16,8 +16,8 @@ const OLDEST_KERNEL: (u32, u32) = (5, 15);
 /// All that was seen and tried.
 pub struct Findings<'a> {
     pub facts: &'a Facts,
-    pub namespaces: &'a Result<Working, Fault>,
-    pub landlock: &'a Result<Working, Fault>,
+    pub namespaces: &'a Result<Working, TrialError>,
+    pub landlock: &'a Result<Working, TrialError>,
     /// The tier that a run would use.
     pub tier: Option<Tier>,
     /// Episodes at one time without --concurrency.
@@ -46,7 +46,7 @@ impl Findings<'_> {
         ]
     }
 
-    fn of(&self, tier: Tier) -> &Result<Working, Fault> {
+    fn of(&self, tier: Tier) -> &Result<Working, TrialError> {
         match tier {
             Tier::Namespaces => self.namespaces,
             Tier::Landlock => self.landlock,
@@ -126,7 +126,7 @@ impl Findings<'_> {
             );
             return Check::ok("seccomp", value);
         }
-        let refused = |fault: &&Fault| {
+        let refused = |fault: &&TrialError| {
             let stage = fault.failure().map(|failure| failure.stage);
             stage == Some(Stage::Seccomp)
         };

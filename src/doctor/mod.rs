@@ -31,7 +31,7 @@ pub use remedy::{Obstacle, of_scarce};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use tokio::task::LocalSet;
-use trial::{Fault, Working};
+use trial::{TrialError, Working};
 
 const CANT_ENFORCE: u8 = 3;
 
@@ -83,8 +83,8 @@ fn examine(config: &DoctorConfig) -> io::Result<Report> {
 /// What a run would do: `auto` goes on to the landlock tier where namespaces are refused, and only there.
 fn tier_of_a_run(
     asked: Option<Tier>,
-    namespaces: &Result<Working, Fault>,
-    landlock: &Result<Working, Fault>,
+    namespaces: &Result<Working, TrialError>,
+    landlock: &Result<Working, TrialError>,
 ) -> Option<Tier> {
     match (asked, namespaces, landlock) {
         (None | Some(Tier::Namespaces), Ok(_), _) => Some(Tier::Namespaces),
@@ -107,7 +107,7 @@ pub fn no_proc() -> Option<Obstacle> {
 
 /// What to do about a tier that a run was refused.
 pub fn remedy(tier: Tier, refused: BuildError) -> String {
-    remedy::explain(tier, &Fault::Build(refused), &Facts::read()).remedy
+    remedy::explain(tier, &TrialError::Build(refused), &Facts::read()).remedy
 }
 
 /// The tier's name in flags and results.

@@ -1,7 +1,7 @@
 //! What failed → why → what to type. The only place that knows remedies: refusals of a run come from here too.
 
 use super::facts::{Container, Facts};
-use super::trial::Fault;
+use super::trial::TrialError;
 use crate::pool::{BuildError, NoCgroups, NoUid, Scarce, SlotLost};
 use crate::sandbox::ruleset::LEAST_ALONE;
 use crate::spec::policy::Tier;
@@ -25,12 +25,12 @@ fn obstacle(cause: impl Into<String>, remedy: impl Into<String>) -> Obstacle {
 }
 
 /// Explains why a tier does not work here.
-pub fn explain(tier: Tier, fault: &Fault, facts: &Facts) -> Obstacle {
+pub fn explain(tier: Tier, fault: &TrialError, facts: &Facts) -> Obstacle {
     match (fault.failure(), fault) {
         (Some(failure), _) => of_stage(tier, failure, facts),
         (None, _) if !facts.proc => no_proc(),
-        (None, Fault::Build(error)) if error.is_scarcity() => scarce(error, facts),
-        (None, Fault::Build(BuildError::NoUid(NoUid::OnlyRoot))) => obstacle(
+        (None, TrialError::Build(error)) if error.is_scarcity() => scarce(error, facts),
+        (None, TrialError::Build(BuildError::NoUid(NoUid::OnlyRoot))) => obstacle(
             "root of a user namespace without any other uid",
             "start it as an ordinary user, or map more uids (newuidmap, /etc/subuid)",
         ),

@@ -34,7 +34,7 @@ pub enum Found {
 
 /// Why a tier does not work.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum TrialError {
     #[error("{0}")]
     Build(BuildError),
     #[error("a slot was built, but no episode could be run in it: {0}")]
@@ -45,25 +45,25 @@ pub enum Fault {
     NotClean,
 }
 
-impl Fault {
+impl TrialError {
     /// What the slot said, if it said anything.
     pub fn failure(&self) -> Option<Failure> {
         match self {
-            Fault::Build(BuildError::Lost(SlotLost::Refused(failure)))
-            | Fault::Run(RunError::Build(BuildError::Lost(SlotLost::Refused(failure))))
-            | Fault::Run(RunError::Lost(SlotLost::Refused(failure))) => Some(*failure),
+            TrialError::Build(BuildError::Lost(SlotLost::Refused(failure)))
+            | TrialError::Run(RunError::Build(BuildError::Lost(SlotLost::Refused(failure))))
+            | TrialError::Run(RunError::Lost(SlotLost::Refused(failure))) => Some(*failure),
             _ => None,
         }
     }
 
     /// Whether `--isolation auto` goes on to the next tier.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Fault::Build(error) if error.is_refusal())
+        matches!(self, TrialError::Build(error) if error.is_refusal())
     }
 }
 
 /// Builds a slot of the tier with default limits and runs episodes in it; leaves nothing behind.
-pub async fn attempt(tier: Tier) -> Result<Working, Fault> {
+pub async fn attempt(tier: Tier) -> Result<Working, TrialError> {
     let settings = PoolSettings {
         warm_bash: false,
         pythons: Vec::new(),
@@ -75,26 +75,26 @@ pub async fn attempt(tier: Tier) -> Result<Working, Fault> {
         grants: Default::default(),
         processes: Limits::default().processes,
     };
-    let (pool, enforced) = Pool::start(settings).await.map_err(Fault::Build)?;
+    let (pool, enforced) = Pool::start(settings).await.map_err(TrialError::Build)?;
     let tried = episodes(&pool, enforced).await;
     pool.shut_down().await;
     tried
 }
 
-async fn episodes(pool: &Pool, enforced: Enforced) -> Result<Working, Fault> {
+async fn episodes(pool: &Pool, enforced: Enforced) -> Result<Working, TrialError> {
     let argv = |words: &[&str]| Program::Argv(words.iter().map(|w| w.to_string()).collect());
     let run = async |program| {
         let episode = episode(program);
-        let execution = pool.run(&episode, None).await.map_err(Fault::Run)?;
+        let execution = pool.run(&episode, None).await.map_err(TrialError::Run)?;
         Ok((episode, execution))
     };
     let (episode, execution) = run(argv(&["true"])).await?;
     if !execution.clean {
-        return Err(Fault::NotClean);
+        return Err(TrialError::NotClean);
     }
     // A machine without coreutils runs other programs all the same.
     if let Found::Failed(how) = found(&episode, execution) {
-        return Err(Fault::Verdict(how));
+        return Err(TrialError::Verdict(how));
     }
     let (episode, execution) = run(Program::Command("echo \"$BASH_VERSION\"".into())).await?;
     let bash = found(&episode, execution);

@@ -27,7 +27,7 @@ const ROUND: Duration = Duration::from_millis(200);
 /// How long a new slot waits for another to die whose number it can have.
 const NUMBER_TIMEOUT: Duration = Duration::from_secs(10);
 
-struct Shared {
+struct PoolState {
     settings: PoolSettings,
     idle: RefCell<Vec<Slot>>,
     /// Slots that there may be at one time: as many as were asked for, or as there turned out to be room for.
@@ -54,14 +54,14 @@ struct Shared {
 /// The pool. Clones share their slots; it lives on one thread.
 #[derive(Clone)]
 pub struct Pool {
-    shared: Rc<Shared>,
+    shared: Rc<PoolState>,
 }
 
 impl Pool {
     /// Builds the first slot, to find out what this machine grants, and the others in the background.
     pub async fn start(settings: PoolSettings) -> Result<(Pool, Enforced), BuildError> {
         let host = Rc::new(Host::open(settings.tier, settings.all_processes()));
-        let shared = Shared {
+        let shared = PoolState {
             host,
             idle: RefCell::default(),
             size: Cell::new(settings.size),
@@ -225,7 +225,7 @@ impl Pool {
     async fn build(&self, grants: Arc<Grants>, elsewhere: bool) -> Result<Slot, BuildError> {
         let shared = &self.shared;
         // Counted from now on, and not any more if this future is dropped or fails.
-        let place = Place::take(self.clone());
+        let place = Reservation::take(self.clone());
         let number = self.free_number().await?;
         let ids = shared.ids.of_slot(number);
         let parent = shared.scratch.as_ref();
@@ -325,7 +325,7 @@ impl Pool {
     }
 }
 
-impl Shared {
+impl PoolState {
     /// Where others have taken what one slot more would have needed, it is better to wait for one of them than to fail. And
     /// one of them goes, so that programs have what it took. Sessions would have to wait for each other's ends.
     fn settles_for_fewer(&self) -> bool {
@@ -354,7 +354,7 @@ impl Shared {
     }
 }
 
-async fn see_off(pool: Weak<Shared>) {
+async fn see_off(pool: Weak<PoolState>) {
     while let Some(shared) = pool.upgrade() {
         shared.see_off();
         shared.grow();
@@ -365,15 +365,15 @@ async fn see_off(pool: Weak<Shared>) {
 }
 
 /// One of the pool's places, given up unless the slot for it was built.
-struct Place {
+struct Reservation {
     pool: Pool,
     kept: bool,
 }
 
-impl Place {
-    fn take(pool: Pool) -> Place {
+impl Reservation {
+    fn take(pool: Pool) -> Reservation {
         pool.shared.count.set(pool.shared.count.get() + 1);
-        Place { pool, kept: false }
+        Reservation { pool, kept: false }
     }
 
     fn keep(mut self) {
@@ -381,7 +381,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.kept {
             self.pool.shared.count.set(self.pool.shared.count.get() - 1);

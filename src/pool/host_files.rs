@@ -21,13 +21,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 /// All files of an episode travel to the slot in one message, which is held in memory.
-const MOST_COPIED_MB: u64 = 512;
+const MAX_COPIED_MB: u64 = 512;
 
 /// What an entry counts as beside what it holds and its path: even an empty file takes memory on its way, and of the disk.
 const ENTRY_BYTES: u64 = 256;
 
 /// How deep a directory may be nested in the one that is copied.
-const MOST_DEPTH: usize = 200;
+const MAX_DEPTH: usize = 200;
 
 /// Files are held in memory on their way, so no more is read than the episode could store.
 pub struct Budget {
@@ -39,13 +39,13 @@ impl Budget {
     pub fn new(disk_bytes: u64) -> Budget {
         let disk_mb = disk_bytes / MB;
         Budget {
-            left: disk_mb.min(MOST_COPIED_MB) * MB,
+            left: disk_mb.min(MAX_COPIED_MB) * MB,
             disk_mb,
         }
     }
 
     fn take(&mut self, bytes: u64, path: &Path) -> Result<(), HostFileError> {
-        let over = || match self.disk_mb < MOST_COPIED_MB {
+        let over = || match self.disk_mb < MAX_COPIED_MB {
             true => HostFileError::OverDisk {
                 path: path.to_owned(),
                 limit_mb: self.disk_mb,
@@ -187,7 +187,7 @@ impl Copy<'_> {
     /// Adds what is in a directory to what is to be copied, and closes it.
     fn list(&mut self, directory: File, host: &Path, inside: &str) -> Result<(), HostFileError> {
         let below = host.strip_prefix(self.root).unwrap_or(host);
-        if below.components().count() > MOST_DEPTH {
+        if below.components().count() > MAX_DEPTH {
             return Err(HostFileError::TooDeep(host.to_owned()));
         }
         let mut entries = Dir::from_fd(directory.into()).map_err(|e| failed(host, e))?;

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How long orphans that fork are chased at one time; the runner has other work too.
-const ROUNDUP: Duration = Duration::from_millis(20);
+const KILL_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Makes this process inherit whatever a slot leaves behind when it dies badly, so that it can be reaped here
 /// and not by the host's init.
@@ -54,7 +54,7 @@ impl Orphans {
     /// reaped. What forks fast is listed and killed again at once: a killed process can't finish a fork, so each round
     /// leaves fewer.
     pub fn kill(&self, is_slot: impl Fn(&Pid) -> bool) -> bool {
-        let end = Instant::now() + ROUNDUP;
+        let end = Instant::now() + KILL_TIMEOUT;
         loop {
             let mut open = children(Pid::this());
             open.retain(|pid| !is_slot(pid) && self.is_of_slot(*pid));

@@ -58,12 +58,12 @@ pub fn make_real_time(slot: Pid) {
 }
 
 /// How long a slot whose socket is closed may take to clean up after itself before it is killed.
-const FAREWELL: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-const INTERVAL: Duration = Duration::from_millis(INTERVAL_MS as u64);
+const END_INTERVAL: Duration = Duration::from_millis(INTERVAL_MS as u64);
 
 /// How long an init whose zygote was killed may take to say so.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const REPORT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A process of ours.
 struct Record {
@@ -163,7 +163,7 @@ impl Processes {
             record.let_go = Some(Instant::now());
         }
         let (begin, slots) = self.interval.get();
-        let rest = INTERVAL.saturating_sub(begin.elapsed());
+        let rest = END_INTERVAL.saturating_sub(begin.elapsed());
         self.interval.set(match (rest, slots + 1) {
             (Duration::ZERO, _) => (Instant::now(), 1),
             (_, slots) if slots < SLOTS_AT_ONCE => (begin, slots),
@@ -181,13 +181,16 @@ impl Processes {
         let records = self.records.borrow();
         // A parent stays as long as there are slots with children of it.
         let overdue = |record: &Record| {
-            record.number.is_some() && record.let_go.is_some_and(|at| at.elapsed() > FAREWELL)
+            record.number.is_some() && record.let_go.is_some_and(|at| at.elapsed() > CLOSE_TIMEOUT)
         };
         for (process, _) in records.iter().filter(|(_, record)| overdue(record)) {
             end(*process);
         }
         let orphans = self.orphans.borrow();
-        let is_awaited = self.died.get().is_some_and(|at| at.elapsed() < LAST_WORDS);
+        let is_awaited = self
+            .died
+            .get()
+            .is_some_and(|at| at.elapsed() < REPORT_TIMEOUT);
         let orphans_left = is_awaited || orphans.kill(|child| records.contains_key(child));
         let mut leftovers = self.leftovers.borrow_mut();
         leftovers.retain_mut(|leftover| leftover.is_there(!orphans_left));
@@ -252,6 +255,6 @@ mod tests {
             (0..slots).for_each(|_| processes.let_go(Pid::from_raw(i32::MAX)));
             begin.elapsed()
         };
-        assert!(let_go(SLOTS_AT_ONCE * 3) >= INTERVAL * 2);
+        assert!(let_go(SLOTS_AT_ONCE * 3) >= END_INTERVAL * 2);
     }
 }

@@ -6,7 +6,7 @@ use super::host_files::HostFileError;
 use super::process;
 use super::request;
 use super::slot::{BuildError, SlotLost};
-use crate::spec::collect::COLLECT_LONGEST_SECONDS;
+use crate::spec::collect::COLLECT_TIMEOUT_SECONDS;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
 use crate::spec::host::HostFault;
@@ -18,10 +18,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// What a slot may take beyond the episode's own timeouts before it counts as hung.
-const SLACK: Duration = Duration::from_secs(30);
+const HUNG_TIMEOUT: Duration = Duration::from_secs(30);
 /// What it may take beyond them before it is looked whether it was stopped, and how often that is looked for.
-const OVERDUE: Duration = Duration::from_secs(1);
-const GLANCE_INTERVAL: Duration = Duration::from_secs(1);
+const OVERDUE_TIMEOUT: Duration = Duration::from_secs(1);
+const STOPPED_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why an episode was not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -99,8 +99,8 @@ fn time_allowed(episode: &Episode) -> Duration {
 /// How much longer its slot may take for it before it counts as hung: files are searched for and read after its end.
 fn slack(episode: &Episode) -> Duration {
     match episode.collect.is_empty() {
-        true => SLACK,
-        false => SLACK + 2 * Duration::from_secs(COLLECT_LONGEST_SECONDS),
+        true => HUNG_TIMEOUT,
+        false => HUNG_TIMEOUT + 2 * Duration::from_secs(COLLECT_TIMEOUT_SECONDS),
     }
 }
 
@@ -115,9 +115,9 @@ pub(super) async fn answered<T>(
     let allowed = time_allowed(episode).min(left_until(deadline_ns));
     let longest = allowed + slack(episode);
     let stopped = async {
-        tokio::time::sleep(allowed + OVERDUE).await;
+        tokio::time::sleep(allowed + OVERDUE_TIMEOUT).await;
         while !process::is_stopped(slot) {
-            tokio::time::sleep(GLANCE_INTERVAL).await;
+            tokio::time::sleep(STOPPED_POLL_INTERVAL).await;
         }
     };
     tokio::select! {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// How long after a refusal; twice as long each time that it turned out to be too soon, and half as long when it did not.
 const PAUSE: Duration = Duration::from_secs(5);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 
 pub struct Scarcity {
     /// When a slot was refused last, or one more was allowed.
@@ -29,7 +29,7 @@ impl Scarcity {
         let pause = self.pause.get();
         let since = self.since.replace(Some(now));
         if self.has_tried.take() && since.is_some_and(|since| now < since + pause) {
-            self.pause.set((2 * pause).min(LONGEST_PAUSE));
+            self.pause.set((2 * pause).min(MAX_PAUSE));
         }
     }
 

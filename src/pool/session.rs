@@ -18,10 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a slot may take over a piece of a file, or over opening.
-const PATIENCE: Duration = Duration::from_secs(30);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How soon a process that is to end is looked for again, and at the latest.
-const GLANCE: Duration = Duration::from_micros(500);
-const LONGEST_GLANCE: Duration = Duration::from_millis(20);
+const MIN_POLL_INTERVAL: Duration = Duration::from_micros(500);
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// An open session. Dropped, it is ended; [`Session::end`] also waits for that.
 pub struct Session {
@@ -36,7 +36,7 @@ impl Pool {
         self.check_network(grants.network)?;
         loop {
             let mut lease = self.lease(grants, false).await?;
-            match within(PATIENCE, lease.slot().open(limits)).await {
+            match within(ANSWER_TIMEOUT, lease.slot().open(limits)).await {
                 Ok(()) => {
                     return Ok(Session {
                         lease,
@@ -82,12 +82,12 @@ impl Session {
 
     /// Puts a piece of a file in. After an outer error the session is over.
     pub async fn put(&mut self, piece: Put) -> Result<Result<(), NotDone>, SlotLost> {
-        within(PATIENCE, self.lease.slot().put(piece)).await
+        within(ANSWER_TIMEOUT, self.lease.slot().put(piece)).await
     }
 
     /// Takes a piece of a file out. After an outer error the session is over.
     pub async fn get(&mut self, what: Get) -> Result<Result<Piece, NotDone>, SlotLost> {
-        within(PATIENCE, self.lease.slot().get(what)).await
+        within(ANSWER_TIMEOUT, self.lease.slot().get(what)).await
     }
 
     /// Ends the session and waits until every process of it is gone.
@@ -95,11 +95,11 @@ impl Session {
         let slot: Pid = self.lease.slot().process();
         let processes = self.processes.clone();
         drop(self);
-        let mut pause = GLANCE;
+        let mut pause = MIN_POLL_INTERVAL;
         // The pool sees to one that does not end by itself.
         while processes.is_there(slot) {
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_GLANCE);
+            pause = (pause * 2).min(MAX_POLL_INTERVAL);
         }
     }
 }

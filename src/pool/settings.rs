@@ -7,7 +7,7 @@ use crate::wire::message::OWN_PROCESSES;
 use std::sync::Arc;
 
 /// Slots for each core, from which on starts are real time.
-const CROWDED: usize = 8;
+const REAL_TIME_SLOTS_PER_CORE: usize = 8;
 
 /// What every slot of a pool is built with.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ impl PoolSettings {
     /// many and idle.
     pub(super) fn is_crowded(&self) -> bool {
         let cores = cores::available();
-        !self.open_root && self.size >= CROWDED * cores
+        !self.open_root && self.size >= REAL_TIME_SLOTS_PER_CORE * cores
     }
 
     /// What all slots and their programs may have of processes at one time.

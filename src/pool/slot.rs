@@ -12,7 +12,7 @@ use crate::spec::policy::{Enforced, Grants};
 use crate::sys::socket;
 use crate::wire::answer;
 use crate::wire::failure::Failure;
-use crate::wire::message::{EpisodeRequest, Order, Reply, Setup};
+use crate::wire::message::{EpisodeRequest, Reply, Request, Setup};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
 use crate::wire::transfer::{DATA_BYTES, Get, NotDone, Piece, Put};
 use nix::errno::Errno;
@@ -156,7 +156,7 @@ impl Slot {
 
     /// Runs one episode. After an error the slot must not be used again.
     pub async fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, SlotLost> {
-        self.tell(&Order::Episode(request), answer::most_bytes(request))
+        self.tell(&Request::Episode(request), answer::most_bytes(request))
             .await?;
         let reply = self.recv().await?;
         self.execution(request, reply)
@@ -168,7 +168,7 @@ impl Slot {
         mut request: EpisodeRequest,
         cancel: impl Future<Output = ()>,
     ) -> Result<Execution, SlotLost> {
-        self.tell(&Order::Exec(&request), answer::most_bytes(&request))
+        self.tell(&Request::Exec(&request), answer::most_bytes(&request))
             .await?;
         // The slot has them now.
         for step in &mut request.steps {
@@ -179,7 +179,7 @@ impl Slot {
         let reply = tokio::select! {
             reply = self.recv() => reply?,
             () = &mut cancel => {
-                let order: Order = Order::Cancel;
+                let order: Request = Request::Cancel;
                 self.send(&order).await?;
                 self.recv().await?
             }
@@ -201,7 +201,7 @@ impl Slot {
 
     /// Makes the slot that of one session.
     pub async fn open(&mut self, limits: &Limits) -> Result<(), SlotLost> {
-        let order: Order = Order::Open(limits.clone());
+        let order: Request = Request::Open(limits.clone());
         match self.ask(&order, PACKET_BYTES).await? {
             Reply::Opened => Ok(()),
             Reply::Refused(failure) => Err(SlotLost::Refused(failure)),
@@ -211,7 +211,7 @@ impl Slot {
 
     /// Puts a piece of a file into the session's sandbox.
     pub async fn put(&mut self, piece: Put) -> Result<Result<(), NotDone>, SlotLost> {
-        let order: Order = Order::Put(piece);
+        let order: Request = Request::Put(piece);
         match self.ask(&order, PACKET_BYTES).await? {
             Reply::Put(put) => Ok(put),
             _ => Err(SlotLost::Garbled),
@@ -220,7 +220,7 @@ impl Slot {
 
     /// Takes a piece of a file out of the session's sandbox.
     pub async fn get(&mut self, what: Get) -> Result<Result<Piece, NotDone>, SlotLost> {
-        let order: Order = Order::Get(what);
+        let order: Request = Request::Get(what);
         match self.ask(&order, DATA_BYTES + PACKET_BYTES).await? {
             Reply::Got(got) => Ok(got),
             _ => Err(SlotLost::Garbled),
@@ -228,7 +228,7 @@ impl Slot {
     }
 
     /// One order and its answer, of at most so many bytes.
-    async fn ask(&mut self, order: &Order, most: usize) -> Result<Reply, SlotLost> {
+    async fn ask(&mut self, order: &Request, most: usize) -> Result<Reply, SlotLost> {
         self.tell(order, most).await?;
         self.recv().await
     }
@@ -313,7 +313,7 @@ impl Slot {
 impl Drop for Slot {
     /// Says that it is not needed any more. If that does not get through, the end of the socket ends it too.
     fn drop(&mut self) {
-        let order: Order = Order::End;
+        let order: Request = Request::End;
         for (header, body) in packets(&encode(&order)) {
             let _ = socket::send(self.socket.get_ref().as_fd(), &header, body, &[]);
         }

@@ -6,7 +6,7 @@
 use super::process::{self, Processes};
 use super::slot::BuildError;
 use crate::sys::socket;
-use crate::wire::message::{VERSION, WarmNews, WarmParent, WarmPython};
+use crate::wire::message::{PreloadedPython, VERSION, WarmNews, WarmParent};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 
 /// How long all modules of an interpreter may take to import.
-const PATIENCE: Duration = Duration::from_secs(60);
+const IMPORT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// `WarmNews::kind`.
 const FOUND: u64 = 0;
@@ -43,7 +43,7 @@ pub enum NotWarm {
 /// One interpreter that is to be warm.
 #[derive(Clone, Debug)]
 pub struct PythonSettings {
-    pub python: WarmPython,
+    pub python: PreloadedPython,
     /// Whether it was asked for; one that was not is silent about what it can't do.
     pub named: bool,
 }
@@ -55,13 +55,13 @@ pub struct Parent {
     /// Of the pool. Once each has been connected, those that follow are to have another parent: what programs have in
     /// common does not last.
     slots: usize,
-    current: RefCell<Process>,
+    current: RefCell<ParentProcess>,
     /// The successor, while it is not ready.
-    next: RefCell<Option<Process>>,
+    next: RefCell<Option<ParentProcess>>,
 }
 
 /// A parent as a process of ours.
-struct Process {
+struct ParentProcess {
     pid: Pid,
     processes: Rc<Processes>,
     /// None when there is nothing to hope for.
@@ -87,7 +87,7 @@ impl Parent {
         processes: Rc<Processes>,
         slots: usize,
     ) -> Result<Rc<Parent>, BuildError> {
-        let (process, mut reader) = Process::start(&processes)?;
+        let (process, mut reader) = ParentProcess::start(&processes)?;
         let first = match settings.named {
             true => {
                 process.begin(&settings.python);
@@ -143,7 +143,7 @@ impl Parent {
         if current.ready
             && (!handed || current.connected > self.slots)
             && next.is_none()
-            && let Ok((process, reader)) = Process::start(&self.processes)
+            && let Ok((process, reader)) = ParentProcess::start(&self.processes)
         {
             process.begin(&self.settings.python);
             *next = Some(process);
@@ -152,7 +152,7 @@ impl Parent {
         handed.then_some(ours)
     }
 
-    pub fn python(&self) -> &WarmPython {
+    pub fn python(&self) -> &PreloadedPython {
         &self.settings.python
     }
 
@@ -189,15 +189,15 @@ impl Parent {
     }
 }
 
-impl Process {
-    fn start(processes: &Rc<Processes>) -> io::Result<(Process, Reader)> {
+impl ParentProcess {
+    fn start(processes: &Rc<Processes>) -> io::Result<(ParentProcess, Reader)> {
         let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
         let pid = process::start_parent(theirs)?;
         processes.parent_started(pid);
         let socket = Rc::new(socket::register(ours)?);
         let reader = Reader::new(socket.clone());
-        let process = Process {
+        let process = ParentProcess {
             pid,
             processes: processes.clone(),
             socket: Some(socket),
@@ -209,7 +209,7 @@ impl Process {
     }
 
     /// Tells it what to import.
-    fn begin(&self, python: &WarmPython) {
+    fn begin(&self, python: &PreloadedPython) {
         let order = WarmParent {
             version: VERSION,
             python: python.clone(),
@@ -228,7 +228,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for ParentProcess {
     /// Ends it: at once while it has no children, else when the last slot with a zygote of it has ended.
     fn drop(&mut self) {
         if !self.ready {
@@ -249,7 +249,7 @@ fn hand_over(parent: &AsyncFd<OwnedFd>, request: &ZygoteRequest) -> Result<(), E
 
 /// Follows a parent until it is ready, or never will be.
 async fn watch(parent: Weak<Parent>, mut reader: Reader, first: Option<Result<WarmNews, Lost>>) {
-    let followed = tokio::time::timeout(PATIENCE, reader.follow(first)).await;
+    let followed = tokio::time::timeout(IMPORT_TIMEOUT, reader.follow(first)).await;
     let Some(parent) = parent.upgrade() else {
         return;
     };
@@ -259,7 +259,7 @@ async fn watch(parent: Weak<Parent>, mut reader: Reader, first: Option<Result<Wa
         Err(_) => parent.fail(format!(
             "{} takes longer than {} s",
             reader.at(),
-            PATIENCE.as_secs()
+            IMPORT_TIMEOUT.as_secs()
         )),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// What first results and their episodes may hold while they wait.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 
 /// Which episodes run again.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,7 @@ impl Audits {
             held: VecDeque::new(),
             again: BTreeMap::new(),
             bytes: 0,
-            most_bytes: MOST_BYTES,
+            most_bytes: MAX_BYTES,
         }
     }
 

@@ -6,11 +6,11 @@
 use crate::spec::execution::Execution;
 
 /// Episodes shorter than this say little about it, in nanoseconds.
-const SHORTEST_NS: u64 = 100_000_000;
+const MIN_EPISODE_NS: u64 = 100_000_000;
 /// Of its time, what an episode lost that the machine had no time for.
 const TOO_MUCH: f64 = 2.0 / 3.0;
 /// How many ends it takes to judge, at least.
-const FEWEST: usize = 8;
+const MIN_ENDS: usize = 8;
 
 pub struct Load {
     cores: usize,
@@ -53,12 +53,12 @@ impl Load {
 
     /// What to say of one more.
     fn ended(&mut self, wall_ns: u64, stalled_ns: u64) -> Option<String> {
-        if wall_ns < SHORTEST_NS {
+        if wall_ns < MIN_EPISODE_NS {
             return None;
         }
         self.ended += 1;
         self.starved += usize::from(stalled_ns as f64 > wall_ns as f64 * TOO_MUCH);
-        if self.ended < self.allowed.max(FEWEST) {
+        if self.ended < self.allowed.max(MIN_ENDS) {
             return None;
         }
         let (ended, starved) = (

@@ -9,7 +9,7 @@ use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long others are waited for, all that want quiet together; those that run on are long ones, or hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+const QUIET_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Shared by all attempts of a sweep.
 pub struct Quiet {
@@ -71,7 +71,7 @@ impl Quiet {
                 self.ended.notified().await;
             }
         };
-        let _ = timeout_at(self.since.get() + PATIENCE, others).await;
+        let _ = timeout_at(self.since.get() + QUIET_TIMEOUT, others).await;
         place
     }
 }
@@ -113,7 +113,7 @@ mod tests {
             _ = quiet.beside_others(sleep(LONG)) => panic!("others were waited for to their end"),
             _ = async { tokio::join!(attempt(), attempt(), attempt()) } => {}
         }
-        let all = PATIENCE + Duration::from_secs(30);
+        let all = QUIET_TIMEOUT + Duration::from_secs(30);
         assert!(begin.elapsed() < all + Duration::from_secs(1));
         // Whoever wants quiet next is as patient as they were.
         let begin = Instant::now();
@@ -122,7 +122,7 @@ mod tests {
             _ = quiet.beside_others(sleep(LONG)) => panic!("others were waited for to their end"),
             _ = attempt() => {}
         }
-        assert!(begin.elapsed() >= PATIENCE);
+        assert!(begin.elapsed() >= QUIET_TIMEOUT);
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,9 +6,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Ctrl-C and SIGTERM, in the order they come.
-pub struct StopSignals(From);
+pub struct StopSignals(SignalSource);
 
-enum From {
+enum SignalSource {
     Process {
         interrupt: Signal,
         terminate: Signal,
@@ -18,9 +18,9 @@ enum From {
 }
 
 impl StopSignals {
-    /// From now on the signals no longer end the process by themselves.
+    /// SignalSource now on the signals no longer end the process by themselves.
     pub fn listen() -> io::Result<Self> {
-        Ok(StopSignals(From::Process {
+        Ok(StopSignals(SignalSource::Process {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         }))
@@ -29,13 +29,13 @@ impl StopSignals {
     /// Takes what is sent for signals. A channel that is closed and empty sends none.
     #[cfg(test)]
     pub fn from_channel(signals: mpsc::Receiver<()>) -> Self {
-        StopSignals(From::Channel(signals))
+        StopSignals(SignalSource::Channel(signals))
     }
 
     /// The next of either. Cancel-safe.
     pub async fn next(&mut self) {
         match &mut self.0 {
-            From::Process {
+            SignalSource::Process {
                 interrupt,
                 terminate,
             } => tokio::select! {
@@ -43,7 +43,7 @@ impl StopSignals {
                 _ = terminate.recv() => {}
             },
             #[cfg(test)]
-            From::Channel(signals) => match signals.recv().await {
+            SignalSource::Channel(signals) => match signals.recv().await {
                 Some(()) => {}
                 None => std::future::pending().await,
             },

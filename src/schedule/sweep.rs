@@ -8,7 +8,7 @@ use super::load::Load;
 use super::quiet::Quiet;
 use super::slots::Slots;
 use super::stop::StopSignals;
-use crate::sink::{Place, Progress, Sink, Statistics, Window};
+use crate::sink::{Progress, Sink, Statistics, Ticket, Window};
 use crate::source::{Batch, Counters, Item, SourceError};
 use crate::spec::episode::Episode;
 use crate::spec::outcome::Outcome;
@@ -76,7 +76,7 @@ enum Stopping {
 /// An episode that has a verdict.
 struct Ended {
     outcome: Outcome,
-    place: Option<Place>,
+    place: Option<Ticket>,
     next: Next,
 }
 
@@ -224,7 +224,7 @@ impl<E: Executor + 'static> Work<'_, E> {
     fn spawn(
         &mut self,
         episode: Box<Episode>,
-        place: Option<Place>,
+        place: Option<Ticket>,
         next: impl FnOnce(Box<Episode>) -> Next + 'static,
     ) {
         let (executor, others) = (self.sweep.executor.clone(), self.others.clone());
@@ -264,7 +264,7 @@ impl<E: Executor + 'static> Work<'_, E> {
 
     /// Counts a result and sends it on. A reader that does not read must not keep a signal from being heard; after the second
     /// one it is not waited for.
-    async fn emit(&mut self, outcome: Outcome, place: Option<Place>) {
+    async fn emit(&mut self, outcome: Outcome, place: Option<Ticket>) {
         self.sweep.statistics.record(&outcome);
         let sink = self.sweep.sink;
         let sending = sink.send(outcome, place);
@@ -321,7 +321,7 @@ impl<E: Executor + 'static> Work<'_, E> {
 
 /// What came of taking the next item.
 enum Taken {
-    Item(Item, Option<Place>),
+    Item(Item, Option<Ticket>),
     Failed(SourceError),
     End,
 }

@@ -40,13 +40,13 @@ pub enum Code {
 /// An error answer.
 #[derive(Clone, Debug, Serialize, thiserror::Error)]
 #[error("{message}")]
-pub struct Fault {
+pub struct RequestError {
     pub code: Code,
     pub message: String,
 }
 
-impl Fault {
-    pub fn new(code: Code, message: impl Into<String>) -> Fault {
+impl RequestError {
+    pub fn new(code: Code, message: impl Into<String>) -> RequestError {
         let mut message = message.into();
         if message.len() > MAX_MESSAGE_BYTES {
             let mut cuts = (0..=MAX_MESSAGE_BYTES).rev();
@@ -54,16 +54,16 @@ impl Fault {
             message.truncate(cut.unwrap_or(0));
             message.push('…');
         }
-        Fault { code, message }
+        RequestError { code, message }
     }
 
-    pub fn bad(message: impl Into<String>) -> Fault {
-        Fault::new(Code::BadRequest, message)
+    pub fn bad(message: impl Into<String>) -> RequestError {
+        RequestError::new(Code::BadRequest, message)
     }
 }
 
 /// An error answer as a line.
-pub fn refusal(id: &Id, fault: Fault) -> Vec<u8> {
+pub fn refusal(id: &Id, fault: RequestError) -> Vec<u8> {
     answer_line(id, Err::<(), _>(fault))
 }
 
@@ -105,7 +105,7 @@ impl Client {
     }
 
     /// The final answer to a request.
-    pub async fn answer<T: Serialize>(&self, id: &Id, done: Result<T, Fault>) {
+    pub async fn answer<T: Serialize>(&self, id: &Id, done: Result<T, RequestError>) {
         let _turn = self.turn.lock().await;
         self.send(answer_line(id, done)).await;
     }
@@ -131,14 +131,14 @@ impl Drop for Unwritten {
     }
 }
 
-fn answer_line<T: Serialize>(id: &Id, done: Result<T, Fault>) -> Vec<u8> {
+fn answer_line<T: Serialize>(id: &Id, done: Result<T, RequestError>) -> Vec<u8> {
     #[derive(Serialize)]
     struct Answer<'a, T> {
         id: &'a RawValue,
         #[serde(skip_serializing_if = "Option::is_none")]
         result: Option<T>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<Fault>,
+        error: Option<RequestError>,
     }
     let (result, error) = match done {
         Ok(result) => (Some(result), None),

@@ -7,7 +7,7 @@
 //! The first 64 KiB of a line are free, so that a `cancel` or a `stop` can always be read. The first 64 KiB that a
 //! connection holds don't count against the total, so that one that asks for little is served whatever others hold.
 
-use super::answer::{Code, Fault};
+use super::answer::{Code, RequestError};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -41,8 +41,8 @@ pub enum Full {
     Total,
 }
 
-impl From<Full> for Fault {
-    fn from(full: Full) -> Fault {
+impl From<Full> for RequestError {
+    fn from(full: Full) -> RequestError {
         let message = match full {
             Full::Connection => format!(
                 "what this connection has sent and not had answered is more than {} MiB; wait for some answers first",
@@ -54,7 +54,7 @@ impl From<Full> for Fault {
                 TOTAL_BYTES >> 20
             ),
         };
-        Fault::new(Code::Busy, message)
+        RequestError::new(Code::Busy, message)
     }
 }
 

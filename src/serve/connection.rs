@@ -1,10 +1,10 @@
 //! One client: reads its lines, and hands each to the session it is for.
 
 use super::PROTOCOL;
-use super::answer::{Client, Code, Fault};
+use super::answer::{Client, Code, RequestError};
 use super::budget::{Budget, Held, MAX_WAITING_STARTS, REQUEST_BYTES, START_BYTES};
 use super::fields::Fields;
-use super::frame::{self, Closing, Line, Lines};
+use super::frame::{self, ClientLine, Closing, Lines};
 use super::request::{self, Beginning, Head, Id, Start};
 use super::run::Server;
 use super::session::{self, Handle, MAX_WAITING, Op, Request};
@@ -27,7 +27,7 @@ const REMEMBERED: usize = 256;
 const MAX_OP_CHARS: usize = 16;
 
 /// What the sessions of a connection share.
-pub struct Shared {
+pub struct ConnectionState {
     pub client: Client,
     pub uploads: Uploads,
     /// What its client makes the server hold.
@@ -43,7 +43,7 @@ pub struct Shared {
 }
 
 /// A start that waits, counted for as long as this lives.
-pub struct WaitingStart(Rc<Shared>);
+pub struct WaitingStart(Rc<ConnectionState>);
 
 impl Drop for WaitingStart {
     fn drop(&mut self) {
@@ -52,19 +52,19 @@ impl Drop for WaitingStart {
     }
 }
 
-impl Shared {
+impl ConnectionState {
     /// Says since when the connection is at its end.
     pub fn closing(&self) -> Closing {
         self.closing.subscribe()
     }
 
-    fn start_waits(self: &Rc<Self>) -> Result<WaitingStart, Fault> {
+    fn start_waits(self: &Rc<Self>) -> Result<WaitingStart, RequestError> {
         let waiting = self.waiting_starts.get();
         if waiting >= MAX_WAITING_STARTS {
             let message = format!(
                 "{MAX_WAITING_STARTS} starts of this connection wait already; wait for some to be answered"
             );
-            return Err(Fault::new(Code::Busy, message));
+            return Err(RequestError::new(Code::Busy, message));
         }
         self.waiting_starts.set(waiting + 1);
         Ok(WaitingStart(self.clone()))
@@ -93,25 +93,25 @@ impl Shared {
         self.cancels.borrow_mut().remove(id.key());
     }
 
-    fn no_session(&self, name: &str) -> Fault {
+    fn no_session(&self, name: &str) -> RequestError {
         let over = self.over.borrow();
         let message = match over.iter().find(|(known, _)| known == name) {
             Some((_, why)) => format!("session {name:?} is over: {why}"),
             None => format!("this connection has no session {name:?}; `start` one"),
         };
-        Fault::new(Code::NoSession, message)
+        RequestError::new(Code::NoSession, message)
     }
 
     /// Hands a request to a session. While an id has no answer yet it can't be another's: `cancel` would not know which
     /// is meant.
-    fn hand(&self, name: &str, id: &Id, op: Op, held: Held) -> Result<(), Fault> {
+    fn hand(&self, name: &str, id: &Id, op: Op, held: Held) -> Result<(), RequestError> {
         let sessions = self.sessions.borrow();
         let Some(handle) = sessions.get(name) else {
             return Err(self.no_session(name));
         };
         let mut cancels = self.cancels.borrow_mut();
         if cancels.contains_key(id.key()) {
-            return Err(Fault::bad(
+            return Err(RequestError::bad(
                 "a request with this id has not been answered yet",
             ));
         }
@@ -128,7 +128,7 @@ impl Shared {
                 Ok(())
             }
             Err(mpsc::error::TrySendError::Closed(_)) => Err(self.no_session(name)),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(Fault::new(
+            Err(mpsc::error::TrySendError::Full(_)) => Err(RequestError::new(
                 Code::Busy,
                 format!(
                     "{MAX_WAITING} requests of session {name:?} wait already, and no more may; wait for some to be \
@@ -150,7 +150,7 @@ pub async fn serve(
     let (client, mut writing) = frame::client(writer, server.config.idle, closing);
     let budget = Budget::new(server.held.clone());
     let mut lines = Lines::new(reader, budget.nothing());
-    let shared = Rc::new(Shared {
+    let shared = Rc::new(ConnectionState {
         client,
         uploads: Uploads::default(),
         budget,
@@ -195,13 +195,13 @@ fn greeting(server: &Server) -> serde_json::Value {
         "tier": server.enforced.tier,
         "landlock_abi": server.enforced.landlock_abi,
         "sessions": server.pool.size(),
-        "max_line": frame::MOST_BYTES,
+        "max_line": frame::MAX_BYTES,
     })
 }
 
 struct Connection {
     server: Rc<Server>,
-    shared: Rc<Shared>,
+    shared: Rc<ConnectionState>,
     tasks: JoinSet<()>,
 }
 
@@ -209,10 +209,10 @@ impl Connection {
     async fn read<R: AsyncRead + Unpin>(&mut self, lines: &mut Lines<R>) {
         loop {
             match lines.next().await {
-                Ok(Line::Whole(line)) if line.trim_ascii().is_empty() => {}
-                Ok(Line::Whole(line)) => self.line(line).await,
-                Ok(Line::Skipped(why, beginning)) => self.refuse(beginning, why.into()).await,
-                Ok(Line::End) | Err(_) => return,
+                Ok(ClientLine::Whole(line)) if line.trim_ascii().is_empty() => {}
+                Ok(ClientLine::Whole(line)) => self.line(line).await,
+                Ok(ClientLine::Skipped(why, beginning)) => self.refuse(beginning, why.into()).await,
+                Ok(ClientLine::End) | Err(_) => return,
             }
             while self.tasks.try_join_next().is_some() {}
         }
@@ -220,7 +220,7 @@ impl Connection {
 
     /// Answers a line that was not taken, or can't be read. One that was a piece of an upload leaves a hole in it, so that the
     /// upload fails; where it can't be told whose piece it was, all of this connection do.
-    async fn refuse(&mut self, line: &[u8], fault: Fault) {
+    async fn refuse(&mut self, line: &[u8], fault: RequestError) {
         let (client, uploads) = (&self.shared.client, &self.shared.uploads);
         let bad = || (Frame::Bad(fault.clone()), self.shared.budget.nothing());
         let Beginning { id, is_piece } = Beginning::of(line);
@@ -261,7 +261,7 @@ impl Connection {
         if !uploads.is_open(id) {
             // Pieces of an upload that is over may still come.
             if !head.is_piece() {
-                let fault = Fault::bad("`op` is missing; say what is to be done");
+                let fault = RequestError::bad("`op` is missing; say what is to be done");
                 self.shared.client.answer(id, Err::<(), _>(fault)).await;
             }
             return;
@@ -274,7 +274,7 @@ impl Connection {
     }
 
     /// Takes a request on. What is refused here is answered by the caller.
-    async fn request(&mut self, id: &Id, op: &str, line: &[u8]) -> Result<(), Fault> {
+    async fn request(&mut self, id: &Id, op: &str, line: &[u8]) -> Result<(), RequestError> {
         let shared = &self.shared;
         let held = |besides| shared.budget.take(line.len() + besides);
         match op {
@@ -336,7 +336,7 @@ impl Connection {
                 shared.client.answer(id, Ok(stats)).await;
                 Ok(())
             }
-            other => Err(Fault::bad(format!(
+            other => Err(RequestError::bad(format!(
                 "there is no op {other:?}; there are start, exec, upload, download, cancel, stop and stats"
             ))),
         }

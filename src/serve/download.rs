@@ -7,7 +7,7 @@
 
 use super::answer::Client;
 use super::request::Id;
-use super::session::{Broken, was_cancelled};
+use super::session::{NoResult, was_cancelled};
 use super::upload::{Kind, Moved, refusal};
 use crate::pool::Session;
 use crate::spec::outcome::NotReturned;
@@ -35,17 +35,17 @@ pub async fn run(
     id: &Id,
     client: &Client,
     cancelled: &mut oneshot::Receiver<()>,
-) -> Result<Moved, Broken> {
+) -> Result<Moved, NoResult> {
     let mut moved = Moved::default();
     let mut skipped = Skips::default();
     let mut next = Get::Begin(path);
     loop {
         if cancelled.try_recv().is_ok() {
-            return Err(Broken::Request(was_cancelled()));
+            return Err(NoResult::Request(was_cancelled()));
         }
         let tier = session.enforced().tier;
-        let got = session.get(next).await.map_err(Broken::lost)?;
-        match got.map_err(|not_done| Broken::Request(refusal(&not_done, tier)))? {
+        let got = session.get(next).await.map_err(NoResult::lost)?;
+        match got.map_err(|not_done| NoResult::Request(refusal(&not_done, tier)))? {
             Piece::Entry(entry) => {
                 moved.entries += 1;
                 client

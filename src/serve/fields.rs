@@ -1,6 +1,6 @@
 //! The fields of a request, read without making anything of their values: a short line can't become a large tree.
 
-use super::answer::Fault;
+use super::answer::RequestError;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -21,13 +21,13 @@ impl<'a> Fields<'a> {
         line: &'a [u8],
         op: &'static str,
         known: &'static [&'static str],
-    ) -> Result<Fields<'a>, Fault> {
+    ) -> Result<Fields<'a>, RequestError> {
         let mut json = serde_json::Deserializer::from_slice(line);
         let read = Known(known).deserialize(&mut json);
         let read = read.and_then(|read| json.end().map(|()| read));
-        match read.map_err(|error| Fault::bad(format!("the line can't be read: {error}")))? {
+        match read.map_err(|error| RequestError::bad(format!("the line can't be read: {error}")))? {
             Ok(fields) => Ok(Fields { op, fields }),
-            Err(unknown) => Err(Fault::bad(format!(
+            Err(unknown) => Err(RequestError::bad(format!(
                 "`{op}` has no field {:?}; it takes {}",
                 shortened(&unknown),
                 known.join(", ")
@@ -41,23 +41,23 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes out a field that has to be there, and a string.
-    pub fn text(&mut self, name: &str) -> Result<String, Fault> {
+    pub fn text(&mut self, name: &str) -> Result<String, RequestError> {
         match self.take(name) {
             Some(value) => serde_json::from_str(value.get())
-                .map_err(|_| Fault::bad(format!("`{name}` is not a string"))),
-            None => Err(Fault::bad(format!("`{}` needs `{name}`", self.op))),
+                .map_err(|_| RequestError::bad(format!("`{name}` is not a string"))),
+            None => Err(RequestError::bad(format!("`{}` needs `{name}`", self.op))),
         }
     }
 
     /// Takes out a number of seconds, up to a week.
-    pub fn seconds(&mut self, name: &str) -> Result<Option<f64>, Fault> {
+    pub fn seconds(&mut self, name: &str) -> Result<Option<f64>, RequestError> {
         let Some(value) = self.take(name).map(RawValue::get) else {
             return Ok(None);
         };
         match serde_json::from_str::<Option<f64>>(value) {
             Ok(None) => Ok(None),
             Ok(Some(seconds)) if (0.0..=604_800.0).contains(&seconds) => Ok(Some(seconds)),
-            _ => Err(Fault::bad(format!(
+            _ => Err(RequestError::bad(format!(
                 "`{name}` must be from 0 to 604800 seconds, not {}",
                 shortened(value)
             ))),

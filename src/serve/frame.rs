@@ -1,6 +1,6 @@
 //! Lines of bounded length, from a client and to it.
 
-use super::answer::{Client, Code, Fault, Unwritten};
+use super::answer::{Client, Code, RequestError, Unwritten};
 use super::budget::{FREE_BYTES, Full, Held};
 use std::io;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// The longest line that is taken, in bytes.
-pub const MOST_BYTES: usize = 16 << 20;
+pub const MAX_BYTES: usize = 16 << 20;
 
 /// How long may be written to a client, all in all, once nothing more is done for it.
-pub const FAREWELL: Duration = Duration::from_secs(2);
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Since when a connection is at its end.
 pub type Closing = watch::Receiver<Option<Instant>>;
@@ -31,15 +31,15 @@ pub enum Skipped {
     TooSlow,
 }
 
-impl From<Skipped> for Fault {
-    fn from(skipped: Skipped) -> Fault {
+impl From<Skipped> for RequestError {
+    fn from(skipped: Skipped) -> RequestError {
         match skipped {
-            Skipped::TooLong => Fault::new(
+            Skipped::TooLong => RequestError::new(
                 Code::TooLong,
-                format!("a line of more than {MOST_BYTES} bytes; put large files in with `upload`"),
+                format!("a line of more than {MAX_BYTES} bytes; put large files in with `upload`"),
             ),
             Skipped::NoRoom(full) => full.into(),
-            Skipped::TooSlow => Fault::new(
+            Skipped::TooSlow => RequestError::new(
                 Code::Busy,
                 format!(
                     "the line did not come to its end within {} s; send it again, or in smaller ones",
@@ -52,7 +52,7 @@ impl From<Skipped> for Fault {
 
 /// The next thing a client said.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line<'a> {
+pub enum ClientLine<'a> {
     Whole(&'a [u8]),
     /// One that was not taken, with its beginning.
     Skipped(Skipped, &'a [u8]),
@@ -76,7 +76,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    pub async fn next(&mut self) -> io::Result<Line<'_>> {
+    pub async fn next(&mut self) -> io::Result<ClientLine<'_>> {
         self.forget();
         let mut skipped: Option<Skipped> = None;
         // Since when it takes what others could have.
@@ -94,7 +94,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                 continue;
             };
             if buffer.is_empty() {
-                return Ok(Line::End);
+                return Ok(ClientLine::End);
             }
             let end = memchr::memchr(b'\n', buffer);
             let part = &buffer[..end.unwrap_or(buffer.len())];
@@ -123,8 +123,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             }
             if end.is_some() {
                 return Ok(match skipped {
-                    Some(why) => Line::Skipped(why, &self.line),
-                    None => Line::Whole(&self.line),
+                    Some(why) => ClientLine::Skipped(why, &self.line),
+                    None => ClientLine::Whole(&self.line),
                 });
             }
         }
@@ -149,12 +149,12 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
 /// Makes a line able to be so long.
 async fn make_room(line: &mut Vec<u8>, held: &mut Held, length: usize) -> Result<(), Skipped> {
-    if length > MOST_BYTES {
+    if length > MAX_BYTES {
         return Err(Skipped::TooLong);
     }
     if length > line.capacity() {
         // Twice as much each time, so that a line is not moved with each of its parts.
-        let capacity = length.next_power_of_two().clamp(1 << 10, MOST_BYTES);
+        let capacity = length.next_power_of_two().clamp(1 << 10, MAX_BYTES);
         let counted = capacity.saturating_sub(FREE_BYTES);
         held.grow(counted).await.map_err(Skipped::NoRoom)?;
         line.reserve_exact(capacity - line.len());
@@ -163,14 +163,14 @@ async fn make_room(line: &mut Vec<u8>, held: &mut Held, length: usize) -> Result
 }
 
 /// Writes a client's lines until it is gone, does not read for longer than `patience`, or nothing is left to say; and
-/// no longer than [`FAREWELL`] of the time after its connection is at its end.
+/// no longer than [`CLOSE_TIMEOUT`] of the time after its connection is at its end.
 pub async fn write_all(
     mut writer: impl AsyncWrite + Unpin,
     mut lines: Unwritten,
     patience: Option<Duration>,
     closing: Closing,
 ) {
-    let mut farewell = FAREWELL;
+    let mut farewell = CLOSE_TIMEOUT;
     while let Some((line, _room)) = lines.next().await {
         let begin = Instant::now();
         let writing = async {
@@ -245,8 +245,8 @@ mod tests {
         let mut seen = Vec::new();
         loop {
             match lines.next().await.unwrap() {
-                Line::Whole(line) => seen.push(String::from_utf8_lossy(line).into_owned()),
-                Line::Skipped(why, begins) => {
+                ClientLine::Whole(line) => seen.push(String::from_utf8_lossy(line).into_owned()),
+                ClientLine::Skipped(why, begins) => {
                     let begins = String::from_utf8_lossy(&begins[..begins.len().min(3)]);
                     seen.push(match why {
                         Skipped::TooLong => format!("too long: {begins}"),
@@ -254,7 +254,7 @@ mod tests {
                         Skipped::TooSlow => format!("too slow: {begins}"),
                     });
                 }
-                Line::End => return seen,
+                ClientLine::End => return seen,
             }
         }
     }
@@ -266,7 +266,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_over_the_limit_is_skipped_and_the_next_one_read() {
-        let mut input = vec![b'x'; MOST_BYTES + 1];
+        let mut input = vec![b'x'; MAX_BYTES + 1];
         input.extend_from_slice(b"\nnext\n");
         assert_eq!(all(&input).await, ["too long: xxx", "next"]);
     }
@@ -295,12 +295,12 @@ mod tests {
         };
         let read = async {
             match lines.next().await.unwrap() {
-                Line::Skipped(Skipped::TooSlow, begins) => {
+                ClientLine::Skipped(Skipped::TooSlow, begins) => {
                     assert!(begins.starts_with(b"{\"id\":7,"))
                 }
                 other => panic!("{other:?}"),
             }
-            assert_eq!(lines.next().await.unwrap(), Line::Whole(b"next"));
+            assert_eq!(lines.next().await.unwrap(), ClientLine::Whole(b"next"));
         };
         tokio::join!(rest, read);
     }
@@ -321,6 +321,6 @@ mod tests {
         };
         let begin = Instant::now();
         tokio::join!(write_all(writer, lines, None, closing), closed, asking);
-        assert_eq!(begin.elapsed(), Duration::from_secs(100) + FAREWELL);
+        assert_eq!(begin.elapsed(), Duration::from_secs(100) + CLOSE_TIMEOUT);
     }
 }

@@ -41,7 +41,7 @@ pub struct Socket {
 }
 
 /// sun_path without its NUL, unix(7).
-const MOST_PATH_BYTES: usize = 107;
+const MAX_PATH_BYTES: usize = 107;
 
 /// How long another server may take to start. Whoever can open the directory can lock it, and for ever.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -61,7 +61,7 @@ impl Socket {
         };
         // Under another name first, so that it is never there without being served.
         let made = directory.join(format!(".runner-{}", std::process::id()));
-        if path.as_os_str().len().max(made.as_os_str().len()) > MOST_PATH_BYTES {
+        if path.as_os_str().len().max(made.as_os_str().len()) > MAX_PATH_BYTES {
             return Err(ListenError::TooLong(path.to_owned()));
         }
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;

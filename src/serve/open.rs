@@ -1,6 +1,6 @@
 //! From a start to the sandbox of its session.
 
-use super::answer::{Code, Fault};
+use super::answer::{Code, RequestError};
 use super::request::Start;
 use super::run::Server;
 use super::stats::Counted;
@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A session's place among those that there may be, and in the counts.
-pub type Place = (OwnedSemaphorePermit, Counted);
+pub type SessionPermit = (OwnedSemaphorePermit, Counted);
 
 /// A sandbox for a session.
 pub struct Opened {
     pub session: pool::Session,
-    pub place: Place,
+    pub place: SessionPermit,
     pub workdir: String,
     pub grants: Arc<Grants>,
     pub queue_ms: f64,
@@ -27,7 +27,7 @@ pub struct Opened {
 }
 
 /// Waits for a place and for a slot, and puts the files of the start in.
-pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, Fault> {
+pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, RequestError> {
     let begin = Instant::now();
     let patience = start
         .wait_s
@@ -42,7 +42,7 @@ pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, Fault> {
                 server.pool.size(),
                 patience.as_secs_f64()
             );
-            Fault::new(Code::Busy, message)
+            RequestError::new(Code::Busy, message)
         })?
         .expect("the server's places are never closed");
     // Slots are built few at a time: each would be the slower for the others.
@@ -57,9 +57,9 @@ pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, Fault> {
         RunError::NoLoopback
         | RunError::HostFile(_)
         | RunError::Build(BuildError::ScratchGranted(_)) => {
-            Fault::new(Code::Invalid, error.to_string())
+            RequestError::new(Code::Invalid, error.to_string())
         }
-        other => Fault::new(Code::Infra, other.to_string()),
+        other => RequestError::new(Code::Infra, other.to_string()),
     })?;
     if episode.steps.iter().any(|step| !step.files.is_empty()) {
         place_files(&mut session, &mut episode).await?;
@@ -76,15 +76,16 @@ pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, Fault> {
 }
 
 /// The files of a start are those of an execution that does nothing.
-async fn place_files(session: &mut pool::Session, start: &mut Episode) -> Result<(), Fault> {
+async fn place_files(session: &mut pool::Session, start: &mut Episode) -> Result<(), RequestError> {
     let execution = session.exec(start, std::future::pending()).await;
-    let execution = execution.map_err(|error| Fault::new(Code::Invalid, error.to_string()))?;
+    let execution =
+        execution.map_err(|error| RequestError::new(Code::Invalid, error.to_string()))?;
     let outcome = Outcome::of(start, execution, Vec::new(), 0);
     match (outcome.verdict.status, outcome.verdict.error) {
         (Status::Ok, _) => Ok(()),
-        (Status::InfraError, Some(error)) => Err(Fault::new(Code::Infra, error)),
-        (_, Some(error)) => Err(Fault::new(Code::Invalid, error)),
-        (status, None) => Err(Fault::new(
+        (Status::InfraError, Some(error)) => Err(RequestError::new(Code::Infra, error)),
+        (_, Some(error)) => Err(RequestError::new(Code::Invalid, error)),
+        (status, None) => Err(RequestError::new(
             Code::Infra,
             format!("`true` ended {}", status.name()),
         )),

@@ -1,6 +1,6 @@
 //! From a line to a request: what it names, and the episode that an execution is.
 
-use super::answer::{Code, Fault};
+use super::answer::{Code, RequestError};
 use super::fields::Fields;
 use crate::spec::episode::Episode;
 use crate::spec::parse::{FileContext, parse};
@@ -15,13 +15,13 @@ use std::fmt;
 pub struct Id(Box<RawValue>);
 
 /// The longest of them, in bytes.
-const MOST_ID_BYTES: usize = 256;
+const MAX_ID_BYTES: usize = 256;
 
 impl Id {
     fn read(raw: &RawValue) -> Option<Id> {
         let text = raw.get();
         let named = text.starts_with('"') || text.parse::<i64>().is_ok();
-        (named && text.len() <= MOST_ID_BYTES).then(|| Id(raw.to_owned()))
+        (named && text.len() <= MAX_ID_BYTES).then(|| Id(raw.to_owned()))
     }
 
     /// The id of answers to what has none that could be read.
@@ -105,23 +105,23 @@ impl<'a> Head<'a> {
     }
 
     /// The line's id, and the line if it can be read.
-    pub fn read(line: &'a [u8]) -> (Id, Result<Head<'a>, Fault>) {
+    pub fn read(line: &'a [u8]) -> (Id, Result<Head<'a>, RequestError>) {
         if !line.trim_ascii_start().starts_with(b"{") {
             let message = "the line is no JSON object; send one object per line";
-            return (Id::none(), Err(Fault::bad(message)));
+            return (Id::none(), Err(RequestError::bad(message)));
         }
         let head: Head = match serde_json::from_slice(line) {
             Ok(head) => head,
             Err(error) => {
                 let message = format!("the line can't be read: {error}");
-                return (Id::none(), Err(Fault::bad(message)));
+                return (Id::none(), Err(RequestError::bad(message)));
             }
         };
         match head.id.and_then(Id::read) {
             Some(id) => (id, Ok(head)),
             None => {
                 let message = "`id` is missing, or no string or integer of at most 256 bytes; give the request one";
-                (Id::none(), Err(Fault::bad(message)))
+                (Id::none(), Err(RequestError::bad(message)))
             }
         }
     }
@@ -173,7 +173,7 @@ pub struct Start {
 }
 
 impl Start {
-    pub fn read(line: &[u8], context: &FileContext) -> Result<Start, Fault> {
+    pub fn read(line: &[u8], context: &FileContext) -> Result<Start, RequestError> {
         let mut asked = Fields::read(line, "start", START)?;
         let (wait_s, idle_s) = (asked.seconds("wait_s")?, asked.seconds("idle_s")?);
         let fields = asked.written(START);
@@ -189,7 +189,7 @@ impl Start {
     }
 
     /// An episode with everything the session is to have, and a program that does nothing.
-    pub fn episode(&self, context: &FileContext) -> Result<Episode, Fault> {
+    pub fn episode(&self, context: &FileContext) -> Result<Episode, RequestError> {
         episode(&self.line, context)
     }
 
@@ -209,7 +209,7 @@ impl Inherited {
     }
 
     /// The execution that these fields of an `exec` ask for.
-    pub fn exec(&self, fields: &str, context: &FileContext) -> Result<Episode, Fault> {
+    pub fn exec(&self, fields: &str, context: &FileContext) -> Result<Episode, RequestError> {
         let comma = if self.0.is_empty() { "" } else { "," };
         let line = format!("{{{}{comma}\"steps\":[{{{fields}}}]}}", self.0);
         let mut episode = episode(&line, context)?;
@@ -219,35 +219,37 @@ impl Inherited {
 }
 
 /// The session that an `exec` is for, and its other fields, as they were written.
-pub fn exec(line: &[u8]) -> Result<(String, String), Fault> {
+pub fn exec(line: &[u8]) -> Result<(String, String), RequestError> {
     let mut fields = Fields::read(line, "exec", EXEC)?;
     Ok((fields.text("session")?, fields.written(EXEC)))
 }
 
 /// The session and the path of a transfer.
-pub fn transfer(line: &[u8], op: &'static str) -> Result<(String, String), Fault> {
+pub fn transfer(line: &[u8], op: &'static str) -> Result<(String, String), RequestError> {
     let mut fields = Fields::read(line, op, &["session", "path"])?;
     Ok((fields.text("session")?, fields.text("path")?))
 }
 
 /// The session and the request of it that is to be given up.
-pub fn cancel(line: &[u8]) -> Result<(String, Id), Fault> {
+pub fn cancel(line: &[u8]) -> Result<(String, Id), RequestError> {
     let mut fields = Fields::read(line, "cancel", &["session", "of"])?;
     let session = fields.text("session")?;
     match fields.take("of").and_then(Id::read) {
         Some(id) => Ok((session, id)),
-        None => Err(Fault::bad("`cancel` needs `of`, the id of a request")),
+        None => Err(RequestError::bad(
+            "`cancel` needs `of`, the id of a request",
+        )),
     }
 }
 
 /// The session that is to be stopped.
-pub fn stop(line: &[u8]) -> Result<String, Fault> {
+pub fn stop(line: &[u8]) -> Result<String, RequestError> {
     Fields::read(line, "stop", &["session"])?.text("session")
 }
 
-fn episode(line: &str, context: &FileContext) -> Result<Episode, Fault> {
+fn episode(line: &str, context: &FileContext) -> Result<Episode, RequestError> {
     parse(line.as_bytes(), 1, 1, context).map_err(|invalid| {
-        Fault::new(
+        RequestError::new(
             Code::Invalid,
             invalid
                 .message

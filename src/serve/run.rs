@@ -1,6 +1,6 @@
 //! The server: its pool, its listeners, its end.
 
-use super::answer::{self, Code, Fault};
+use super::answer::{self, Code, RequestError};
 use super::budget::Total;
 use super::connection;
 use super::listen::{ListenError, Socket};
@@ -26,7 +26,7 @@ use tokio::task::{JoinSet, LocalSet};
 const USAGE: u8 = 2;
 const CANT_ENFORCE: u8 = 3;
 /// How soon a connection is accepted again after one could not be.
-const BREATH: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// How long the sessions, and then the slots, may take to end. What is not over by then the kernel ends with us: no
 /// client, and no process that can't be killed, holds the server up.
 const END_TIMEOUT: Duration = Duration::from_secs(30);
@@ -168,7 +168,7 @@ async fn accept(server: &Rc<Server>, socket: Option<&Socket>, connections: &mut 
                 connections.spawn_local(served);
             }
             // No descriptor is free, say: clients wait, and those that are served notice nothing.
-            Err(_) => tokio::time::sleep(BREATH).await,
+            Err(_) => tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await,
         }
         while connections.try_join_next().is_some() {}
     }
@@ -181,7 +181,7 @@ fn refuse(server: &Server, stream: &UnixStream) {
          --connections",
         server.config.connections
     );
-    let line = answer::refusal(&Id::none(), Fault::new(Code::Busy, message));
+    let line = answer::refusal(&Id::none(), RequestError::new(Code::Busy, message));
     // Nothing has been written to it yet, so a line has room; and whoever is gone needs none.
     let _ = stream.try_write(&line);
 }

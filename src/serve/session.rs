@@ -1,10 +1,10 @@
 //! One session, from the wait for a slot to the end of everything it was.
 
-use super::answer::{Code, Fault};
+use super::answer::{Code, RequestError};
 use super::budget::Held;
-use super::connection::{Shared, WaitingStart};
+use super::connection::{ConnectionState, WaitingStart};
 use super::frame::{Closing, sleep_for};
-use super::open::{Place, open};
+use super::open::{SessionPermit, open};
 use super::request::{Id, Inherited, Start};
 use super::run::Server;
 use super::{download, upload};
@@ -54,15 +54,15 @@ pub struct Handle {
 
 /// Why a request has no result.
 #[derive(Debug)]
-pub enum Broken {
-    Request(Fault),
+pub enum NoResult {
+    Request(RequestError),
     /// The session is over with it.
     Session(String),
 }
 
-impl Broken {
-    pub fn lost(lost: SlotLost) -> Broken {
-        Broken::Session(lost.to_string())
+impl NoResult {
+    pub fn lost(lost: SlotLost) -> NoResult {
+        NoResult::Session(lost.to_string())
     }
 }
 
@@ -85,7 +85,7 @@ struct Done {
 }
 
 /// Waits for a slot, answers the start, and lives until the session is over.
-pub async fn live(server: Rc<Server>, shared: Rc<Shared>, asked: Asked) {
+pub async fn live(server: Rc<Server>, shared: Rc<ConnectionState>, asked: Asked) {
     let Asked {
         id,
         start,
@@ -136,7 +136,7 @@ pub async fn live(server: Rc<Server>, shared: Rc<Shared>, asked: Asked) {
 
 struct Life {
     server: Rc<Server>,
-    shared: Rc<Shared>,
+    shared: Rc<ConnectionState>,
     name: String,
     inherited: Inherited,
     /// Whether a program has run.
@@ -145,7 +145,7 @@ struct Life {
     grants: Arc<Grants>,
     session: pool::Session,
     idle: Option<Duration>,
-    place: Place,
+    place: SessionPermit,
     /// What the server holds of its start.
     _held: Held,
 }
@@ -211,7 +211,7 @@ impl Life {
     ) -> Result<(), String> {
         let client = self.shared.client.clone();
         if cancelled.try_recv().is_ok() {
-            self.report::<()>(id, Err(Broken::Request(was_cancelled())))
+            self.report::<()>(id, Err(NoResult::Request(was_cancelled())))
                 .await;
             return Ok(());
         }
@@ -221,7 +221,7 @@ impl Life {
                 self.report(id, done).await
             }
             Op::Upload(path) => {
-                let from = upload::From {
+                let from = upload::UploadSource {
                     id,
                     client: &client,
                     uploads: &self.shared.uploads.clone(),
@@ -248,12 +248,12 @@ impl Life {
     }
 
     /// Answers a request, unless the session is over: then why.
-    async fn report<T: Serialize>(&self, id: &Id, done: Result<T, Broken>) -> Option<String> {
+    async fn report<T: Serialize>(&self, id: &Id, done: Result<T, NoResult>) -> Option<String> {
         let answer = match done {
             Ok(done) => Ok(done),
-            Err(Broken::Request(fault)) => Err(fault),
+            Err(NoResult::Request(fault)) => Err(fault),
             // Answered when it has ended.
-            Err(Broken::Session(why)) => return Some(why),
+            Err(NoResult::Session(why)) => return Some(why),
         };
         // From the answer on, its id may be another's.
         self.shared.forget(id);
@@ -266,11 +266,11 @@ impl Life {
         fields: String,
         accepted_ns: u64,
         cancelled: &mut oneshot::Receiver<()>,
-    ) -> Result<Done, Broken> {
+    ) -> Result<Done, NoResult> {
         let mut episode = self
             .inherited
             .exec(&fields, &self.server.context)
-            .map_err(Broken::Request)?;
+            .map_err(NoResult::Request)?;
         drop(fields);
         episode.grants = self.grants.clone();
         episode.goes_on = self.has_run;
@@ -285,12 +285,12 @@ impl Life {
         let execution = match self.session.exec(&mut episode, cancel).await {
             Ok(execution) => execution,
             Err(RunError::HostFile(error)) => {
-                return Err(Broken::Request(Fault::new(
+                return Err(NoResult::Request(RequestError::new(
                     Code::Invalid,
                     error.to_string(),
                 )));
             }
-            Err(error) => return Err(Broken::Session(error.to_string())),
+            Err(error) => return Err(NoResult::Session(error.to_string())),
         };
         self.has_run |= execution.steps.iter().any(|step| step.running_ns != 0);
         let mut outcome = Outcome::of(&episode, execution, Vec::new(), accepted_ns);
@@ -301,7 +301,7 @@ impl Life {
         }
         self.server.stats.record(&outcome);
         if was && outcome.verdict.status == Status::Timeout {
-            return Err(Broken::Request(was_cancelled()));
+            return Err(NoResult::Request(was_cancelled()));
         }
         Ok(Done {
             verdict: outcome.verdict,
@@ -311,9 +311,9 @@ impl Life {
     }
 
     /// Where a path of a request leads in the sandbox.
-    fn resolve(&self, path: &str) -> Result<String, Broken> {
+    fn resolve(&self, path: &str) -> Result<String, NoResult> {
         let resolved = paths::resolve(&self.workdir, path);
-        resolved.map_err(|flaw| Broken::Request(Fault::bad(format!("`path` {flaw}"))))
+        resolved.map_err(|flaw| NoResult::Request(RequestError::bad(format!("`path` {flaw}"))))
     }
 
     /// Ends the sandbox and gives its place back first: a client that does not read its answers keeps neither.
@@ -329,7 +329,7 @@ impl Life {
         self.session.end().await;
         drop(self.place);
         self.server.pool.keep_ahead();
-        let answer = async |id: &Id, fault: Fault| {
+        let answer = async |id: &Id, fault: RequestError| {
             self.shared.forget(id);
             self.shared.client.answer(id, Err::<(), _>(fault)).await;
         };
@@ -337,7 +337,7 @@ impl Life {
         match ended {
             Ended::Lost(id, why) => {
                 let message = format!("{why}; the session is over");
-                answer(&id, Fault::new(Code::Infra, message)).await;
+                answer(&id, RequestError::new(Code::Infra, message)).await;
             }
             Ended::Stopped { by, running } => {
                 if let Some(id) = running {
@@ -358,13 +358,13 @@ impl Life {
     }
 }
 
-fn was_stopped() -> Fault {
-    Fault::new(
+fn was_stopped() -> RequestError {
+    RequestError::new(
         Code::Stopped,
         "the session was stopped before this was done",
     )
 }
 
-pub fn was_cancelled() -> Fault {
-    Fault::new(Code::Cancelled, "the request was cancelled")
+pub fn was_cancelled() -> RequestError {
+    RequestError::new(Code::Cancelled, "the request was cancelled")
 }

@@ -2,7 +2,7 @@
 //!
 //! `executions` is what `--stats` writes of a job, with executions in place of episodes.
 
-use crate::sink::{Ending, Report, Statistics};
+use crate::sink::{Ending, RunReport, Statistics};
 use crate::spec::outcome::Outcome;
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
@@ -34,7 +34,7 @@ pub struct Answer {
     started: u64,
     /// Slots that are ready for the next sessions.
     ready: usize,
-    executions: Report,
+    executions: RunReport,
 }
 
 /// Counts in one of the cells for as long as it lives.
@@ -93,7 +93,7 @@ impl Stats {
             waiting: self.waiting.get(),
             started: self.started.get(),
             ready,
-            executions: Report::new(&self.executions.borrow(), &Ending::default()),
+            executions: RunReport::new(&self.executions.borrow(), &Ending::default()),
         }
     }
 }

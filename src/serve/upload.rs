@@ -16,17 +16,17 @@
 //! read, ends it with an error, for it would have a hole; where such a line does not tell whose piece it was, all uploads of
 //! its connection end so. What comes of an upload after its end is ignored.
 
-use super::answer::{Client, Code, Fault};
+use super::answer::{Client, Code, RequestError};
 use super::budget::Held;
 use super::frame::sleep_for;
 use super::request::{Head, Id};
-use super::session::{Broken, was_cancelled};
+use super::session::{NoResult, was_cancelled};
 use crate::pool::Session;
 use crate::spec::outcome::NotReturned;
 use crate::spec::paths;
 use crate::spec::policy::Tier;
 use crate::wire::transfer::{
-    DATA_BYTES, Entry, EntryKind, MOST_WAITING, MOST_WAITING_BYTES, NotDone, Put,
+    DATA_BYTES, Entry, EntryKind, MAX_WAITING, MAX_WAITING_BYTES, NotDone, Put,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -46,7 +46,7 @@ pub enum Frame {
     Data(Vec<u8>),
     End,
     Abort,
-    Bad(Fault),
+    Bad(RequestError),
 }
 
 #[derive(Deserialize)]
@@ -87,7 +87,7 @@ impl Frame {
             (None, None, false, true) => Ok(Frame::Abort),
             _ => Err("give exactly one of `op`, `entry`, `data`, `end`, `abort`".to_owned()),
         };
-        read().unwrap_or_else(|message| Frame::Bad(Fault::bad(message)))
+        read().unwrap_or_else(|message| Frame::Bad(RequestError::bad(message)))
     }
 }
 
@@ -144,11 +144,13 @@ impl Uploads {
         }
     }
 
-    fn begin<'a>(&'a self, id: &'a Id) -> Result<Open<'a>, Fault> {
+    fn begin<'a>(&'a self, id: &'a Id) -> Result<Open<'a>, RequestError> {
         let (sender, frames) = mpsc::channel(2);
         let mut open = self.open.borrow_mut();
         match open.contains_key(id.key()) {
-            true => Err(Fault::bad("another upload with this id is under way")),
+            true => Err(RequestError::bad(
+                "another upload with this id is under way",
+            )),
             false => {
                 open.insert(id.key().to_owned(), sender);
                 Ok(Open(self, id, frames))
@@ -158,7 +160,7 @@ impl Uploads {
 }
 
 /// Where an upload comes from.
-pub struct From<'a> {
+pub struct UploadSource<'a> {
     pub id: &'a Id,
     pub client: &'a Client,
     pub uploads: &'a Uploads,
@@ -170,10 +172,10 @@ pub struct From<'a> {
 pub async fn run(
     session: &mut Session,
     base: &str,
-    from: From<'_>,
+    from: UploadSource<'_>,
     cancelled: &mut oneshot::Receiver<()>,
-) -> Result<Moved, Broken> {
-    let mut open = from.uploads.begin(from.id).map_err(Broken::Request)?;
+) -> Result<Moved, NoResult> {
+    let mut open = from.uploads.begin(from.id).map_err(NoResult::Request)?;
     let ready = serde_json::json!({"id": from.id.raw(), "ready": true});
     from.client.line(ready).await;
     let taken = take(session, base, &mut open.2, from.patience, cancelled).await;
@@ -190,22 +192,22 @@ async fn take(
     frames: &mut mpsc::Receiver<(Frame, Held)>,
     patience: Option<Duration>,
     cancelled: &mut oneshot::Receiver<()>,
-) -> Result<Moved, Broken> {
+) -> Result<Moved, NoResult> {
     let mut moved = Moved::default();
     loop {
         let next = tokio::select! {
             biased;
-            Ok(()) = &mut *cancelled => return Err(Broken::Request(was_cancelled())),
+            Ok(()) = &mut *cancelled => return Err(NoResult::Request(was_cancelled())),
             next = frames.recv() => next,
             () = sleep_for(patience) => {
                 let message = "the client sent nothing for the session's idle_s";
-                return Err(Broken::Request(Fault::new(Code::Stopped, message)));
+                return Err(NoResult::Request(RequestError::new(Code::Stopped, message)));
             }
         };
         let (frame, _held) = next.unzip();
         match frame {
             Some(Frame::Entry(raw)) => {
-                let entry = entry(base, raw).map_err(Broken::Request)?;
+                let entry = entry(base, raw).map_err(NoResult::Request)?;
                 put(session, Put::Entry(entry)).await?;
                 moved.entries += 1;
             }
@@ -219,23 +221,26 @@ async fn take(
                 put(session, Put::End).await?;
                 return Ok(moved);
             }
-            Some(Frame::Bad(fault)) => return Err(Broken::Request(fault)),
+            Some(Frame::Bad(fault)) => return Err(NoResult::Request(fault)),
             Some(Frame::Abort) | None => {
                 let message = "the client gave the upload up";
-                return Err(Broken::Request(Fault::new(Code::Cancelled, message)));
+                return Err(NoResult::Request(RequestError::new(
+                    Code::Cancelled,
+                    message,
+                )));
             }
         }
     }
 }
 
-async fn put(session: &mut Session, piece: Put) -> Result<(), Broken> {
+async fn put(session: &mut Session, piece: Put) -> Result<(), NoResult> {
     let tier = session.enforced().tier;
-    let done = session.put(piece).await.map_err(Broken::lost)?;
-    done.map_err(|not_done| Broken::Request(refusal(&not_done, tier)))
+    let done = session.put(piece).await.map_err(NoResult::lost)?;
+    done.map_err(|not_done| NoResult::Request(refusal(&not_done, tier)))
 }
 
-fn entry(base: &str, raw: RawEntry) -> Result<Entry, Fault> {
-    let flaw = |problem: String| Fault::bad(format!("the entry {:?} {problem}", raw.path));
+fn entry(base: &str, raw: RawEntry) -> Result<Entry, RequestError> {
+    let flaw = |problem: String| RequestError::bad(format!("the entry {:?} {problem}", raw.path));
     let steps_out = raw.path.starts_with('/') || raw.path.split('/').any(|name| name == "..");
     if steps_out {
         return Err(flaw(
@@ -274,7 +279,7 @@ fn entry(base: &str, raw: RawEntry) -> Result<Entry, Fault> {
 }
 
 /// What a path that could not be read or written means to a client.
-pub fn refusal(not_done: &NotDone, tier: Tier) -> Fault {
+pub fn refusal(not_done: &NotDone, tier: Tier) -> RequestError {
     let path = &not_done.path;
     let errno = Errno::from_raw(not_done.errno);
     let (code, why) = match errno {
@@ -303,9 +308,9 @@ pub fn refusal(not_done: &NotDone, tier: Tier) -> Fault {
         Errno::E2BIG => (
             Code::Refused,
             format!(
-                "holds more than {MOST_WAITING} entries, or {} MB of names, that wait for their turn; pack it with tar \
+                "holds more than {MAX_WAITING} entries, or {} MB of names, that wait for their turn; pack it with tar \
                  first, or download its directories one by one",
-                MOST_WAITING_BYTES >> 20
+                MAX_WAITING_BYTES >> 20
             ),
         ),
         Errno::EFBIG => (
@@ -320,5 +325,5 @@ pub fn refusal(not_done: &NotDone, tier: Tier) -> Fault {
         ),
         other => (Code::Refused, format!("can't be moved: {}", other.desc())),
     };
-    Fault::new(code, format!("{path:?} {why}"))
+    RequestError::new(code, format!("{path:?} {why}"))
 }

@@ -4,7 +4,7 @@ use crate::spec::outcome::{Outcome, Status};
 use serde::Serialize;
 
 /// Of how many episodes whose verdict was another one the ids are named.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// A part of the report.
 #[derive(Clone, Debug, Serialize)]
@@ -63,7 +63,7 @@ impl AuditReport {
         });
         let flip = &mut self.flips[index];
         flip.episodes += 1;
-        if flip.ids.len() < MOST_NAMED {
+        if flip.ids.len() < MAX_NAMED {
             flip.ids.push(outcome.id.clone());
         }
     }

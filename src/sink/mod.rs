@@ -1,9 +1,9 @@
 //! Where finished episodes go: result lines, figures, and what people see on stderr.
 //!
 //! ```text
-//!  scheduler ──Outcome──▶ Statistics ──▶ Report ──▶ summary (stderr), StatsFile (--stats)
+//!  scheduler ──Outcome──▶ Statistics ──▶ RunReport ──▶ summary (stderr), StatsFile (--stats)
 //!      │                      └────────▶ Progress (every 100 ms)
-//!      └──(Place), Outcome──▶ Sink ══bounded channel══▶ thread "sink" ──whole lines──▶ Destination
+//!      └──(Ticket), Outcome──▶ Sink ══bounded channel══▶ thread "sink" ──whole lines──▶ Destination
 //! ```
 //!
 //! The scheduler never waits for a disk or a pipe: it hands an outcome to the [`Sink`] and goes on,
@@ -36,9 +36,9 @@ pub use destination::{Destination, Written};
 pub use done::DoneIds;
 pub use failure::SinkError;
 pub use open_error::OpenError;
-pub use ordered::{Place, Window};
+pub use ordered::{Ticket, Window};
 pub use progress::{Progress, ProgressMode};
-pub use report::{Ending, Percentiles, PhaseReport, Report, StartReport, Startup};
+pub use report::{Ending, Percentiles, PhaseReport, RunReport, StartReport, Startup};
 pub use resume::{Held, Opened, hold_output, open_output};
 pub use scan::Earlier;
 pub use stats::Statistics;

@@ -1,6 +1,6 @@
 //! `--ordered`: results leave in the order in which their episodes were started.
 //!
-//! The scheduler takes a [`Place`] from the [`Window`] before it starts an episode and sends it along
+//! The scheduler takes a [`Ticket`] from the [`Window`] before it starts an episode and sends it along
 //! with the outcome. Places are numbered consecutively here, so lines that `--shard` or `--resume`
 //! skip leave no gap. A place is free again once its result has been emitted in order, which bounds
 //! how far the others can run ahead of the slowest. No place is given while the results that wait hold much memory.
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// What results that wait may hold before nothing new is started; those of running episodes may come on top.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 
 /// What results that wait hold.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub struct Window {
 /// A place dropped without a result (its episode was given up) leaves a gap: what comes after is
 /// emitted when the sink is finished.
 #[derive(Debug)]
-pub struct Place {
+pub struct Ticket {
     pub(super) sequence: u64,
     waiting: Arc<Waiting>,
     /// Of its result, while that waits.
@@ -41,7 +41,7 @@ pub struct Place {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
+impl Ticket {
     /// Its result waits, and holds so many bytes.
     pub(super) fn hold(&mut self, bytes: usize) {
         self.bytes += bytes;
@@ -49,7 +49,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Ticket {
     fn drop(&mut self) {
         self.waiting.bytes.fetch_sub(self.bytes, SeqCst);
         self.waiting.freed.notify_waiters();
@@ -67,21 +67,21 @@ impl Window {
     }
 
     /// Waits until the window has room and takes the next place. Cancel-safe.
-    pub async fn enter(&mut self) -> Place {
+    pub async fn enter(&mut self) -> Ticket {
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
             .expect("the window's semaphore is never closed");
         loop {
             let freed = self.waiting.freed.notified();
-            if self.waiting.bytes.load(SeqCst) < MOST_BYTES {
+            if self.waiting.bytes.load(SeqCst) < MAX_BYTES {
                 break;
             }
             freed.await;
         }
         let sequence = self.next;
         self.next += 1;
-        Place {
+        Ticket {
             sequence,
             waiting: self.waiting.clone(),
             bytes: 0,
@@ -188,7 +188,7 @@ mod tests {
     async fn nothing_is_admitted_while_results_that_wait_hold_too_much() {
         let mut window = Window::new(10);
         let mut large = window.enter().await;
-        large.hold(MOST_BYTES);
+        large.hold(MAX_BYTES);
         let wait = std::time::Duration::from_secs(1);
         assert!(tokio::time::timeout(wait, window.enter()).await.is_err());
         let freeing = async {

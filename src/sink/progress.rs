@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// Redraws per second, however often the state changes.
 const HZ: u8 = 20;
 /// How often a line is printed where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(10);
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// `--progress`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Progress {
                 last,
             } => {
                 let line = line(statistics, running, total.get());
-                let due = printed.get().unwrap_or(*started).elapsed() >= LINE_EVERY;
+                let due = printed.get().unwrap_or(*started).elapsed() >= LINE_INTERVAL;
                 if due {
                     to_stderr(&line);
                     printed.set(Some(Instant::now()));

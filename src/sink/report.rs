@@ -22,7 +22,7 @@ pub struct Ending {
 
 /// The report of a run.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct RunReport {
     /// Seconds since 1970-01-01 UTC.
     pub started_unix_s: f64,
     pub wall_s: f64,
@@ -94,7 +94,7 @@ pub struct PhaseReport {
     pub clean_ms: Percentiles,
 }
 
-impl Report {
+impl RunReport {
     /// The report of a run that has ended (or of the part until now).
     pub fn new(statistics: &Statistics, ending: &Ending) -> Self {
         let counts = *statistics.counts();
@@ -108,7 +108,7 @@ impl Report {
             ("spec", Some(Fault::Spec)),
             ("infra", Some(Fault::Infra)),
         ];
-        Report {
+        RunReport {
             started_unix_s: statistics
                 .started_at()
                 .duration_since(UNIX_EPOCH)
@@ -193,7 +193,7 @@ mod tests {
             statistics.record(&outcome("a", status));
         }
         statistics.end();
-        let report = serde_json::to_value(Report::new(&statistics, &Ending::default())).unwrap();
+        let report = serde_json::to_value(RunReport::new(&statistics, &Ending::default())).unwrap();
         assert_eq!(report["episodes"], 4);
         assert_eq!(report["status"]["ok"], 2);
         assert_eq!(
@@ -219,14 +219,14 @@ mod tests {
         statistics.record(&outcome("a", Status::Ok));
         statistics.end();
         use_some();
-        let report = Report::new(&statistics, &Ending::default());
+        let report = RunReport::new(&statistics, &Ending::default());
         let of_episode_s = report.runner_cpu_us_per_episode.unwrap() / 1e6;
         assert!(of_episode_s <= report.runner.cpu_s - 0.039, "{report:?}");
     }
 
     #[test]
     fn a_run_without_episodes_has_no_percentiles() {
-        let report = Report::new(&Statistics::new(Duration::ZERO), &Ending::default());
+        let report = RunReport::new(&Statistics::new(Duration::ZERO), &Ending::default());
         assert!(
             report.startup_ms.is_none() && report.queue_ms.is_none() && report.by_start.is_empty()
         );

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long the lock of a runner that is gone may be held.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is read and written at one time.
 const BUFFER: usize = 1 << 18;
@@ -150,7 +150,7 @@ fn lock(mut file: File) -> Result<Output, Errno> {
             Err((file, Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::ENOLCK)) => {
                 return Ok(Output::Unlocked(file));
             }
-            Err((same, Errno::EAGAIN)) if begin.elapsed() < PATIENCE => file = same,
+            Err((same, Errno::EAGAIN)) if begin.elapsed() < LOCK_TIMEOUT => file = same,
             Err((_, errno)) => return Err(errno),
         }
         std::thread::sleep(Duration::from_millis(10));

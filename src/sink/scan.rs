@@ -71,7 +71,7 @@ impl Scan {
 }
 
 #[derive(Deserialize)]
-struct Line<'a> {
+struct ResultLine<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     status: Status,
@@ -79,7 +79,7 @@ struct Line<'a> {
     spec_digest: Option<Cow<'a, str>>,
 }
 
-impl Line<'_> {
+impl ResultLine<'_> {
     fn digest(&self) -> Option<Digest> {
         self.spec_digest.as_deref().and_then(Digest::parse)
     }
@@ -106,7 +106,7 @@ pub(super) fn scan(mut input: impl BufRead) -> Result<Scan, ScanError> {
         }
         let range = scan.whole_bytes..scan.whole_bytes + length;
         let whole = line.last() == Some(&b'\n');
-        match serde_json::from_slice::<Line>(&line) {
+        match serde_json::from_slice::<ResultLine>(&line) {
             Ok(result) if whole && result.status == Status::InfraError => {
                 scan.infra.push(range.clone())
             }
@@ -148,7 +148,7 @@ pub(super) fn find_stale(
         }
         let range = at..at + length;
         at = range.end;
-        let Ok(result) = serde_json::from_slice::<Line>(&line) else {
+        let Ok(result) = serde_json::from_slice::<ResultLine>(&line) else {
             // Blank.
             continue;
         };

@@ -3,7 +3,7 @@
 //! nanoseconds. Any HdrHistogram tool reads the log, and logs of many runs can be added up exactly,
 //! which percentiles can't.
 
-use super::report::Report;
+use super::report::RunReport;
 use super::stats::Statistics;
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{
@@ -58,7 +58,7 @@ impl StatsFile {
     }
 
     /// Writes both files.
-    pub fn write(self, report: &Report, statistics: &Statistics) -> Result<(), StatsFileError> {
+    pub fn write(self, report: &RunReport, statistics: &Statistics) -> Result<(), StatsFileError> {
         let mut json = serde_json::to_vec_pretty(report).expect("a report has only string keys");
         json.push(b'\n');
         replace(self.json, &json)?;
@@ -148,7 +148,7 @@ mod tests {
             statistics.record(&outcome);
         }
         statistics.end();
-        let report = Report::new(&statistics, &Ending::default());
+        let report = RunReport::new(&statistics, &Ending::default());
         StatsFile::create(&path)
             .unwrap()
             .write(&report, &statistics)

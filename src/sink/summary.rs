@@ -1,10 +1,10 @@
 //! The report as people read it, on stderr at the end of a run.
 
-use super::report::{Percentiles, Report, Startup};
+use super::report::{Percentiles, RunReport, Startup};
 use indicatif::HumanCount;
 use std::fmt::{self, Display};
 
-impl Display for Report {
+impl Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.headline(f)?;
         self.verdicts(f)?;
@@ -22,7 +22,7 @@ impl Display for Report {
     }
 }
 
-impl Report {
+impl RunReport {
     fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -202,7 +202,7 @@ mod tests {
     use crate::spec::outcome::Status;
     use std::time::Duration;
 
-    fn report(warm: bool) -> Report {
+    fn report(warm: bool) -> RunReport {
         let mut statistics = Statistics::new(Duration::from_millis(5));
         for n in 0..2000 {
             let status = if n % 100 == 7 {
@@ -217,7 +217,7 @@ mod tests {
             statistics.record(&outcome);
         }
         statistics.end();
-        let mut report = Report::new(&statistics, &Ending::default());
+        let mut report = RunReport::new(&statistics, &Ending::default());
         (report.wall_s, report.episodes_per_s) = (1.234, 1620.7);
         report
     }
@@ -263,7 +263,7 @@ mod tests {
             interrupted: true,
             ..Ending::default()
         };
-        let text = Report::new(&Statistics::new(Duration::ZERO), &ending).to_string();
+        let text = RunReport::new(&Statistics::new(Duration::ZERO), &ending).to_string();
         assert!(text.starts_with("0 episodes in 0.00 s"), "{text}");
         assert!(
             text.contains("interrupted, continue with --resume"),

@@ -10,7 +10,7 @@
 
 use super::destination::{Destination, Stop, Written};
 use super::failure::SinkError;
-use super::ordered::{Place, Reorder};
+use super::ordered::{Reorder, Ticket};
 use super::weight::weight;
 use crate::spec::outcome::Outcome;
 use std::io;
@@ -29,9 +29,9 @@ const CHANNEL_KB: u32 = 16 * 1024;
 const BATCH_BYTES: usize = 1 << 20;
 /// Results that come within this time of the last write are a steady stream; not those of somebody who waits for each
 /// result before the next episode.
-const STEADY: Duration = Duration::from_micros(500);
+const STEADY_INTERVAL: Duration = Duration::from_micros(500);
 /// How long a steady stream is gathered.
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER_INTERVAL: Duration = Duration::from_millis(1);
 
 /// How long a member or frame of a compressed file gathers results: what is lost at most when the runner is killed.
 const FRAME_INTERVAL: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ const FRAME_POLL: Duration = Duration::from_millis(5);
 
 struct Item {
     outcome: Outcome,
-    place: Option<Place>,
+    place: Option<Ticket>,
     _budget: OwnedSemaphorePermit,
 }
 
@@ -102,7 +102,7 @@ impl Sink {
 
     /// Hands over a result; waits only while the channel is full. With a place it is written in the
     /// order of the places, without one as it comes.
-    pub async fn send(&self, outcome: Outcome, place: Option<Place>) {
+    pub async fn send(&self, outcome: Outcome, place: Option<Ticket>) {
         let kb = (weight(&outcome) / 1024 + 1).min(CHANNEL_KB as usize) as u32;
         let budget = Arc::clone(&self.budget)
             .acquire_many_owned(kb)
@@ -147,7 +147,7 @@ struct Writer {
     destination: Destination,
     abandoned: Arc<AtomicBool>,
     failure: watch::Sender<bool>,
-    reorder: Reorder<(Outcome, Place)>,
+    reorder: Reorder<(Outcome, Ticket)>,
     batch: Vec<u8>,
     batch_lines: u64,
     written: Written,
@@ -159,8 +159,8 @@ impl Writer {
     fn run(mut self, mut outcomes: mpsc::Receiver<Item>) -> Result<Written, SinkError> {
         let mut last_write: Option<Instant> = None;
         while let Some(item) = outcomes.blocking_recv() {
-            if last_write.is_some_and(|at| at.elapsed() < STEADY) {
-                thread::sleep(GATHER);
+            if last_write.is_some_and(|at| at.elapsed() < STEADY_INTERVAL) {
+                thread::sleep(GATHER_INTERVAL);
             }
             self.take(item);
             self.gather(&mut outcomes);

@@ -1,7 +1,7 @@
 //! What a program prints: kept up to the cap of each stream, and counted beyond it.
 
 use super::kept::Kept;
-use crate::spec::episode::{Capture as Mode, OutputKeep};
+use crate::spec::episode::{Capture, OutputKeep};
 use crate::spec::execution::Streams;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,19 +11,19 @@ pub enum Stream {
     Err,
 }
 
-pub struct Capture {
+pub struct OutputCapture {
     output: Kept,
     /// stdout and stderr, where they are captured apart.
     streams: Option<(Kept, Kept)>,
     produced: u64,
 }
 
-impl Capture {
-    pub fn new(mode: Mode, keep: OutputKeep, cap_bytes: u64) -> Self {
+impl OutputCapture {
+    pub fn new(mode: Capture, keep: OutputKeep, cap_bytes: u64) -> Self {
         let kept = || Kept::new(keep, cap_bytes as usize);
-        Capture {
+        OutputCapture {
             output: kept(),
-            streams: (mode == Mode::Split).then(|| (kept(), kept())),
+            streams: (mode == Capture::Split).then(|| (kept(), kept())),
             produced: 0,
         }
     }
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn output_beyond_the_cap_is_counted_but_not_kept() {
-        let mut capture = Capture::new(Mode::Merged, OutputKeep::Head, 5);
+        let mut capture = OutputCapture::new(Capture::Merged, OutputKeep::Head, 5);
         capture.push(Stream::Out, b"abc");
         capture.push(Stream::Out, b"defg");
         assert_eq!(capture.produced(), 7);
@@ -70,14 +70,14 @@ mod tests {
 
     #[test]
     fn output_of_exactly_the_cap_is_not_truncated() {
-        let mut capture = Capture::new(Mode::Merged, OutputKeep::Ends, 3);
+        let mut capture = OutputCapture::new(Capture::Merged, OutputKeep::Ends, 3);
         capture.push(Stream::Out, b"abc");
         assert_eq!(capture.finish(false), (b"abc".to_vec(), None, false));
     }
 
     #[test]
     fn split_streams_are_kept_apart_and_together() {
-        let mut capture = Capture::new(Mode::Split, OutputKeep::Ends, 100);
+        let mut capture = OutputCapture::new(Capture::Split, OutputKeep::Ends, 100);
         capture.push(Stream::Out, b"1");
         capture.push(Stream::Err, b"2");
         capture.push(Stream::Out, b"3");

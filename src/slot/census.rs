@@ -2,7 +2,7 @@
 
 use super::disk::{Count, Usage};
 use super::kernel_memory;
-use super::memory::{self, Budget, Process};
+use super::memory::{self, Budget, ProcessMemory};
 use super::shared_memory::SharedMemory;
 use super::watch::DiskReading;
 use crate::sandbox::network;
@@ -24,7 +24,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Fewer processes than this can be looked at while they run.
-const CROWD: usize = 8;
+const MIN_STOPPED_PROCESSES: usize = 8;
 /// How often a list of processes is taken again because some of it was gone, or new.
 const ROUNDS: usize = 4;
 
@@ -40,7 +40,7 @@ const MANY_SOCKETS: u64 = 64;
 const INODE_BYTES: u64 = 1280;
 
 /// How long one look at the disk counts: timeouts and the watch over memory wait for it.
-const LONGEST_COUNT_NS: u64 = 20_000_000;
+const COUNT_TIMEOUT_NS: u64 = 20_000_000;
 
 /// Finds the processes of the episode.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ pub struct Census {
 
 /// What the episode's processes use at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
+pub struct TreeUsage {
     pub memory_bytes: u64,
     pub cpu_us: u64,
     pub took_ns: u64,
@@ -108,7 +108,7 @@ impl Census {
     /// What the episode has on disk below `root`, named or not, as far as `count` gets in one look.
     pub fn on_disk(&self, count: &mut Count, root: &Path, limits: &Limits) -> DiskReading {
         let begin_ns = monotonic_ns();
-        let until_ns = begin_ns + LONGEST_COUNT_NS;
+        let until_ns = begin_ns + COUNT_TIMEOUT_NS;
         let named = count.look(root, limits.disk_bytes, limits.inodes(), until_ns);
         let (unlinked, hidden) = self.unlinked(root);
         DiskReading {
@@ -171,7 +171,7 @@ impl Census {
     /// Memory and CPU time of the whole tree now. While even the upper bound of memory is below `limit`, that is
     /// the reading. Otherwise the tree is stopped for the exact count, which takes long enough for a fast one to
     /// grow by much, and may wait for locks of processes that wait for a core; it goes on unless it is over.
-    pub fn read(&self, limit: u64, with_cpu: bool) -> Reading {
+    pub fn read(&self, limit: u64, with_cpu: bool) -> TreeUsage {
         let begin_ns = monotonic_ns();
         let mut stopped = self.is_crowd(limit / 2).then(|| self.stop());
         let running = match stopped {
@@ -205,7 +205,7 @@ impl Census {
         if memory_bytes <= limit {
             resume(stopped.as_deref().unwrap_or_default());
         }
-        Reading {
+        TreeUsage {
             memory_bytes,
             cpu_us,
             took_ns: monotonic_ns() - begin_ns,
@@ -226,19 +226,20 @@ impl Census {
     fn is_crowd(&self, much: u64) -> bool {
         let processes = self.processes();
         let resident = |pid: &i32| resident_pages(*pid).unwrap_or(0) * self.page_bytes;
-        processes.len() > CROWD && processes.iter().map(resident).sum::<u64>() >= much
+        processes.len() > MIN_STOPPED_PROCESSES
+            && processes.iter().map(resident).sum::<u64>() >= much
     }
 
     /// The processes of one moment, as nearly as they can be had: a memory that is handed from parent to child
     /// faster than we list them would be in none of those that are still there.
-    fn settled(&self) -> Vec<Process> {
-        let mut found: Vec<Process> = Vec::new();
+    fn settled(&self) -> Vec<ProcessMemory> {
+        let mut found: Vec<ProcessMemory> = Vec::new();
         for _ in 0..ROUNDS {
             let listed = self.processes();
             let fresh = listed
                 .iter()
                 .filter(|pid| found.iter().all(|p| p.pid != **pid));
-            let read: Vec<_> = fresh.map(|pid| Process::read(*pid)).collect();
+            let read: Vec<_> = fresh.map(|pid| ProcessMemory::read(*pid)).collect();
             let vanished = read.iter().any(Option::is_none);
             found.extend(read.into_iter().flatten());
             if !vanished {
@@ -251,7 +252,7 @@ impl Census {
 
     /// Stops every process of the episode, and reads them; `stopped` is what they were before. A program may see
     /// it: its parent gets a SIGCHLD.
-    pub fn stop(&self) -> Vec<Process> {
+    pub fn stop(&self) -> Vec<ProcessMemory> {
         let mut told = BTreeSet::new();
         let mut before: BTreeSet<i32> = BTreeSet::new();
         for _ in 0..ROUNDS {
@@ -299,7 +300,7 @@ impl Census {
     }
 
     /// Bytes that no process has mapped. Counting ends at what is over the limit.
-    fn outside_processes(&self, processes: &[Process], limit: u64, budget: &Budget) -> u64 {
+    fn outside_processes(&self, processes: &[ProcessMemory], limit: u64, budget: &Budget) -> u64 {
         self.files_in_memory()
             + self.undo_lists(processes)
             + self.sockets()
@@ -307,7 +308,7 @@ impl Census {
     }
 
     /// The most that these processes can have of lists that belong to semaphores; which of them have some can't be seen.
-    fn undo_lists(&self, processes: &[Process]) -> u64 {
+    fn undo_lists(&self, processes: &[ProcessMemory]) -> u64 {
         match (self.tier, sysv::usage().undo_bytes) {
             (Tier::Landlock, _) | (_, 0) => 0,
             (Tier::Namespaces, each) => each * processes.iter().map(|p| p.threads).sum::<u64>(),
@@ -388,7 +389,7 @@ impl Census {
 }
 
 /// Lets go on what `stop` stopped, and nothing that had stopped before.
-pub fn resume(processes: &[Process]) {
+pub fn resume(processes: &[ProcessMemory]) {
     for process in processes.iter().filter(|p| !p.stopped) {
         let _ = kill(Pid::from_raw(process.pid), Signal::SIGCONT);
     }

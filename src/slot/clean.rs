@@ -6,8 +6,8 @@
 
 use super::census::Census;
 use super::mark::{Mark, State};
+use super::placement::errno;
 use super::space::Space;
-use super::stage::errno;
 use crate::sandbox::network;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::{
@@ -32,20 +32,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long killed processes may take to be gone.
-const PATIENCE_NS: u64 = 5_000_000_000;
+const KILL_TIMEOUT_NS: u64 = 5_000_000_000;
 /// How long processes are killed one by one, where that is what tells them from others: those of one step, and in the
 /// landlock tier those of an episode.
-const CHASE_NS: u64 = 50_000_000;
+const KILL_EACH_TIMEOUT_NS: u64 = 50_000_000;
 /// How long those that have been killed may take to be gone before their program is killed too: on a busy machine they wait for
 /// a core, and large ones take a while.
-const DYING_NS: u64 = 2_000_000_000;
+const DYING_TIMEOUT_NS: u64 = 2_000_000_000;
 /// How long it may take to remove what an episode left. When that is over, the slot answers that it is not clean, before the runner
 /// would take it for hung (`pool::run`), and removes the rest when it ends.
-const WIPE_NS: u64 = 10_000_000_000;
+const WIPE_TIMEOUT_NS: u64 = 10_000_000_000;
 /// How long removed files may still be counted.
-const SETTLING_NS: u64 = 1_000_000_000;
+const SETTLE_TIMEOUT_NS: u64 = 1_000_000_000;
 /// How many removed inodes may be counted before it is worth waiting for them.
-const MOST_PINNED: u64 = 256;
+const MAX_PINNED: u64 = 256;
 
 /// What the sandbox looks like when it is clean.
 pub struct Cleaner {
@@ -137,9 +137,9 @@ impl Cleaner {
                 .filter(|pid| kill(Pid::from_raw(*pid), Signal::SIGKILL).is_ok())
                 .collect();
             let longest = if alive.iter().all(|pid| killed.contains(pid)) {
-                DYING_NS
+                DYING_TIMEOUT_NS
             } else {
-                CHASE_NS
+                KILL_EACH_TIMEOUT_NS
             };
             if alive.is_empty() || monotonic_ns() - begin > longest {
                 let _ = kill(Pid::from_raw(*leader), Signal::SIGKILL);
@@ -181,13 +181,13 @@ impl Cleaner {
                 return Ok(cpu_us);
             }
             let elapsed = monotonic_ns() - begin;
-            if self.tier == Tier::Landlock && elapsed > CHASE_NS {
+            if self.tier == Tier::Landlock && elapsed > KILL_EACH_TIMEOUT_NS {
                 // It forks faster than it can be listed. This ends everything below us at one instant, the zygotes
                 // too, and so the slot.
                 let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
                 return Err(failed(libc::EAGAIN));
             }
-            if elapsed > PATIENCE_NS {
+            if elapsed > KILL_TIMEOUT_NS {
                 return Err(failed(libc::ETIMEDOUT));
             }
             if waiting {
@@ -229,14 +229,14 @@ impl Cleaner {
         if self.is_untouched()? {
             return Ok(());
         }
-        let until_ns = monotonic_ns() + WIPE_NS;
+        let until_ns = monotonic_ns() + WIPE_TIMEOUT_NS;
         for at in 0..self.marks.len() {
             if !self.marks[at].holds() {
                 self.restore(at, until_ns)
                     .map_err(|e| failed(e.raw_os_error().unwrap_or(0)))?;
             }
         }
-        let deadline = monotonic_ns() + SETTLING_NS;
+        let deadline = monotonic_ns() + SETTLE_TIMEOUT_NS;
         while !self.is_untouched()? {
             if monotonic_ns() > deadline {
                 return Err(failed(libc::ENOTEMPTY));
@@ -251,7 +251,7 @@ impl Cleaner {
         if inodes == self.inodes {
             self.pinned = 0;
         }
-        let tolerated = self.inodes + self.pinned.min(MOST_PINNED);
+        let tolerated = self.inodes + self.pinned.min(MAX_PINNED);
         let in_place = (self.inodes..=tolerated).contains(&inodes) && blocks == self.blocks;
         let connected = self
             .sockets
@@ -326,7 +326,7 @@ impl Cleaner {
 /// landlock tier, whose domain bounds what it can signal.
 pub fn end_all() {
     let begin = monotonic_ns();
-    while monotonic_ns() - begin < PATIENCE_NS {
+    while monotonic_ns() - begin < KILL_TIMEOUT_NS {
         // Goes through all processes of the host, and reaches all of ours at one instant.
         let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
         for _ in 0..200 {

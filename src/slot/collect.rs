@@ -11,7 +11,7 @@ mod search;
 mod take;
 
 use super::space::Space;
-use crate::spec::collect::{COLLECT_BYTES, COLLECT_CPU_SECONDS, COLLECT_LONGEST_SECONDS};
+use crate::spec::collect::{COLLECT_BYTES, COLLECT_CPU_SECONDS, COLLECT_TIMEOUT_SECONDS};
 use crate::spec::execution::{Collected, CollectedFile, NotCollected, WhyNot};
 use crate::spec::names::escaped;
 use crate::wire::answer::reason_bytes;
@@ -22,8 +22,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 use take::take;
 
-const CPU: Duration = Duration::from_secs(COLLECT_CPU_SECONDS);
-const LONGEST: Duration = Duration::from_secs(COLLECT_LONGEST_SECONDS);
+const CPU_TIMEOUT: Duration = Duration::from_secs(COLLECT_CPU_SECONDS);
+const WALL_TIMEOUT: Duration = Duration::from_secs(COLLECT_TIMEOUT_SECONDS);
 
 /// Files matching the patterns, by name. Relative patterns are under `workdir`.
 ///
@@ -32,7 +32,7 @@ const LONGEST: Duration = Duration::from_secs(COLLECT_LONGEST_SECONDS);
 /// a mount of the host.
 pub fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Collected {
     let patterns = Patterns::of(patterns);
-    let mut search = Search::within(Bound::from_now(CPU, LONGEST));
+    let mut search = Search::within(Bound::from_now(CPU_TIMEOUT, WALL_TIMEOUT));
     for name in patterns.literal {
         search.found.named(space, workdir, name);
     }
@@ -40,7 +40,7 @@ pub fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Collected {
         search.below(space, workdir, base, set);
     }
     let (found, unsearched) = search.end();
-    let mut collected = read(space, found, Bound::from_now(CPU, LONGEST));
+    let mut collected = read(space, found, Bound::from_now(CPU_TIMEOUT, WALL_TIMEOUT));
     collected.unsearched = unsearched;
     collected
 }
@@ -77,7 +77,7 @@ fn joined(workdir: &str, path: &str) -> String {
 }
 
 /// Where a file is that may be returned, below the space's root; or why it can't be.
-type Place = Result<PathBuf, WhyNot>;
+type Location = Result<PathBuf, WhyNot>;
 
 impl Found {
     /// Adds a file that a pattern without wildcards names.

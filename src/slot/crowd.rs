@@ -3,7 +3,7 @@
 //! As it ends, they end one after the other: the last look may find some of them only.
 
 /// How long the most of a look is remembered.
-const LATELY_NS: u64 = 500_000_000;
+const REMEMBERED_NS: u64 = 500_000_000;
 
 #[derive(Default)]
 pub struct Crowd {
@@ -14,7 +14,7 @@ pub struct Crowd {
 impl Crowd {
     /// Takes a look.
     pub fn see(&mut self, count: u64, now_ns: u64) {
-        if count >= self.most || now_ns.saturating_sub(self.seen_ns) > LATELY_NS {
+        if count >= self.most || now_ns.saturating_sub(self.seen_ns) > REMEMBERED_NS {
             (self.seen_ns, self.most) = (now_ns, count);
         }
     }
@@ -32,9 +32,9 @@ mod tests {
     fn the_most_is_remembered_for_half_a_second() {
         let mut crowd = Crowd::default();
         crowd.see(10, 1);
-        crowd.see(3, LATELY_NS);
+        crowd.see(3, REMEMBERED_NS);
         assert_eq!(crowd.most(), 10);
-        crowd.see(2, LATELY_NS + 2);
+        crowd.see(2, REMEMBERED_NS + 2);
         assert_eq!(crowd.most(), 2);
     }
 }

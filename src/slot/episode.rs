@@ -1,6 +1,6 @@
 //! One episode: its steps in order, then the end of everything it left.
 
-use super::capture::Capture;
+use super::capture::OutputCapture;
 use super::carried::Carried;
 use super::census::Census;
 use super::clean::Cleaner;
@@ -9,15 +9,15 @@ use super::forker::Forkers;
 use super::link::Link;
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
+use super::placement::{NotPlaced, Placement};
 use super::space::Space;
-use super::stage::{NotPlaced, Stage as Placing};
 use super::stalled::Machine;
 use super::step::{self, Order, Surroundings};
 use super::warm::{Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
 use crate::sandbox::{layout, root};
-use crate::spec::episode::{Capture as Mode, OnFailure};
+use crate::spec::episode::{Capture, OnFailure};
 use crate::spec::execution::{Collected, End, Execution, Start, StepExecution};
 use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::limits::Limits;
@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// A built slot, as init sees it.
-pub struct Slot {
+pub struct BuiltSlot {
     pub setup: Setup,
     /// What keeps programs of one episode apart, once it was needed.
     pub apart: Option<OwnedFd>,
@@ -54,7 +54,7 @@ pub struct Slot {
     pub out_of_memory: OutOfMemory,
 }
 
-impl Slot {
+impl BuiltSlot {
     /// Runs one episode. An error means that the slot can't be trusted any more.
     pub fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
@@ -180,8 +180,8 @@ impl Slot {
             workdir: &step.workdir,
             ruleset,
             limits,
-            capture: Capture::new(request.capture, request.output_keep, limits.output_bytes),
-            split: request.capture == Mode::Split,
+            capture: OutputCapture::new(request.capture, request.output_keep, limits.output_bytes),
+            split: request.capture == Capture::Split,
             stdin: &step.stdin,
             timeout: step.timeout,
             longest: step.longest,
@@ -234,7 +234,7 @@ impl Slot {
 
     /// Puts the step's files and working directory in place; what could not be, is how the step ends.
     fn place(&self, step: &StepRequest, extra: &mut Vec<String>) -> Result<(), End> {
-        let mut placing = Placing::new(&self.space, std::mem::take(extra));
+        let mut placing = Placement::new(&self.space, std::mem::take(extra));
         let placed = placing
             .workdir(&step.workdir)
             .and_then(|()| step.files.iter().try_for_each(|f| placing.file(f)));

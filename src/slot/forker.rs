@@ -27,7 +27,7 @@ impl<'a> Forkers<'a> {
     /// Those that can give a program these limits: a warm one has the stack that it was started with.
     pub fn within(self, limits: &Limits) -> Forkers<'a> {
         match limits.stack_bytes {
-            Some(bytes) if bytes > warm::MOST_STACK => Forkers {
+            Some(bytes) if bytes > warm::MAX_STACK => Forkers {
                 bash: None,
                 pythons: &mut [],
                 ..self

@@ -4,8 +4,8 @@ use super::boot::open_space;
 use super::census::Census;
 use super::cgroup::Cgroup;
 use super::clean::{self, Cleaner};
-use super::episode::Slot;
-use super::link::{Broken, Link};
+use super::episode::BuiltSlot;
+use super::link::{Link, LinkBroken};
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
@@ -20,7 +20,7 @@ use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use crate::sys::cores;
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{OWN_PROCESSES, Order, Reply, Setup};
+use crate::wire::message::{OWN_PROCESSES, Reply, Request, Setup};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -92,7 +92,7 @@ fn build(
     grants: Option<OpenGrants>,
     zygotes: Zygotes,
     shared: SharedMemory,
-) -> Result<impl FnOnce(Link, OutOfMemory) -> Slot, Failure> {
+) -> Result<impl FnOnce(Link, OutOfMemory) -> BuiltSlot, Failure> {
     // Inside there is nothing to open.
     let machine = Machine::open(zygotes.nice);
     if let Some(grants) = grants {
@@ -105,7 +105,7 @@ fn build(
     crate::sys::signal::ignore(Signal::SIGPIPE).map_err(os(Stage::Fork))?;
     let children = signals::child_events().map_err(os(Stage::Fork))?;
     let space = open_space(setup)?;
-    let gone = |_: Broken| Failure::new(Stage::Zygote, 0);
+    let gone = |_: LinkBroken| Failure::new(Stage::Zygote, 0);
     let census = Census::new(
         setup.tier,
         setup.grants.network,
@@ -128,7 +128,7 @@ fn build(
     let look_guard =
         LookGuard::start().map_err(|e| Failure::new(Stage::Fork, e.raw_os_error().unwrap_or(0)))?;
     let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
-    Ok(move |runner, out_of_memory| Slot {
+    Ok(move |runner, out_of_memory| BuiltSlot {
         setup: setup.clone(),
         apart: None,
         enforced: Enforced {
@@ -187,26 +187,28 @@ fn own_processes(setup: &Setup) -> u32 {
     }
 }
 
-fn serve(slot: &mut Slot) -> Result<(), Broken> {
+fn serve(slot: &mut BuiltSlot) -> Result<(), LinkBroken> {
     slot.runner.send(&Reply::Ready(slot.enforced))?;
     loop {
         let request = match slot.runner.recv()? {
-            Order::Episode(request) => request,
-            Order::Open(limits) => return session::serve(slot, limits),
-            Order::End => return Ok(()),
-            Order::Exec(_) | Order::Cancel | Order::Put(_) | Order::Get(_) => return Err(Broken),
+            Request::Episode(request) => request,
+            Request::Open(limits) => return session::serve(slot, limits),
+            Request::End => return Ok(()),
+            Request::Exec(_) | Request::Cancel | Request::Put(_) | Request::Get(_) => {
+                return Err(LinkBroken);
+            }
         };
         match slot.run(&request) {
             Ok(execution) => {
                 let clean = execution.clean;
                 slot.runner.send(&Reply::Ended(Box::new(execution)))?;
                 if !clean {
-                    return Err(Broken);
+                    return Err(LinkBroken);
                 }
             }
             Err(failure) => {
                 slot.runner.send(&Reply::Refused(failure))?;
-                return Err(Broken);
+                return Err(LinkBroken);
             }
         }
     }

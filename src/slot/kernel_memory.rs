@@ -4,7 +4,7 @@
 //! and how much that can be, is in `sandbox/SHARED.md`. Locks on files are not: /proc/locks holds up everybody on the
 //! machine who locks a file while it is read.
 
-use super::memory::{Budget, Process};
+use super::memory::{Budget, ProcessMemory};
 use crate::sys::kcmp::have_separate_files;
 use crate::sys::procfs::text;
 use crate::sys::sock_diag::{self, Whose};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 /// Fewer descriptors than this in a tree are not worth a closer look.
-const FEW: u64 = 256;
+const MIN_DESCRIPTORS: u64 = 256;
 /// What an open file can hold where nothing better is known of it: a page that /proc was read into (seq_file), and what is left
 /// of a process that has ended, whose maps it shows (`struct mm_struct`, its uppermost page table).
 const FILE_BYTES: u64 = 8192;
@@ -39,14 +39,14 @@ const UNKNOWN_BYTES: u64 = 220 << 10;
 /// where it is more than `limit`. Sockets are left out where all of those in a network namespace are counted. Where there are
 /// more than can be looked at within the budget, a random part of them stands for all.
 pub fn of_descriptors(
-    processes: &[Process],
+    processes: &[ProcessMemory],
     sockets_are_counted: bool,
     limit: u64,
     budget: &Budget,
 ) -> u64 {
     let mut tables: Vec<Table> = processes.iter().flat_map(tables).collect();
     let all: u64 = tables.iter().map(|table| table.count).sum();
-    if all <= FEW {
+    if all <= MIN_DESCRIPTORS {
         return 0;
     }
     fastrand::shuffle(&mut tables);
@@ -85,11 +85,11 @@ impl Table {
     /// Whether that its process forbids inspection is why it can't be read. One that is ending can't be looked into either,
     /// and has no memory any more.
     pub fn is_hidden(&self) -> bool {
-        Process::read(self.process).is_some_and(|process| process.has_memory())
+        ProcessMemory::read(self.process).is_some_and(|process| process.has_memory())
     }
 }
 
-pub fn tables(process: &Process) -> Vec<Table> {
+pub fn tables(process: &ProcessMemory) -> Vec<Table> {
     let mut tables = vec![table(process, process.file("fd"), process.descriptors)];
     if process.threads > 1 {
         let tasks = fs::read_dir(format!("/proc/{}/task", process.pid));
@@ -104,7 +104,7 @@ pub fn tables(process: &Process) -> Vec<Table> {
 }
 
 /// The number of descriptors is the size of the directory since Linux 6.2; before that the size of the table has to do.
-fn table(process: &Process, directory: PathBuf, at_most: u64) -> Table {
+fn table(process: &ProcessMemory, directory: PathBuf, at_most: u64) -> Table {
     static IS_TOLD: LazyLock<bool> = LazyLock::new(|| entries(Path::new("/proc/self/fd")) > 0);
     let count = match *IS_TOLD {
         true => entries(&directory),
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn epolls_that_watch_many_descriptors_and_many_pipes_are_charged_for() {
-        let own = || Process::read(std::process::id() as i32).unwrap();
+        let own = || ProcessMemory::read(std::process::id() as i32).unwrap();
         let plenty = Budget::new(u64::MAX / 2, u64::MAX / 2);
         let charged = || of_descriptors(&[own()], true, u64::MAX, &plenty);
         let pipes: Vec<_> = (0..FREE_PIPES + 10).map(|_| pipe().unwrap()).collect();

@@ -1,7 +1,7 @@
 //! A blocking socket that speaks whole messages.
 
 use crate::sys::socket;
-use crate::wire::message::{EpisodeRequest, Order};
+use crate::wire::message::{EpisodeRequest, Request};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 /// The peer is gone or speaks nonsense; there is nothing to do but to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken;
+pub struct LinkBroken;
 
 /// The header of a message without content.
 const EMPTY_PACKET_BYTES: usize = 1;
@@ -37,24 +37,31 @@ impl Link {
         link
     }
 
-    pub fn send<T: Serialize>(&self, message: &T) -> Result<(), Broken> {
+    pub fn send<T: Serialize>(&self, message: &T) -> Result<(), LinkBroken> {
         self.send_with(message, &[])
     }
 
     /// Descriptors travel with the first packet.
-    pub fn send_with<T: Serialize>(&self, message: &T, mut fds: &[RawFd]) -> Result<(), Broken> {
+    pub fn send_with<T: Serialize>(
+        &self,
+        message: &T,
+        mut fds: &[RawFd],
+    ) -> Result<(), LinkBroken> {
         for (header, body) in packets(&encode(message)) {
-            socket::send(self.socket.as_fd(), &header, body, fds).map_err(|_: Errno| Broken)?;
+            socket::send(self.socket.as_fd(), &header, body, fds).map_err(|_: Errno| LinkBroken)?;
             fds = &[];
         }
         Ok(())
     }
 
-    pub fn recv<T: DeserializeOwned>(&mut self) -> Result<T, Broken> {
+    pub fn recv<T: DeserializeOwned>(&mut self) -> Result<T, LinkBroken> {
         self.recv_with(&mut Vec::new())
     }
 
-    pub fn recv_with<T: DeserializeOwned>(&mut self, fds: &mut Vec<OwnedFd>) -> Result<T, Broken> {
+    pub fn recv_with<T: DeserializeOwned>(
+        &mut self,
+        fds: &mut Vec<OwnedFd>,
+    ) -> Result<T, LinkBroken> {
         loop {
             let length = self.packet(fds)?;
             if let Some(message) = self.take(length)? {
@@ -67,7 +74,7 @@ impl Link {
     pub fn recv_order<T: DeserializeOwned>(
         &mut self,
         fds: &mut Vec<OwnedFd>,
-    ) -> Result<Option<T>, Broken> {
+    ) -> Result<Option<T>, LinkBroken> {
         loop {
             let length = self.packet(fds)?;
             if length == EMPTY_PACKET_BYTES {
@@ -87,7 +94,7 @@ impl Link {
             match socket::recv(self.socket.as_fd(), &mut self.buffer, &mut Vec::new()) {
                 Ok(0) => return true,
                 Ok(length) => {
-                    if let Ok(Some(Order::<EpisodeRequest>::End)) = self.take(length) {
+                    if let Ok(Some(Request::<EpisodeRequest>::End)) = self.take(length) {
                         return false;
                     }
                 }
@@ -96,16 +103,16 @@ impl Link {
         }
     }
 
-    fn packet(&mut self, fds: &mut Vec<OwnedFd>) -> Result<usize, Broken> {
+    fn packet(&mut self, fds: &mut Vec<OwnedFd>) -> Result<usize, LinkBroken> {
         match socket::recv(self.socket.as_fd(), &mut self.buffer, fds) {
-            Ok(0) | Err(_) => Err(Broken),
+            Ok(0) | Err(_) => Err(LinkBroken),
             Ok(length) => Ok(length),
         }
     }
 
-    fn take<T: DeserializeOwned>(&mut self, length: usize) -> Result<Option<T>, Broken> {
+    fn take<T: DeserializeOwned>(&mut self, length: usize) -> Result<Option<T>, LinkBroken> {
         let taken = self.assembler.push(&self.buffer[..length]);
-        taken.map_err(|_| Broken)
+        taken.map_err(|_| LinkBroken)
     }
 }
 

@@ -6,39 +6,39 @@
 //! a second thread stops the program when a look takes too long: the cores are free then for whoever holds the lock, and
 //! lets go of it as it stops.
 
-use super::census::{Census, Reading, resume};
-use super::memory::Process;
+use super::census::{Census, TreeUsage, resume};
+use super::memory::ProcessMemory;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 /// How long a look may take. One at as much as a budget allows takes less where cores are free.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 /// The thread stops processes and reads short files.
 const STACK_BYTES: usize = 128 << 10;
 
 /// For init. Its thread counts as a process of the slot's uid, and ends with init.
-pub struct LookGuard(Arc<Shared>);
+pub struct LookGuard(Arc<GuardState>);
 
 #[derive(Default)]
-struct Shared {
-    look: Mutex<Look>,
+struct GuardState {
+    look: Mutex<GuardedLook>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-enum Look {
+enum GuardedLook {
     #[default]
     None,
     Begun(Instant, Box<Census>),
     /// It took too long, and these were stopped.
-    Stalled(Vec<Process>),
+    Stalled(Vec<ProcessMemory>),
 }
 
 impl LookGuard {
     pub fn start() -> io::Result<LookGuard> {
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<GuardState>::default();
         let guard = LookGuard(shared.clone());
         let thread = Builder::new().stack_size(STACK_BYTES);
         thread.spawn(move || shared.watch())?;
@@ -46,7 +46,7 @@ impl LookGuard {
     }
 
     /// As [`Census::read`], however the program tries to put it off.
-    pub fn read(&self, census: &Census, limit: u64, with_cpu: bool) -> Reading {
+    pub fn read(&self, census: &Census, limit: u64, with_cpu: bool) -> TreeUsage {
         let (reading, stopped) = self.during(census, || census.read(limit, with_cpu));
         if reading.memory_bytes <= limit {
             resume(&stopped);
@@ -62,19 +62,19 @@ impl LookGuard {
     }
 
     /// What a look sees, and who was stopped because it took too long.
-    fn during<T>(&self, census: &Census, look: impl FnOnce() -> T) -> (T, Vec<Process>) {
-        *self.0.look() = Look::Begun(Instant::now(), Box::new(census.clone()));
+    fn during<T>(&self, census: &Census, look: impl FnOnce() -> T) -> (T, Vec<ProcessMemory>) {
+        *self.0.look() = GuardedLook::Begun(Instant::now(), Box::new(census.clone()));
         self.0.changed.notify_one();
         let seen = look();
         match std::mem::take(&mut *self.0.look()) {
-            Look::Stalled(stopped) => (seen, stopped),
-            Look::None | Look::Begun(..) => (seen, Vec::new()),
+            GuardedLook::Stalled(stopped) => (seen, stopped),
+            GuardedLook::None | GuardedLook::Begun(..) => (seen, Vec::new()),
         }
     }
 }
 
-impl Shared {
-    fn look(&self) -> MutexGuard<'_, Look> {
+impl GuardState {
+    fn look(&self) -> MutexGuard<'_, GuardedLook> {
         self.look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,8 +82,8 @@ impl Shared {
         let mut look = self.look();
         loop {
             let left = match &*look {
-                Look::Begun(begin, _) => Some(PATIENCE.saturating_sub(begin.elapsed())),
-                Look::None | Look::Stalled(_) => None,
+                GuardedLook::Begun(begin, _) => Some(LOOK_TIMEOUT.saturating_sub(begin.elapsed())),
+                GuardedLook::None | GuardedLook::Stalled(_) => None,
             };
             look = match left {
                 None => (self.changed.wait(look)).unwrap_or_else(PoisonError::into_inner),
@@ -97,9 +97,9 @@ impl Shared {
     }
 
     /// The look can't end meanwhile, so that nobody is resumed before all are stopped.
-    fn stop<'a>(&'a self, mut look: MutexGuard<'a, Look>) -> MutexGuard<'a, Look> {
-        if let Look::Begun(_, census) = &*look {
-            *look = Look::Stalled(census.stop());
+    fn stop<'a>(&'a self, mut look: MutexGuard<'a, GuardedLook>) -> MutexGuard<'a, GuardedLook> {
+        if let GuardedLook::Begun(_, census) = &*look {
+            *look = GuardedLook::Stalled(census.stop());
         }
         look
     }

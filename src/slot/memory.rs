@@ -22,7 +22,7 @@ use std::path::PathBuf;
 
 /// One process, as /proc/<pid>/status has it; all sizes in bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Process {
+pub struct ProcessMemory {
     pub pid: i32,
     /// The thread that shows what it has: the first one, or another when that has ended and left the process to it.
     pub thread: i32,
@@ -87,10 +87,11 @@ impl Budget {
     }
 }
 
-impl Process {
+impl ProcessMemory {
     /// `None` when it is gone. Readable by everybody, even when the process forbids inspection.
     pub fn read(pid: i32) -> Option<Self> {
-        let process = Process::of_status(pid, pid, &text(format!("/proc/{pid}/status")).ok()?);
+        let process =
+            ProcessMemory::of_status(pid, pid, &text(format!("/proc/{pid}/status")).ok()?);
         // A thread that has ended shows no memory, and leaves what there is to those that go on (pthread_exit(3)).
         if process.mappings > 0 || process.threads <= 1 {
             return Some(process);
@@ -99,14 +100,14 @@ impl Process {
         let numbers = threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok());
         let seen = numbers.filter_map(|thread: i32| {
             let text = text(format!("/proc/{pid}/task/{thread}/status")).ok()?;
-            Some(Process::of_status(pid, thread, &text))
+            Some(ProcessMemory::of_status(pid, thread, &text))
         });
         let mut going_on = seen.filter(|seen| seen.mappings > 0);
         Some(going_on.next().unwrap_or(process))
     }
 
     fn of_status(pid: i32, thread: i32, text: &str) -> Self {
-        let (mut process, mut whole, mut known) = (Process::default(), 0, 0);
+        let (mut process, mut whole, mut known) = (ProcessMemory::default(), 0, 0);
         (process.pid, process.thread) = (pid, thread);
         for line in text.lines() {
             let Some((name, value)) = line.split_once(':') else {
@@ -143,7 +144,7 @@ impl Process {
 
     /// Where what it has is seen.
     pub fn file(&self, name: &str) -> PathBuf {
-        let Process { pid, thread, .. } = self;
+        let ProcessMemory { pid, thread, .. } = self;
         match pid == thread {
             true => format!("/proc/{pid}/{name}").into(),
             false => format!("/proc/{pid}/task/{thread}/{name}").into(),
@@ -153,7 +154,7 @@ impl Process {
 
 /// Sets what the kernel can hold for a mapping of each of these processes, by how many of them fork handed it down through. In
 /// a long line of forks of forks this is more than all else.
-pub fn weigh_mappings(processes: &mut [Process]) {
+pub fn weigh_mappings(processes: &mut [ProcessMemory]) {
     let parents: BTreeMap<i32, i32> = processes.iter().map(|p| (p.pid, p.parent)).collect();
     let mut depths = BTreeMap::new();
     for process in processes {
@@ -183,12 +184,12 @@ fn depth(pid: i32, parents: &BTreeMap<i32, i32>, known: &mut BTreeMap<i32, u64>)
 /// they may matter: below `limit` the number is what is mapped in. None where it can't be told within the budget. `most_shared`
 /// is asked how much all of those mappings can hold at most, where there are some that may matter.
 pub fn bound(
-    processes: &[Process],
+    processes: &[ProcessMemory],
     limit: u64,
     budget: &Budget,
     most_shared: impl FnOnce() -> u64,
 ) -> Option<u64> {
-    let sum = |field: fn(&Process) -> u64| processes.iter().map(field).sum::<u64>();
+    let sum = |field: fn(&ProcessMemory) -> u64| processes.iter().map(field).sum::<u64>();
     let private = sum(|p| p.private + p.page_tables);
     if private + sum(|p| p.shareable + p.most_mapping_bytes()) < limit {
         return Some(private + sum(|p| p.shared));
@@ -202,7 +203,11 @@ pub fn bound(
 }
 
 /// What they hold, counted page by page: some 10 µs per MB. They had better stand still meanwhile. `most_shared` as above.
-pub fn exact(processes: &[Process], budget: &Budget, most_shared: impl FnOnce() -> u64) -> u64 {
+pub fn exact(
+    processes: &[ProcessMemory],
+    budget: &Budget,
+    most_shared: impl FnOnce() -> u64,
+) -> u64 {
     let mut objects = Objects::default();
     let mut bytes = 0;
     for process in processes {
@@ -221,7 +226,7 @@ pub fn exact(processes: &[Process], budget: &Budget, most_shared: impl FnOnce() 
 }
 
 /// Private memory by proportional share. A process that forbids inspection counts in full.
-fn private(process: &Process, budget: &Budget) -> u64 {
+fn private(process: &ProcessMemory, budget: &Budget) -> u64 {
     if budget.is_spent() {
         return process.private;
     }
@@ -264,7 +269,7 @@ struct Objects(BTreeMap<u64, u64>);
 impl Objects {
     /// Adds the objects that a process has mapped. What may be shared memory of a process that forbids inspection counts
     /// in full.
-    fn add(&mut self, process: &Process, budget: &Budget) -> Seen {
+    fn add(&mut self, process: &ProcessMemory, budget: &Budget) -> Seen {
         if process.shareable == 0 && process.mappings == 0 {
             return Seen::All(0);
         }
@@ -291,7 +296,7 @@ impl Objects {
 
 /// Shows each line of /proc/<pid>/maps; how many there were, or None where the budget was spent before.
 fn each_mapping(
-    process: &Process,
+    process: &ProcessMemory,
     budget: &Budget,
     mut show: impl FnMut(&str),
 ) -> io::Result<Option<usize>> {
@@ -341,7 +346,7 @@ mod tests {
 
     #[test]
     fn the_exact_count_of_our_own_memory_is_below_the_upper_bound() {
-        let own = Process::read(std::process::id() as i32).unwrap();
+        let own = ProcessMemory::read(std::process::id() as i32).unwrap();
         let plenty = Budget::new(u64::MAX / 2, u64::MAX / 2);
         let upper = bound(&[own], 0, &plenty, || u64::MAX).unwrap();
         let counted = exact(&[own], &plenty, || u64::MAX);
@@ -353,10 +358,10 @@ mod tests {
 
     #[test]
     fn a_mapping_counts_for_each_process_that_it_was_handed_down_from() {
-        let process = |pid, parent| Process {
+        let process = |pid, parent| ProcessMemory {
             pid,
             parent,
-            ..Process::default()
+            ..ProcessMemory::default()
         };
         // In no order; and with numbers that go round in a circle.
         let mut all =
@@ -369,7 +374,7 @@ mod tests {
 
     #[test]
     fn what_is_not_seen_in_time_is_not_told_by_the_bound_and_counts_in_full_otherwise() {
-        let own = Process::read(std::process::id() as i32).unwrap();
+        let own = ProcessMemory::read(std::process::id() as i32).unwrap();
         let spent = Budget::new(0, 0);
         assert_eq!(bound(&[own], 0, &spent, || u64::MAX), None);
         assert!(exact(&[own], &spent, || u64::MAX) >= own.private + own.most_mapping_bytes());

@@ -1,6 +1,6 @@
 //! The pipes of one execution: its output is drained into the capture.
 
-use super::capture::{Capture, Stream};
+use super::capture::{OutputCapture, Stream};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{pipe2, read};
@@ -52,7 +52,7 @@ impl Pipes {
     }
 
     /// Reads what is there now, a bounded amount, and nothing more beyond `ceiling` bytes in all.
-    pub fn drain(&mut self, capture: &mut Capture, ceiling: u64, buffer: &mut [u8]) {
+    pub fn drain(&mut self, capture: &mut OutputCapture, ceiling: u64, buffer: &mut [u8]) {
         let streams = [
             (Stream::Out, &mut self.stdout),
             (Stream::Err, &mut self.stderr),
@@ -77,7 +77,7 @@ impl Pipes {
 
     /// After the exit: everything the program itself wrote is in the pipes by now. What a background process
     /// goes on writing is not waited for.
-    pub fn drain_rest(&mut self, capture: &mut Capture, ceiling: u64, buffer: &mut [u8]) {
+    pub fn drain_rest(&mut self, capture: &mut OutputCapture, ceiling: u64, buffer: &mut [u8]) {
         let enough = capture.produced() + 2 * PIPE_BYTES;
         loop {
             let before = capture.produced();

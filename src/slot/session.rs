@@ -6,8 +6,8 @@
 
 use super::carried::Carried;
 use super::disk::Count;
-use super::episode::Slot;
-use super::link::Broken;
+use super::episode::BuiltSlot;
+use super::link::LinkBroken;
 use super::pace::Pace;
 use super::pipes::discard;
 use super::transfer::Transfers;
@@ -17,7 +17,7 @@ use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
 use crate::sys::{clock::monotonic_ns, wait};
 use crate::wire::failure::Failure;
-use crate::wire::message::{EpisodeRequest, Order, Reply};
+use crate::wire::message::{EpisodeRequest, Reply, Request};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
@@ -25,13 +25,13 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// How far apart looks at a tree get that does not change; a thousand idle sessions are then some hundredth of a core.
-const LONGEST_PAUSE_NS: u64 = 250_000_000;
+const MAX_INTERVAL_NS: u64 = 250_000_000;
 
 /// Serves the session until the runner has no need of it any more, or is gone.
-pub fn serve(slot: &mut Slot, limits: Limits) -> Result<(), Broken> {
+pub fn serve(slot: &mut BuiltSlot, limits: Limits) -> Result<(), LinkBroken> {
     if let Err(failure) = slot.prepare(&limits) {
         slot.runner.send(&Reply::Refused(failure))?;
-        return Err(Broken);
+        return Err(LinkBroken);
     }
     slot.runner.send(&Reply::Opened)?;
     let mut session = Session {
@@ -42,26 +42,26 @@ pub fn serve(slot: &mut Slot, limits: Limits) -> Result<(), Broken> {
     loop {
         session.wait_for_order(slot)?;
         match slot.runner.recv()? {
-            Order::Exec(request) => match session.exec(slot, &request) {
+            Request::Exec(request) => match session.exec(slot, &request) {
                 Ok(done) => slot.runner.send(&Reply::Ended(Box::new(done)))?,
                 Err(failure) => {
                     slot.runner.send(&Reply::Refused(failure))?;
-                    return Err(Broken);
+                    return Err(LinkBroken);
                 }
             },
-            Order::Put(piece) => {
+            Request::Put(piece) => {
                 let put = session.transfers.put(&slot.space, piece);
                 slot.runner.send(&Reply::Put(put))?;
             }
-            Order::Get(what) => {
+            Request::Get(what) => {
                 let disk_bytes = session.limits.disk_bytes;
                 let got = session.transfers.get(&slot.space, what, disk_bytes);
                 slot.runner.send(&Reply::Got(got))?;
             }
-            Order::End => return Ok(()),
+            Request::End => return Ok(()),
             // What it meant has just ended by itself.
-            Order::Cancel => {}
-            Order::Episode(_) | Order::Open(_) => return Err(Broken),
+            Request::Cancel => {}
+            Request::Episode(_) | Request::Open(_) => return Err(LinkBroken),
         }
     }
 }
@@ -73,7 +73,11 @@ struct Session {
 }
 
 impl Session {
-    fn exec(&mut self, slot: &mut Slot, request: &EpisodeRequest) -> Result<Execution, Failure> {
+    fn exec(
+        &mut self,
+        slot: &mut BuiltSlot,
+        request: &EpisodeRequest,
+    ) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
         slot.admit_pythons(&request.steps);
         // What the kernel killed before is no doing of this.
@@ -98,7 +102,7 @@ impl Session {
     }
 
     /// Returns when the runner has something to say, or is gone.
-    fn wait_for_order(&mut self, slot: &mut Slot) -> Result<(), Broken> {
+    fn wait_for_order(&mut self, slot: &mut BuiltSlot) -> Result<(), LinkBroken> {
         let mut idle = Idle::new(&self.limits, slot, self.carried.due);
         let mut pace = Pace::new(monotonic_ns());
         loop {
@@ -115,7 +119,7 @@ impl Session {
             fds.extend(background.map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
             match ppoll(&mut fds, pause, None) {
                 Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return Err(Broken),
+                Err(_) => return Err(LinkBroken),
             }
             let is_wanted = fds[0].any().unwrap_or(true);
             // Before any order, for these can follow each other without a pause.
@@ -142,7 +146,7 @@ impl Session {
         }
     }
 
-    fn reap(&mut self, slot: &Slot) {
+    fn reap(&mut self, slot: &BuiltSlot) {
         // Once: all that have ended are one signal (signal(7)), and a program can send more as fast as they are read.
         let _ = slot.children.read_signal();
         while let Ok(Some(reaped)) = wait::try_wait() {
@@ -162,7 +166,7 @@ struct Idle {
 }
 
 impl Idle {
-    fn new(limits: &Limits, slot: &Slot, due: Due) -> Idle {
+    fn new(limits: &Limits, slot: &BuiltSlot, due: Due) -> Idle {
         let now = monotonic_ns();
         let disk = slot.enforced.tier == Tier::Landlock;
         let watch = Watch::new(limits, slot.cores, disk, now).no_later_than(due);
@@ -184,7 +188,7 @@ impl Idle {
     }
 
     /// Looks once; whether a limit was crossed.
-    fn look(&mut self, slot: &mut Slot, carried: &mut Carried) -> bool {
+    fn look(&mut self, slot: &mut BuiltSlot, carried: &mut Carried) -> bool {
         let usage = slot.look_guard.read(
             &slot.census,
             self.limits.memory_bytes,
@@ -206,7 +210,7 @@ impl Idle {
         let soonest = self.watch.next_ns().saturating_sub(now);
         let unchanged = reading.memory_bytes == self.last_bytes;
         self.pause_ns = match unchanged {
-            true => (self.pause_ns * 2).min(LONGEST_PAUSE_NS).max(soonest),
+            true => (self.pause_ns * 2).min(MAX_INTERVAL_NS).max(soonest),
             false => soonest,
         };
         self.last_bytes = reading.memory_bytes;

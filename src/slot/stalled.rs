@@ -23,16 +23,16 @@ use std::time::Duration;
 
 const MS: u64 = 1_000_000;
 /// Between two looks, as far as the timeout has room for so many.
-const SHORTEST_NS: u64 = 20 * MS;
-const LONGEST_NS: u64 = 250 * MS;
+const MIN_INTERVAL_NS: u64 = 20 * MS;
+const MAX_INTERVAL_NS: u64 = 250 * MS;
 const LOOKS_PER_TIMEOUT: u64 = 64;
 /// The next look comes after a part of the time that has passed, so that short programs are looked at too.
-const PART: u64 = 4;
+const INTERVAL_PART: u64 = 4;
 /// Who loses time finds that others left no core at one look in so many at least. On a machine that does nothing else, that is
 /// seen now and then: of threads that end, the kernel still counts some as running that it shows no more.
 const CROWDED_SHARE: u64 = 6;
 /// Looks take at most one part in so many of the CPU time of a core, as long as they come often enough.
-const MOST_WORK: u64 = 200;
+const MAX_WORK: u64 = 200;
 
 /// What one execution has lost so far.
 pub struct Stalled {
@@ -60,13 +60,13 @@ pub struct Stalled {
 impl Stalled {
     pub fn new(now_ns: u64, timeout: Duration) -> Self {
         let timeout_ns = timeout.as_nanos().min(u128::from(u64::MAX)) as u64;
-        let longest_ns = (timeout_ns / LOOKS_PER_TIMEOUT).clamp(SHORTEST_NS, LONGEST_NS);
+        let longest_ns = (timeout_ns / LOOKS_PER_TIMEOUT).clamp(MIN_INTERVAL_NS, MAX_INTERVAL_NS);
         Stalled {
             begin_ns: now_ns,
             longest_ns,
             last: Tree::default(),
             looked_ns: now_ns,
-            next_ns: now_ns + jittered(SHORTEST_NS),
+            next_ns: now_ns + jittered(MIN_INTERVAL_NS),
             missed_ns: 0,
             others: None,
             first_ns: 0,
@@ -90,7 +90,9 @@ impl Stalled {
     pub fn next_ns(&self, end_ns: u64) -> u64 {
         match self.lost_ns() {
             0 => self.next_ns.min(end_ns),
-            _ => self.next_ns.min(end_ns.max(self.looked_ns + SHORTEST_NS)),
+            _ => self
+                .next_ns
+                .min(end_ns.max(self.looked_ns + MIN_INTERVAL_NS)),
         }
     }
 
@@ -132,8 +134,9 @@ impl Stalled {
             self.first_ns = self.missed_ns;
         }
         self.conclude(machine);
-        let pause_ns = ((now_ns - self.begin_ns) / PART).clamp(SHORTEST_NS, self.longest_ns);
-        let rest_ns = (work_us * 1000 * MOST_WORK).min(LONGEST_NS);
+        let pause_ns =
+            ((now_ns - self.begin_ns) / INTERVAL_PART).clamp(MIN_INTERVAL_NS, self.longest_ns);
+        let rest_ns = (work_us * 1000 * MAX_WORK).min(MAX_INTERVAL_NS);
         self.next_ns = now_ns + jittered(pause_ns).max(rest_ns);
         work_us
     }

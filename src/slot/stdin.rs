@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::stage::errno;
+use super::placement::errno;
 
 /// What is left to background processes after the end: as much as a pipe holds (pipe(7)).
 const LEFT_BYTES: usize = 64 * 1024;

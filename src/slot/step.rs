@@ -4,13 +4,13 @@ mod finish;
 mod time;
 mod trailing_output;
 
-use super::capture::Capture;
+use super::capture::OutputCapture;
 use super::carried::Carried;
 use super::census::Census;
 use super::clean::Cleaner;
 use super::crowd::Crowd;
 use super::disk::Count;
-use super::link::{Broken, Link};
+use super::link::{Link, LinkBroken};
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::pace::Pace;
@@ -35,10 +35,10 @@ use std::time::Duration;
 use time::Time;
 
 /// How soon a program that was killed is killed again if it is still there.
-const KILL_AGAIN_NS: u64 = 5_000_000;
+const KILL_INTERVAL_NS: u64 = 5_000_000;
 /// How long it is killed alone, where only its step is to end. If it is still there then, others of the episode keep it from
 /// getting a core to end on, and all of them are killed.
-const ALONE_NS: u64 = 3_000_000_000;
+const KILL_ALONE_TIMEOUT_NS: u64 = 3_000_000_000;
 
 /// What a step needs of its slot.
 pub struct Surroundings<'a> {
@@ -70,7 +70,7 @@ pub struct Order<'a> {
     /// What the program is restricted by, where it is not what its zygote has.
     pub ruleset: Option<RawFd>,
     pub limits: &'a Limits,
-    pub capture: Capture,
+    pub capture: OutputCapture,
     pub split: bool,
     pub stdin: &'a [u8],
     pub timeout: Duration,
@@ -172,7 +172,7 @@ impl Running<'_, '_> {
                         zygote.recv::<WarmExit>().map(Exit::from)
                     }
                 };
-                return exit.or_else(|Broken| self.lost_zygote());
+                return exit.or_else(|LinkBroken| self.lost_zygote());
             }
             self.enforce();
             if let Some(rest) = self.pace.woken(monotonic_ns(), brought) {
@@ -229,7 +229,7 @@ impl Running<'_, '_> {
                 .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)),
         );
         let wake_ns = match self.cause {
-            Some(_) => monotonic_ns() + KILL_AGAIN_NS,
+            Some(_) => monotonic_ns() + KILL_INTERVAL_NS,
             None => self.time.next_ns().min(self.watch.next_ns()),
         };
         let pause = Duration::from_nanos(wake_ns.saturating_sub(monotonic_ns()));
@@ -325,7 +325,7 @@ impl Running<'_, '_> {
     }
 
     fn kill(&mut self) {
-        self.alone &= monotonic_ns() - self.ended_ns < ALONE_NS;
+        self.alone &= monotonic_ns() - self.ended_ns < KILL_ALONE_TIMEOUT_NS;
         if self.alone {
             self.around.cleaner.kill_program(self.around.census);
         } else {

@@ -6,12 +6,11 @@
 use super::open::{
     BLOCK_BYTES, READ, kind, open_below_closed, open_directory, open_file, open_in_root,
 };
+use super::placement::{NotPlaced, Placement, errno};
 use super::space::Space;
-use super::stage::{NotPlaced, Stage, errno};
 use crate::spec::names::escaped;
 use crate::wire::transfer::{
-    DATA_BYTES, Entry, EntryKind, Get, MOST_WAITING, MOST_WAITING_BYTES, NotDone, Piece, Put,
-    Skipped,
+    DATA_BYTES, Entry, EntryKind, Get, MAX_WAITING, MAX_WAITING_BYTES, NotDone, Piece, Put, Skipped,
 };
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -40,7 +39,7 @@ impl Transfers {
         match piece {
             Put::Entry(entry) => {
                 self.into = None;
-                let mut stage = Stage::new(space, Vec::new());
+                let mut stage = Placement::new(space, Vec::new());
                 let made = match &entry.kind {
                     EntryKind::File => stage.create(&entry.path, entry.mode).map(|file| {
                         self.into = Some((entry.path.clone(), file));
@@ -234,8 +233,8 @@ impl Walk {
             let waiting = Waiting { parent, name };
             self.waiting_bytes += waiting.bytes();
             listed.push(waiting);
-            if self.waiting.len() + listed.len() > MOST_WAITING
-                || self.waiting_bytes > MOST_WAITING_BYTES
+            if self.waiting.len() + listed.len() > MAX_WAITING
+                || self.waiting_bytes > MAX_WAITING_BYTES
             {
                 return Err(Errno::E2BIG);
             }

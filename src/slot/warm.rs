@@ -20,7 +20,7 @@ mod process;
 mod python;
 mod startup;
 
-use super::link::{Broken, Link};
+use super::link::{Link, LinkBroken};
 use crate::spec::policy::Tier;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -31,11 +31,11 @@ pub use python::Python;
 
 /// The largest stack that a fork of a warm interpreter can be given, in bytes. It lies where the interpreter's own lies, with
 /// as much address space below it as the kernel chose by chance when that was started: one in some thirty thousand has less.
-pub const MOST_STACK: u64 = 1 << 30;
+pub const MAX_STACK: u64 = 1 << 30;
 
 /// Tells a zygote that is ready to enforce its programs' ruleset on itself, which then holds for all of them. Where
 /// signals are scoped, of which it is to be out of reach, the ruleset comes back, for each program to enforce.
-fn hand_over(ruleset: OwnedFd, link: &Link, tier: Tier) -> Result<Option<OwnedFd>, Broken> {
+fn hand_over(ruleset: OwnedFd, link: &Link, tier: Tier) -> Result<Option<OwnedFd>, LinkBroken> {
     match tier {
         Tier::Landlock => Ok(Some(ruleset)),
         Tier::Namespaces => {

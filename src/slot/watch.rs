@@ -7,9 +7,9 @@ use super::disk::Usage;
 use crate::spec::execution::{DiskEvidence, End, Finish};
 use crate::spec::limits::Limits;
 
-/// Faster than a core faults in fresh pages. More cores than `MOST_CORES` wait for each other in the kernel.
+/// Faster than a core faults in fresh pages. More cores than `MAX_CORES` wait for each other in the kernel.
 const MEMORY_BYTES_PER_MS: u64 = 5 << 20;
-const MOST_CORES: u64 = 8;
+const MAX_CORES: u64 = 8;
 /// Faster than a page cache takes writes.
 const DISK_BYTES_PER_MS: u64 = 4 << 20;
 /// Faster than files are made.
@@ -19,7 +19,7 @@ const DISK_SHARE: u64 = 5;
 const MS: u64 = 1_000_000;
 /// Never look more often than the lower one; a look at a few processes takes some 50 µs. The larger the memory
 /// limit, the longer it takes to overshoot by a twentieth of it, and a closer look than that is not needed.
-const SHORTEST_NS: (u64, u64) = (3 * MS / 10, 2 * MS);
+const MIN_INTERVAL_NS: (u64, u64) = (3 * MS / 10, 2 * MS);
 const TOLERATED: u64 = 20;
 /// A look that takes longer is followed by a pause of at least its length, and where memory does not grow fast by one of
 /// so many times that: looks must not keep us, who have precedence, busy with nothing else, nor take a core from others.
@@ -27,7 +27,7 @@ const TOLERATED: u64 = 20;
 pub const LONG_LOOK_NS: u64 = MS;
 const CALM_PAUSE: u64 = 4;
 /// Never look less often: estimates age.
-const LONGEST_NS: u64 = 1000 * MS;
+const MAX_INTERVAL_NS: u64 = 1000 * MS;
 
 pub struct Watch {
     limits: Limits,
@@ -201,7 +201,7 @@ impl Watch {
             .limits
             .memory_bytes
             .saturating_sub(reading.memory_bytes);
-        let speed = MEMORY_BYTES_PER_MS * self.cores.clamp(1, MOST_CORES);
+        let speed = MEMORY_BYTES_PER_MS * self.cores.clamp(1, MAX_CORES);
         let time_for = |bytes: u64| (u128::from(bytes) * u128::from(MS) / u128::from(speed)) as u64;
         let mut pause = time_for(headroom);
         if let Some(limit) = self.limits.cpu_time {
@@ -209,16 +209,18 @@ impl Watch {
             // Clock ticks are 10 ms: a closer look would see nothing new.
             pause = pause.min((left * 1000 / self.cores).max(10 * MS));
         }
-        let (least, most) = SHORTEST_NS;
+        let (least, most) = MIN_INTERVAL_NS;
         let shortest = time_for(self.limits.memory_bytes / TOLERATED).clamp(least, most);
         let grown = reading.memory_bytes.saturating_sub(self.last_bytes);
         let is_calm = grown * CALM_PAUSE <= headroom.max(self.limits.memory_bytes / TOLERATED);
         let rest_ns = match (reading.took_ns > LONG_LOOK_NS, is_calm) {
             (false, _) => 0,
             (true, false) => reading.took_ns,
-            (true, true) => (reading.took_ns * CALM_PAUSE).min(LONGEST_NS.max(reading.took_ns)),
+            (true, true) => {
+                (reading.took_ns * CALM_PAUSE).min(MAX_INTERVAL_NS.max(reading.took_ns))
+            }
         };
-        pause.clamp(shortest, LONGEST_NS).max(rest_ns)
+        pause.clamp(shortest, MAX_INTERVAL_NS).max(rest_ns)
     }
 
     fn disk_pause(&self, reading: &DiskReading) -> u64 {
@@ -230,7 +232,7 @@ impl Watch {
         };
         let rest_ns = reading.took_ns.saturating_mul(DISK_SHARE - 1);
         let pause = soonest_ms.saturating_mul(MS).max(rest_ns);
-        pause.clamp(SHORTEST_NS.1, LONGEST_NS)
+        pause.clamp(MIN_INTERVAL_NS.1, MAX_INTERVAL_NS)
     }
 }
 
@@ -276,7 +278,7 @@ mod tests {
             ),
             None
         );
-        assert_eq!(watch.next_ns(), SHORTEST_NS.1);
+        assert_eq!(watch.next_ns(), MIN_INTERVAL_NS.1);
         assert_eq!(watch.peak_bytes(), 500 * MB);
     }
 

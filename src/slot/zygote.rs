@@ -4,7 +4,7 @@
 //! status and resource use reach init in the same message.
 
 use super::cgroup::CgroupProcs;
-use super::link::{Broken, Link};
+use super::link::{Link, LinkBroken};
 use crate::sandbox::child::{self, Plan};
 use crate::sandbox::privileges;
 use crate::sandbox::ruleset::{Ruleset, Scene};
@@ -56,7 +56,7 @@ fn serve(
     run_delay: RunDelay,
     procs: Option<CgroupProcs>,
     warm: Option<Pid>,
-) -> Result<(), Broken> {
+) -> Result<(), LinkBroken> {
     // It takes a while, as does what init does meanwhile.
     let inside = procs.map_or(Ok(()), |procs| procs.join());
     let is_kept: bool = init.recv()?;

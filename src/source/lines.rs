@@ -14,7 +14,7 @@ pub const MAX_LINE: usize = 32 << 20;
 const BLOCK: usize = 256 << 10;
 
 /// Above this a buffer that held a long line is given back.
-const KEEP: usize = 4 * BLOCK;
+const MAX_KEPT_BYTES: usize = 4 * BLOCK;
 
 /// A reader as lines.
 pub struct Lines<R> {
@@ -100,7 +100,7 @@ impl<R: Read> Lines<R> {
 
     /// Moves the line in progress to the front of the buffer.
     fn make_room(&mut self) {
-        if self.tail.len() <= KEEP && self.buffer.len() > 2 * KEEP {
+        if self.tail.len() <= MAX_KEPT_BYTES && self.buffer.len() > 2 * MAX_KEPT_BYTES {
             self.buffer = self.buffer[self.tail.clone()].to_vec();
         } else {
             self.buffer.copy_within(self.tail.clone(), 0);

@@ -19,4 +19,4 @@ pub const COLLECT_WAITING_BYTES: usize = 16 << 20;
 pub const COLLECT_CPU_SECONDS: u64 = 5;
 
 /// How long each of them may take on any machine, so that a slot that hangs is told from one that waits for a core.
-pub const COLLECT_LONGEST_SECONDS: u64 = 30;
+pub const COLLECT_TIMEOUT_SECONDS: u64 = 30;

@@ -18,11 +18,11 @@ pub const OUTPUT_DRAIN_FACTOR: u64 = 1024;
 /// Smallest share of the disk limit a file takes, for its inode: bounds how many files an episode can make.
 const BYTES_PER_INODE: u64 = 2048;
 /// What small disks have all the same.
-const FEWEST_INODES: u64 = 1024;
+const MIN_INODES: u64 = 1024;
 
 /// Files, directories and links that a disk of this size may hold.
 pub fn inodes(disk_bytes: u64) -> u64 {
-    (disk_bytes / BYTES_PER_INODE).max(FEWEST_INODES)
+    (disk_bytes / BYTES_PER_INODE).max(MIN_INODES)
 }
 
 /// What an episode may be given of processes.

@@ -1,8 +1,8 @@
 //! How the files that `collect` names stand in a result.
 
 use super::collect::{
-    COLLECT_BYTES, COLLECT_CPU_SECONDS, COLLECT_ENTRIES, COLLECT_FILES, COLLECT_LONGEST_SECONDS,
-    COLLECT_NAME_BYTES, COLLECT_WAITING_BYTES,
+    COLLECT_BYTES, COLLECT_CPU_SECONDS, COLLECT_ENTRIES, COLLECT_FILES, COLLECT_NAME_BYTES,
+    COLLECT_TIMEOUT_SECONDS, COLLECT_WAITING_BYTES,
 };
 use super::execution::{Collected, NotCollected, WhyNot};
 use super::limits::MB;
@@ -34,7 +34,7 @@ pub(super) fn returned(collected: Collected) -> (BTreeMap<String, ReturnedFile>,
         unnamed(format!(
             "and what is in directories that were not searched: there are more than {COLLECT_ENTRIES} entries, the paths \
              of directories that waited for their turn are more than {} MB, they could not be opened, or it took more \
-             than {COLLECT_CPU_SECONDS} s of CPU time or {COLLECT_LONGEST_SECONDS} s in all",
+             than {COLLECT_CPU_SECONDS} s of CPU time or {COLLECT_TIMEOUT_SECONDS} s in all",
             COLLECT_WAITING_BYTES as u64 / MB
         ))
     });
@@ -79,7 +79,7 @@ fn reason(why: &WhyNot) -> String {
         WhyNot::Unreadable(errno) => format!("it can't be read: {}", system(*errno)),
         WhyNot::Late => format!(
             "there was no time for it: collect reads for up to {COLLECT_CPU_SECONDS} s of CPU time, and \
-             {COLLECT_LONGEST_SECONDS} s in all"
+             {COLLECT_TIMEOUT_SECONDS} s in all"
         ),
     }
 }

@@ -46,7 +46,7 @@ pub struct Setup {
     /// Whether a login bash is kept warm.
     pub warm_bash: bool,
     /// Pythons that are kept warm; the sockets to them travel with this message, in the same order.
-    pub warm_pythons: Vec<WarmPython>,
+    pub warm_pythons: Vec<PreloadedPython>,
 }
 
 /// Filters of a slot: of its zygote, and of two warm interpreters.
@@ -86,7 +86,7 @@ impl Setup {
 
 /// An interpreter whose preloaded parent the runner has started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WarmPython {
+pub struct PreloadedPython {
     /// As a program would name it: absolute, links not followed.
     pub path: String,
     /// What it has imported.
@@ -98,7 +98,7 @@ pub struct WarmPython {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WarmParent {
     pub version: u16,
-    pub python: WarmPython,
+    pub python: PreloadedPython,
 }
 
 /// How a parent gets on. It does not know our enums: `kind` is 0 when all modules were found, 1 when this one was not,
@@ -157,7 +157,7 @@ pub struct Ids {
 
 /// What init is told to do. `R` is the request or, where it is sent, a reference to one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Order<R = EpisodeRequest> {
+pub enum Request<R = EpisodeRequest> {
     Episode(R),
     /// From now on the slot is that of one session.
     Open(Limits),

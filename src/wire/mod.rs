@@ -6,18 +6,18 @@
 //! ```text
 //! runner → init     Setup                     once: what sandbox to build
 //! init   → runner   Reply::Ready | Refused    what is enforced, or which stage failed with which errno
-//! runner → init     Order::Episode            the whole episode, all steps
+//! runner → init     Request::Episode            the whole episode, all steps
 //! init   → runner   Reply::Ended              the facts, sent after the sandbox was cleaned and proven clean
 //!
-//! runner → init     Order::Open               from now on the slot is that of one session
+//! runner → init     Request::Open               from now on the slot is that of one session
 //! init   → runner   Reply::Opened
-//! runner → init     Order::Exec               one execution; what it leaves stays
+//! runner → init     Request::Exec               one execution; what it leaves stays
 //! init   → runner   Reply::Ended              the facts
-//! runner → init     Order::Cancel             meanwhile: the execution is to end; no answer of its own
-//! runner → init     Order::Put | Get          a piece of a file in or out ([`transfer`])
+//! runner → init     Request::Cancel             meanwhile: the execution is to end; no answer of its own
+//! runner → init     Request::Put | Get          a piece of a file in or out ([`transfer`])
 //! init   → runner   Reply::Put | Got
 //!
-//! runner → init     Order::End                the slot is not needed any more; no answer
+//! runner → init     Request::End                the slot is not needed any more; no answer
 //!
 //! init   → zygote   Launch + 3 fds            stdin, stdout, stderr of the program
 //! zygote → init     Exit                      when the program has ended and was reaped

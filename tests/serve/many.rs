@@ -7,7 +7,7 @@ use std::time::Instant;
 
 const SESSIONS: usize = 200;
 /// For each, in all its processes.
-const MOST_KB: u64 = 3 << 10;
+const MAX_KB: u64 = 3 << 10;
 
 #[test]
 fn hundreds_of_idle_sessions_take_little_memory_each_and_answer_at_once() {
@@ -22,7 +22,7 @@ fn hundreds_of_idle_sessions_take_little_memory_each_and_answer_at_once() {
     }
     if nix::unistd::geteuid().is_root() {
         let each = shares(server.pid()) / SESSIONS as u64;
-        assert!(each < MOST_KB, "{each} kB for each session");
+        assert!(each < MAX_KB, "{each} kB for each session");
     }
     let mut times = Vec::new();
     for (client, name) in &mut clients {

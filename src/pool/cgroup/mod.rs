@@ -27,7 +27,7 @@ const PREFIX: &str = "runner-";
 const DEFAULT_WEIGHT: usize = 100;
 const MAX_WEIGHT: usize = 10_000;
 /// How many names are tried.
-const MOST_TRIES: u32 = 16;
+const MAX_TRIES: u32 = 16;
 /// What a cgroup holds, by kind, in both versions.
 const STAT: &str = "memory.stat";
 /// The runner's own, where it has to leave the one that it was started in.
@@ -283,7 +283,7 @@ fn make_top(own: &Path) -> io::Result<(PathBuf, Flock<File>)> {
         let made = fs::create_dir(&top).and_then(|()| lock(&top));
         match made {
             Ok(lock) if top.exists() => return Ok((top, lock)),
-            Err(error) if tries == MOST_TRIES => return Err(error),
+            Err(error) if tries == MAX_TRIES => return Err(error),
             _ => tries += 1,
         }
     }

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::fs::File;
 
 /// How long a process that was killed may take to end: the kernel has to give back what it holds.
-const DYING_NS: u64 = 500_000_000;
+const DYING_TIMEOUT_NS: u64 = 500_000_000;
 /// How many looks are remembered: a slot tells of an end when it has cleaned up, which may take seconds.
-const LOOKS: usize = 64;
+const MAX_LOOKS: usize = 64;
 
 pub struct Kills {
     file: File,
@@ -53,14 +53,14 @@ impl Kills {
 
 impl Seen {
     fn looked(&mut self, look: (u64, u64)) {
-        if self.looks.len() == LOOKS {
+        if self.looks.len() == MAX_LOOKS {
             self.looks.pop_front();
         }
         self.looks.push_back(look);
     }
 
     fn explains(&mut self, ended_ns: u64, now: u64) -> bool {
-        let alive_ns = ended_ns.saturating_sub(DYING_NS);
+        let alive_ns = ended_ns.saturating_sub(DYING_TIMEOUT_NS);
         let before = self.looks.iter().rfind(|(at_ns, _)| *at_ns <= alive_ns);
         let (_, before) = before.or(self.looks.front()).copied().unwrap_or_default();
         let explained = self.explained.max(before);

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 /// How many looks are remembered.
-const LOOKS: usize = 64;
+const MAX_LOOKS: usize = 64;
 
 pub struct User {
     uid: u32,
@@ -49,7 +49,7 @@ impl User {
     /// the next look would find fewer.
     pub fn was_full(&self) {
         let mut full = self.full.borrow_mut();
-        if full.len() == LOOKS {
+        if full.len() == MAX_LOOKS {
             full.pop_front();
         }
         full.push_back(monotonic_ns());

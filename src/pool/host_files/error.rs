@@ -1,6 +1,6 @@
 //! What keeps a `host_path` from being copied.
 
-use super::{MOST_COPIED_MB, MOST_DEPTH};
+use super::{MAX_COPIED_MB, MAX_DEPTH};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -25,13 +25,13 @@ pub enum HostFileError {
     )]
     OverDisk { path: PathBuf, limit_mb: u64 },
     #[error(
-        "host_path {} brings the files to more than {MOST_COPIED_MB} MB, the most that is copied into a sandbox whatever \
+        "host_path {} brings the files to more than {MAX_COPIED_MB} MB, the most that is copied into a sandbox whatever \
          resources.disk_mb is; grant what is large with fs_readable",
         shown(.0)
     )]
     OverCopied(PathBuf),
     #[error(
-        "host_path holds {}, which lies more than {MOST_DEPTH} directories deep; pack the directory with tar, or grant it \
+        "host_path holds {}, which lies more than {MAX_DEPTH} directories deep; pack the directory with tar, or grant it \
          with fs_readable",
         shown(.0)
     )]

@@ -2,7 +2,7 @@
 
 use super::bound::Bound;
 use super::resolve::resolve;
-use super::{Place, joined};
+use super::{Location, joined};
 use crate::slot::open::{self, open_below_closed};
 use crate::slot::space::Space;
 use crate::spec::collect::{
@@ -27,14 +27,14 @@ const PATH_BYTES: usize = 48;
 /// The files found so far: the first by name, as many as there may be.
 #[derive(Default)]
 pub struct Found {
-    pub files: BTreeMap<String, Place>,
+    pub files: BTreeMap<String, Location>,
     pub name_bytes: u64,
     /// Files that were found, too, and are not among them.
     pub beyond: u64,
 }
 
 impl Found {
-    pub fn add(&mut self, name: String, place: Place) {
+    pub fn add(&mut self, name: String, place: Location) {
         let bytes = collected_name_bytes(&name);
         if self.files.insert(name, place).is_none() {
             self.name_bytes += bytes;

@@ -3,8 +3,8 @@
 use super::bound::Bound;
 use super::resolve::{Led, resolve};
 use crate::slot::open::{READ, kind, open_below_closed, open_file};
+use crate::slot::placement::errno;
 use crate::slot::space::Space;
-use crate::slot::stage::errno;
 use crate::spec::execution::WhyNot;
 use crate::spec::names::escaped;
 use nix::errno::Errno;

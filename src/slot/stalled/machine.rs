@@ -22,7 +22,7 @@ pub struct Machine {
 /// What others have used since a moment.
 pub struct Others {
     begin_ns: u64,
-    begin: Usage,
+    begin: CoreTicks,
     own_ns: u64,
 }
 
@@ -36,7 +36,7 @@ pub struct Used {
 
 /// What the cores have done, in clock ticks, in sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Usage {
+struct CoreTicks {
     busy: u64,
     /// Of that, what a hypervisor gave to other machines.
     stolen: u64,
@@ -81,7 +81,7 @@ impl Machine {
         })
     }
 
-    fn usage(&self) -> Option<Usage> {
+    fn usage(&self) -> Option<CoreTicks> {
         let text = contents(self.stat.as_ref()?);
         usage(&text, |core| self.cores.contains(core))
     }
@@ -126,8 +126,8 @@ fn runnable(load: &str) -> Option<u64> {
 }
 
 /// What these cores have done; None where there are none of them.
-fn usage(text: &str, is_ours: impl Fn(usize) -> bool) -> Option<Usage> {
-    let mut usage = Usage::default();
+fn usage(text: &str, is_ours: impl Fn(usize) -> bool) -> Option<CoreTicks> {
+    let mut usage = CoreTicks::default();
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
         let name = words.next().and_then(|word| word.strip_prefix("cpu"));
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn only_cores_that_programs_may_run_on_count() {
         let of = |busy, stolen, cores| {
-            Some(Usage {
+            Some(CoreTicks {
                 busy,
                 stolen,
                 cores,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
 pub struct Tree {
-    processes: BTreeMap<i32, Process>,
+    processes: BTreeMap<i32, ProcessTime>,
     /// Processes and threads, as RLIMIT_NPROC counts them.
     threads: u64,
     /// Of those, the ones that could run.
@@ -21,7 +21,7 @@ pub struct Tree {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Process {
+struct ProcessTime {
     /// CPU time of its own threads.
     own_ns: u64,
     /// How long its first thread has waited for a core, waits that go on not included; None for one that waits by its own
@@ -40,7 +40,7 @@ enum Runnable {
 }
 
 /// Processes and threads of a tree that can be looked at in some ten milliseconds.
-const MOST_THREADS: u64 = 1000;
+const MAX_THREADS: u64 = 1000;
 
 impl Tree {
     /// None where there are more processes and threads than can be looked at. `ended_us` is the CPU time of processes that
@@ -56,12 +56,12 @@ impl Tree {
                 continue;
             };
             tree.threads += stat.threads.max(1) as u64;
-            if tree.threads > MOST_THREADS {
+            if tree.threads > MAX_THREADS {
                 return None;
             }
             tree.cpu_ns += own_ns + stat.waited_ticks * tick_ns();
             let told = run_and_wait_ns(pid);
-            let ready = Ready::of(machine, pid, &stat);
+            let ready = RunnableThreads::of(machine, pid, &stat);
             tree.runnable += ready.all;
             let runnable = match ready.as_started {
                 0 => Runnable::No,
@@ -69,7 +69,7 @@ impl Tree {
                 _ => Runnable::New(share(told)),
             };
             let told = told.filter(|_| machine.is_as_started(pid, &stat));
-            let process = Process {
+            let process = ProcessTime {
                 own_ns,
                 waited_ns: told.map(|(_, wait_ns)| wait_ns),
                 runnable,
@@ -101,7 +101,7 @@ impl Tree {
     /// for all that were there, each with the share of the time that it got.
     pub fn missed_ns(&self, before: &Tree, interval_ns: u64) -> u64 {
         let counted_ns = self.cpu_ns.saturating_sub(before.cpu_ns);
-        let could_run = |process: &Process| process.runnable != Runnable::No;
+        let could_run = |process: &ProcessTime| process.runnable != Runnable::No;
         if !self.processes.values().any(could_run) {
             return self.waited_ns(before, counted_ns).min(interval_ns);
         }
@@ -135,15 +135,15 @@ impl Tree {
 
 /// How many threads of a process could run.
 #[derive(Default)]
-struct Ready {
+struct RunnableThreads {
     all: u64,
     /// Those that are scheduled as they were when they were started: what another one waits for, it waits for by its own doing.
     as_started: u64,
 }
 
-impl Ready {
-    fn of(machine: &Machine, pid: i32, stat: &Stat) -> Ready {
-        let mut ready = Ready::default();
+impl RunnableThreads {
+    fn of(machine: &Machine, pid: i32, stat: &Stat) -> RunnableThreads {
+        let mut ready = RunnableThreads::default();
         if stat.threads <= 1 {
             ready.count(machine, pid, stat);
         } else {
@@ -184,7 +184,7 @@ mod tests {
 
     fn tree(cpu_ns: u64, processes: &[(i32, u64, Runnable)]) -> Tree {
         let process = |&(pid, own_ns, runnable)| {
-            let process = Process {
+            let process = ProcessTime {
                 own_ns,
                 waited_ns: Some(0),
                 runnable,
@@ -222,12 +222,12 @@ mod tests {
 
     #[test]
     fn who_sleeps_now_and_has_waited_since_the_last_look_missed_that() {
-        let process = |own_ns, waited_ns| Process {
+        let process = |own_ns, waited_ns| ProcessTime {
             own_ns,
             waited_ns: Some(waited_ns),
             runnable: Runnable::No,
         };
-        let tree = |cpu_ns, processes: &[(i32, Process)]| Tree {
+        let tree = |cpu_ns, processes: &[(i32, ProcessTime)]| Tree {
             processes: processes.iter().copied().collect(),
             ..tree(cpu_ns, &[])
         };
@@ -237,7 +237,7 @@ mod tests {
         let behind_another = tree(50, &[(2, process(10, 65)), (3, process(40, 0))]);
         assert_eq!(behind_another.missed_ns(&before, INTERVAL), 20);
         // Before, it had lowered its priority: what it waited until it raised it again is not known.
-        let lowered = Process {
+        let lowered = ProcessTime {
             waited_ns: None,
             ..process(0, 0)
         };

@@ -1,7 +1,7 @@
 //! Init's side of the warm bash: how it is started, and what it may be given.
 
 use super::hand_over;
-use super::process::{Forked, PATIENCE_S, SOCKET};
+use super::process::{Forked, SOCKET, STARTUP_TIMEOUT_S};
 use super::startup::{PARKED_IN, StartUp};
 use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
@@ -162,7 +162,7 @@ fn park(mut link: Link, setup: &Setup, space: &Space) -> Option<Link> {
         .collect();
     link.send_with(&start, &fds).ok()?;
     let mut answer = [PollFd::new(link.as_fd(), PollFlags::POLLIN)];
-    let patience = PollTimeout::try_from(PATIENCE_S * 1000 + 1000).ok()?;
+    let patience = PollTimeout::try_from(STARTUP_TIMEOUT_S * 1000 + 1000).ok()?;
     if poll(&mut answer, patience) != Ok(1) {
         return None;
     }

@@ -18,7 +18,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// Where the interpreter finds its socket: beyond the descriptors that shell scripts name.
 pub const SOCKET: i32 = 10;
 /// How long start-up files may take, in seconds. What takes longer would be paid for by every slot.
-pub const PATIENCE_S: u32 = 10;
+pub const STARTUP_TIMEOUT_S: u32 = 10;
 
 /// A process that waits to become an interpreter.
 pub struct Forked {
@@ -73,7 +73,7 @@ fn become_interpreter(
     let (mut link, mut fds) = (Link::new(socket), Vec::new());
     let start: WarmStart = link.recv_with(&mut fds).map_err(failed)?;
     let [output, rest @ ..] = fds.as_slice() else {
-        return Err(failed(crate::slot::link::Broken));
+        return Err(failed(crate::slot::link::LinkBroken));
     };
     if let [processes] = rest {
         namespaces::join_processes(processes)?;
@@ -87,6 +87,6 @@ fn become_interpreter(
     socket::hand_on_as(&link, SOCKET).map_err(os)?;
     give_up(setup)?.install()?;
     // A start-up file that never ends is ended; what is loaded at the end of them takes this back.
-    alarm::set(PATIENCE_S);
+    alarm::set(STARTUP_TIMEOUT_S);
     Err(Failure::new(Stage::Zygote, image.exec() as i32))
 }

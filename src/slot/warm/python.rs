@@ -3,11 +3,11 @@
 use super::hand_over;
 use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
-use crate::slot::link::{Broken, Link};
+use crate::slot::link::{Link, LinkBroken};
 use crate::slot::space::Space;
 use crate::slot::zygote::{candidates, filter};
 use crate::spec::policy::{Network, Tier};
-use crate::wire::message::{Setup, StepRequest, WarmEnter, WarmGreeting, WarmPython};
+use crate::wire::message::{PreloadedPython, Setup, StepRequest, WarmEnter, WarmGreeting};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -44,7 +44,7 @@ const SPECIAL_BEGINNINGS: [&str; 19] = [
 ];
 
 /// A program with more files than this is not looked through, but starts a Python of its own.
-const MOST_ENTRIES: usize = 500;
+const MAX_ENTRIES: usize = 500;
 
 /// A Python that has imported its modules, or is about to.
 pub struct Python {
@@ -88,7 +88,7 @@ impl Python {
 
     fn invite_one(
         socket: OwnedFd,
-        python: &WarmPython,
+        python: &PreloadedPython,
         setup: &Setup,
         space: &Space,
     ) -> Option<Python> {
@@ -197,7 +197,7 @@ impl Python {
                 Err(_) => {}
             }
         }
-        let mut left = MOST_ENTRIES;
+        let mut left = MAX_ENTRIES;
         while let Some(place) = places.pop() {
             for entry in fs::read_dir(&place).into_iter().flatten().flatten() {
                 left -= 1;
@@ -230,7 +230,7 @@ impl Python {
 fn is_archive(file: &Path) -> bool {
     const RECORD: &[u8] = b"PK\x05\x06";
     /// The record and the longest comment that may follow it.
-    const MOST_BYTES: u64 = 22 + 0xffff;
+    const MAX_BYTES: u64 = 22 + 0xffff;
     let last = || {
         let mut file = File::options()
             .read(true)
@@ -240,9 +240,9 @@ fn is_archive(file: &Path) -> bool {
         if !meta.is_file() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        file.seek(SeekFrom::Start(meta.len().saturating_sub(MOST_BYTES)))?;
+        file.seek(SeekFrom::Start(meta.len().saturating_sub(MAX_BYTES)))?;
         let mut bytes = Vec::new();
-        file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+        file.take(MAX_BYTES).read_to_end(&mut bytes)?;
         Ok::<_, io::Error>(bytes)
     };
     last().map_or(true, |bytes| {
@@ -254,7 +254,7 @@ fn is_archive(file: &Path) -> bool {
 fn admit(
     link: &mut Link,
     Invitation(enter, namespaces): &Invitation,
-) -> Result<WarmGreeting, Broken> {
+) -> Result<WarmGreeting, LinkBroken> {
     let greeting = link.recv()?;
     let fds: Vec<i32> = namespaces.iter().map(AsRawFd::as_raw_fd).collect();
     link.send_with(enter, &fds)?;

@@ -44,7 +44,7 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
     files("", raw.files, &workdir, file, &mut inputs)?;
 
     let multi_step = raw.steps.is_some();
-    let shared = Shared {
+    let shared = StepDefaults {
         env: variables,
         workdir: &workdir,
         timeout,
@@ -126,14 +126,14 @@ fn shared_env(env: &BTreeMap<String, String>, steps: usize) -> Result<(), Flaw> 
 }
 
 /// What the steps of one episode inherit.
-struct Shared<'a> {
+struct StepDefaults<'a> {
     env: BTreeMap<String, String>,
     workdir: &'a str,
     timeout: Duration,
     file: &'a FileContext,
 }
 
-impl Shared<'_> {
+impl StepDefaults<'_> {
     /// Of an episode that has its program itself.
     fn only_step(self, program: Program, stdin: Vec<u8>, files: Vec<InputFile>) -> Step {
         Step {

@@ -16,7 +16,7 @@ const SPELLINGS: [&str; 9] = [
 ];
 
 /// How deep a value is looked for: nothing that is read as JSON may be nested deeper.
-const MOST_LEVELS: usize = 128;
+const MAX_LEVELS: usize = 128;
 
 /// What stands in the place of a number.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,13 +35,13 @@ enum Level<'a> {
 }
 
 /// The first NaN or Infinity of `text`, when that is what makes it no JSON at `column` (1-based). `None` where it is
-/// nested deeper than [`MOST_LEVELS`].
+/// nested deeper than [`MAX_LEVELS`].
 pub fn find(text: &str, column: usize) -> Option<NoNumber<'_>> {
     let mut levels: Vec<Level<'_>> = Vec::new();
     let mut rest = text;
     while let Some(next) = rest.chars().next() {
         let at = text.len() - rest.len();
-        if at > column || levels.len() > MOST_LEVELS {
+        if at > column || levels.len() > MAX_LEVELS {
             return None;
         }
         let token = match next {

@@ -9,11 +9,11 @@ const PACKET_BYTES: usize = 64 * 1024;
 const LAST: u8 = 0;
 const MORE: u8 = 1;
 /// stdin, stdout, stderr and the ruleset, or the namespaces of a slot.
-const MOST_FDS: usize = 8;
-const CONTROL_BYTES: usize = size_of::<c::CmsgHdr>() + MOST_FDS * size_of::<c_int>();
+const MAX_FDS: usize = 8;
+const CONTROL_BYTES: usize = size_of::<c::CmsgHdr>() + MAX_FDS * size_of::<c_int>();
 
 /// Init is gone, or what came from it is not from init.
-pub struct Broken;
+pub struct LinkBroken;
 
 pub struct Link {
     socket: c_int,
@@ -33,7 +33,7 @@ impl Link {
     }
 
     /// One message that fits into a packet.
-    pub fn send(&self, message: &[u8]) -> Result<(), Broken> {
+    pub fn send(&self, message: &[u8]) -> Result<(), LinkBroken> {
         let packet = [&[LAST], message].concat();
         let mut part = c::IoVec {
             base: packet.as_ptr() as *mut c_void,
@@ -53,23 +53,23 @@ impl Link {
             match unsafe { c::sendmsg(self.socket, &header, c::MSG_NOSIGNAL) } {
                 sent if sent >= 0 => return Ok(()),
                 _ if c::errno() == c::EINTR => {}
-                _ => return Err(Broken),
+                _ => return Err(LinkBroken),
             }
         }
     }
 
     /// One whole message and the descriptors that came with it.
-    pub fn recv(&mut self) -> Result<(Vec<u8>, Vec<OwnedFd>), Broken> {
+    pub fn recv(&mut self) -> Result<(Vec<u8>, Vec<OwnedFd>), LinkBroken> {
         let (mut message, mut fds) = (Vec::new(), Vec::new());
         loop {
             let length = self.packet(&mut fds)?;
             self.used = self.used.max(length);
-            let (header, body) = self.buffer[..length].split_first().ok_or(Broken)?;
+            let (header, body) = self.buffer[..length].split_first().ok_or(LinkBroken)?;
             append(&mut message, body);
             match *header {
                 LAST => return Ok((message, fds)),
                 MORE => {}
-                _ => return Err(Broken),
+                _ => return Err(LinkBroken),
             }
         }
     }
@@ -80,7 +80,7 @@ impl Link {
         self.used = 0;
     }
 
-    fn packet(&mut self, fds: &mut Vec<OwnedFd>) -> Result<usize, Broken> {
+    fn packet(&mut self, fds: &mut Vec<OwnedFd>) -> Result<usize, LinkBroken> {
         let mut part = c::IoVec {
             base: self.buffer.as_mut_ptr().cast(),
             length: self.buffer.len(),
@@ -104,9 +104,9 @@ impl Link {
                     take_fds(&control, header.control_length, fds);
                     break length as usize;
                 }
-                0 => return Err(Broken),
+                0 => return Err(LinkBroken),
                 _ if c::errno() == c::EINTR => {}
-                _ => return Err(Broken),
+                _ => return Err(LinkBroken),
             }
         };
         Ok(length)
@@ -145,7 +145,7 @@ fn take_fds(control: &[u64], filled: usize, fds: &mut Vec<OwnedFd>) {
         return;
     }
     let count = (header.length.min(filled) - header_bytes) / size_of::<c_int>();
-    for i in 0..count.min(MOST_FDS) {
+    for i in 0..count.min(MAX_FDS) {
         // SAFETY: `count` integers follow the header; each is a descriptor the kernel has just installed for us, and
         // nothing else knows it.
         fds.push(unsafe {

@@ -3,7 +3,7 @@
 use crate::c;
 use crate::child::{Ordinary, enforce, restrict};
 use crate::launch::{Exit, Launch};
-use crate::link::{Broken, Link, wipe};
+use crate::link::{LinkBroken, Link, wipe};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const NOT_FORKED: u64 = 2;
 /// What a child tells its parent, in memory they share.
 #[repr(C)]
 #[derive(Default)]
-struct Report {
+struct ChildReport {
     /// When the interpreter took over; 0 as long as it has not.
     running_ns: u64,
     /// What failed before that, or 0.
@@ -69,7 +69,7 @@ impl Zygote<'_> {
         let mask = block_child_signals();
         match self.until_forked(report, &mask) {
             Ok(launch) => launch,
-            Err(Broken) => {
+            Err(LinkBroken) => {
                 std::thread::sleep(Duration::from_millis(self.end_delay_ms.into()));
                 // SAFETY: _exit(2) has no preconditions.
                 unsafe { c::_exit(0) }
@@ -77,7 +77,7 @@ impl Zygote<'_> {
         }
     }
 
-    fn until_forked(&self, report: *mut Report, mask: &c::SigSet) -> Result<Launch, Broken> {
+    fn until_forked(&self, report: *mut ChildReport, mask: &c::SigSet) -> Result<Launch, LinkBroken> {
         let mut link = Link::new(self.socket);
         let ended = self.reaps.then(child_events);
         let mut restricted = false;
@@ -96,13 +96,13 @@ impl Zygote<'_> {
                 // For us, and so for all the programs to come.
                 match enforce(ruleset.as_raw_fd()) {
                     0 => restricted = true,
-                    _ => return Err(Broken),
+                    _ => return Err(LinkBroken),
                 }
                 continue;
             }
-            let launch = Launch::decode(&message).ok_or(Broken)?;
+            let launch = Launch::decode(&message).ok_or(LinkBroken)?;
             // SAFETY: `report` is a shared mapping that nothing unmaps, and no child is alive to write to it.
-            unsafe { report.write(Report::default()) };
+            unsafe { report.write(ChildReport::default()) };
             let forked_ns = c::monotonic_ns();
             self.around_fork.before();
             // SAFETY: this process is single-threaded, so the child may go on as a normal program.
@@ -146,7 +146,7 @@ impl Zygote<'_> {
         launch: &Launch,
         fds: &[OwnedFd],
         restricted: bool,
-        report: *mut Report,
+        report: *mut ChildReport,
         mask: &c::SigSet,
     ) {
         let done = restrict(launch, fds, restricted);
@@ -163,7 +163,7 @@ impl Zygote<'_> {
             self.ordinary.begin();
             (*report).running_ns = c::monotonic_ns();
             // A program must not find it, and could do nothing but spoil its own report with it.
-            c::munmap(report.cast(), size_of::<Report>());
+            c::munmap(report.cast(), size_of::<ChildReport>());
         }
     }
 }
@@ -247,14 +247,14 @@ fn block_child_signals() -> c::SigSet {
     before
 }
 
-fn shared_report() -> *mut Report {
+fn shared_report() -> *mut ChildReport {
     let protection = c::PROT_READ | c::PROT_WRITE;
     let flags = c::MAP_SHARED | c::MAP_ANONYMOUS;
     // SAFETY: an anonymous mapping at an address of the kernel's choice aliases nothing.
     let page = unsafe {
         c::mmap(
             std::ptr::null_mut(),
-            size_of::<Report>(),
+            size_of::<ChildReport>(),
             protection,
             flags,
             -1,

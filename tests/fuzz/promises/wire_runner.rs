@@ -1,6 +1,6 @@
 //! Any packets from a slot that was taken over: a lost slot, or facts that become one result line of the contract.
 
-use runner::sink::{Ending, Report, Statistics};
+use runner::sink::{Ending, RunReport, Statistics};
 use runner::spec::episode::{Episode, Program};
 use runner::spec::execution::Execution;
 use runner::spec::outcome::Outcome;
@@ -81,7 +81,7 @@ fn becomes_a_line(episode: &Episode, request: &EpisodeRequest, facts: Execution)
     assert_eq!(json["files"].is_object(), !episode.collect.is_empty());
     let mut statistics = Statistics::new(Duration::from_millis(5));
     statistics.record(&outcome);
-    let report = Report::new(&statistics, &Ending::default());
+    let report = RunReport::new(&statistics, &Ending::default());
     assert!(!report.to_string().is_empty());
 }
 

@@ -1,7 +1,7 @@
 //! Any packets to a slot: from the runner to init, from init to the zygote, and back from the zygote.
 
 use runner::wire::failure::Failure;
-use runner::wire::message::{EpisodeRequest, Exit, Launch, Order, Setup};
+use runner::wire::message::{EpisodeRequest, Exit, Launch, Request, Setup};
 use runner::wire::packet::{Assembler, PACKET_BYTES, WireError, encode, packets};
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt::Debug;
@@ -18,7 +18,7 @@ pub fn check(data: &[u8]) {
         // What init takes from a zygote, which an episode may have got hold of.
         3 => receive::<Exit>(stream, PACKET_BYTES),
         4 => receive::<Result<u32, Failure>>(stream, PACKET_BYTES),
-        _ => receive::<Order>(stream, usize::MAX),
+        _ => receive::<Request>(stream, usize::MAX),
     }
 }
 

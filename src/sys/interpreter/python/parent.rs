@@ -9,14 +9,14 @@ use super::{lookups, room};
 use crate::c;
 use crate::child::Ordinary;
 use crate::launch::{Enter, Greeting, Launch, News};
-use crate::link::{Broken, Link};
+use crate::link::{LinkBroken, Link};
 use crate::zygote::Zygote;
 use std::ffi::{CStr, CString, c_int};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 
 /// How long a module may take to import, all together, in seconds. The runner has lost patience before.
-const PATIENCE_S: u32 = 75;
+const IMPORT_TIMEOUT_S: u32 = 75;
 
 /// How it goes, as `wire::message::WarmNews::kind`.
 const FOUND: u64 = 0;
@@ -56,7 +56,7 @@ pub fn run(api: &'static Api, orders: &str) -> c_int {
         .collect();
     let socket = socket as c_int;
     // SAFETY: takes numbers only. Import that never ends, in a process whose runner is gone, ends here.
-    unsafe { c::alarm(PATIENCE_S) };
+    unsafe { c::alarm(IMPORT_TIMEOUT_S) };
     let mut link = Link::new(socket);
     let Some((helper, fields, printed)) = start(api) else {
         let _ = link.send(&News::new(UNUSABLE, "", "").encode());
@@ -112,7 +112,7 @@ fn import(
     link: &Link,
     modules: &[CString],
     printed: c_int,
-) -> Result<Known, Broken> {
+) -> Result<Known, LinkBroken> {
     let say = |kind, module: &CStr, detail: &str| {
         link.send(&News::new(kind, &module.to_string_lossy(), detail).encode())
     };
@@ -120,7 +120,7 @@ fn import(
         let found = helper.call(c"find", &[helper.text(module)]);
         if !found.is_some_and(|found| helper.is_true(found)) {
             say(MISSING, module, "")?;
-            return Err(Broken);
+            return Err(LinkBroken);
         }
     }
     say(FOUND, c"", "")?;
@@ -130,23 +130,23 @@ fn import(
         let error = helper.call(c"load", &[helper.text(module)]);
         if let Some(text) = error.and_then(|error| helper.string(error)) {
             say(FAILED, module, &text)?;
-            return Err(Broken);
+            return Err(LinkBroken);
         }
         if threads() > before && threads_after_fork(helper.api) > before {
             say(THREADS, module, "")?;
-            return Err(Broken);
+            return Err(LinkBroken);
         }
         let text = read_all(printed);
         if !text.is_empty() {
             say(PRINTS, module, &text)?;
-            return Err(Broken);
+            return Err(LinkBroken);
         }
     }
     let named = helper.texts(modules);
     let settled = helper.call(c"settle", &[named]);
     let Some(loaded) = settled.and_then(|names| helper.string(names)) else {
         say(UNUSABLE, c"", "")?;
-        return Err(Broken);
+        return Err(LinkBroken);
     };
     let names = |list: &str| list.split(',').map(str::to_owned).collect::<Vec<_>>();
     let variables = helper.call(c"variables", &[]);

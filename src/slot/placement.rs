@@ -23,16 +23,16 @@ pub struct NotPlaced {
     pub errno: Errno,
 }
 
-pub struct Stage<'a> {
+pub struct Placement<'a> {
     space: &'a Space,
     /// What was made outside of the places the slot's ruleset lets episodes write to.
     extra: Vec<String>,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> Placement<'a> {
     /// `extra`: what earlier steps have made there.
     pub fn new(space: &'a Space, extra: Vec<String>) -> Self {
-        Stage { space, extra }
+        Placement { space, extra }
     }
 
     /// Paths that the episode's own ruleset has to add. None lies below another, where programs could replace it.
