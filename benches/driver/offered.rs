@@ -40,9 +40,10 @@ impl Schedule {
 }
 
 pub fn run(offered: &Offered) -> Value {
-    let (latencies, wall_s) = match offered.runner {
-        true => to_runner(&offered.way, offered.rate),
-        false => to_threads(&offered.way, offered.rate),
+    let (latencies, wall_s) = if offered.runner {
+        to_runner(&offered.way, offered.rate)
+    } else {
+        to_threads(&offered.way, offered.rate)
     };
     report(latencies.len(), wall_s, &latencies, &[])
 }

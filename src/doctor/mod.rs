@@ -44,9 +44,10 @@ pub fn run(config: DoctorConfig) -> ExitCode {
             return ExitCode::from(CANT_ENFORCE);
         }
     };
-    let shown = match config.json {
-        true => json::render(&report) + "\n",
-        false => text::render(&report),
+    let shown = if config.json {
+        json::render(&report) + "\n"
+    } else {
+        text::render(&report)
     };
     // A reader that has gone (`| head`) still gets the status.
     let _ = io::stdout().write_all(shown.as_bytes());

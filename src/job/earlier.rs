@@ -29,9 +29,10 @@ pub fn hold(path: &Path, resume: bool, input: &mut SourceConfig) -> Result<Befor
     let done = held.take_done();
     let has_digests = done.has_digests();
     input.done = Some(Arc::new(move |id: &str| done.asked(id)));
-    let ids = match has_digests || held.has_invalid() {
-        true => source::find_changed(input),
-        false => None,
+    let ids = if has_digests || held.has_invalid() {
+        source::find_changed(input)
+    } else {
+        None
     };
     let ids = ids.filter(|_| held.has_invalid());
     Ok(Before { held, ids })

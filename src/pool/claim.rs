@@ -125,9 +125,10 @@ impl Pool {
             let pool = self.clone();
             tokio::task::spawn_local(async move {
                 // A failure here is met again, and reported, by whoever leases next.
-                let built = match pool.shared.closed.get() {
-                    true => None,
-                    false => pool.build_ahead().await.ok(),
+                let built = if pool.shared.closed.get() {
+                    None
+                } else {
+                    pool.build_ahead().await.ok()
                 };
                 pool.shared.coming.set(pool.shared.coming.get() - 1);
                 if let Some(slot) = built {

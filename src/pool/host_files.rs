@@ -45,12 +45,15 @@ impl Budget {
     }
 
     fn take(&mut self, bytes: u64, path: &Path) -> Result<(), HostFileError> {
-        let over = || match self.disk_mb < MAX_COPIED_MB {
-            true => HostFileError::OverDisk {
-                path: path.to_owned(),
-                limit_mb: self.disk_mb,
-            },
-            false => HostFileError::OverCopied(path.to_owned()),
+        let over = || {
+            if self.disk_mb < MAX_COPIED_MB {
+                HostFileError::OverDisk {
+                    path: path.to_owned(),
+                    limit_mb: self.disk_mb,
+                }
+            } else {
+                HostFileError::OverCopied(path.to_owned())
+            }
         };
         self.left = self.left.checked_sub(bytes).ok_or_else(over)?;
         Ok(())
@@ -242,9 +245,10 @@ fn link_target(host: &Path) -> Result<Option<PathBuf>, HostFileError> {
         let target = readlinkat(&found, "").map_err(|e| failed(host, e))?;
         return Ok(Some(target.into()));
     }
-    match kind.is_file() || kind.is_dir() {
-        true => Ok(None),
-        false => Err(HostFileError::Special(host.to_owned())),
+    if kind.is_file() || kind.is_dir() {
+        Ok(None)
+    } else {
+        Err(HostFileError::Special(host.to_owned()))
     }
 }
 

@@ -212,9 +212,10 @@ fn usable(uids: &[Mapped], gids: &[Mapped]) -> Option<Range<u64>> {
     }
     let length = largest.end.saturating_sub(largest.start);
     let upper = largest.end - length / 2..largest.end;
-    let parts = match upper.contains(&NOBODY) {
-        true => [upper.start..NOBODY, NOBODY + 1..upper.end],
-        false => [upper.clone(), upper.end..upper.end],
+    let parts = if upper.contains(&NOBODY) {
+        [upper.start..NOBODY, NOBODY + 1..upper.end]
+    } else {
+        [upper.clone(), upper.end..upper.end]
     };
     let part = parts.into_iter().max_by_key(|part| part.end - part.start);
     part.filter(|part| length > 2 && !part.is_empty())

@@ -27,9 +27,10 @@ impl Lease {
     pub fn end(mut self) {
         if let Some(mut slot) = self.slot.take() {
             slot.episodes += 1;
-            match slot.episodes >= self.pool.worn_out() {
-                true => self.pool.replace(slot),
-                false => self.pool.give_back(slot),
+            if slot.episodes >= self.pool.worn_out() {
+                self.pool.replace(slot)
+            } else {
+                self.pool.give_back(slot)
             }
         }
     }

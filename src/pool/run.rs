@@ -98,9 +98,10 @@ fn time_allowed(episode: &Episode) -> Duration {
 
 /// How much longer its slot may take for it before it counts as hung: files are searched for and read after its end.
 fn slack(episode: &Episode) -> Duration {
-    match episode.collect.is_empty() {
-        true => HUNG_TIMEOUT,
-        false => HUNG_TIMEOUT + 2 * Duration::from_secs(COLLECT_TIMEOUT_SECONDS),
+    if episode.collect.is_empty() {
+        HUNG_TIMEOUT
+    } else {
+        HUNG_TIMEOUT + 2 * Duration::from_secs(COLLECT_TIMEOUT_SECONDS)
     }
 }
 

@@ -25,9 +25,10 @@ const PREFIX: &str = "runner-";
 /// Where TMPDIR leads nowhere.
 pub fn parent() -> io::Result<PathBuf> {
     let named = std::env::temp_dir();
-    match named.as_os_str().is_empty() {
-        true => Path::new(".").canonicalize(),
-        false => named.canonicalize(),
+    if named.as_os_str().is_empty() {
+        Path::new(".").canonicalize()
+    } else {
+        named.canonicalize()
     }
 }
 

@@ -50,9 +50,10 @@ impl PoolSettings {
 
     /// Episodes after which a slot is replaced.
     pub(super) fn worn_out(&self) -> u32 {
-        match self.warm_bash || !self.pythons.is_empty() {
-            true => self.warm_episodes,
-            false => u32::MAX,
+        if self.warm_bash || !self.pythons.is_empty() {
+            self.warm_episodes
+        } else {
+            u32::MAX
         }
     }
 }

@@ -88,12 +88,11 @@ impl Parent {
         slots: usize,
     ) -> Result<Rc<Parent>, BuildError> {
         let (process, mut reader) = ParentProcess::start(&processes)?;
-        let first = match settings.named {
-            true => {
-                process.begin(&settings.python);
-                Some(reader.next().await)
-            }
-            false => None,
+        let first = if settings.named {
+            process.begin(&settings.python);
+            Some(reader.next().await)
+        } else {
+            None
         };
         if let Some(Ok(news)) = &first
             && news.kind == MISSING
@@ -131,12 +130,11 @@ impl Parent {
             cgroup,
         };
         current.connected += 1;
-        let handed = match current.ready {
-            true => hand_over(&socket, &request).is_ok(),
-            false => {
-                current.waiting.push(request);
-                true
-            }
+        let handed = if current.ready {
+            hand_over(&socket, &request).is_ok()
+        } else {
+            current.waiting.push(request);
+            true
         };
         let mut next = self.next.borrow_mut();
         // One that has died is followed by another like one that has served its time.
@@ -315,11 +313,10 @@ impl Reader {
                 detail,
             }) = news
             else {
-                return Err(match self.module.is_empty() {
-                    true => {
-                        "it is no Python that this can be done with (CPython 3.9 to 3.13)".into()
-                    }
-                    false => format!("{} crashes it", self.at()),
+                return Err(if self.module.is_empty() {
+                    "it is no Python that this can be done with (CPython 3.9 to 3.13)".into()
+                } else {
+                    format!("{} crashes it", self.at())
                 });
             };
             match kind {

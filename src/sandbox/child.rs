@@ -42,9 +42,10 @@ fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
     if let Some(ruleset) = plan.ruleset {
         restrict_self(ruleset).map_err(|e| Failure::new(Stage::Landlock, e as i32))?;
     }
-    match plan.lends_precedence {
-        true => lend_precedence(plan.ordinary),
-        false => give_up_precedence(plan.ordinary),
+    if plan.lends_precedence {
+        lend_precedence(plan.ordinary)
+    } else {
+        give_up_precedence(plan.ordinary)
     }
     for limit in plan.rlimits {
         set_rlimit(limit).map_err(|e| Failure::new(Stage::Rlimit, e as i32))?;

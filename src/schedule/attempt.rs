@@ -37,15 +37,16 @@ pub async fn until_verdict(
     let mut trust = Trust::default();
     loop {
         let attempt = executor.execute(episode, deadline_ns);
-        let done = match trust.was_starved {
-            false => others.quiet.beside_others(attempt).await,
-            true => match others.quiet.alone(deadline_ns, attempt).await {
+        let done = if trust.was_starved {
+            match others.quiet.alone(deadline_ns, attempt).await {
                 Some(done) => done,
                 None => {
                     let error = earlier.pop().unwrap_or_default();
                     return Outcome::infra(episode, error, earlier);
                 }
-            },
+            }
+        } else {
+            others.quiet.beside_others(attempt).await
         };
         if let Ok(execution) = &done {
             others.load.borrow_mut().record(execution);

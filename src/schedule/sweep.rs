@@ -212,10 +212,13 @@ impl<E: Executor + 'static> Work<'_, E> {
             }
             Taken::Item(item, place) => match item.work {
                 Err(outcome) => self.emit(*outcome, place).await,
-                Ok(episode) => match self.audits.chooses(&episode) {
-                    true => self.spawn(episode, place, Next::RunAgain),
-                    false => self.spawn(episode, place, |_| Next::Emit),
-                },
+                Ok(episode) => {
+                    if self.audits.chooses(&episode) {
+                        self.spawn(episode, place, Next::RunAgain)
+                    } else {
+                        self.spawn(episode, place, |_| Next::Emit)
+                    }
+                }
             },
         }
     }

@@ -142,13 +142,12 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
 
 /// The client on stdin and stdout, with whose end everything ends.
 async fn on_stdio(server: &Rc<Server>) {
-    match server.config.stdio {
-        true => {
-            let (stdin, stdout) = (tokio::io::stdin(), tokio::io::stdout());
-            let counted = server.stats.connection();
-            connection::serve(server.clone(), counted, stdin, stdout).await;
-        }
-        false => std::future::pending().await,
+    if server.config.stdio {
+        let (stdin, stdout) = (tokio::io::stdin(), tokio::io::stdout());
+        let counted = server.stats.connection();
+        connection::serve(server.clone(), counted, stdin, stdout).await;
+    } else {
+        std::future::pending().await
     }
 }
 

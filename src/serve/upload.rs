@@ -147,14 +147,13 @@ impl Uploads {
     fn begin<'a>(&'a self, id: &'a Id) -> Result<Open<'a>, RequestError> {
         let (sender, frames) = mpsc::channel(2);
         let mut open = self.open.borrow_mut();
-        match open.contains_key(id.key()) {
-            true => Err(RequestError::bad(
+        if open.contains_key(id.key()) {
+            Err(RequestError::bad(
                 "another upload with this id is under way",
-            )),
-            false => {
-                open.insert(id.key().to_owned(), sender);
-                Ok(Open(self, id, frames))
-            }
+            ))
+        } else {
+            open.insert(id.key().to_owned(), sender);
+            Ok(Open(self, id, frames))
         }
     }
 }
@@ -247,9 +246,10 @@ fn entry(base: &str, raw: RawEntry) -> Result<Entry, RequestError> {
             "is absolute or holds `..`; name it by its path below the upload's".into(),
         ));
     }
-    let path = match raw.path.is_empty() {
-        true => base.to_owned(),
-        false => paths::resolve(base, &raw.path).map_err(|f| flaw(f.to_string()))?,
+    let path = if raw.path.is_empty() {
+        base.to_owned()
+    } else {
+        paths::resolve(base, &raw.path).map_err(|f| flaw(f.to_string()))?
     };
     let kind = match (raw.kind, &raw.target) {
         (Kind::File, None) => EntryKind::File,

@@ -180,9 +180,10 @@ impl Census {
         };
         let processes = stopped.as_ref().unwrap_or(&running);
         let threads = processes.iter().map(|p| p.threads).sum();
-        let cpu_us = match with_cpu {
-            true => processes.iter().map(|p| self.cpu_us(p.pid)).sum(),
-            false => 0,
+        let cpu_us = if with_cpu {
+            processes.iter().map(|p| self.cpu_us(p.pid)).sum()
+        } else {
+            0
         };
         let budget = |(cpu_us, wall_ns)| Budget::new(cpu_us, wall_ns);
         let outside = self.outside_processes(processes, limit, &budget(QUICK_LOOK));
@@ -215,9 +216,10 @@ impl Census {
 
     /// Threads of all processes together.
     pub fn threads(&self) -> u64 {
-        match self.is_anything_left() {
-            true => self.settled().iter().map(|p| p.threads).sum(),
-            false => 0,
+        if self.is_anything_left() {
+            self.settled().iter().map(|p| p.threads).sum()
+        } else {
+            0
         }
     }
 
@@ -321,9 +323,10 @@ impl Census {
 
     /// Bytes that sockets take, those that were never accepted included, where those of the episode can be told from others.
     fn sockets(&self) -> u64 {
-        let sockets = match self.owns_network() {
-            true => network::sockets().unwrap_or(0),
-            false => 0,
+        let sockets = if self.owns_network() {
+            network::sockets().unwrap_or(0)
+        } else {
+            0
         };
         if sockets <= MANY_SOCKETS {
             return 0;

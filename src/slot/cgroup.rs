@@ -44,9 +44,12 @@ impl CgroupProcs {
 
 /// Takes the descriptors of a slot that has a cgroup, which come first.
 pub fn take(fds: &mut Vec<OwnedFd>) -> Result<(CgroupProcs, Cgroup), Failure> {
-    let mut next = || match fds.is_empty() {
-        true => Err(Failure::new(Stage::Cgroup, libc::EBADMSG)),
-        false => Ok(fds.remove(0)),
+    let mut next = || {
+        if fds.is_empty() {
+            Err(Failure::new(Stage::Cgroup, libc::EBADMSG))
+        } else {
+            Ok(fds.remove(0))
+        }
     };
     let procs = CgroupProcs(next()?);
     let cgroup = Cgroup {

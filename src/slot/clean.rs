@@ -98,9 +98,10 @@ impl Cleaner {
             inodes: 0,
             blocks: 0,
             pinned: 0,
-            sockets: match network::is_own(space.tier, network) {
-                true => Some(Sockets::open().map_err(baseline)?),
-                false => None,
+            sockets: if network::is_own(space.tier, network) {
+                Some(Sockets::open().map_err(baseline)?)
+            } else {
+                None
             },
         };
         (cleaner.inodes, cleaner.blocks) = cleaner.in_use()?;
@@ -269,17 +270,14 @@ impl Cleaner {
             return Err(Errno::ESTALE.into());
         }
         let now = TimeSpec::UTIME_NOW;
-        match found.is_dir() {
-            true => {
-                set_mode(&mark.place, mark.clean.mode)?;
-                xattr::remove_all(&mark.place)?;
-                let directory = self.empty(mark, until_ns)?;
-                futimens(&directory, &now, &now)?;
-            }
-            false => {
-                let link = UtimensatFlags::NoFollowSymlink;
-                utimensat(AT_FDCWD, &mark.path, &now, &now, link)?;
-            }
+        if found.is_dir() {
+            set_mode(&mark.place, mark.clean.mode)?;
+            xattr::remove_all(&mark.place)?;
+            let directory = self.empty(mark, until_ns)?;
+            futimens(&directory, &now, &now)?;
+        } else {
+            let link = UtimensatFlags::NoFollowSymlink;
+            utimensat(AT_FDCWD, &mark.path, &now, &now, link)?;
         }
         let now = State::of(&mark.place)?;
         if now.blocks > mark.clean.blocks {

@@ -70,9 +70,10 @@ fn read(space: &Space, found: Found, bound: Bound) -> Collected {
 
 /// A path of the contract, from the working directory on.
 fn joined(workdir: &str, path: &str) -> String {
-    match path.starts_with('/') {
-        true => path.to_owned(),
-        false => format!("{}/{path}", workdir.trim_end_matches('/')),
+    if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("{}/{path}", workdir.trim_end_matches('/'))
     }
 }
 

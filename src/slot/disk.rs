@@ -157,9 +157,10 @@ impl Count {
             .and_then(|(base, name)| open_below(base, Path::new(&name), flags).ok());
         let depth = directory.depth + 1;
         // Before the next one is looked into, so that a path of any depth takes two descriptors.
-        let done = match directory.below.is_empty() {
-            true => self.open.pop(),
-            false => None,
+        let done = if directory.below.is_empty() {
+            self.open.pop()
+        } else {
+            None
         };
         match (below, done) {
             (Some(below), _) => self.enter(Directory::new(below, depth)),

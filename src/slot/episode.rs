@@ -70,9 +70,10 @@ impl BuiltSlot {
                 end_ns.is_some_and(|end_ns| monotonic_ns() >= end_ns)
             };
             let is_late = i > 0 && is_over();
-            let done = match is_late {
-                true => never_ran(End::Timeout),
-                false => self.step(request, step, more, &mut carried)?,
+            let done = if is_late {
+                never_ran(End::Timeout)
+            } else {
+                self.step(request, step, more, &mut carried)?
             };
             carried.spent_cpu_us = carried.spent_cpu_us.saturating_add(done.cpu_us);
             carried.runs = true;

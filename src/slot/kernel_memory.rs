@@ -58,9 +58,10 @@ pub fn of_descriptors(
             break;
         }
     }
-    let sockets = match sockets_are_counted {
-        true => 0,
-        false => open.socket_bytes(),
+    let sockets = if sockets_are_counted {
+        0
+    } else {
+        open.socket_bytes()
     };
     let unknown = open.unknown.saturating_sub(FREE_UNKNOWN) * UNKNOWN_BYTES;
     let bytes = open.pipe_bytes() + sockets + unknown + open.epoll_bytes(limit, budget);
@@ -106,9 +107,10 @@ pub fn tables(process: &ProcessMemory) -> Vec<Table> {
 /// The number of descriptors is the size of the directory since Linux 6.2; before that the size of the table has to do.
 fn table(process: &ProcessMemory, directory: PathBuf, at_most: u64) -> Table {
     static IS_TOLD: LazyLock<bool> = LazyLock::new(|| entries(Path::new("/proc/self/fd")) > 0);
-    let count = match *IS_TOLD {
-        true => entries(&directory),
-        false => at_most,
+    let count = if *IS_TOLD {
+        entries(&directory)
+    } else {
+        at_most
     };
     Table {
         directory,

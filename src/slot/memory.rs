@@ -12,12 +12,15 @@
 //!
 //! All numbers come from /proc/<pid>/status, maps and smaps_rollup (proc_pid_status(5); smaps_rollup, Linux 4.14).
 
+mod mappings;
+
 use crate::sys::clock;
 use crate::sys::kcmp::share_memory;
 use crate::sys::procfs::text;
+use mappings::{Objects, Seen};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::fs;
+
 use std::path::PathBuf;
 
 /// One process, as /proc/<pid>/status has it; all sizes in bytes.
@@ -53,8 +56,6 @@ const INHERITED_BYTES: u64 = 64;
 const MAX_MAPPINGS: u64 = 65_530;
 /// The least that a mapping can span.
 const PAGE_BYTES: u64 = 4096;
-/// How many lines of a list of mappings are read between two looks at the clocks.
-const LINES: usize = 256;
 
 /// What a look may cost.
 pub struct Budget {
@@ -145,9 +146,10 @@ impl ProcessMemory {
     /// Where what it has is seen.
     pub fn file(&self, name: &str) -> PathBuf {
         let ProcessMemory { pid, thread, .. } = self;
-        match pid == thread {
-            true => format!("/proc/{pid}/{name}").into(),
-            false => format!("/proc/{pid}/task/{thread}/{name}").into(),
+        if pid == thread {
+            format!("/proc/{pid}/{name}").into()
+        } else {
+            format!("/proc/{pid}/task/{thread}/{name}").into()
         }
     }
 }
@@ -245,87 +247,6 @@ fn private(process: &ProcessMemory, budget: &Budget) -> u64 {
     }
 }
 
-/// What was seen of a process's mappings.
-enum Seen {
-    /// All of them. These are the bytes that they take besides shared objects.
-    All(u64),
-    /// The budget was spent before.
-    Part,
-}
-
-impl Seen {
-    fn in_time(self) -> Option<u64> {
-        match self {
-            Seen::All(bytes) => Some(bytes),
-            Seen::Part => None,
-        }
-    }
-}
-
-/// Shared anonymous memory, by inode: the end of the furthest part that is mapped.
-#[derive(Default)]
-struct Objects(BTreeMap<u64, u64>);
-
-impl Objects {
-    /// Adds the objects that a process has mapped. What may be shared memory of a process that forbids inspection counts
-    /// in full.
-    fn add(&mut self, process: &ProcessMemory, budget: &Budget) -> Seen {
-        if process.shareable == 0 && process.mappings == 0 {
-            return Seen::All(0);
-        }
-        let seen = each_mapping(process, budget, |line| {
-            if let Some((inode, end)) = object(line) {
-                let known = self.0.entry(inode).or_default();
-                *known = end.max(*known);
-            }
-        });
-        match seen {
-            Ok(Some(mappings)) => Seen::All(mappings as u64 * process.mapping_bytes),
-            Ok(None) => Seen::Part,
-            Err(_) => Seen::All(process.shareable + process.most_mapping_bytes()),
-        }
-    }
-
-    fn bytes(&self, most: impl FnOnce() -> u64) -> u64 {
-        match self.0.values().sum() {
-            0 => 0,
-            mapped => u64::min(mapped, most()),
-        }
-    }
-}
-
-/// Shows each line of /proc/<pid>/maps; how many there were, or None where the budget was spent before.
-fn each_mapping(
-    process: &ProcessMemory,
-    budget: &Budget,
-    mut show: impl FnMut(&str),
-) -> io::Result<Option<usize>> {
-    let maps = File::open(process.file("maps"))?;
-    let mut mappings = 0;
-    // Names of files may be any bytes.
-    for line in BufReader::with_capacity(64 << 10, maps).split(b'\n') {
-        if mappings % LINES == 0 && budget.is_spent() {
-            return Ok(None);
-        }
-        mappings += 1;
-        show(&String::from_utf8_lossy(&line?));
-    }
-    Ok(Some(mappings))
-}
-
-/// Inode and end of a mapping of shared anonymous memory, which the kernel names /dev/zero.
-fn object(line: &str) -> Option<(u64, u64)> {
-    if !line.ends_with("/dev/zero (deleted)") {
-        return None;
-    }
-    let mut fields = line.split_ascii_whitespace();
-    let (from, to) = fields.next()?.split_once('-')?;
-    let hex = |text| u64::from_str_radix(text, 16).ok();
-    let offset = hex(fields.nth(1)?)?;
-    let inode = fields.nth(1)?.parse().ok()?;
-    Some((inode, offset + hex(to)? - hex(from)?))
-}
-
 fn kilobytes(text: &str, name: &str) -> u64 {
     let mut lines = text.lines();
     1024 * lines
@@ -378,23 +299,5 @@ mod tests {
         let spent = Budget::new(0, 0);
         assert_eq!(bound(&[own], 0, &spent, || u64::MAX), None);
         assert!(exact(&[own], &spent, || u64::MAX) >= own.private + own.most_mapping_bytes());
-    }
-
-    #[test]
-    fn mappings_hold_no_more_than_there_is_of_shared_memory() {
-        let objects = Objects([(1, 5 << 20), (2, 6 << 20)].into());
-        assert_eq!(objects.bytes(|| 4 << 20), 4 << 20);
-        assert_eq!(objects.bytes(|| u64::MAX), 11 << 20);
-        assert_eq!(Objects::default().bytes(|| unreachable!()), 0);
-    }
-
-    #[test]
-    fn shared_anonymous_memory_counts_up_to_its_furthest_mapped_part() {
-        let line = "7f0000001000-7f0000003000 rw-s 00004000 00:01 4711   /dev/zero (deleted)";
-        assert_eq!(object(line), Some((4711, 0x6000)));
-        assert_eq!(
-            object("7f0000001000-7f0000003000 rw-p 00000000 00:00 0"),
-            None
-        );
     }
 }

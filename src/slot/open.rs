@@ -189,9 +189,10 @@ fn open(
     mode: u32,
     resolve: ResolveFlag,
 ) -> Result<OwnedFd, Errno> {
-    let path = match path.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => path,
+    let path = if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
     };
     let how = OpenHow::new()
         .flags(flags | OFlag::O_CLOEXEC)

@@ -129,10 +129,7 @@ impl Session {
             if is_wanted {
                 self.carried.orphans_cpu_us += pace.charge_us();
                 self.carried.runs = runs;
-                self.carried.due = match runs {
-                    true => idle.due(),
-                    false => Due::default(),
-                };
+                self.carried.due = if runs { idle.due() } else { Due::default() };
                 return Ok(());
             }
             if let Some(rest) = pace.woken(monotonic_ns(), 0) {
@@ -209,9 +206,10 @@ impl Idle {
         carried.was_killed |= killed;
         let soonest = self.watch.next_ns().saturating_sub(now);
         let unchanged = reading.memory_bytes == self.last_bytes;
-        self.pause_ns = match unchanged {
-            true => (self.pause_ns * 2).min(MAX_INTERVAL_NS).max(soonest),
-            false => soonest,
+        self.pause_ns = if unchanged {
+            (self.pause_ns * 2).min(MAX_INTERVAL_NS).max(soonest)
+        } else {
+            soonest
         };
         self.last_bytes = reading.memory_bytes;
         self.next_ns = now + self.pause_ns;

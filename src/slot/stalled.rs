@@ -98,9 +98,10 @@ impl Stalled {
 
     /// Nanoseconds lost as of the last look.
     pub fn lost_ns(&self) -> u64 {
-        match self.crowded_looks * CROWDED_SHARE >= self.looks {
-            true => self.kept_ns,
-            false => self.stolen_ns.min(self.kept_ns),
+        if self.crowded_looks * CROWDED_SHARE >= self.looks {
+            self.kept_ns
+        } else {
+            self.stolen_ns.min(self.kept_ns)
         }
     }
 

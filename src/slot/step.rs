@@ -127,9 +127,10 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
     let watch =
         Watch::new(order.limits, around.cores, on_disk, now).no_later_than(around.carried.due);
     let mut running = Running {
-        watch: match around.carried.was_full {
-            true => watch.forgive_disk(),
-            false => watch,
+        watch: if around.carried.was_full {
+            watch.forgive_disk()
+        } else {
+            watch
         },
         disk: Count::default(),
         time: Time::new(now, &order),

@@ -172,9 +172,10 @@ impl Walk {
     }
 
     fn entry(&mut self, path: &Path) -> Result<Piece, Errno> {
-        let found = match path.as_os_str().is_empty() {
-            true => self.base.try_clone().map_err(errno)?,
-            false => open_below_closed(self.base.as_fd(), path, OFlag::O_PATH)?,
+        let found = if path.as_os_str().is_empty() {
+            self.base.try_clone().map_err(errno)?
+        } else {
+            open_below_closed(self.base.as_fd(), path, OFlag::O_PATH)?
         };
         let meta = fstat(&found)?;
         let kind = match SFlag::from_bits_truncate(meta.st_mode) & SFlag::S_IFMT {
@@ -214,9 +215,10 @@ impl Walk {
         found: OwnedFd,
         read: impl FnOnce(&dyn Fn(OFlag) -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno>,
     ) -> Result<OwnedFd, Errno> {
-        match path.as_os_str().is_empty() {
-            true => Ok(found),
-            false => read(&|flags| open_below_closed(self.base.as_fd(), path, flags)),
+        if path.as_os_str().is_empty() {
+            Ok(found)
+        } else {
+            read(&|flags| open_below_closed(self.base.as_fd(), path, flags))
         }
     }
 

@@ -226,9 +226,10 @@ impl Watch {
     fn disk_pause(&self, reading: &DiskReading) -> u64 {
         let bytes = self.limits.disk_bytes.saturating_sub(reading.used.bytes);
         let inodes = self.limits.inodes().saturating_sub(reading.used.inodes);
-        let soonest_ms = match reading.whole {
-            true => (bytes / DISK_BYTES_PER_MS).min(inodes / INODES_PER_MS),
-            false => 0,
+        let soonest_ms = if reading.whole {
+            (bytes / DISK_BYTES_PER_MS).min(inodes / INODES_PER_MS)
+        } else {
+            0
         };
         let rest_ns = reading.took_ns.saturating_mul(DISK_SHARE - 1);
         let pause = soonest_ms.saturating_mul(MS).max(rest_ns);

@@ -91,9 +91,10 @@ impl<'a> Zygote<'a> {
         let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))?;
         let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
         let filter = give_up(setup)?;
-        let (abi, ruleset) = match setup.tier == Tier::Namespaces && !setup.elsewhere {
-            true => (ruleset.enforce()?, None),
-            false => (rehearse(&ruleset, &mut stack)?, Some(ruleset.into_fd()?)),
+        let (abi, ruleset) = if setup.tier == Tier::Namespaces && !setup.elsewhere {
+            (ruleset.enforce()?, None)
+        } else {
+            (rehearse(&ruleset, &mut stack)?, Some(ruleset.into_fd()?))
         };
         filter.install()?;
         Ok((

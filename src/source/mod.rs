@@ -75,9 +75,10 @@ pub fn start(config: SourceConfig) -> mpsc::Receiver<Batch> {
     let on_failure = sender.clone();
     let read = move || {
         let deliver = |items: Vec<Item>| {
-            let open = match items.is_empty() {
-                true => !sender.is_closed(),
-                false => sender.blocking_send(Ok(items)).is_ok(),
+            let open = if items.is_empty() {
+                !sender.is_closed()
+            } else {
+                sender.blocking_send(Ok(items)).is_ok()
             };
             if open {
                 ControlFlow::Continue(())

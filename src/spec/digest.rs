@@ -150,9 +150,10 @@ impl<'de> Visitor<'de> for Value {
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<u128, E> {
         // Every float of that size that is whole is an i128 exactly.
-        Ok(match number.fract() == 0.0 && number.abs() < 1e36 {
-            true => whole(number as i128),
-            false => xxh3_128_with_seed(&number.to_bits().to_le_bytes(), seed::NUMBER),
+        Ok(if number.fract() == 0.0 && number.abs() < 1e36 {
+            whole(number as i128)
+        } else {
+            xxh3_128_with_seed(&number.to_bits().to_le_bytes(), seed::NUMBER)
         })
     }
 

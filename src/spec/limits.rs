@@ -101,12 +101,13 @@ pub struct StackTooLarge {
 
 /// Whether a program can have a stack of so many bytes where its runner's hard limit is `most`.
 pub fn stack_allowed(wanted: u64, most: u64) -> Result<(), StackTooLarge> {
-    match wanted <= most {
-        true => Ok(()),
-        false => Err(StackTooLarge {
+    if wanted <= most {
+        Ok(())
+    } else {
+        Err(StackTooLarge {
             wanted_mb: wanted / MB,
             most_kb: most / KB,
-        }),
+        })
     }
 }
 

@@ -147,9 +147,12 @@ fn one_line(message: String) -> String {
     if !message.contains(char::is_control) {
         return message;
     }
-    let escaped = |c: char| match c.is_control() {
-        true => c.escape_default().collect::<String>(),
-        false => c.into(),
+    let escaped = |c: char| {
+        if c.is_control() {
+            c.escape_default().collect::<String>()
+        } else {
+            c.into()
+        }
     };
     message.chars().map(escaped).collect()
 }

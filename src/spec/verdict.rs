@@ -51,9 +51,10 @@ impl Outcome {
             });
         }
         let first_startup = steps.first().and_then(|s| s.startup_ms);
-        let mut verdict = match episode.multi_step {
-            true => deciding(&steps).map(|s| s.verdict.clone()),
-            false => steps.pop().map(|s| s.verdict),
+        let mut verdict = if episode.multi_step {
+            deciding(&steps).map(|s| s.verdict.clone())
+        } else {
+            steps.pop().map(|s| s.verdict)
         }
         .expect("an execution has at least one step");
         if episode.multi_step {

@@ -64,9 +64,10 @@ pub fn remove_empty(path: &Path) -> bool {
 }
 
 fn in_time(until_ns: u64) -> Result<(), Errno> {
-    match monotonic_ns() > until_ns {
-        true => Err(Errno::ETIMEDOUT),
-        false => Ok(()),
+    if monotonic_ns() > until_ns {
+        Err(Errno::ETIMEDOUT)
+    } else {
+        Ok(())
     }
 }
 

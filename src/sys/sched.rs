@@ -81,9 +81,10 @@ pub fn give_up_precedence(ordinary: Ordinary) {
 /// For a forked child that keeps its precedence until it has execed, when its parent takes it away with
 /// `end_precedence`. What the program may fork until then has none (SCHED_RESET_ON_FORK, sched(7)).
 pub fn lend_precedence(ordinary: Ordinary) {
-    let flags = match has_precedence(ordinary) {
-        true => RESET_ON_FORK,
-        false => 0,
+    let flags = if has_precedence(ordinary) {
+        RESET_ON_FORK
+    } else {
+        0
     };
     set_attributes(0, |attr| {
         attr.sched_runtime = ordinary.slice.0;

@@ -44,9 +44,10 @@ pub fn most_bytes(request: &EpisodeRequest) -> usize {
         .saturating_add(MAX_NOTE_BYTES)
         .saturating_mul(3)
         .saturating_add(NAME_BYTES + ENTRY_BYTES);
-    let collected = match request.collect.is_empty() {
-        true => 0,
-        false => COLLECT_BYTES as usize + (COLLECT_FILES + 1) * ENTRY_BYTES,
+    let collected = if request.collect.is_empty() {
+        0
+    } else {
+        COLLECT_BYTES as usize + (COLLECT_FILES + 1) * ENTRY_BYTES
     };
     step.saturating_mul(request.steps.len())
         .saturating_add(collected + PACKET_BYTES)
@@ -78,9 +79,12 @@ fn collected_fits(collected: &Collected) -> bool {
 fn step_fits(request: &EpisodeRequest, step: &StepExecution) -> bool {
     let limit = request.limits.output_bytes;
     // Of one that is longer than the limit, a note says how much was left out.
-    let most = |produced: u64| match produced > limit && request.output_keep == OutputKeep::Ends {
-        true => limit + MAX_NOTE_BYTES as u64,
-        false => limit.min(produced),
+    let most = |produced: u64| {
+        if produced > limit && request.output_keep == OutputKeep::Ends {
+            limit + MAX_NOTE_BYTES as u64
+        } else {
+            limit.min(produced)
+        }
     };
     let fits = |kept: &Vec<u8>| kept.len() as u64 <= most(step.output_bytes);
     let streams = match &step.streams {

@@ -77,10 +77,7 @@ impl Setup {
 
     /// How many slots share this one's uid, and with it what the kernel gives to a user.
     pub fn sharing(&self) -> u32 {
-        match self.ids.change {
-            true => 1,
-            false => self.slots,
-        }
+        if self.ids.change { 1 } else { self.slots }
     }
 }
 

@@ -42,9 +42,10 @@ fn stripped(built: &Path) -> PathBuf {
         let arguments = [OsStr::new("-o"), partial.as_os_str(), built.as_os_str()];
         Command::new("strip").args(arguments).status()
     });
-    match made.is_ok_and(|status| status.success()) && fs::rename(&partial, &copy).is_ok() {
-        true => copy,
-        false => built.to_owned(),
+    if made.is_ok_and(|status| status.success()) && fs::rename(&partial, &copy).is_ok() {
+        copy
+    } else {
+        built.to_owned()
     }
 }
 

@@ -160,9 +160,10 @@ fn run_command(mut command: Command, way: Way, jobs: &str, args: &[&str]) -> Run
     let directory = scratch();
     fs::write(directory.path().join("jobs.jsonl"), jobs).expect("write jobs");
     let arguments = way.arguments();
-    let own = match args.contains(&"--stretch") {
-        true => &arguments[..4],
-        false => &arguments[..],
+    let own = if args.contains(&"--stretch") {
+        &arguments[..4]
+    } else {
+        &arguments[..]
     };
     command.args(own).args(args).current_dir(directory.path());
     parse(

@@ -123,9 +123,10 @@ fn a_killed_runner_leaves_a_compressed_output_that_is_read_and_resumed() {
             sweep.child.wait().unwrap();
             let decode = |sweep: &Sweep| {
                 let file = fs::File::open(sweep.directory.path().join(name)).unwrap();
-                let text = match name.ends_with("gz") {
-                    true => io::read_to_string(MultiGzDecoder::new(file)),
-                    false => io::read_to_string(zstd::Decoder::new(file).unwrap()),
+                let text = if name.ends_with("gz") {
+                    io::read_to_string(MultiGzDecoder::new(file))
+                } else {
+                    io::read_to_string(zstd::Decoder::new(file).unwrap())
                 };
                 fs::write(sweep.directory.path().join("plain"), text.unwrap()).unwrap();
                 sweep.results("plain")

@@ -10,13 +10,12 @@ use std::time::{Duration, Instant};
 
 /// Runs a script of bash as root or as the ordinary user. `$RUNNER` is the binary, `$TIER` the tier.
 fn caller(way: Way, directory: &Path, script: &str) -> Command {
-    let mut command = match way.root || !nix::unistd::geteuid().is_root() {
-        true => Command::new("bash"),
-        false => {
-            let mut command = Command::new("setpriv");
-            command.args("--reuid 65534 --regid 65534 --clear-groups -- bash".split(' '));
-            command
-        }
+    let mut command = if way.root || !nix::unistd::geteuid().is_root() {
+        Command::new("bash")
+    } else {
+        let mut command = Command::new("setpriv");
+        command.args("--reuid 65534 --regid 65534 --clear-groups -- bash".split(' '));
+        command
     };
     command
         .args(["-c", script])

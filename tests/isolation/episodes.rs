@@ -25,9 +25,10 @@ pub fn with(mut episode: Value, fields: Value) -> Value {
 /// has to wait for it (`warm`).
 pub fn run_all(way: Way, episodes: &[Value], args: &[&str]) -> Run {
     let lines: Vec<String> = episodes.iter().map(Value::to_string).collect();
-    let warm: &[&str] = match args.contains(&"--warm") {
-        true => &[],
-        false => &["--warm", "bash"],
+    let warm: &[&str] = if args.contains(&"--warm") {
+        &[]
+    } else {
+        &["--warm", "bash"]
     };
     run(way, &lines.join("\n"), &[warm, args].concat())
 }

@@ -114,9 +114,10 @@ fn the_sockets_of_a_process_that_forbids_inspection_count() {
         except BlockingIOError: pass";
     let [mut over, below] = pair(program, 48);
     over["resources"]["disk_mb"] = 8000.into();
-    everywhere(&[over, below], |way, run| match way.namespaces() {
-        true => assert_pair(way, run, 48),
-        false => {
+    everywhere(&[over, below], |way, run| {
+        if way.namespaces() {
+            assert_pair(way, run, 48)
+        } else {
             assert_limit(way, run, "over", "memory_limit", "the limit is 48 MB");
             assert_limit(way, run, "below", "disk_limit", "forbid inspection");
         }

@@ -103,9 +103,10 @@ fn a_fork_bomb_a_memory_bomb_and_a_disk_bomb_change_no_verdict_beside_them() {
         }
         let bombs = lines(&among_bombs(&episodes, way));
         // Its fork bombs use up the user's count; where there are none, the others could feel it.
-        let bombed = match way.namespaces() {
-            true => run_alone(way, &bombs, &arguments),
-            false => super::run(way, &bombs, &arguments),
+        let bombed = if way.namespaces() {
+            run_alone(way, &bombs, &arguments)
+        } else {
+            super::run(way, &bombs, &arguments)
         };
         let found = verdicts(&bombed);
         assert_eq!(found.len(), episodes.len(), "{way:?}");

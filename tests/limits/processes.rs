@@ -107,9 +107,10 @@ fn a_fork_bomb_stops_even_where_slots_share_a_count() {
     ]);
     for way in Way::all() {
         let arguments = ["--concurrency", "2", "--processes", "20"];
-        let run = match exact(way) {
-            true => run(way, &jobs, &arguments),
-            false => run_alone(way, &jobs, &arguments),
+        let run = if exact(way) {
+            run(way, &jobs, &arguments)
+        } else {
+            run_alone(way, &jobs, &arguments)
         };
         let output = run.output("bomb");
         assert!(output.ends_with(" EAGAIN\n"), "{way:?}: {output}");

@@ -333,11 +333,10 @@ fn results_are_compressed_as_the_name_of_their_file_says() {
                 "{way:?} {name}: {stderr}"
             );
             let file = fs::File::open(&path).expect("results");
-            let text = match name.ends_with("gz") {
-                true => std::io::read_to_string(flate2::read::MultiGzDecoder::new(file)),
-                false => std::io::read_to_string(
-                    zstd::stream::read::Decoder::new(file).expect("a decoder"),
-                ),
+            let text = if name.ends_with("gz") {
+                std::io::read_to_string(flate2::read::MultiGzDecoder::new(file))
+            } else {
+                std::io::read_to_string(zstd::stream::read::Decoder::new(file).expect("a decoder"))
             };
             let plain = job.directory.path().join("plain.jsonl");
             fs::write(&plain, text.expect("whole members")).expect("write");

@@ -164,9 +164,10 @@ fn an_upload_of_which_a_piece_is_skipped_fails() {
         let mut client = server.connect();
         let id = begin_upload(&mut client);
         let data = "A".repeat(17 << 20);
-        let piece = match id_first {
-            true => format!("{{\"id\":{id},\"data\":\"{data}\"}}\n"),
-            false => format!("{{\"data\":\"{data}\",\"id\":{id}}}\n"),
+        let piece = if id_first {
+            format!("{{\"id\":{id},\"data\":\"{data}\"}}\n")
+        } else {
+            format!("{{\"data\":\"{data}\",\"id\":{id}}}\n")
         };
         client.send_raw(piece.as_bytes());
         client.send(&json!({"id": id, "end": true}));

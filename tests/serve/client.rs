@@ -110,9 +110,10 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         terminate(self.pid());
-        let _ = match std::thread::panicking() {
-            true => self.child.wait().ok().and_then(|status| status.code()),
-            false => self.wait(),
+        let _ = if std::thread::panicking() {
+            self.child.wait().ok().and_then(|status| status.code())
+        } else {
+            self.wait()
         };
     }
 }

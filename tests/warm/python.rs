@@ -141,9 +141,10 @@ fn random_numbers_differ_from_episode_to_episode() {
         print(random.random(),uuid.uuid4(),secrets.token_hex(),next(tempfile._get_candidate_names()))\n\
         try:\n  import numpy; print(numpy.random.random())\nexcept ImportError: print(random.random())";
     let jobs: String = (0..20).map(|i| one(&format!("n{i}"), code)).collect();
-    let modules: &[&str] = match has("numpy") {
-        true => &["--warm", "python,numpy"],
-        false => &["--warm", "python"],
+    let modules: &[&str] = if has("numpy") {
+        &["--warm", "python,numpy"]
+    } else {
+        &["--warm", "python"]
     };
     let run = run_when_warm(Way::of_tier("namespaces")[0], &jobs, 2, 1, modules);
     let mut words = std::collections::BTreeSet::new();

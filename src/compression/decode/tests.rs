@@ -110,12 +110,11 @@ fn what_is_torn_anywhere_is_an_error_that_says_where() {
         assert!(decode(whole).unwrap().ends_with("1999\n"));
         for length in 1..whole.len() {
             let read = decode(&whole[..length]);
-            match between.contains(&length) {
-                true => assert_eq!(read.unwrap(), "one\n"),
-                false => {
-                    let told = read.expect_err(&format!("{length} bytes")).to_string();
-                    assert!(told.contains(" bytes into the compressed data"), "{told}");
-                }
+            if between.contains(&length) {
+                assert_eq!(read.unwrap(), "one\n")
+            } else {
+                let told = read.expect_err(&format!("{length} bytes")).to_string();
+                assert!(told.contains(" bytes into the compressed data"), "{told}");
             }
         }
     }

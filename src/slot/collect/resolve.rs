@@ -87,9 +87,10 @@ impl<'a> Walk<'a> {
             }
         }
         let inside = Path::new("/").join(&self.place);
-        match self.links > 0 && self.space.is_system(&inside) {
-            true => Err(Errno::EXDEV),
-            false => Ok(self.place),
+        if self.links > 0 && self.space.is_system(&inside) {
+            Err(Errno::EXDEV)
+        } else {
+            Ok(self.place)
         }
     }
 

@@ -122,9 +122,10 @@ impl<'de> Deserialize<'de> for Whole {
             fn visit_f64<E: Error>(self, value: f64) -> Result<Whole, E> {
                 /// Beyond this a float skips whole numbers.
                 const EXACT: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
-                match value.fract() == 0.0 && (0.0..=EXACT).contains(&value) {
-                    true => Ok(Whole(value as u64)),
-                    false => Err(E::custom("not a whole number")),
+                if value.fract() == 0.0 && (0.0..=EXACT).contains(&value) {
+                    Ok(Whole(value as u64))
+                } else {
+                    Err(E::custom("not a whole number"))
                 }
             }
         }

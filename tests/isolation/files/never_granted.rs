@@ -74,9 +74,10 @@ fn what_is_granted_in_place_of_a_slot_s_own_directory_stays_as_it_was() {
         ];
         let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
         fs::write(above.path().join("jobs.jsonl"), lines.join("\n")).unwrap();
-        let user = match way.root {
-            true => "",
-            false => "setpriv --reuid 65534 --regid 65534 --clear-groups",
+        let user = if way.root {
+            ""
+        } else {
+            "setpriv --reuid 65534 --regid 65534 --clear-groups"
         };
         let line = format!(
             "mount --bind home /home && exec {user} timeout 60 {} --isolation namespaces --allow-path /home \

@@ -181,9 +181,10 @@ fn no_process_of_a_slot_has_a_capability_but_init_in_its_own_namespace() {
         if matches!(role, "runner" | "preloader") {
             return;
         }
-        let kept = match role == "init" && way.namespaces() {
-            true => INIT,
-            false => 0,
+        let kept = if role == "init" && way.namespaces() {
+            INIT
+        } else {
+            0
         };
         for (set, most) in [
             ("CapPrm", kept),

@@ -33,9 +33,10 @@ fn random(warm: bool) -> Value {
     let program = built("examples/probe");
     let files = json!({"probe": {"host_path": program, "mode": "0755"}});
     let argv: Vec<&str> = command.split(' ').collect();
-    let how = match warm {
-        true => json!({"command": format!("exec {command}")}),
-        false => json!({"argv": argv}),
+    let how = if warm {
+        json!({"command": format!("exec {command}")})
+    } else {
+        json!({"argv": argv})
     };
     with(
         json!({"id": format!("random-{seed}"), "files": files, "timeout_s": 10}),

@@ -88,9 +88,10 @@ fn what_the_tables_say_holds_inside_of_an_episode() {
     let needs: BTreeSet<&str> = faults.iter().flat_map(|f| needs::all(f.takes)).collect();
     for way in Way::all() {
         let setting = Setting {
-            tier: match way.namespaces() {
-                true => Tier::Namespaces,
-                false => Tier::Landlock,
+            tier: if way.namespaces() {
+                Tier::Namespaces
+            } else {
+                Tier::Landlock
             },
             own_uid: way.root,
             network: Network::None,

@@ -240,9 +240,10 @@ fn link_descriptor(arguments: &[String]) -> Attempt {
 
 fn succeeds(command: &mut Command) -> Attempt {
     let output = command.output().map_err(errno)?;
-    match output.status.success() {
-        true => Ok("the program".into()),
-        false => Err(Errno::EACCES),
+    if output.status.success() {
+        Ok("the program".into())
+    } else {
+        Err(Errno::EACCES)
     }
 }
 

@@ -183,9 +183,10 @@ fn limits(arguments: &[String]) -> Attempt {
 fn keys(arguments: &[String]) -> Attempt {
     let list = fs::read_to_string("/proc/keys")
         .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EIO)))?;
-    match list.contains(&arguments[0]) {
-        true => Ok("a key".into()),
-        false => Err(Errno::ENOKEY),
+    if list.contains(&arguments[0]) {
+        Ok("a key".into())
+    } else {
+        Err(Errno::ENOKEY)
     }
 }
 

@@ -19,9 +19,10 @@ pub fn decide(setting: Setting, number: i64, arguments: &[u64; 6]) -> u32 {
             return libc::SECCOMP_RET_ERRNO | errno as u32;
         }
     }
-    match allowed().any(matches) {
-        true => libc::SECCOMP_RET_ALLOW,
-        false => EPERM,
+    if allowed().any(matches) {
+        libc::SECCOMP_RET_ALLOW
+    } else {
+        EPERM
     }
 }
 

@@ -46,10 +46,7 @@ pub fn cut_short(helper: &Helper<'static>) {
     unsafe {
         let globals = |name: &CStr| {
             let module = (api.PyDict_GetItemString)((api.PyImport_GetModuleDict)(), name.as_ptr());
-            match module.is_null() {
-                true => module,
-                false => (api.PyModule_GetDict)(module),
-            }
+            if module.is_null() { module } else { (api.PyModule_GetDict)(module) }
         };
         let interpreter = (api.PyInterpreterState_Get)();
         let default = api._PyEval_EvalFrameDefault as *const c_void;
@@ -149,15 +146,12 @@ unsafe extern "C" fn evaluate(thread: *mut c_void, frame: *mut c_void, throw: c_
         let interpreter = (api.PyInterpreterState_Get)();
         (api._PyInterpreterState_SetEvalFrameFunc)(interpreter, api._PyEval_EvalFrameDefault);
         let result = (api._PyEval_EvalFrameDefault)(thread, frame, throw);
-        let status = match result.is_null() {
-            false => {
+        let status = if result.is_null() { watched.status_of_error() } else { 
                 if let Some(silence) = &watched.silence {
                     silence.end(IS_AUDITED.load(Ordering::Relaxed));
                 }
                 Some(0)
-            }
-            true => watched.status_of_error(),
-        };
+             };
         if let Some(status) = status {
             watched.note(status);
         }

@@ -220,10 +220,7 @@ impl Silence {
             streams.map(|stream| stream as usize) == self.streams
                 && streams.into_iter().all(|stream| {
                     let flush = (api.PyObject_GetAttrString)(stream, c"flush".as_ptr());
-                    let done = match flush.is_null() {
-                        true => flush,
-                        false => (api.PyObject_CallNoArgs)(flush),
-                    };
+                    let done = if flush.is_null() { flush } else { (api.PyObject_CallNoArgs)(flush) };
                     self.no_error(!done.is_null())
                 })
         }

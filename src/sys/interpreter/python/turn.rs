@@ -136,10 +136,7 @@ impl AroundFork for Turn<'_> {
         // passed on.
         unsafe {
             for (seed, taken) in &self.seeds {
-                let result = match *taken == api._Py_NoneStruct {
-                    true => (api.PyObject_CallNoArgs)(*seed),
-                    false => call(api, *seed, *taken),
-                };
+                let result = if *taken == api._Py_NoneStruct { (api.PyObject_CallNoArgs)(*seed) } else { call(api, *seed, *taken) };
                 if !result.is_null() {
                     (api.Py_DecRef)(result);
                 }

@@ -148,9 +148,10 @@ fn core_limit(arguments: &[String]) -> Attempt {
     // What counts is whether it took effect.
     let mut now = [0u64; 2];
     call(libc::SYS_getrlimit, &[core, address(&mut now)])?;
-    match now == limit {
-        true => Ok(format!("a core limit of {}", limit[0])),
-        false => Err(nix::errno::Errno::EPERM),
+    if now == limit {
+        Ok(format!("a core limit of {}", limit[0]))
+    } else {
+        Err(nix::errno::Errno::EPERM)
     }
 }
 

@@ -1,0 +1,64 @@
+//! /dev of the private root.
+
+use super::{HOST, NONE, bind, directory, io_errno, raw};
+use crate::sandbox::layout;
+use crate::sys::mount::MountAttributes;
+use nix::mount::{MsFlags, mount};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+/// A few devices of the host, and as many terminals as this at most.
+pub fn make(terminals: u64) -> Result<(), i32> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    mount(
+        Some("dev"),
+        "/dev",
+        Some("tmpfs"),
+        flags,
+        Some("size=64k,nr_inodes=64,mode=0755"),
+    )
+    .map_err(raw)?;
+    for name in layout::DEVICES {
+        let (host, own) = (
+            Path::new(HOST).join("dev").join(name),
+            Path::new("/dev").join(name),
+        );
+        fs::write(&own, "").map_err(io_errno)?;
+        bind(
+            &host,
+            &own,
+            // Keeps times and modes of the host's nodes; a device is written to all the same.
+            MountAttributes {
+                read_only: true,
+                no_devices: false,
+            },
+        )?;
+    }
+    for (name, target) in layout::DEVICE_LINKS {
+        symlink(target, Path::new("/dev").join(name)).map_err(io_errno)?;
+    }
+    directory(Path::new("/dev/pts"), 0o755)?;
+    let options = format!("newinstance,ptmxmode=0666,mode=0620,max={terminals}");
+    mount(
+        Some("devpts"),
+        "/dev/pts",
+        Some("devpts"),
+        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        Some(options.as_str()),
+    )
+    .map_err(raw)?;
+    directory(Path::new("/dev/shm"), 0o1777)?;
+    bind(
+        Path::new(layout::SHARED_MEMORY),
+        Path::new("/dev/shm"),
+        MountAttributes {
+            read_only: false,
+            no_devices: true,
+        },
+    )?;
+    let read_only = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    // Terminals can still be opened and made: this keeps the modes of the nodes as they are.
+    mount(NONE, "/dev/pts", NONE, read_only, NONE).map_err(raw)?;
+    mount(NONE, "/dev", NONE, read_only, NONE).map_err(raw)
+}

@@ -1,0 +1,71 @@
+//! /etc of the private root: the host's, with files of the sandbox's own over it.
+
+use super::{ETC, HOST, NOTHING, OWN_ETC, bind, directory, io_errno};
+use crate::sandbox::layout;
+use crate::sandbox::network::RESOLVER;
+use crate::spec::policy::Network;
+use crate::sys::mount::MountAttributes;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// A directory of the sandbox's own that shows of the host's only what may be read there. Elsewhere Landlock makes
+/// the choice; it can't where all of the root is open.
+pub fn open(network: Network) -> Result<(), i32> {
+    directory(Path::new(ETC), 0o755)?;
+    let resolver = (network == Network::Host).then_some(RESOLVER);
+    let readable = layout::ETC_READABLE
+        .iter()
+        .map(|name| Path::new(ETC).join(name));
+    for path in readable.chain(resolver.map(PathBuf::from)) {
+        let host = Path::new(HOST).join(path.strip_prefix("/").unwrap_or(&path));
+        let Ok(meta) = fs::symlink_metadata(&host) else {
+            continue;
+        };
+        if let Some(parent) = path.parent() {
+            directory(parent, 0o755)?;
+        }
+        if meta.is_symlink() {
+            symlink(fs::read_link(&host).map_err(io_errno)?, &path).map_err(io_errno)?;
+            continue;
+        }
+        if meta.is_dir() {
+            directory(&path, 0o755)?
+        } else {
+            fs::write(&path, "").map_err(io_errno)?
+        }
+        bind(
+            &host,
+            &path,
+            MountAttributes {
+                read_only: true,
+                no_devices: true,
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Lays the sandbox's own passwd, group, hosts and hostname over the host's. They are read-only under their
+/// own name too: Landlock does not keep their owner from changing their mode.
+pub fn cover_own(network: Network) -> Result<(), i32> {
+    let attributes = MountAttributes {
+        read_only: true,
+        no_devices: true,
+    };
+    directory(Path::new(OWN_ETC), 0o755)?;
+    for (name, text) in layout::own_etc() {
+        // Names that the host gives to its network.
+        if name == "hosts" && network == Network::Host {
+            continue;
+        }
+        let (own, seen) = (Path::new(OWN_ETC).join(name), Path::new("/etc").join(name));
+        if seen.exists() {
+            fs::write(&own, text).map_err(io_errno)?;
+            bind(&own, &seen, attributes)?;
+        }
+    }
+    fs::write(NOTHING, "").map_err(io_errno)?;
+    fs::set_permissions(NOTHING, Permissions::from_mode(0o000)).map_err(io_errno)?;
+    bind(Path::new(OWN_ETC), Path::new(OWN_ETC), attributes)
+}

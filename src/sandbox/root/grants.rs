@@ -1,0 +1,105 @@
+//! Paths of the host that a slot is granted, at the same paths inside.
+
+use super::{directory, io_errno, raw};
+use crate::sandbox::network::resolver_elsewhere;
+use crate::spec::policy::Grants;
+use crate::sys::mount::{self, MountAttributes};
+use crate::sys::plain::open_plain;
+use crate::wire::failure::{Failure, Stage};
+use nix::fcntl::OFlag;
+use nix::sys::stat::{SFlag, fstat};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+/// The granted paths, opened while the process may still reach them.
+pub struct OpenGrants {
+    /// One that lies in another comes after it: mounted in this order, both are as they were asked for.
+    grants: Vec<OpenGrant>,
+}
+
+struct OpenGrant {
+    path: PathBuf,
+    fd: OwnedFd,
+    writable: bool,
+    /// Its number in messages.
+    index: u16,
+}
+
+impl OpenGrants {
+    /// To be called inside the new mount namespace, but with the runner's uid: a path below a directory that only
+    /// the runner may enter can be granted too.
+    pub fn open(grants: &Grants) -> Result<Self, Failure> {
+        let resolver = resolver_elsewhere(grants.network);
+        let readable = grants.readable.iter().map(|p| (p, false));
+        let writable = grants.writable.iter().map(|p| (p, true));
+        // Last, so that the numbers in messages are those of the granted paths.
+        let all = readable
+            .chain(writable)
+            .chain(resolver.iter().map(|p| (p, false)));
+        let open = |((path, writable), index): ((&PathBuf, bool), u16)| {
+            let fd = open_plain(path, OFlag::O_PATH).map_err(|e| Failure {
+                stage: Stage::GrantedPath,
+                errno: e as i32,
+                index,
+            })?;
+            let path = path.clone();
+            Ok(OpenGrant {
+                path,
+                fd,
+                writable,
+                index,
+            })
+        };
+        let mut grants = all.zip(1..).map(open).collect::<Result<Vec<_>, _>>()?;
+        grants.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(OpenGrants { grants })
+    }
+
+    /// Mounts them at the same paths, and closes them.
+    pub fn mount(self) -> Result<(), Failure> {
+        for (at, grant) in self.grants.iter().enumerate() {
+            let outer = &self.grants[..at];
+            let is_inside = outer
+                .iter()
+                .any(|outer| grant.path.starts_with(&outer.path));
+            granted(grant, is_inside).map_err(|e| Failure {
+                stage: Stage::GrantedPath,
+                errno: e,
+                index: grant.index,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Mounts a grant. Inside of another one programs of other slots may write meanwhile: there nothing is made, and no link is
+/// followed.
+fn granted(grant: &OpenGrant, is_inside: bool) -> Result<(), i32> {
+    if !is_inside {
+        mount_point(grant)?;
+    }
+    let target = open_plain(&grant.path, OFlag::O_PATH).map_err(raw)?;
+    let attributes = MountAttributes {
+        read_only: !grant.writable,
+        no_devices: true,
+    };
+    let copy = mount::copy_of(&grant.fd).map_err(raw)?;
+    mount::restrict_copy(&copy, attributes).map_err(raw)?;
+    mount::attach(&copy, &target).map_err(raw)
+}
+
+fn mount_point(grant: &OpenGrant) -> Result<(), i32> {
+    let kind = fstat(&grant.fd).map_err(raw)?.st_mode & SFlag::S_IFMT.bits();
+    if kind == SFlag::S_IFDIR.bits() {
+        return directory(&grant.path, 0o755);
+    }
+    if let Some(parent) = grant.path.parent() {
+        directory(parent, 0o755)?;
+    }
+    if grant.path.exists() {
+        Ok(())
+    } else {
+        fs::write(&grant.path, "").map_err(io_errno)
+    }
+}
