@@ -4,6 +4,7 @@ mod earlier;
 
 use self::earlier::Before;
 use crate::config::Config;
+use crate::exit_status::ExitStatus;
 use crate::pool;
 use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::stop::StopSignals;
@@ -26,11 +27,6 @@ const GRACE: Duration = Duration::from_secs(5);
 /// With --ordered, how many episodes per slot may be ahead of the slowest.
 const WINDOW_PER_SLOT: usize = 64;
 
-const INCOMPLETE: u8 = 1;
-const USAGE: u8 = 2;
-const CANT_ENFORCE: u8 = 3;
-const INTERRUPTED: u8 = 130;
-
 /// What keeps a run from starting, with its exit status.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
@@ -51,12 +47,12 @@ enum StartError {
 }
 
 impl StartError {
-    fn exit_status(&self) -> u8 {
+    fn exit_status(&self) -> ExitStatus {
         match self {
-            StartError::Pool(ProvisionError::NotWarm(_)) => USAGE,
-            StartError::Pool(_) | StartError::System(_) => CANT_ENFORCE,
-            StartError::Strict(StrictError::Invalid { .. }) => INCOMPLETE,
-            _ => USAGE,
+            StartError::Pool(ProvisionError::NotWarm(_)) => ExitStatus::Usage,
+            StartError::Pool(_) | StartError::System(_) => ExitStatus::CantEnforce,
+            StartError::Strict(StrictError::Invalid { .. }) => ExitStatus::Incomplete,
+            _ => ExitStatus::Usage,
         }
     }
 }
@@ -74,15 +70,15 @@ fn strict(error: &StrictError) -> String {
 /// Runs the job to its end.
 pub fn run(config: Config) -> ExitCode {
     match start(config) {
-        Ok(status) => ExitCode::from(status),
+        Ok(status) => status.into(),
         Err(error) => {
             eprintln!("runner: {error}");
-            ExitCode::from(error.exit_status())
+            error.exit_status().into()
         }
     }
 }
 
-fn start(config: Config) -> Result<u8, StartError> {
+fn start(config: Config) -> Result<ExitStatus, StartError> {
     let jobs = source::open_all(&config.jobs)?;
     let mut input = SourceConfig {
         jobs,
@@ -111,7 +107,7 @@ async fn sweep(
     input: SourceConfig,
     output: Output,
     stats: Option<StatsFile>,
-) -> Result<u8, StartError> {
+) -> Result<ExitStatus, StartError> {
     let mut stop = StopSignals::listen()?;
     pool::adopt_orphans().map_err(std::io::Error::from)?;
     provision::raise_open_files();
@@ -238,7 +234,11 @@ fn report(statistics: &Statistics, ending: &Ending, stats: Option<StatsFile>) {
 }
 
 /// Reports what went wrong, the gravest last, and turns it into the exit status.
-fn status(end: &SweepEnd, written: Result<crate::sink::Written, SinkError>, bad: u64) -> u8 {
+fn status(
+    end: &SweepEnd,
+    written: Result<crate::sink::Written, SinkError>,
+    bad: u64,
+) -> ExitStatus {
     if end.given_up > 0 {
         eprintln!(
             "runner: running episodes ({}) were given up without a result",
@@ -252,10 +252,10 @@ fn status(end: &SweepEnd, written: Result<crate::sink::Written, SinkError>, bad:
         eprintln!("runner: {error}");
     }
     match () {
-        () if end.interrupted || written.is_err() => INTERRUPTED,
-        () if end.source_error.is_some() => USAGE,
-        () if bad > 0 => INCOMPLETE,
-        () => 0,
+        () if end.interrupted || written.is_err() => ExitStatus::Interrupted,
+        () if end.source_error.is_some() => ExitStatus::Usage,
+        () if bad > 0 => ExitStatus::Incomplete,
+        () => ExitStatus::Done,
     }
 }
 

@@ -31,7 +31,7 @@
 //! - [`sys`]: the only `unsafe`
 //! - [`provision`]: the pool in the best tier there is; [`serve`]: sessions for clients
 //! - [`job`]: the main job put together; [`doctor`]: what this machine can enforce, found out with the same pool
-//! - [`cli`] and [`config`]: what was asked
+//! - [`cli`] and [`config`]: what was asked; [`exit_status`]: what the caller is told
 
 #![deny(unsafe_code)]
 #![deny(clippy::undocumented_unsafe_blocks)]
@@ -40,6 +40,7 @@ pub mod cli;
 pub mod compression;
 pub mod config;
 pub mod doctor;
+pub mod exit_status;
 pub mod job;
 pub mod pool;
 pub mod provision;

@@ -3,6 +3,7 @@
 use clap::Parser;
 use runner::cli::Cli;
 use runner::config::Task;
+use runner::exit_status::ExitStatus;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
         Ok(Task::Serve(config)) => runner::serve::run(config),
         Err(error) => {
             eprintln!("runner: {error}");
-            ExitCode::from(2)
+            ExitStatus::Usage.into()
         }
     }
 }

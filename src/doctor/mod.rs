@@ -27,13 +27,12 @@ use checks::Findings;
 use facts::Facts;
 use report::Report;
 
+use crate::exit_status::ExitStatus;
 pub use remedy::{Obstacle, of_scarce};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use tokio::task::LocalSet;
 use trial::{TrialError, Working};
-
-const CANT_ENFORCE: u8 = 3;
 
 /// Examines the machine and prints what was found on stdout.
 pub fn run(config: DoctorConfig) -> ExitCode {
@@ -41,7 +40,7 @@ pub fn run(config: DoctorConfig) -> ExitCode {
         Ok(report) => report,
         Err(error) => {
             eprintln!("runner: nothing can be tried on this machine: {error}");
-            return ExitCode::from(CANT_ENFORCE);
+            return ExitStatus::CantEnforce.into();
         }
     };
     let shown = if config.json {
@@ -51,7 +50,7 @@ pub fn run(config: DoctorConfig) -> ExitCode {
     };
     // A reader that has gone (`| head`) still gets the status.
     let _ = io::stdout().write_all(shown.as_bytes());
-    ExitCode::from(report.exit_status)
+    report.exit_status.into()
 }
 
 fn examine(config: &DoctorConfig) -> io::Result<Report> {
@@ -76,7 +75,7 @@ fn examine(config: &DoctorConfig) -> io::Result<Report> {
     Ok(Report {
         isolation: config.tier,
         tier,
-        exit_status: tier.map_or(CANT_ENFORCE, |_| 0),
+        exit_status: tier.map_or(ExitStatus::CantEnforce, |_| ExitStatus::Done),
         checks: findings.checks(),
     })
 }

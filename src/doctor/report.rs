@@ -1,5 +1,6 @@
 //! What the doctor found, as data. Rendering is the business of `text` and `json`.
 
+use crate::exit_status::ExitStatus;
 use crate::spec::policy::Tier;
 use serde::Serialize;
 
@@ -70,6 +71,6 @@ pub struct Report {
     /// The tier that a run would use; `None` when it would be refused, or its episodes would fail.
     pub tier: Option<Tier>,
     /// 0, or 3 when there is no `tier`.
-    pub exit_status: u8,
+    pub exit_status: ExitStatus,
     pub checks: Vec<Check>,
 }

@@ -61,7 +61,7 @@ mod tests {
         let report = Report {
             isolation: None,
             tier: None,
-            exit_status: 3,
+            exit_status: crate::exit_status::ExitStatus::CantEnforce,
             checks: (0..13).map(check).collect(),
         };
         let text = render(&report);

@@ -7,6 +7,7 @@ use super::listen::{ListenError, Socket};
 use super::request::Id;
 use super::stats::Stats;
 use crate::config::ServeConfig;
+use crate::exit_status::ExitStatus;
 use crate::pool::{self, Pool};
 use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::stop::StopSignals;
@@ -23,8 +24,6 @@ use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinSet, LocalSet};
 
-const USAGE: u8 = 2;
-const CANT_ENFORCE: u8 = 3;
 /// How soon a connection is accepted again after one could not be.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// How long the sessions, and then the slots, may take to end. What is not over by then the kernel ends with us: no
@@ -87,8 +86,8 @@ pub fn run(config: ServeConfig) -> ExitCode {
             ExitCode::from(match error {
                 ServeError::Listen(_)
                 | ServeError::StdioClosed
-                | ServeError::Provision(ProvisionError::NotWarm(_)) => USAGE,
-                _ => CANT_ENFORCE,
+                | ServeError::Provision(ProvisionError::NotWarm(_)) => ExitStatus::Usage,
+                _ => ExitStatus::CantEnforce,
             })
         }
     }
