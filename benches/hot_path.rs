@@ -170,7 +170,7 @@ fn settings() -> PoolSettings {
     };
     PoolSettings {
         size: 1,
-        ahead: 1,
+        spare: 1,
         tier: Tier::Namespaces,
         open_root: false,
         grants: Arc::default(),

@@ -166,7 +166,7 @@ pub struct ServeConfig {
     /// Clients that may be connected at one time.
     pub connections: usize,
     /// Slots that are kept ready for the next sessions.
-    pub ahead: usize,
+    pub spare: usize,
     /// How long a `start` may wait for a slot.
     pub wait: Duration,
     /// After how long without a request a session ends; `None` for never.
@@ -195,7 +195,7 @@ impl TryFrom<Serve> for ServeConfig {
             stdio: flags.stdio,
             sessions: flags.sessions,
             connections,
-            ahead: default_concurrency().min(flags.sessions),
+            spare: default_concurrency().min(flags.sessions),
             wait: Duration::from_secs_f64(flags.wait_s),
             idle: (flags.idle_s > 0.0).then(|| Duration::from_secs_f64(flags.idle_s)),
             tier: tier(flags.sandbox.isolation),

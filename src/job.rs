@@ -118,7 +118,7 @@ async fn sweep(
         warm: &config.warm,
         warm_episodes: config.warm_episodes,
         slots,
-        ahead: slots,
+        spare: slots,
         open_root: false,
         defaults: &config.defaults,
     };

@@ -13,9 +13,9 @@ pub struct Wanted<'a> {
     pub tier: Option<Tier>,
     pub warm: &'a Warm,
     pub warm_episodes: u32,
-    /// Slots at one time, and how many of them are built ahead.
+    /// Slots at one time, and how many of them are kept ready for whoever comes next.
     pub slots: usize,
-    pub ahead: usize,
+    pub spare: usize,
     /// Whether its slots are for sessions.
     pub open_root: bool,
     pub defaults: &'a Defaults,
@@ -131,7 +131,7 @@ fn settings(wanted: &Wanted<'_>, tier: Tier) -> PoolSettings {
         },
         warm_episodes: wanted.warm_episodes,
         size: wanted.slots,
-        ahead: wanted.ahead.min(wanted.slots),
+        spare: wanted.spare.min(wanted.slots),
         tier,
         open_root: wanted.open_root,
         grants: wanted.defaults.grants.clone(),

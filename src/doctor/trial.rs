@@ -69,7 +69,7 @@ pub async fn attempt(tier: Tier) -> Result<Working, TrialError> {
         pythons: Vec::new(),
         warm_episodes: u32::MAX,
         size: 1,
-        ahead: 1,
+        spare: 1,
         open_root: false,
         tier,
         grants: Default::default(),

@@ -1,7 +1,7 @@
 //! A slot in use, and what becomes of it afterwards.
 
-use super::claim::Pool;
 use super::slot::Slot;
+use super::state::Pool;
 
 /// A slot in use. Dropped without [`Lease::end`], as when an episode is abandoned, the slot is ended with it.
 pub struct Lease {

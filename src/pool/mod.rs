@@ -3,8 +3,8 @@
 //! A slot is built for certain grants. A lease gets an idle slot that fits, or a new one; where the pool is full,
 //! an idle slot that does not fit is given up for it.
 
+mod build;
 mod cgroup;
-mod claim;
 mod host;
 mod host_files;
 mod host_sockets;
@@ -21,10 +21,10 @@ mod scratch;
 mod session;
 mod settings;
 mod slot;
+mod state;
 mod warm;
 
 pub use cgroup::{Cgroups, NoCgroups, fewest_processes, killed_together};
-pub use claim::Pool;
 pub use host_files::HostFileError;
 pub use ids::{NoUid, uid_per_slot};
 pub use orphans::adopt_orphans;
@@ -34,4 +34,5 @@ pub use run::RunError;
 pub use session::Session;
 pub use settings::PoolSettings;
 pub use slot::{BuildError, SlotLost};
+pub use state::Pool;
 pub use warm::{NotWarm, PythonSettings};

@@ -152,7 +152,7 @@ impl Processes {
         if !self.leftovers.borrow().iter().any(left) {
             return false;
         }
-        self.see_off();
+        self.clean_up();
         self.leftovers.borrow().iter().any(left)
     }
 
@@ -176,7 +176,7 @@ impl Processes {
 
     /// Reaps what has ended, kills what takes too long, and kills and removes what outlived a slot that died badly.
     /// Returns whether anything of ours is left.
-    pub fn see_off(&self) -> bool {
+    pub fn clean_up(&self) -> bool {
         self.reap();
         let records = self.records.borrow();
         // A parent stays as long as there are slots with children of it.

@@ -1,11 +1,11 @@
 //! One episode through the pool: lease, run, return.
 
-use super::claim::Pool;
 use super::host::Whose;
 use super::host_files::HostFileError;
 use super::process;
 use super::request;
 use super::slot::{BuildError, SlotLost};
+use super::state::Pool;
 use crate::spec::collect::COLLECT_TIMEOUT_SECONDS;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
@@ -52,10 +52,10 @@ impl Pool {
         self.check_network(episode.grants.network)?;
         let mut request = request_for(episode).await?;
         request.deadline_ns = deadline_ns;
-        let elsewhere = request::names_unusual_places(episode);
+        let unusual_places = request::names_unusual_places(episode);
         let host = self.host();
         let (lease, whose, mut execution) = loop {
-            let lease = self.lease(&episode.grants, elsewhere);
+            let lease = self.lease(&episode.grants, unusual_places);
             let lease = timeout(left_until(deadline_ns), lease).await;
             let mut lease = lease.map_err(|_| RunError::NoSlotInTime)??;
             let whose = Whose::of(lease.slot());

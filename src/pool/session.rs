@@ -1,11 +1,11 @@
 //! A slot as one session's own: it is not returned but ended.
 
-use super::claim::Pool;
 use super::host::{Host, Whose};
 use super::lease::Lease;
 use super::process::Processes;
 use super::run::{RunError, answered, request_for};
 use super::slot::SlotLost;
+use super::state::Pool;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
 use crate::spec::limits::Limits;

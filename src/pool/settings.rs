@@ -14,12 +14,12 @@ const REAL_TIME_SLOTS_PER_CORE: usize = 8;
 pub struct PoolSettings {
     /// Slots at one time, at least 1.
     pub size: usize,
-    /// How many of them are built ahead, from 1 to `size`.
-    pub ahead: usize,
+    /// How many of them are kept ready for whoever comes next, from 1 to `size`.
+    pub spare: usize,
     pub tier: Tier,
     /// Whether programs may write anywhere in their private root. Such slots are for sessions only.
     pub open_root: bool,
-    /// Grants of the slots that are built ahead.
+    /// Grants of the slots that are kept ready.
     pub grants: Arc<Grants>,
     /// Most processes of one episode, where slots share a uid and so a process limit.
     pub processes: u32,

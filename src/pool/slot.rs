@@ -25,7 +25,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tokio::io::unix::AsyncFd;
 
-/// A slot that did not do its part; the episode it was running may be tried elsewhere.
+/// A slot that did not do its part; the episode it was running may be tried in another.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotLost {
     #[error("the slot died")]
@@ -93,7 +93,7 @@ pub struct Slot {
     processes: Rc<Processes>,
     pub grants: Arc<Grants>,
     /// Whether it can run episodes that name unusual places.
-    pub elsewhere: bool,
+    pub unusual_places: bool,
     pub enforced: Enforced,
     /// The uid of its processes, where no other slot has it.
     pub own_uid: Option<u32>,
@@ -134,7 +134,7 @@ impl Slot {
             assembler,
             processes,
             grants,
-            elsewhere: setup.elsewhere,
+            unusual_places: setup.unusual_places,
             enforced,
             own_uid: setup.ids.change.then_some(setup.ids.uid),
             has_cgroup: setup.cgroup,

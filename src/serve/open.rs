@@ -52,7 +52,7 @@ pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, RequestE
     let mut episode = start.episode(&server.context)?;
     let opened = server.pool.open(&episode.grants, &episode.limits).await;
     drop(building);
-    server.pool.keep_ahead();
+    server.pool.keep_spares();
     let mut session = opened.map_err(|error| match error {
         RunError::NoLoopback
         | RunError::HostFile(_)

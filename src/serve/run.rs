@@ -107,7 +107,7 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
         // Each slot has one session.
         warm_episodes: u32::MAX,
         slots: config.sessions,
-        ahead: config.ahead,
+        spare: config.spare,
         open_root: true,
         defaults: &config.defaults,
     };
@@ -117,7 +117,7 @@ async fn serve(config: ServeConfig) -> Result<(), ServeError> {
         enforced,
         context: FileContext::new("request".into(), Path::new("."), config.defaults.clone()),
         places: Arc::new(Semaphore::new(pool.size())),
-        building: Semaphore::new(config.ahead),
+        building: Semaphore::new(config.spare),
         stats: Stats::new(),
         held: Rc::default(),
         pool: pool.clone(),

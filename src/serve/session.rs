@@ -328,7 +328,7 @@ impl Life {
         requests.close();
         self.session.end().await;
         drop(self.place);
-        self.server.pool.keep_ahead();
+        self.server.pool.keep_spares();
         let answer = async |id: &Id, fault: RequestError| {
             self.shared.forget(id);
             self.shared.client.answer(id, Err::<(), _>(fault)).await;

@@ -12,7 +12,7 @@ use super::out_of_memory::OutOfMemory;
 use super::placement::{NotPlaced, Placement};
 use super::space::Space;
 use super::stalled::Machine;
-use super::step::{self, Order, Surroundings};
+use super::step::{self, Order, StepContext};
 use super::warm::{Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
@@ -160,7 +160,7 @@ impl BuiltSlot {
             pythons: &mut self.pythons,
         };
         // A program that enforces its slot's ruleset by itself is apart from others already.
-        let cold_apart = apart.filter(|_| !self.setup.elsewhere);
+        let cold_apart = apart.filter(|_| !self.setup.unusual_places);
         let forker = forkers
             .within(limits)
             .choose(step, &workdir, &carried.extra);
@@ -190,7 +190,7 @@ impl BuiltSlot {
             alone,
             prepared_ns: monotonic_ns(),
         };
-        let mut around = Surroundings {
+        let mut context = StepContext {
             tier: self.enforced.tier,
             runner: &self.runner,
             zygote: forker.zygote,
@@ -206,7 +206,7 @@ impl BuiltSlot {
             out_of_memory: &mut self.out_of_memory,
             carried,
         };
-        let ran = step::run(&mut around, order);
+        let ran = step::run(&mut context, order);
         self.after_kills(ran, limits, carried)
     }
 

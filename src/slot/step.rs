@@ -41,7 +41,7 @@ const KILL_INTERVAL_NS: u64 = 5_000_000;
 const KILL_ALONE_TIMEOUT_NS: u64 = 3_000_000_000;
 
 /// What a step needs of its slot.
-pub struct Surroundings<'a> {
+pub struct StepContext<'a> {
     pub tier: Tier,
     pub runner: &'a Link,
     pub zygote: &'a mut Link,
@@ -84,7 +84,7 @@ pub struct Order<'a> {
 }
 
 struct Running<'a, 'b> {
-    around: &'b mut Surroundings<'a>,
+    context: &'b mut StepContext<'a>,
     order: Order<'b>,
     pipes: Pipes,
     /// Given back when this has ended.
@@ -106,7 +106,7 @@ struct Running<'a, 'b> {
 }
 
 /// Runs it to its end.
-pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecution, Failure> {
+pub fn run(context: &mut StepContext<'_>, order: Order<'_>) -> Result<StepExecution, Failure> {
     let failed = |errno| Failure::new(Stage::Fork, errno as i32);
     let (pipes, ends) = Pipes::open(order.split).map_err(failed)?;
     let (stdin, stdin_end) = Stdin::open(order.stdin).map_err(failed)?;
@@ -117,17 +117,17 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         ends.stderr.as_ref().unwrap_or(&ends.stdout).as_raw_fd(),
     ];
     theirs.extend(order.ruleset);
-    around
+    context
         .zygote
         .send_with(&order.launch, &theirs)
         .map_err(|_| Failure::new(Stage::Zygote, 0))?;
     drop((ends, stdin_end));
-    let on_disk = around.tier == Tier::Landlock;
-    around.carried.spend_orphans();
+    let on_disk = context.tier == Tier::Landlock;
+    context.carried.spend_orphans();
     let watch =
-        Watch::new(order.limits, around.cores, on_disk, now).no_later_than(around.carried.due);
+        Watch::new(order.limits, context.cores, on_disk, now).no_later_than(context.carried.due);
     let mut running = Running {
-        watch: if around.carried.was_full {
+        watch: if context.carried.was_full {
             watch.forgive_disk()
         } else {
             watch
@@ -135,7 +135,7 @@ pub fn run(around: &mut Surroundings<'_>, order: Order<'_>) -> Result<StepExecut
         disk: Count::default(),
         time: Time::new(now, &order),
         pace: Pace::new(now),
-        around,
+        context,
         order,
         pipes,
         _stdin: stdin,
@@ -166,7 +166,7 @@ impl Running<'_, '_> {
                 self.reap_orphans();
             }
             if ready.exit {
-                let zygote = &mut self.around.zygote;
+                let zygote = &mut self.context.zygote;
                 let exit = match self.order.start {
                     Start::Exec => zygote.recv(),
                     Start::WarmBash | Start::WarmPython => {
@@ -202,8 +202,8 @@ impl Running<'_, '_> {
 
     /// How this ends if the kernel has killed at the slot's limit of memory.
     fn killed(&mut self) -> Option<End> {
-        let used_bytes = self.around.out_of_memory.at_limit()?;
-        self.around.carried.was_killed = true;
+        let used_bytes = self.context.out_of_memory.at_limit()?;
+        self.context.carried.was_killed = true;
         Some(End::MemoryLimit { used_bytes })
     }
 
@@ -215,15 +215,15 @@ impl Running<'_, '_> {
             _ => PollFlags::empty(),
         };
         let mut fds: Vec<PollFd<'_>> = vec![
-            PollFd::new(self.around.zygote.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.around.runner.as_fd(), said),
-            PollFd::new(self.around.children.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.context.zygote.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.context.runner.as_fd(), said),
+            PollFd::new(self.context.children.as_fd(), PollFlags::POLLIN),
         ];
         for fd in self.pipes.outputs() {
             fds.push(PollFd::new(fd, PollFlags::POLLIN));
         }
         fds.extend(
-            self.around
+            self.context
                 .carried
                 .background
                 .iter()
@@ -283,8 +283,8 @@ impl Running<'_, '_> {
 
     fn read_usage(&mut self) -> Reading {
         let begin_us = cpu_us();
-        let usage = self.around.look_guard.read(
-            self.around.census,
+        let usage = self.context.look_guard.read(
+            self.context.census,
             self.order.limits.memory_bytes,
             self.watch.needs_cpu(),
         );
@@ -295,8 +295,8 @@ impl Running<'_, '_> {
             took_ns: usage.took_ns,
             cpu_us: usage.cpu_us
                 + self.looks_us
-                + self.around.carried.orphans_cpu_us
-                + self.around.carried.spent_cpu_us,
+                + self.context.carried.orphans_cpu_us
+                + self.context.carried.spent_cpu_us,
             disk: self.read_disk(),
         }
     }
@@ -312,9 +312,9 @@ impl Running<'_, '_> {
     fn read_disk(&mut self) -> Option<DiskReading> {
         let due = self.watch.needs_disk(monotonic_ns());
         due.then(|| {
-            self.around
+            self.context
                 .census
-                .on_disk(&mut self.disk, self.around.root, self.order.limits)
+                .on_disk(&mut self.disk, self.context.root, self.order.limits)
         })
     }
 
@@ -328,28 +328,28 @@ impl Running<'_, '_> {
     fn kill(&mut self) {
         self.alone &= monotonic_ns() - self.ended_ns < KILL_ALONE_TIMEOUT_NS;
         if self.alone {
-            self.around.cleaner.kill_program(self.around.census);
+            self.context.cleaner.kill_program(self.context.census);
         } else {
-            self.around.carried.orphans_cpu_us +=
-                self.around.cleaner.kill_programs(self.around.census);
+            self.context.carried.orphans_cpu_us +=
+                self.context.cleaner.kill_programs(self.context.census);
         }
     }
 
     fn reap_orphans(&mut self) {
         // Once: all that have ended are one signal (signal(7)), and a program can send more as fast as they are read.
-        let _ = self.around.children.read_signal();
+        let _ = self.context.children.read_signal();
         while let Ok(Some(reaped)) = wait::try_wait() {
-            self.around.carried.orphans_cpu_us += reaped.cpu_us;
+            self.context.carried.orphans_cpu_us += reaped.cpu_us;
         }
     }
 
     /// Reads what the program has written; how many bytes that were.
     fn drain(&mut self) -> u64 {
         let before = self.order.capture.produced();
-        let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
+        let (capture, buffer) = (&mut self.order.capture, &mut *self.context.buffer);
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain(capture, ceiling, buffer);
-        let background = &mut self.around.carried.background;
+        let background = &mut self.context.carried.background;
         background.retain(|fd| !discard(fd.as_fd(), buffer));
         self.order.capture.produced() - before
     }

@@ -91,7 +91,7 @@ impl<'a> Zygote<'a> {
         let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))?;
         let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
         let filter = give_up(setup)?;
-        let (abi, ruleset) = if setup.tier == Tier::Namespaces && !setup.elsewhere {
+        let (abi, ruleset) = if setup.tier == Tier::Namespaces && !setup.unusual_places {
             (ruleset.enforce()?, None)
         } else {
             (rehearse(&ruleset, &mut stack)?, Some(ruleset.into_fd()?))

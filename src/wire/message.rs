@@ -30,7 +30,7 @@ pub struct Setup {
     /// restricted apart, because what it may write to is known only when it starts.
     ///
     /// [`paths::is_usual`]: crate::spec::paths::is_usual
-    pub elsewhere: bool,
+    pub unusual_places: bool,
     /// Whether programs may write anywhere in the private root, as in a container, and not only in the places made for
     /// it. Such a slot is never cleaned. Namespaces tier only.
     pub open_root: bool,

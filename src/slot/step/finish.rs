@@ -10,17 +10,19 @@ use crate::wire::message::{Exit, ExitKind};
 impl Running<'_, '_> {
     pub(super) fn finish(mut self, mut exit: Exit) -> Result<StepExecution, Failure> {
         exit.cpu_us += self.pace.charge_us().max(self.looks_us) + self.take_orphans();
-        self.around.carried.due = self.watch.due();
-        let (capture, buffer) = (&mut self.order.capture, &mut *self.around.buffer);
+        self.context.carried.due = self.watch.due();
+        let (capture, buffer) = (&mut self.order.capture, &mut *self.context.buffer);
         let ceiling = self.order.limits.output_ceiling();
         self.pipes.drain_rest(capture, ceiling, buffer);
         if self.cause.is_none() {
             self.await_trailing_output();
         }
-        let used_us = exit.cpu_us.saturating_add(self.around.carried.spent_cpu_us);
+        let used_us = exit
+            .cpu_us
+            .saturating_add(self.context.carried.spent_cpu_us);
         // No program gets to the limit before it is first looked at, unless others of the episode have taken most of it.
         let is_likely = self.watch.peak_bytes() > 0
-            || !self.around.carried.background.is_empty()
+            || !self.context.carried.background.is_empty()
             || matches!(
                 exit.ended,
                 ExitKind::Signaled(libc::SIGKILL) | ExitKind::Exited(SHELL_SAYS_KILLED)
@@ -29,18 +31,18 @@ impl Running<'_, '_> {
         let cause = self.cause.take().or(killed);
         let is_cut_short = cause.is_some();
         let end = self.end_of(cause, exit.ended, used_us)?;
-        self.around.carried.was_full = matches!(end, End::DiskLimit(..));
+        self.context.carried.was_full = matches!(end, End::DiskLimit(..));
         let peak = match exit.running_ns {
             0 => 0,
             _ => {
-                let in_files = self.around.census.files_in_memory();
+                let in_files = self.context.census.files_in_memory();
                 self.watch
                     .peak_bytes()
                     .max(exit.max_rss_bytes.saturating_add(in_files))
             }
         };
         let background = self.pipes.into_background();
-        self.around.carried.drain_later(background);
+        self.context.carried.drain_later(background);
         let produced = self.order.capture.produced();
         let (output, streams, truncated) = self.order.capture.finish(is_cut_short);
         Ok(StepExecution {
@@ -66,7 +68,7 @@ impl Running<'_, '_> {
         if self.cause.is_some() {
             self.reap_orphans();
         }
-        std::mem::take(&mut self.around.carried.orphans_cpu_us)
+        std::mem::take(&mut self.context.carried.orphans_cpu_us)
     }
 
     /// How it ended: for our reasons, if there are some, or as its zygote says.
@@ -85,7 +87,7 @@ impl Running<'_, '_> {
             (None, ExitKind::NotExecutable(errno)) => End::NotExecutable { errno },
             (None, ExitKind::Exited(code)) => self.failed(Finish::Exited(code)),
             // Only this tier limits the size of a file.
-            (None, ExitKind::Signaled(libc::SIGXFSZ)) if self.around.tier == Tier::Landlock => {
+            (None, ExitKind::Signaled(libc::SIGXFSZ)) if self.context.tier == Tier::Landlock => {
                 End::DiskLimit(DiskEvidence::FileSize, Finish::Signaled(libc::SIGXFSZ))
             }
             (None, ExitKind::Signaled(libc::SIGXCPU)) if self.watch.is_over_cpu(used_us) => {
@@ -110,13 +112,13 @@ impl Running<'_, '_> {
             finish,
             Finish::Signaled(libc::SIGKILL) | Finish::Exited(SHELL_SAYS_KILLED)
         );
-        if was_killed || !self.around.counts_alone {
+        if was_killed || !self.context.counts_alone {
             return None;
         }
         let limit = self.order.limits.processes;
         // The program itself was one more than it has left behind.
         let is_full = |count: u64| count >= u64::from(limit);
-        let full = is_full(self.threads.most()) || is_full(self.around.census.threads() + 1);
+        let full = is_full(self.threads.most()) || is_full(self.context.census.threads() + 1);
         full.then_some(End::ProcessLimit {
             count: limit,
             finish,
@@ -125,7 +127,7 @@ impl Running<'_, '_> {
 
     /// A failed program with no block or no inode left did not fail by itself.
     fn disk_evidence(&self, finish: Finish) -> Option<End> {
-        space::exhausted(self.around.tier, self.order.limits, self.around.root)
+        space::exhausted(self.context.tier, self.order.limits, self.context.root)
             .map(|evidence| End::DiskLimit(evidence, finish))
     }
 }

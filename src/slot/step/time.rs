@@ -55,11 +55,11 @@ impl Time {
 impl Running<'_, '_> {
     /// To be called when the program has been sent for.
     pub(super) fn begin_time(&mut self) {
-        let around = &self.around;
-        if around.carried.runs {
-            let (census, guard) = (around.census, around.look_guard);
+        let context = &self.context;
+        if context.carried.runs {
+            let (census, guard) = (context.census, context.look_guard);
             let stalled = &mut self.time.stalled;
-            stalled.begin_beside(census, guard, around.machine);
+            stalled.begin_beside(census, guard, context.machine);
         }
     }
 
@@ -68,11 +68,11 @@ impl Running<'_, '_> {
         if now_ns < self.time.next_ns() {
             return false;
         }
-        let ended_us = self.around.carried.orphans_cpu_us;
-        let around = &self.around;
+        let ended_us = self.context.carried.orphans_cpu_us;
+        let context = &self.context;
         let stalled = &mut self.time.stalled;
-        let (census, guard) = (around.census, around.look_guard);
-        let work_us = stalled.look(census, guard, around.machine, ended_us);
+        let (census, guard) = (context.census, context.look_guard);
+        let work_us = stalled.look(census, guard, context.machine, ended_us);
         self.charge_look(work_us * 1000, work_us);
         self.threads.see(self.time.threads(), now_ns);
         now_ns >= self.time.end_ns()

@@ -29,7 +29,7 @@ impl Running<'_, '_> {
         let mut ran_ns = 0;
         let mut interval = FIRST_INTERVAL;
         while self.pipes.outputs().next().is_some() && monotonic_ns() - begin_ns < MAX_WAIT_NS {
-            let left = Left::look(self.around.census.processes());
+            let left = Left::look(self.context.census.processes());
             ran_ns += left.run_since(&before);
             // Asleep twice, and no core in between: else one of them may have woken another after that was looked at.
             let is_silent = left.all_asleep && left == before;
