@@ -103,6 +103,8 @@ struct Running<'a, 'b> {
     ended_ns: u64,
     /// Whether only this step's own processes are to end.
     alone: bool,
+    /// When its time was over, where the program had ended by then and its zygote had not said so.
+    seen_dead_ns: Option<u64>,
 }
 
 /// Runs it to its end.
@@ -144,6 +146,7 @@ pub fn run(context: &mut StepContext<'_>, order: Order<'_>) -> Result<StepExecut
         cause: None,
         ended_ns: 0,
         alone: false,
+        seen_dead_ns: None,
     };
     running.begin_time();
     let exit = running.until_exit()?;
@@ -231,6 +234,7 @@ impl Running<'_, '_> {
         );
         let wake_ns = match self.cause {
             Some(_) => monotonic_ns() + KILL_INTERVAL_NS,
+            None if self.seen_dead_ns.is_some() => monotonic_ns() + KILL_INTERVAL_NS,
             None => self.time.next_ns().min(self.watch.next_ns()),
         };
         let pause = Duration::from_nanos(wake_ns.saturating_sub(monotonic_ns()));
@@ -262,7 +266,7 @@ impl Running<'_, '_> {
             self.end(End::OutputLimit { produced_bytes }, self.order.alone);
             return;
         }
-        if self.is_out_of_time(now) {
+        if self.has_used_up_its_time(now) {
             self.end(End::Timeout, self.order.alone);
             return;
         }

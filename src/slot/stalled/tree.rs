@@ -101,6 +101,10 @@ impl Tree {
     /// for all that were there, each with the share of the time that it got.
     pub fn missed_ns(&self, before: &Tree, interval_ns: u64) -> u64 {
         let counted_ns = self.cpu_ns.saturating_sub(before.cpu_ns);
+        // It has not begun: its zygote waits for a core to start it on.
+        if self.processes.is_empty() && before.processes.is_empty() {
+            return interval_ns;
+        }
         let could_run = |process: &ProcessTime| process.runnable != Runnable::No;
         if !self.processes.values().any(could_run) {
             return self.waited_ns(before, counted_ns).min(interval_ns);
@@ -212,6 +216,13 @@ mod tests {
         let before = (10, &[(2, 10, Runnable::Yes)][..]);
         assert_eq!(missed(before, (40, &[(2, 40, Runnable::Yes)])), 70);
         assert_eq!(missed(before, (10, &[(2, 10, Runnable::Yes)])), 100);
+    }
+
+    #[test]
+    fn who_has_not_begun_misses_all_of_it() {
+        assert_eq!(missed((0, &[]), (0, &[])), 100);
+        assert_eq!(missed((0, &[]), (0, &[(2, 0, Runnable::No)])), 0);
+        assert_eq!(missed((0, &[(2, 0, Runnable::No)]), (0, &[])), 0);
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Running<'_, '_> {
             prepared_ns: self.order.prepared_ns,
             forked_ns: exit.forked_ns,
             running_ns: exit.running_ns,
-            ended_ns: exit.ended_ns,
+            ended_ns: exit.ended_ns.min(self.seen_dead_ns.unwrap_or(u64::MAX)),
             cpu_us: exit.cpu_us,
             stalled_ns: self.time.stalled_ns(),
             peak_memory_bytes: peak,

@@ -5,7 +5,11 @@
 
 use super::{Order, Running};
 use crate::slot::stalled::Stalled;
+use crate::sys::procfs::Stat;
 use std::time::Duration;
+
+/// How long a zygote may take to say that its program has ended.
+const REPORT_TIMEOUT_NS: u64 = 10_000_000_000;
 
 pub(super) struct Time {
     begin_ns: u64,
@@ -63,8 +67,23 @@ impl Running<'_, '_> {
         }
     }
 
+    /// Whether it still runs when its time is over. One that has ended by then waits for its zygote, which may have to wait for
+    /// a core, to say so.
+    pub(super) fn has_used_up_its_time(&mut self, now_ns: u64) -> bool {
+        if let Some(seen_ns) = self.seen_dead_ns {
+            return now_ns - seen_ns > REPORT_TIMEOUT_NS;
+        }
+        if !self.is_out_of_time(now_ns) {
+            return false;
+        }
+        let is_dead = |leader: &i32| Stat::read(*leader).is_none_or(|stat| stat.is_dead());
+        let has_ended = self.context.census.program().first().is_some_and(is_dead);
+        self.seen_dead_ns = has_ended.then_some(now_ns);
+        !has_ended
+    }
+
     /// Whether its time is over, of which what it lost until now is no part.
-    pub(super) fn is_out_of_time(&mut self, now_ns: u64) -> bool {
+    fn is_out_of_time(&mut self, now_ns: u64) -> bool {
         if now_ns < self.time.next_ns() {
             return false;
         }
