@@ -105,10 +105,10 @@ impl Session {
 }
 
 async fn within<T>(
-    patience: Duration,
+    answer_timeout: Duration,
     asked: impl Future<Output = Result<T, SlotLost>>,
 ) -> Result<T, SlotLost> {
-    tokio::time::timeout(patience, asked)
+    tokio::time::timeout(answer_timeout, asked)
         .await
         .unwrap_or(Err(SlotLost::Silent))
 }

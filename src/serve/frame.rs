@@ -162,12 +162,12 @@ async fn make_room(line: &mut Vec<u8>, held: &mut Held, length: usize) -> Result
     Ok(())
 }
 
-/// Writes a client's lines until it is gone, does not read for longer than `patience`, or nothing is left to say; and
+/// Writes a client's lines until it is gone, does not read for longer than `idle_timeout`, or nothing is left to say; and
 /// no longer than [`CLOSE_TIMEOUT`] of the time after its connection is at its end.
 pub async fn write_all(
     mut writer: impl AsyncWrite + Unpin,
     mut lines: Unwritten,
-    patience: Option<Duration>,
+    idle_timeout: Option<Duration>,
     closing: Closing,
 ) {
     let mut farewell = CLOSE_TIMEOUT;
@@ -180,7 +180,7 @@ pub async fn write_all(
         let written = tokio::select! {
             biased;
             written = writing => written,
-            () = sleep_for(patience) => return,
+            () = sleep_for(idle_timeout) => return,
             () = sleep_from_end(closing.clone(), farewell) => return,
         };
         if written.is_err() {
@@ -219,11 +219,11 @@ async fn sleep_from_end(mut closing: Closing, duration: Duration) {
 /// A client whose lines are written to `writer`.
 pub fn client(
     writer: impl AsyncWrite + Unpin + 'static,
-    patience: Option<Duration>,
+    idle_timeout: Option<Duration>,
     closing: Closing,
 ) -> (Client, tokio::task::JoinHandle<()>) {
     let (client, lines) = Client::new();
-    let writing = tokio::task::spawn_local(write_all(writer, lines, patience, closing));
+    let writing = tokio::task::spawn_local(write_all(writer, lines, idle_timeout, closing));
     (client, writing)
 }
 

@@ -29,18 +29,18 @@ pub struct Opened {
 /// Waits for a place and for a slot, and puts the files of the start in.
 pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, RequestError> {
     let begin = Instant::now();
-    let patience = start
+    let wait = start
         .wait_s
         .map_or(server.config.wait, Duration::from_secs_f64);
     let waits = server.stats.waits();
-    let permit = tokio::time::timeout(patience, server.places.clone().acquire_owned())
+    let permit = tokio::time::timeout(wait, server.places.clone().acquire_owned())
         .await
         .map_err(|_| {
             let message = format!(
                 "all {} sessions are taken, and none ended within {} s; stop some, raise wait_s, or give the server \
                  more with --sessions",
                 server.pool.size(),
-                patience.as_secs_f64()
+                wait.as_secs_f64()
             );
             RequestError::new(Code::Busy, message)
         })?

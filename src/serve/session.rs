@@ -225,7 +225,7 @@ impl Life {
                     id,
                     client: &client,
                     uploads: &self.shared.uploads.clone(),
-                    patience: self.idle,
+                    idle_timeout: self.idle,
                 };
                 let moved = match self.resolve(&path) {
                     Ok(base) => upload::run(&mut self.session, &base, from, &mut cancelled).await,

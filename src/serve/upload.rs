@@ -164,7 +164,7 @@ pub struct UploadSource<'a> {
     pub client: &'a Client,
     pub uploads: &'a Uploads,
     /// How long the client may be silent.
-    pub patience: Option<Duration>,
+    pub idle_timeout: Option<Duration>,
 }
 
 /// Takes an upload in.
@@ -177,7 +177,7 @@ pub async fn run(
     let mut open = from.uploads.begin(from.id).map_err(NoResult::Request)?;
     let ready = serde_json::json!({"id": from.id.raw(), "ready": true});
     from.client.line(ready).await;
-    let taken = take(session, base, &mut open.2, from.patience, cancelled).await;
+    let taken = take(session, base, &mut open.2, from.idle_timeout, cancelled).await;
     if taken.is_err() {
         // What is open is closed; if that fails too, the next request will tell.
         let _ = session.put(Put::End).await;
@@ -189,7 +189,7 @@ async fn take(
     session: &mut Session,
     base: &str,
     frames: &mut mpsc::Receiver<(Frame, Held)>,
-    patience: Option<Duration>,
+    idle_timeout: Option<Duration>,
     cancelled: &mut oneshot::Receiver<()>,
 ) -> Result<Moved, NoResult> {
     let mut moved = Moved::default();
@@ -198,7 +198,7 @@ async fn take(
             biased;
             Ok(()) = &mut *cancelled => return Err(NoResult::Request(was_cancelled())),
             next = frames.recv() => next,
-            () = sleep_for(patience) => {
+            () = sleep_for(idle_timeout) => {
                 let message = "the client sent nothing for the session's idle_s";
                 return Err(NoResult::Request(RequestError::new(Code::Stopped, message)));
             }

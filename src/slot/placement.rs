@@ -45,15 +45,17 @@ impl<'a> Placement<'a> {
         if self.space.real(path).is_dir() {
             return Ok(());
         }
-        self.place(path, |stage, inside| stage.directory(inside).map(drop))
+        self.place(path, |placement, inside| {
+            placement.directory(inside).map(drop)
+        })
     }
 
     pub fn file(&mut self, file: &FileRequest) -> Result<(), NotPlaced> {
         match &file.content {
             FileContent::Directory => self.make_directory(&file.path, file.mode),
             FileContent::Link(target) => self.link(&file.path, target),
-            FileContent::Bytes(content) => self.place(&file.path, |stage, inside| {
-                let mut opened = stage.write(inside, file.mode)?;
+            FileContent::Bytes(content) => self.place(&file.path, |placement, inside| {
+                let mut opened = placement.write(inside, file.mode)?;
                 opened.write_all(content).map_err(errno)
             }),
         }
@@ -61,24 +63,24 @@ impl<'a> Placement<'a> {
 
     /// Makes a directory, or changes the mode of one that is there.
     pub fn make_directory(&mut self, path: &str, mode: u32) -> Result<(), NotPlaced> {
-        self.place(path, |stage, inside| {
-            let made = stage.directory(inside)?;
+        self.place(path, |placement, inside| {
+            let made = placement.directory(inside)?;
             fchmod(&made, Mode::from_bits_truncate(mode))
         })
     }
 
     /// Makes a new file, in place of whatever had its name, unless that is a directory.
     pub fn create(&mut self, path: &str, mode: u32) -> Result<File, NotPlaced> {
-        self.place(path, |stage, inside| {
-            stage.make_way(inside)?;
-            stage.write(inside, mode)
+        self.place(path, |placement, inside| {
+            placement.make_way(inside)?;
+            placement.write(inside, mode)
         })
     }
 
     /// Makes a symbolic link in place of whatever had its name, unless that is a directory.
     pub fn link(&mut self, path: &str, target: &str) -> Result<(), NotPlaced> {
-        self.place(path, |stage, inside| {
-            let (parent, name) = stage.make_way(inside)?;
+        self.place(path, |placement, inside| {
+            let (parent, name) = placement.make_way(inside)?;
             symlinkat(target, &parent, name)
         })
     }

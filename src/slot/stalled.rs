@@ -37,7 +37,7 @@ const MAX_WORK: u64 = 200;
 /// What one execution has lost so far.
 pub struct Stalled {
     begin_ns: u64,
-    longest_ns: u64,
+    max_interval_ns: u64,
     last: Tree,
     /// When the last look was, or the program begun.
     looked_ns: u64,
@@ -48,6 +48,8 @@ pub struct Stalled {
     others: Option<Others>,
     /// What it had missed by then.
     first_ns: u64,
+    /// Whether a process was seen.
+    has_begun: bool,
     /// Looks at which a tree was seen, and those of them at which others left no core.
     looks: u64,
     crowded_looks: u64,
@@ -60,16 +62,18 @@ pub struct Stalled {
 impl Stalled {
     pub fn new(now_ns: u64, timeout: Duration) -> Self {
         let timeout_ns = timeout.as_nanos().min(u128::from(u64::MAX)) as u64;
-        let longest_ns = (timeout_ns / LOOKS_PER_TIMEOUT).clamp(MIN_INTERVAL_NS, MAX_INTERVAL_NS);
+        let max_interval_ns =
+            (timeout_ns / LOOKS_PER_TIMEOUT).clamp(MIN_INTERVAL_NS, MAX_INTERVAL_NS);
         Stalled {
             begin_ns: now_ns,
-            longest_ns,
+            max_interval_ns,
             last: Tree::default(),
             looked_ns: now_ns,
             next_ns: now_ns + jittered(MIN_INTERVAL_NS),
             missed_ns: 0,
             others: None,
             first_ns: 0,
+            has_begun: false,
             looks: 0,
             crowded_looks: 0,
             kept_ns: 0,
@@ -105,6 +109,11 @@ impl Stalled {
         }
     }
 
+    /// Whether the program, or what earlier ones have left, was seen at a look.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// Processes and threads of the tree as of the last look.
     pub fn threads(&self) -> u64 {
         self.last.threads()
@@ -136,7 +145,7 @@ impl Stalled {
         }
         self.conclude(machine);
         let pause_ns =
-            ((now_ns - self.begin_ns) / INTERVAL_PART).clamp(MIN_INTERVAL_NS, self.longest_ns);
+            ((now_ns - self.begin_ns) / INTERVAL_PART).clamp(MIN_INTERVAL_NS, self.max_interval_ns);
         let rest_ns = (work_us * 1000 * MAX_WORK).min(MAX_INTERVAL_NS);
         self.next_ns = now_ns + jittered(pause_ns).max(rest_ns);
         work_us
@@ -145,6 +154,7 @@ impl Stalled {
     /// Of a tree that is too large to be looked at, it is not known whether it could run.
     fn take(&mut self, tree: Option<Tree>, now_ns: u64) {
         if let Some(tree) = tree {
+            self.has_begun |= !tree.is_empty();
             self.looks += 1;
             self.crowded_looks += u64::from(tree.is_crowded_out());
             self.missed_ns += tree.missed_ns(&self.last, now_ns - self.looked_ns);

@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Nothing takes longer on a machine that works, however busy it is.
-const PATIENCE: Duration = Duration::from_secs(120);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Runs episodes in so many slots when as many copies of each of so many warm Pythons wait for them. Until then each slot
 /// has an episode `wait N`.
@@ -57,7 +57,7 @@ pub fn run_when(
     let begin = Instant::now();
     let mut ended = false;
     let mut asked = begin;
-    while !ended && !is_so(child.id(), &said()) && begin.elapsed() < PATIENCE {
+    while !ended && !is_so(child.id(), &said()) && begin.elapsed() < WAIT_TIMEOUT {
         pause(asked);
         asked = Instant::now();
         ended = child.try_wait().expect("a child").is_some();
@@ -76,7 +76,7 @@ pub fn wait_for(is_so: impl Fn() -> bool) {
     let begin = Instant::now();
     let mut asked = begin;
     while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "it never came to be");
+        assert!(begin.elapsed() < WAIT_TIMEOUT, "it never came to be");
         pause(asked);
         asked = Instant::now();
     }

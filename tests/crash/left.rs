@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Nothing that is waited for takes longer on a machine that works, however busy it is.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A run of the binary whose episodes carry a mark in their environment and directory, by which they are found again.
 pub struct Sweep {
@@ -123,7 +123,7 @@ impl Sweep {
         let begin = Instant::now();
         let mut asked = begin;
         while !is_so(self) {
-            let waits = begin.elapsed() < PATIENCE;
+            let waits = begin.elapsed() < WAIT_TIMEOUT;
             assert!(waits, "{:?}: {what}: never: {}", self.way, self.stderr());
             pause(asked);
             asked = Instant::now();
@@ -190,11 +190,11 @@ impl Sweep {
     }
 
     pub fn wait(&mut self) -> Option<i32> {
-        self.wait_at_most(2 * PATIENCE)
+        self.wait_at_most(2 * WAIT_TIMEOUT)
     }
 
-    pub fn wait_at_most(&mut self, patience: Duration) -> Option<i32> {
-        let until = Instant::now() + patience;
+    pub fn wait_at_most(&mut self, longest: Duration) -> Option<i32> {
+        let until = Instant::now() + longest;
         loop {
             let asked = Instant::now();
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -204,7 +204,7 @@ impl Sweep {
                 self.child.kill().unwrap();
                 self.child.wait().unwrap();
                 panic!(
-                    "{:?}: the runner did not end within {patience:?}: {}",
+                    "{:?}: the runner did not end within {longest:?}: {}",
                     self.way,
                     self.stderr()
                 );
@@ -217,7 +217,7 @@ impl Sweep {
     /// Asserts that soon nothing of the run is there any more; what an episode leaves running would stay for minutes.
     #[track_caller]
     pub fn assert_nothing_left(&self) {
-        let patience = Instant::now() + PATIENCE / 3;
+        let until = Instant::now() + WAIT_TIMEOUT / 3;
         let temporary = self.path("tmp");
         loop {
             let asked = Instant::now();
@@ -238,7 +238,7 @@ impl Sweep {
             if left.is_empty() {
                 return;
             }
-            if Instant::now() > patience {
+            if Instant::now() > until {
                 panic!("{:?} left behind: {left:?}", self.way);
             }
             pause(asked);

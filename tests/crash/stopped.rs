@@ -182,3 +182,39 @@ fn an_episode_with_steps_left_at_its_deadline_is_a_timeout_however_well_the_last
         }
     });
 }
+
+#[test]
+fn a_program_that_ended_in_time_is_no_timeout_however_late_its_zygote_says_so() {
+    let timeout = Duration::from_secs(10);
+    let one_way = |way: Way| {
+        // Until its stretch is over, the runner does not take the slot for one that was stopped.
+        let job = json!({"id": "a", "argv": ["sh", "-c", WAITS], "timeout_s": timeout.as_secs(), "stretch": 3});
+        let mut sweep = start(way, &[job], &["--output", "out.jsonl"], Stdio::null());
+        sweep.wait_running(1);
+        let zygotes = sweep.slot_processes("zygote");
+        let signal_all = |signal| {
+            for zygote in &zygotes {
+                kill(Pid::from_raw(*zygote), signal).unwrap();
+            }
+        };
+        signal_all(Signal::SIGSTOP);
+        sweep.open_gate();
+        std::thread::sleep(timeout + Duration::from_secs(2));
+        signal_all(Signal::SIGCONT);
+        assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
+        let result = &sweep.results("out.jsonl")["a"];
+        assert_eq!(result["status"], "ok", "{way:?}: {result}");
+        assert_eq!(result["attempts"], 1, "{way:?}: {result}");
+        let of = |field: &str| result[field].as_f64().unwrap();
+        assert!(
+            of("wall_ms") - of("stalled_ms") < 11_000.0,
+            "{way:?}: {result}"
+        );
+        sweep.assert_nothing_left();
+    };
+    std::thread::scope(|scope| {
+        for way in Way::all() {
+            scope.spawn(move || one_way(way));
+        }
+    });
+}

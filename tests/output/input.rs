@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// Long enough for any machine; only reached when the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RESULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn echo(id: &str) -> String {
     lines(&[json!({"id": id, "argv": ["echo", id]})])
@@ -172,7 +172,7 @@ fn a_result_comes_while_the_input_is_still_open() {
                 .write_all(sent.as_bytes())
                 .and_then(|()| input.flush())
                 .expect("written");
-            results.recv_timeout(PATIENCE)
+            results.recv_timeout(RESULT_TIMEOUT)
         };
         let first = next(&echo("first"));
         let second = next(&echo("second"));

@@ -16,7 +16,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// No answer takes longer on a machine that works.
-const PATIENCE: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running server; ended, with everything of it, when it is dropped.
 pub struct Server {
@@ -95,7 +95,7 @@ impl Server {
     #[track_caller]
     fn wait(&mut self) -> Option<i32> {
         let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
+        while begin.elapsed() < ANSWER_TIMEOUT {
             if let Some(status) = self.child.try_wait().expect("wait") {
                 return status.code();
             }
@@ -155,7 +155,9 @@ impl Client {
     /// One that the server may have refused; then the greeting says why.
     pub fn try_connect(path: &Path) -> Client {
         let writer = UnixStream::connect(path).expect("connect");
-        writer.set_read_timeout(Some(PATIENCE)).expect("timeout");
+        writer
+            .set_read_timeout(Some(ANSWER_TIMEOUT))
+            .expect("timeout");
         let reader = BufReader::new(writer.try_clone().expect("clone"));
         let mut client = Client {
             writer,

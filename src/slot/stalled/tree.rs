@@ -82,6 +82,10 @@ impl Tree {
         Some(tree)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.processes.is_empty()
+    }
+
     pub fn threads(&self) -> u64 {
         self.threads
     }
@@ -102,7 +106,7 @@ impl Tree {
     pub fn missed_ns(&self, before: &Tree, interval_ns: u64) -> u64 {
         let counted_ns = self.cpu_ns.saturating_sub(before.cpu_ns);
         // It has not begun: its zygote waits for a core to start it on.
-        if self.processes.is_empty() && before.processes.is_empty() {
+        if self.is_empty() && before.is_empty() {
             return interval_ns;
         }
         let could_run = |process: &ProcessTime| process.runnable != Runnable::No;

@@ -76,8 +76,11 @@ impl Running<'_, '_> {
         if !self.is_out_of_time(now_ns) {
             return false;
         }
-        let is_dead = |leader: &i32| Stat::read(*leader).is_none_or(|stat| stat.is_dead());
-        let has_ended = self.context.census.program().first().is_some_and(is_dead);
+        let has_ended = match self.context.census.program().first() {
+            Some(leader) => Stat::read(*leader).is_none_or(|stat| stat.is_dead()),
+            // Its zygote has reaped it already, unless that has yet to start it.
+            None => self.time.stalled.has_begun(),
+        };
         self.seen_dead_ns = has_ended.then_some(now_ns);
         !has_ended
     }

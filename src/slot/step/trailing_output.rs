@@ -11,13 +11,13 @@ use nix::sys::time::TimeSpec;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How soon it is looked again whether those that are left sleep: each time twice as late, and at the latest so.
+/// Between two looks at those that are left: twice as long each time, up to the longest.
 const FIRST_INTERVAL: Duration = Duration::from_micros(50);
 const MAX_INTERVAL: Duration = Duration::from_millis(5);
 /// CPU time after which they are busy with something else, in nanoseconds.
 const MAX_RUN_NS: u64 = 20_000_000;
-/// How long they are waited for on a machine that has no core for them, in nanoseconds.
-const MAX_WAIT_NS: u64 = 500_000_000;
+/// How long they are waited for, on a machine that has no core for them, in nanoseconds.
+const WAIT_TIMEOUT_NS: u64 = 500_000_000;
 /// More processes than these are no helpers, and take long to look at.
 const MAX_PROCESSES: usize = 64;
 
@@ -28,7 +28,7 @@ impl Running<'_, '_> {
         let mut before = Left::default();
         let mut ran_ns = 0;
         let mut interval = FIRST_INTERVAL;
-        while self.pipes.outputs().next().is_some() && monotonic_ns() - begin_ns < MAX_WAIT_NS {
+        while self.pipes.outputs().next().is_some() && monotonic_ns() - begin_ns < WAIT_TIMEOUT_NS {
             let left = Left::look(self.context.census.processes());
             ran_ns += left.run_since(&before);
             // Asleep twice, and no core in between: else one of them may have woken another after that was looked at.

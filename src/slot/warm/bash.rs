@@ -162,8 +162,8 @@ fn park(mut link: Link, setup: &Setup, space: &Space) -> Option<Link> {
         .collect();
     link.send_with(&start, &fds).ok()?;
     let mut answer = [PollFd::new(link.as_fd(), PollFlags::POLLIN)];
-    let patience = PollTimeout::try_from(STARTUP_TIMEOUT_S * 1000 + 1000).ok()?;
-    if poll(&mut answer, patience) != Ok(1) {
+    let longest = PollTimeout::try_from(STARTUP_TIMEOUT_S * 1000 + 1000).ok()?;
+    if poll(&mut answer, longest) != Ok(1) {
         return None;
     }
     link.recv::<()>().ok()?;

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// No run takes longer to come to rest on a machine that works.
-const PATIENCE: Duration = Duration::from_secs(120);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A process of a run, and what /proc says of it.
 struct Process {
@@ -121,7 +121,7 @@ fn at_rest(runner: u32) -> Vec<Process> {
         if is_there && at_rest && names(&processes) == names(&before) {
             return processes;
         }
-        assert!(begin.elapsed() < PATIENCE, "{:?}", names(&processes));
+        assert!(begin.elapsed() < WAIT_TIMEOUT, "{:?}", names(&processes));
         before = processes;
         std::thread::sleep(Duration::from_millis(100));
     }

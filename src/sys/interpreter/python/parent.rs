@@ -15,7 +15,7 @@ use std::ffi::{CStr, CString, c_int};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 
-/// How long a module may take to import, all together, in seconds. The runner has lost patience before.
+/// How long a module may take to import, all together, in seconds. The runner gives up before that.
 const IMPORT_TIMEOUT_S: u32 = 75;
 
 /// How it goes, as `wire::message::WarmNews::kind`.
