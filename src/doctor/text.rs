@@ -54,6 +54,7 @@ fn clip(line: &str) -> String {
 mod tests {
     use super::super::report::Check;
     use super::*;
+    use crate::exit_status::ExitStatus;
 
     #[test]
     fn the_worst_machine_still_fits_on_one_screen() {
@@ -61,7 +62,7 @@ mod tests {
         let report = Report {
             isolation: None,
             tier: None,
-            exit_status: crate::exit_status::ExitStatus::CantEnforce,
+            exit_status: ExitStatus::CantEnforce,
             checks: (0..13).map(check).collect(),
         };
         let text = render(&report);

@@ -218,11 +218,12 @@ pub fn exact(
         if parent.is_some_and(|parent| share_memory(process.thread, parent.thread)) {
             continue;
         }
-        bytes += private(process, budget) + process.page_tables;
-        bytes += match objects.add(process, budget) {
+        let mapped = match objects.add(process, budget) {
             Seen::All(bytes) => bytes,
             Seen::Part => process.shared + process.most_mapping_bytes(),
+            Seen::Ended => continue,
         };
+        bytes += private(process, budget) + process.page_tables + mapped;
     }
     bytes + objects.bytes(most_shared)
 }
@@ -299,5 +300,26 @@ mod tests {
         let spent = Budget::new(0, 0);
         assert_eq!(bound(&[own], 0, &spent, || u64::MAX), None);
         assert!(exact(&[own], &spent, || u64::MAX) >= own.private + own.most_mapping_bytes());
+    }
+
+    #[test]
+    fn a_process_that_has_ended_since_it_was_listed_has_nothing() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        // Until it is executed, it has the memory of this process.
+        let listed = loop {
+            let listed = ProcessMemory::read(child.id() as i32).unwrap();
+            if listed.has_memory() && text(listed.file("comm")).unwrap() == "sleep\n" {
+                break listed;
+            }
+        };
+        let plenty = Budget::new(u64::MAX / 2, u64::MAX / 2);
+        let counted = || exact(&[listed], &plenty, || u64::MAX);
+        assert!(counted() > 0);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(counted(), 0);
     }
 }

@@ -211,8 +211,8 @@ impl Running<'_, '_> {
     }
 
     fn wait(&mut self) -> Result<Ready, Failure> {
-        // All it may say meanwhile is that this is to end. The word stays where it is: it is read, and means nothing any
-        // more, after the answer.
+        // All that the runner may send meanwhile is a cancel. It stays in the socket until this has been answered, and is then
+        // read without effect.
         let said = match self.cause {
             None if self.order.alone => PollFlags::POLLIN,
             _ => PollFlags::empty(),

@@ -161,12 +161,13 @@ fn an_episode_with_steps_left_at_its_deadline_is_a_timeout_however_well_the_last
         sweep.open_gate();
         std::thread::sleep(deadline);
         signal_all(Signal::SIGCONT);
-        sweep.wait();
+        let status = sweep.wait();
         let result = &sweep.results("out.jsonl")["a"];
         sweep.assert_nothing_left();
         if result["status"] == "infra_error" {
             return false;
         }
+        assert_eq!(status, Some(0), "{way:?}: {}", sweep.stderr());
         assert_eq!(result["status"], "timeout", "{way:?}: {result}");
         let steps = result["steps"].as_array().unwrap();
         let statuses = steps.iter().map(|step| step["status"].as_str().unwrap());

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
+/// At how many threads of a process that is ending it is tried to see what it has.
+const MAX_THREADS_TRIED: usize = 8;
 /// How many mappings are read between two looks at the budget.
 const LINES: usize = 256;
 
@@ -14,12 +16,22 @@ pub enum Seen {
     All(u64),
     /// The budget was spent before.
     Part,
+    /// It has ended since it was listed, and given back what it had.
+    Ended,
+}
+
+impl ProcessMemory {
+    /// All that can be in mappings that can't be seen.
+    fn unseen(&self) -> Seen {
+        Seen::All(self.shareable + self.most_mapping_bytes())
+    }
 }
 
 impl Seen {
     pub fn in_time(self) -> Option<u64> {
         match self {
             Seen::All(bytes) => Some(bytes),
+            Seen::Ended => Some(0),
             Seen::Part => None,
         }
     }
@@ -31,22 +43,37 @@ pub struct Objects(BTreeMap<u64, u64>);
 
 impl Objects {
     /// Adds the objects that a process has mapped. What may be shared memory of a process that forbids inspection counts
-    /// in full.
+    /// in full. As one of many threads ends, these end one after the other: what it has is seen at one that goes on.
     pub fn add(&mut self, process: &ProcessMemory, budget: &Budget) -> Seen {
-        if process.shareable == 0 && process.mappings == 0 {
-            return Seen::All(0);
+        let mut current = *process;
+        for _ in 0..MAX_THREADS_TRIED {
+            let seen = self.add_as_seen_at(&current, budget);
+            let is_gone =
+                |e: &io::Error| matches!(e.raw_os_error(), Some(libc::ESRCH | libc::ENOENT));
+            match seen {
+                Err(error) if is_gone(&error) => {}
+                seen => return seen.unwrap_or_else(|_| current.unseen()),
+            }
+            match ProcessMemory::read(process.pid) {
+                Some(now) if now.has_memory() => current.thread = now.thread,
+                _ => return Seen::Ended,
+            }
         }
-        let seen = each_mapping(process, budget, |line| {
+        current.unseen()
+    }
+
+    fn add_as_seen_at(&mut self, process: &ProcessMemory, budget: &Budget) -> io::Result<Seen> {
+        if process.shareable == 0 && process.mappings == 0 {
+            return Ok(Seen::All(0));
+        }
+        let mappings = each_mapping(process, budget, |line| {
             if let Some((inode, end)) = object(line) {
                 let known = self.0.entry(inode).or_default();
                 *known = end.max(*known);
             }
-        });
-        match seen {
-            Ok(Some(mappings)) => Seen::All(mappings as u64 * process.mapping_bytes),
-            Ok(None) => Seen::Part,
-            Err(_) => Seen::All(process.shareable + process.most_mapping_bytes()),
-        }
+        })?;
+        let bytes = |mappings| mappings as u64 * process.mapping_bytes;
+        Ok(mappings.map_or(Seen::Part, |mappings| Seen::All(bytes(mappings))))
     }
 
     pub fn bytes(&self, most: impl FnOnce() -> u64) -> u64 {

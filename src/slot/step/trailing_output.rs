@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Between two looks at those that are left: twice as long each time, up to the longest.
 const FIRST_INTERVAL: Duration = Duration::from_micros(50);
 const MAX_INTERVAL: Duration = Duration::from_millis(5);
-/// CPU time after which they are busy with something else, in nanoseconds.
+/// CPU time without any output after which they are busy with something else, in nanoseconds.
 const MAX_RUN_NS: u64 = 20_000_000;
 /// How long they are waited for, on a machine that has no core for them, in nanoseconds.
 const WAIT_TIMEOUT_NS: u64 = 500_000_000;
@@ -41,7 +41,7 @@ impl Running<'_, '_> {
             self.await_output(interval);
             interval = MAX_INTERVAL.min(interval * 2);
             if self.drain() > 0 {
-                before = Left::default();
+                (before, ran_ns) = (Left::default(), 0);
             }
         }
     }
