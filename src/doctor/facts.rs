@@ -1,6 +1,6 @@
 //! What the machine says about itself in /proc and /sys. What can't be read is `None`: either tree may be missing.
 
-use crate::pool::{Cgroups, NoCgroups, fewest_processes, killed_together};
+use crate::pool::{Cgroups, NoCgroups, ProcessLimit, killed_together, process_limits};
 use crate::sandbox::privileges;
 use crate::spec::policy::Tier;
 use crate::sys::landlock;
@@ -54,7 +54,7 @@ pub struct Facts {
     /// The cgroup that is killed as a whole, and this process with it, where the kernel kills one of its processes.
     pub killed_together: Option<PathBuf>,
     /// The cgroup that allows the fewest processes of all that this one is in, and how many, where one limits them.
-    pub fewest_processes: Option<(PathBuf, u64)>,
+    pub fewest_processes: Option<ProcessLimit>,
     /// Soft and hard limits; `u64::MAX` is unlimited.
     pub processes: (u64, u64),
     pub open_files: (u64, u64),
@@ -112,7 +112,7 @@ impl Facts {
             seccomp: status.as_deref().and_then(seccomp_mode),
             cgroups: Cgroups::open(1).map(|_| ()),
             killed_together: killed_together(),
-            fewest_processes: fewest_processes(),
+            fewest_processes: process_limits().into_iter().min_by_key(|of| of.limit),
             processes: limits(Resource::RLIMIT_NPROC),
             open_files: limits(Resource::RLIMIT_NOFILE),
             stack: limits(Resource::RLIMIT_STACK),

@@ -2,7 +2,7 @@
 
 use super::facts::{Container, Facts};
 use super::trial::TrialError;
-use crate::pool::{BuildError, NoCgroups, NoUid, Scarce, SlotLost};
+use crate::pool::{BuildError, NoCgroups, NoUid, ProcessLimit, Scarce, SlotLost};
 use crate::sandbox::ruleset::LEAST_ALONE;
 use crate::spec::policy::Tier;
 use crate::wire::failure::{Failure, Stage};
@@ -261,24 +261,30 @@ fn scarce(error: &BuildError, facts: &Facts) -> Obstacle {
 fn too_few_processes(facts: &Facts) -> Obstacle {
     match &facts.fewest_processes {
         // Root is held to no limit of its user's.
-        Some((cgroup, most)) if facts.uid == 0 || *most < facts.processes.0 => {
-            too_few_in_cgroup(cgroup, *most, facts)
+        Some(least) if facts.uid == 0 || least.limit < facts.processes.0 => {
+            too_few_in_cgroup(least, facts)
         }
         _ => too_few_of_user(facts),
     }
 }
 
-fn too_few_in_cgroup(cgroup: &Path, most: u64, facts: &Facts) -> Obstacle {
-    let remedy = match facts.container {
+fn too_few_in_cgroup(of: &ProcessLimit, facts: &Facts) -> Obstacle {
+    obstacle(
+        format!(
+            "no process can be started (pids.max of its cgroup is {})",
+            of.limit
+        ),
+        more_in_cgroup(&of.cgroup, facts),
+    )
+}
+
+fn more_in_cgroup(cgroup: &Path, facts: &Facts) -> String {
+    match facts.container {
         Some(Container::Kubernetes) => "podPidsLimit: -1 in the kubelet's configuration".to_owned(),
         Some(Container::Podman) => "podman run --pids-limit=-1 …".to_owned(),
         Some(Container::Docker) => "docker run --pids-limit=-1 …".to_owned(),
         None => format!("echo max | sudo tee {}/pids.max", cgroup.display()),
-    };
-    obstacle(
-        format!("no process can be started (pids.max of its cgroup is {most})"),
-        remedy,
-    )
+    }
 }
 
 fn too_few_of_user(facts: &Facts) -> Obstacle {
@@ -306,6 +312,7 @@ fn too_few_of_all() -> Obstacle {
 /// What lets there be more slots.
 pub fn of_scarce(scarce: &Scarce) -> String {
     match scarce {
+        Scarce::CgroupProcesses(of) => more_in_cgroup(&of.cgroup, &Facts::read()),
         Scarce::Processes { .. } => MORE_PROCESSES.to_owned(),
         Scarce::OpenFiles { wanted, .. } => more_files(*wanted),
     }
@@ -343,7 +350,11 @@ mod tests {
             container: None,
             processes: (500, 500),
             open_files: (1024, 4096),
-            fewest_processes: Some(("/sys/fs/cgroup/mine".into(), 100)),
+            fewest_processes: Some(ProcessLimit {
+                cgroup: "/sys/fs/cgroup/mine".into(),
+                limit: 100,
+                used: 100,
+            }),
             ..Facts::read()
         };
         let of_cgroup = "no process can be started (pids.max of its cgroup is 100): \

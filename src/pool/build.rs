@@ -67,6 +67,7 @@ impl Pool {
         let shared = &self.shared;
         // Counted from now on, and not any more if this future is dropped or fails.
         let place = Reservation::take(self.clone());
+        let _permit = shared.build_permits.acquire().await;
         let number = self.free_number().await?;
         let ids = shared.ids.of_slot(number);
         let parent = shared.scratch.as_ref();

@@ -24,7 +24,7 @@ mod slot;
 mod state;
 mod warm;
 
-pub use cgroup::{Cgroups, NoCgroups, fewest_processes, killed_together};
+pub use cgroup::{Cgroups, NoCgroups, ProcessLimit, killed_together, process_limits};
 pub use host_files::HostFileError;
 pub use ids::{NoUid, uid_per_slot};
 pub use orphans::adopt_orphans;

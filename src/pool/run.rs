@@ -68,13 +68,23 @@ impl Pool {
                 // It died while it was idle: that is no attempt of this episode. Its place is free now, so this
                 // ends with a new slot at the latest.
                 Err(SlotLost::WasDead) => drop(lease),
-                Err(lost) => return Err(lost.into()),
+                Err(lost) => {
+                    drop(lease);
+                    if lost.is_scarcity() {
+                        self.settle_for_fewer();
+                    }
+                    return Err(lost.into());
+                }
             }
         };
         host.explain(whose, &request.limits, &mut execution).await;
         // What the kernel killed may have been more than the program. To be refused a process harms no slot.
         let is_kill = |fault| matches!(fault, HostFault::Killed(_));
         let was_killed = execution.host_faults().any(is_kill);
+        let was_refused = execution.host_faults().any(|fault| !is_kill(fault));
+        if was_refused {
+            self.settle_for_fewer();
+        }
         if execution.clean && !was_killed {
             lease.end();
         }

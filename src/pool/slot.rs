@@ -43,6 +43,26 @@ pub enum SlotLost {
     Stopped,
 }
 
+/// Whether this says that there was no descriptor or no process left.
+fn is_scarcity(errno: Option<Errno>) -> bool {
+    matches!(errno, Some(Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN))
+}
+
+impl SlotLost {
+    /// What the system call said that failed in the slot.
+    fn errno(&self) -> Option<Errno> {
+        match self {
+            SlotLost::Refused(failure) => Some(Errno::from_raw(failure.errno)),
+            _ => None,
+        }
+    }
+
+    /// Whether there was no descriptor or no process left for what it had to start.
+    pub fn is_scarcity(&self) -> bool {
+        is_scarcity(self.errno())
+    }
+}
+
 /// A slot that could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -72,17 +92,14 @@ impl BuildError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             BuildError::Start(error) => error.raw_os_error().map(Errno::from_raw),
-            BuildError::Lost(SlotLost::Refused(failure)) => Some(Errno::from_raw(failure.errno)),
+            BuildError::Lost(lost) => lost.errno(),
             _ => None,
         }
     }
 
     /// Whether there was no descriptor or no process left for it.
     pub fn is_scarcity(&self) -> bool {
-        matches!(
-            self.errno(),
-            Some(Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN)
-        )
+        is_scarcity(self.errno())
     }
 }
 

@@ -12,15 +12,19 @@ use super::settings::PoolSettings;
 use super::slot::{BuildError, Slot};
 use super::warm::Parent;
 use crate::spec::policy::{Enforced, Grants, Tier};
+use crate::sys::cores;
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// How often slots that were let go during the run are seen to.
 const CLEAN_UP_INTERVAL: Duration = Duration::from_millis(200);
+/// Slots that are built at one time. More would be ready no sooner, and where processes are few, each would take some and none
+/// have enough.
+const BUILDS_PER_CORE: usize = 2;
 
 pub(super) struct PoolState {
     pub(super) settings: PoolSettings,
@@ -34,6 +38,8 @@ pub(super) struct PoolState {
     /// Of `count`, those that are being built for nobody in particular.
     pub(super) coming: Cell<usize>,
     pub(super) changed: Notify,
+    /// Held while a slot is built.
+    pub(super) build_permits: Semaphore,
     pub(super) processes: Rc<Processes>,
     pub(super) parents: RefCell<Vec<Rc<Parent>>>,
     pub(super) host_sockets: HostSockets,
@@ -65,6 +71,7 @@ impl Pool {
             next: Cell::new(0),
             coming: Cell::new(0),
             changed: Notify::new(),
+            build_permits: Semaphore::new(BUILDS_PER_CORE * cores::available()),
             processes: Rc::new(Processes::new()),
             parents: RefCell::default(),
             host_sockets: HostSockets::default(),
@@ -142,7 +149,7 @@ impl Pool {
             if self.shared.count.get() < self.shared.size.get() {
                 match self.build(grants.clone(), unusual_places).await {
                     Ok(slot) => return Ok(Lease::new(slot, self.clone())),
-                    Err(error) if error.is_scarcity() && self.shared.settles_for_fewer() => {
+                    Err(error) if error.is_scarcity() && self.settle_for_fewer() => {
                         continue;
                     }
                     Err(error) => return Err(error),
@@ -188,6 +195,23 @@ impl Pool {
         }
     }
 
+    /// Lets there be fewer slots, since those there are leave too few processes or descriptors for one more, or for the
+    /// programs; whether there are others to wait for. Sessions would have to wait for each other's ends.
+    pub(super) fn settle_for_fewer(&self) -> bool {
+        let shared = &self.shared;
+        let others = shared.count.get();
+        if others == 0 || shared.settings.open_root {
+            return false;
+        }
+        shared.size.set((others - 1).clamp(1, shared.size.get()));
+        shared.scarcity.met(Instant::now());
+        // Programs have what it took.
+        if let Some(one) = self.take_idle(|_| true) {
+            self.discard(one);
+        }
+        true
+    }
+
     /// The most recently used idle slot that fits: its memory is still in the caches.
     fn take_idle(&self, fits: impl Fn(&Slot) -> bool) -> Option<Slot> {
         let mut idle = self.shared.idle.borrow_mut();
@@ -213,18 +237,6 @@ impl Pool {
 }
 
 impl PoolState {
-    /// Where others have taken what one slot more would have needed, it is better to wait for one of them than to fail. And
-    /// one of them goes, so that programs have what it took. Sessions would have to wait for each other's ends.
-    fn settles_for_fewer(&self) -> bool {
-        let others = self.count.get();
-        if others == 0 || self.settings.open_root {
-            return false;
-        }
-        self.size.set((others - 1).clamp(1, self.size.get()));
-        self.scarcity.met(Instant::now());
-        true
-    }
-
     /// Lets there be one slot more where the last that was refused was a while ago.
     fn grow(&self) {
         if self.size.get() < self.settings.size && self.scarcity.allows_more(Instant::now()) {

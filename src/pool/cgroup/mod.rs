@@ -202,15 +202,32 @@ pub fn refusals_in_own() -> Option<File> {
     File::open(location.own.join("pids.events")).ok()
 }
 
-/// The cgroup, the runner's own or one above, that allows the fewest processes and threads, and how many.
-pub fn fewest_processes() -> Option<(PathBuf, u64)> {
-    let location = Location::find(PIDS).ok()?;
-    let limit = |cgroup: &Path| {
-        let most = fs::read_to_string(cgroup.join("pids.max")).ok()?;
-        Some((cgroup.to_owned(), most.trim().parse().ok()?))
+/// How many processes and threads a cgroup may have, and has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessLimit {
+    pub cgroup: PathBuf,
+    pub limit: u64,
+    pub used: u64,
+}
+
+/// The limits of the runner's own cgroup and of those above it, as far as they have one.
+pub fn process_limits() -> Vec<ProcessLimit> {
+    let number = |cgroup: &Path, name| {
+        let text = fs::read_to_string(cgroup.join(name)).ok()?;
+        text.trim().parse().ok()
     };
-    let limits = location.own.ancestors().filter_map(limit);
-    limits.min_by_key(|(_, most)| *most)
+    let of = |cgroup: &Path| {
+        Some(ProcessLimit {
+            limit: number(cgroup, "pids.max")?,
+            used: number(cgroup, "pids.current")?,
+            cgroup: cgroup.to_owned(),
+        })
+    };
+    let own = Location::find(PIDS).map(|location| location.own);
+    own.map_or_else(
+        |_| Vec::new(),
+        |own| own.ancestors().filter_map(of).collect(),
+    )
 }
 
 /// The cgroup (version 2), the runner's own or one above, whose processes are all killed where one of them is
