@@ -2,7 +2,7 @@
 //!
 //! A pool of more would start slots until descriptors or processes are used up, and leave none to the programs. What others
 //! take (of the cgroup's processes, of all of the machine) is met when a slot can't be built: the pool settles for fewer then
-//! (`claim`), for a while (`scarcity`).
+//! (`state`), for a while (`scarcity`).
 
 use super::cgroup::{ProcessLimit, process_limits};
 use crate::sys::cores;
