@@ -1,6 +1,6 @@
 //! The pool in the tier that was asked for, or in the best that the machine grants.
 
-use crate::doctor::{self, Obstacle, tier_name};
+use crate::doctor::{self, Obstacle};
 use crate::pool::{BuildError, NotWarm, Pool, PoolSettings, PythonSettings, SlotNeeds, room_for};
 use crate::spec::parse::Defaults;
 use crate::spec::policy::{Enforced, Tier};
@@ -50,23 +50,23 @@ pub async fn build(
     if let Some(obstacle) = doctor::no_proc() {
         return Err(ProvisionError::NoSlot(obstacle));
     }
-    let tier = wanted.tier.unwrap_or(Tier::Namespaces);
+    let tier = Tier::first(wanted.tier);
     let wanted = &Wanted {
         slots: slots(wanted, &note)?,
         ..*wanted
     };
     let built = match Pool::start(settings(wanted, tier)).await {
         Ok(built) => Ok(built),
-        Err(error) => match refused(tier, error) {
-            ProvisionError::Refused { cause, .. } if wanted.tier.is_none() => {
+        Err(error) => match (refused(tier, error), Tier::next(wanted.tier)) {
+            (ProvisionError::Refused { cause, .. }, Some(next)) => {
                 note(format!(
                     "runner: no namespaces here ({cause}); using the landlock tier"
                 ));
-                Pool::start(settings(wanted, Tier::Landlock))
+                Pool::start(settings(wanted, next))
                     .await
-                    .map_err(|e| refused(Tier::Landlock, e))
+                    .map_err(|e| refused(next, e))
             }
-            other => Err(other),
+            (other, _) => Err(other),
         },
     }?;
     let pythons = wanted.warm.pythons.iter();
@@ -119,15 +119,14 @@ fn settings(wanted: &Wanted<'_>, tier: Tier) -> PoolSettings {
     PoolSettings {
         warm_bash: wanted.warm.bash,
         // Without namespaces nothing would hold together what a warm Python's programs leave behind.
-        pythons: match tier {
-            Tier::Namespaces => {
-                let pythons = wanted.warm.pythons.iter();
-                pythons
-                    .filter(|p| !p.is_own())
-                    .map(python_settings)
-                    .collect()
-            }
-            Tier::Landlock => Vec::new(),
+        pythons: if tier.has_own_processes() {
+            let pythons = wanted.warm.pythons.iter();
+            pythons
+                .filter(|p| !p.is_own())
+                .map(python_settings)
+                .collect()
+        } else {
+            Vec::new()
         },
         warm_episodes: wanted.warm_episodes,
         size: wanted.slots,
@@ -143,13 +142,10 @@ fn refused(tier: Tier, error: BuildError) -> ProvisionError {
     match error {
         BuildError::NotWarm(error) => ProvisionError::NotWarm(error),
         error if error.is_refusal() => ProvisionError::Refused {
-            asked: tier_name(tier),
+            asked: tier.name(),
             cause: error.to_string(),
             remedy: doctor::remedy(tier, error),
-            other: tier_name(match tier {
-                Tier::Namespaces => Tier::Landlock,
-                Tier::Landlock => Tier::Namespaces,
-            }),
+            other: tier.other().name(),
         },
         error => match doctor::obstacle(tier, &error) {
             Some(obstacle) => ProvisionError::NoSlot(obstacle),

@@ -16,7 +16,6 @@
 //! - `checks[].remedy`: what to type or change, for people; null when there is nothing to do
 
 use super::report::Report;
-use super::tier_name;
 use crate::spec::policy::Tier;
 use serde::Serializer;
 
@@ -26,5 +25,5 @@ pub fn render(report: &Report) -> String {
 }
 
 pub fn isolation<S: Serializer>(asked: &Option<Tier>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(asked.map_or("auto", tier_name))
+    serializer.serialize_str(asked.map_or("auto", Tier::name))
 }

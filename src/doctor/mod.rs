@@ -80,17 +80,21 @@ fn examine(config: &DoctorConfig) -> io::Result<Report> {
     })
 }
 
-/// What a run would do: `auto` goes on to the landlock tier where namespaces are refused, and only there.
+/// What a run would do.
 fn tier_of_a_run(
     asked: Option<Tier>,
     namespaces: &Result<Working, TrialError>,
     landlock: &Result<Working, TrialError>,
 ) -> Option<Tier> {
-    match (asked, namespaces, landlock) {
-        (None | Some(Tier::Namespaces), Ok(_), _) => Some(Tier::Namespaces),
-        (Some(Tier::Landlock), _, Ok(_)) => Some(Tier::Landlock),
-        (None, Err(fault), Ok(_)) if fault.is_refusal() => Some(Tier::Landlock),
-        _ => None,
+    let tried = |tier| match tier {
+        Tier::Namespaces => namespaces,
+        Tier::Landlock => landlock,
+    };
+    let first = Tier::first(asked);
+    match tried(first) {
+        Ok(_) => Some(first),
+        Err(fault) if fault.is_refusal() => Tier::next(asked).filter(|next| tried(*next).is_ok()),
+        Err(_) => None,
     }
 }
 
@@ -108,12 +112,4 @@ pub fn no_proc() -> Option<Obstacle> {
 /// What to do about a tier that a run was refused.
 pub fn remedy(tier: Tier, refused: BuildError) -> String {
     remedy::explain(tier, &TrialError::Build(refused), &Facts::read()).remedy
-}
-
-/// The tier's name in flags and results.
-pub fn tier_name(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Namespaces => "namespaces",
-        Tier::Landlock => "landlock",
-    }
 }

@@ -325,11 +325,8 @@ fn more_files(wanted: u64) -> String {
 }
 
 fn other(tier: Tier, cause: String) -> Obstacle {
-    let remedy = match tier {
-        Tier::Namespaces => "--isolation landlock, where that tier works",
-        Tier::Landlock => "--isolation namespaces, where that tier works",
-    };
-    obstacle(cause, remedy)
+    let other = tier.other().name();
+    obstacle(cause, format!("--isolation {other}, where that tier works"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The report as one screen: at most 24 lines of at most 100 columns.
 
 use super::report::{Report, State};
-use super::tier_name;
+use crate::spec::policy::Tier;
 
 const COLUMNS: usize = 100;
 const LINES: usize = 24;
@@ -29,11 +29,11 @@ pub fn render(report: &Report) -> String {
             room -= 1;
         }
     }
-    let asked = report.isolation.map_or("auto", tier_name);
+    let asked = report.isolation.map_or("auto", Tier::name);
     lines.push(match report.tier {
         Some(tier) => format!(
             "A run with --isolation {asked} would use the {} tier.",
-            tier_name(tier)
+            tier.name()
         ),
         None => format!("A run with --isolation {asked} can't be had on this machine."),
     });

@@ -4,7 +4,7 @@ use super::ids::NoUid;
 use super::scratch;
 use super::slot::{BuildError, Slot, SlotLost};
 use super::state::Pool;
-use crate::spec::policy::{Grants, Tier};
+use crate::spec::policy::Grants;
 use crate::wire::message::{Setup, VERSION};
 use nix::errno::Errno;
 use std::sync::Arc;
@@ -89,17 +89,18 @@ impl Pool {
             tier: shared.settings.tier,
             ids,
             scratch,
-            host_sockets: match shared.settings.tier {
-                Tier::Namespaces => shared.host_sockets.list(),
-                // No Unix socket can be made there.
-                Tier::Landlock => Vec::new(),
+            // On the host's own file tree they can't be covered, and programs can make no Unix socket.
+            host_sockets: if shared.settings.tier.has_private_root() {
+                shared.host_sockets.list()
+            } else {
+                Vec::new()
             },
             grants: (*grants).clone(),
             unusual_places,
             cgroup: cgroup.is_some(),
             warm_bash: shared.settings.warm_bash,
             warm_pythons,
-            open_root: shared.settings.open_root && shared.settings.tier == Tier::Namespaces,
+            open_root: shared.settings.open_root && shared.settings.tier.has_private_root(),
             real_time: shared.settings.is_crowded(),
             slots: shared.settings.size as u32,
             headroom: shared.settings.all_processes(),

@@ -10,7 +10,7 @@ use crate::spec::collect::COLLECT_TIMEOUT_SECONDS;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
 use crate::spec::host::HostFault;
-use crate::spec::policy::{Network, Tier};
+use crate::spec::policy::Network;
 use crate::sys::clock::{left_until, monotonic_ns};
 use crate::wire::message::EpisodeRequest;
 use nix::unistd::Pid;
@@ -70,10 +70,10 @@ impl Pool {
                 Err(SlotLost::WasDead) => drop(lease),
                 Err(lost) => {
                     drop(lease);
-                    if lost.is_scarcity() {
-                        self.settle_for_fewer();
+                    // Nor is it one where a program could not be started. This ends with one slot at the latest.
+                    if !lost.is_scarcity() || !self.settle_for_fewer() {
+                        return Err(lost.into());
                     }
-                    return Err(lost.into());
                 }
             }
         };
@@ -93,10 +93,10 @@ impl Pool {
 
     /// Whether slots of this pool can have such a network.
     pub(super) fn check_network(&self, network: Network) -> Result<(), RunError> {
-        match (network, self.tier()) {
-            (Network::Loopback, Tier::Landlock) => Err(RunError::NoLoopback),
-            _ => Ok(()),
+        if network == Network::Loopback && !self.tier().has_own_network(network) {
+            return Err(RunError::NoLoopback);
         }
+        Ok(())
     }
 }
 

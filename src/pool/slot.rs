@@ -11,7 +11,7 @@ use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Grants};
 use crate::sys::socket;
 use crate::wire::answer;
-use crate::wire::failure::Failure;
+use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{EpisodeRequest, Reply, Request, Setup};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
 use crate::wire::transfer::{DATA_BYTES, Get, NotDone, Piece, Put};
@@ -59,7 +59,8 @@ impl SlotLost {
 
     /// Whether there was no descriptor or no process left for what it had to start.
     pub fn is_scarcity(&self) -> bool {
-        is_scarcity(self.errno())
+        let is_start = matches!(self, SlotLost::Refused(failure) if failure.stage != Stage::Clean);
+        is_start && is_scarcity(self.errno())
     }
 }
 

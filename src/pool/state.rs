@@ -46,7 +46,7 @@ pub(super) struct PoolState {
     pub(super) host: Rc<Host>,
     /// Where none can be had, nothing is said: everything goes on without them.
     pub(super) cgroups: Option<Rc<Cgroups>>,
-    /// Where slots have directories, in the landlock tier.
+    /// Where slots have directories that have no root of their own.
     pub(super) scratch: Option<PathBuf>,
     pub(super) closed: Cell<bool>,
     pub(super) ids: SlotIds,
@@ -76,9 +76,10 @@ impl Pool {
             parents: RefCell::default(),
             host_sockets: HostSockets::default(),
             cgroups: Cgroups::open(settings.size).ok().map(Rc::new),
-            scratch: match settings.tier {
-                Tier::Namespaces => None,
-                Tier::Landlock => Some(scratch::parent().map_err(BuildError::NoScratch)?),
+            scratch: if settings.tier.has_private_root() {
+                None
+            } else {
+                Some(scratch::parent().map_err(BuildError::NoScratch)?)
             },
             closed: Cell::new(false),
             ids: SlotIds::claim(settings.size)?,

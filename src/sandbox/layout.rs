@@ -1,8 +1,6 @@
 //! What an episode sees of the file tree, as data: which host directories, which files of /etc, which devices,
 //! where it may write, and the environment it starts with.
 
-use crate::spec::policy::Tier;
-
 /// Name, uid and gid of the episode's user inside the namespaces tier.
 pub const USER: &str = "runner";
 pub const INNER_UID: u32 = 1000;
@@ -174,12 +172,9 @@ pub const PROC_CLOSED: &[&str] = &[
     "sys/kernel/random/boot_id",
 ];
 
-/// The environment every program starts with; an episode's own `env` is laid over it.
-pub fn base_environment(tier: Tier, real: impl Fn(&str) -> String) -> Vec<(String, String)> {
-    let at = |path: &str| match tier {
-        Tier::Namespaces => path.to_owned(),
-        Tier::Landlock => real(path),
-    };
+/// The environment every program starts with; an episode's own `env` is laid over it. `at` is where a path of the contract is
+/// for programs.
+pub fn base_environment(at: impl Fn(&str) -> String) -> Vec<(String, String)> {
     vec![
         (
             "PATH".into(),

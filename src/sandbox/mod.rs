@@ -11,3 +11,4 @@ pub mod root;
 pub mod ruleset;
 pub mod seccomp;
 pub mod syscalls;
+pub mod tier;

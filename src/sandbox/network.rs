@@ -1,6 +1,6 @@
 //! The network of a slot: what is brought up in its namespace, and what shows that an episode left nothing there.
 
-use crate::spec::policy::{Network, Tier};
+use crate::spec::policy::Network;
 use crate::sys::network::raise_loopback;
 use crate::wire::failure::{Failure, Stage};
 use std::fs::{self, File};
@@ -21,11 +21,6 @@ pub fn bring_up(network: Network) -> Result<(), Failure> {
     fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0")
         .map_err(|e| failed(e.raw_os_error().unwrap_or(libc::EIO)))?;
     raise_loopback().map_err(|e| failed(e as i32))
-}
-
-/// Whether the network namespace is the slot's own, so that all sockets in it are the episode's.
-pub fn is_own(tier: Tier, network: Network) -> bool {
-    tier == Tier::Namespaces && network != Network::Host
 }
 
 /// Where the kernel counts the sockets of this network namespace, those in flight and those that no process holds any more

@@ -47,12 +47,9 @@ pub fn drop_all() -> Result<(), Failure> {
     keep_only(&CapsHashSet::new())
 }
 
-/// Gives up, for good, all that init does not need. Where it has no user namespace it has nothing to keep.
-pub fn drop_for_init(tier: Tier) -> Result<(), Failure> {
-    match tier {
-        Tier::Namespaces => keep_only(&INIT_KEEPS.into_iter().collect()),
-        Tier::Landlock => drop_all(),
-    }
+/// Gives up, for good, all that init does not need in its user namespace.
+pub fn drop_for_init() -> Result<(), Failure> {
+    keep_only(&INIT_KEEPS.into_iter().collect())
 }
 
 fn keep_only(keep: &CapsHashSet) -> Result<(), Failure> {

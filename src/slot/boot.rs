@@ -4,26 +4,23 @@ use super::cgroup::{self, Cgroup, CgroupProcs};
 use super::init::{self, Zygotes};
 use super::link::Link;
 use super::space::Space;
-use super::{clean, signals, warm, zygote};
+use super::warm::{self, Forked};
+use super::{signals, zygote};
 use crate::sandbox::root::OpenGrants;
-use crate::sandbox::ruleset::contain_signals;
-use crate::sandbox::{layout, namespaces, privileges};
-use crate::spec::policy::Tier;
+use crate::sandbox::{privileges, tier};
 use crate::sys::clock::RunDelay;
-use crate::sys::remove::{remove, remove_contents};
 use crate::sys::sched::{self, Ordinary};
+use crate::sys::wait::wait;
 use crate::sys::{fork, socket, terminal};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Reply, Setup, VERSION};
 use nix::errno::Errno;
-use nix::sys::prctl::{set_child_subreaper, set_name};
+use nix::sys::prctl::set_name;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Pid, Uid, chown, setpgid};
+use nix::unistd::{Pid, setpgid};
 use std::ffi::CString;
-use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Runs the slot side of this program; the control socket is on descriptor 0. Never returns.
 pub fn main() -> ! {
@@ -63,11 +60,7 @@ fn run(mut runner: Link) -> i32 {
         cgroup,
         pythons: fds,
     };
-    let built = match setup.tier {
-        Tier::Namespaces => namespaces_tier(runner, setup, given),
-        Tier::Landlock => landlock_tier(runner, setup, given),
-    };
-    match built {
+    match become_slot(runner, setup, given) {
         Ok(code) => code,
         Err((runner, failure)) => refuse(&runner, failure),
     }
@@ -91,8 +84,6 @@ pub fn quiet_down() -> Result<(), Errno> {
     Ok(())
 }
 
-type Built = Result<i32, (Link, Failure)>;
-
 /// What a slot starts with, besides its orders.
 struct Given {
     /// How programs are scheduled.
@@ -103,147 +94,103 @@ struct Given {
     pythons: Vec<OwnedFd>,
 }
 
-/// This process becomes the zygote, and its child PID 1 of the slot.
-fn namespaces_tier(runner: Link, setup: Setup, given: Given) -> Built {
-    let prepared = (|| {
-        namespaces::enter(&setup.ids, setup.grants.network)?;
-        let grants = OpenGrants::open(&setup.grants)?;
-        if setup.ids.change {
-            namespaces::change_ids(layout::INNER_UID, layout::INNER_GID)?;
-        }
-        let warm = warm::fork(&setup, given.ordinary, given.procs.as_ref())?;
-        namespaces::enter_processes()?;
-        // Before init has hidden it.
-        let run_delay = RunDelay::open();
-        Ok((grants, warm, run_delay, control_pair()?))
-    })();
-    let (grants, warm, run_delay, (for_init, for_zygote)) = match prepared {
-        Ok(prepared) => prepared,
-        Err(failure) => return Err((runner, failure)),
-    };
-    match fork::fork() {
-        Err(errno) => Err((runner, Failure::new(Stage::Fork, errno as i32))),
-        Ok(None) => {
-            drop((for_zygote, given.procs));
-            name(&setup, "init");
-            Ok(init::main(
-                runner,
-                Link::short(for_init),
-                setup,
-                Some(grants),
-                Zygotes {
-                    exec: None,
-                    nice: given.ordinary.nice,
-                    warm,
-                    pythons: given.pythons,
-                },
-                given.cgroup,
-            ))
-        }
-        Ok(Some(init)) => {
-            let bash = warm.map(|forked| forked.pid);
-            drop((runner, for_init, grants, given.cgroup, given.pythons));
-            name(&setup, "zygote");
-            zygote::main(
-                Link::new(for_zygote),
-                &setup,
-                given.ordinary,
-                run_delay,
-                given.procs,
-                bash,
-            );
-            // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
-            let _ = crate::sys::wait::wait(Some(init));
-            Ok(0)
-        }
-    }
+/// What init and the exec zygote both get.
+struct Prepared {
+    grants: OpenGrants,
+    warm: Option<Forked>,
+    for_init: OwnedFd,
+    for_zygote: OwnedFd,
 }
 
-/// This process becomes init, the subreaper of its child, the zygote.
-fn landlock_tier(runner: Link, setup: Setup, given: Given) -> Built {
-    let prepared = (|| {
-        let scratch = make_scratch(&setup)?;
-        if setup.ids.change {
-            privileges::drop_bounding();
-            namespaces::change_ids(setup.ids.uid, setup.ids.gid)?;
-        }
-        set_child_subreaper(true).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
-        contain_signals()?;
-        let warm = warm::fork(&setup, given.ordinary, given.procs.as_ref())?;
-        Ok((scratch, warm, control_pair()?))
-    })();
-    let (scratch, warm, (for_init, for_zygote)) = match prepared {
+fn prepare(setup: &Setup, given: &Given) -> Result<Prepared, Failure> {
+    let isolation = tier::of(setup.tier);
+    let grants = isolation.enter(setup)?;
+    let warm = warm::fork(setup, given.ordinary, given.procs.as_ref())?;
+    isolation.enter_processes()?;
+    let (for_init, for_zygote) = control_pair()?;
+    Ok(Prepared {
+        grants,
+        warm,
+        for_init,
+        for_zygote,
+    })
+}
+
+/// Becomes init and the exec zygote, one of which forks the other: the first process of a PID namespace has to be forked, and
+/// the subreaper of all others has to be their parent.
+fn become_slot(runner: Link, setup: Setup, given: Given) -> Result<i32, (Link, Failure)> {
+    let prepared = match prepare(&setup, &given) {
         Ok(prepared) => prepared,
         Err(failure) => return Err((runner, failure)),
     };
-    match fork::fork() {
+    let init_is_forked = setup.tier.has_own_processes();
+    // Before init has hidden it.
+    let run_delay = init_is_forked.then(RunDelay::open);
+    let child = match fork::fork() {
+        Ok(child) => child,
         Err(errno) => {
-            clean::end_all();
-            remove_scratch(&scratch);
-            Err((runner, Failure::new(Stage::Fork, errno as i32)))
+            let isolation = tier::of(setup.tier);
+            isolation.end_processes();
+            isolation.remove_made(&setup);
+            return Err((runner, Failure::new(Stage::Fork, errno as i32)));
         }
-        Ok(None) => {
-            drop((runner, for_init, warm, given.cgroup, given.pythons));
-            name(&setup, "zygote");
-            let run_delay = RunDelay::open();
-            zygote::main(
-                Link::new(for_zygote),
-                &setup,
-                given.ordinary,
-                run_delay,
-                given.procs,
-                None,
-            );
-            Ok(0)
-        }
-        Ok(Some(zygote)) => {
-            drop((for_zygote, given.procs));
-            name(&setup, "init");
-            let code = init::main(
-                runner,
-                Link::short(for_init),
-                setup,
-                None,
-                Zygotes {
-                    exec: Some(zygote),
-                    nice: given.ordinary.nice,
-                    warm,
-                    pythons: given.pythons,
-                },
-                given.cgroup,
-            );
-            remove_scratch(&scratch);
-            Ok(code)
-        }
+    };
+    if init_is_forked == child.is_none() {
+        return Ok(be_init(runner, setup, given, prepared, child));
     }
+    drop(runner);
+    let run_delay = run_delay.unwrap_or_else(RunDelay::open);
+    be_zygote(&setup, given, prepared, run_delay, child.is_some());
+    // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
+    child.map(|init| wait(Some(init)));
+    Ok(0)
 }
 
-/// Removes what nobody writes to any more.
-fn remove_scratch(scratch: &Path) {
-    // In a directory that only the runner may write to, the rest is the runner's to remove.
-    if remove(scratch).is_err() {
-        let _ = remove_contents(scratch);
-    }
+/// `exec` is the exec zygote, where it was forked by this process; the exit code.
+fn be_init(runner: Link, setup: Setup, given: Given, prepared: Prepared, exec: Option<Pid>) -> i32 {
+    drop((prepared.for_zygote, given.procs));
+    name(&setup, "init");
+    let zygotes = Zygotes {
+        exec,
+        nice: given.ordinary.nice,
+        warm: prepared.warm,
+        pythons: given.pythons,
+    };
+    let zygote = Link::short(prepared.for_init);
+    let code = init::main(
+        runner,
+        zygote,
+        &setup,
+        prepared.grants,
+        zygotes,
+        given.cgroup,
+    );
+    tier::of(setup.tier).remove_made(&setup);
+    code
+}
+
+/// `is_parent`: whether the warm interpreter and init are children of this process.
+fn be_zygote(
+    setup: &Setup,
+    given: Given,
+    prepared: Prepared,
+    run_delay: RunDelay,
+    is_parent: bool,
+) {
+    let warm = prepared.warm.filter(|_| is_parent).map(|warm| warm.pid);
+    drop((
+        prepared.for_init,
+        prepared.grants,
+        given.cgroup,
+        given.pythons,
+    ));
+    name(setup, "zygote");
+    let init = Link::new(prepared.for_zygote);
+    zygote::main(init, setup, given.ordinary, run_delay, given.procs, warm);
 }
 
 pub fn control_pair() -> Result<(OwnedFd, OwnedFd), Failure> {
     socket::pair().map_err(|e| Failure::new(Stage::Zygote, e as i32))
-}
-
-/// Makes the slot's own directory, which only its uid may enter.
-fn make_scratch(setup: &Setup) -> Result<PathBuf, Failure> {
-    let failed = |errno: i32| Failure::new(Stage::Scratch, errno);
-    let io = |e: std::io::Error| failed(e.raw_os_error().unwrap_or(0));
-    let scratch = setup.scratch.clone().ok_or(failed(libc::EINVAL))?;
-    let names = layout::SCRATCH.iter().map(|(_, name)| scratch.join(name));
-    for path in [scratch.clone()].into_iter().chain(names) {
-        DirBuilder::new().mode(0o700).create(&path).map_err(io)?;
-        if setup.ids.change {
-            let (uid, gid) = (Uid::from_raw(setup.ids.uid), Gid::from_raw(setup.ids.gid));
-            chown(&path, Some(uid), Some(gid)).map_err(|e| failed(e as i32))?;
-        }
-    }
-    Ok(scratch)
 }
 
 pub fn name(setup: &Setup, role: &str) {

@@ -6,18 +6,18 @@ use super::memory::{self, Budget, ProcessMemory};
 use super::shared_memory::SharedMemory;
 use super::watch::DiskReading;
 use crate::sandbox::network;
+use crate::sandbox::tier::{self, Isolation};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::{
     clock::{monotonic_ns, tick_ns},
-    procfs::{Stat, all_processes, children, is_stopped, resident_pages},
+    procfs::{Stat, is_stopped, resident_pages},
     sock_diag::{self, Whose},
     sysv,
 };
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statfs::statfs;
-use nix::unistd::{Pid, SysconfVar, getpgid, getpgrp, getpid, sysconf};
+use nix::unistd::{Pid, SysconfVar, sysconf};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -46,7 +46,8 @@ const COUNT_TIMEOUT_NS: u64 = 20_000_000;
 #[derive(Clone)]
 pub struct Census {
     tier: Tier,
-    /// Landlock tier: our own children that are not part of any episode.
+    isolation: &'static dyn Isolation,
+    /// Our own children that are not part of any episode.
     zygotes: Vec<i32>,
     network: Network,
     shared: SharedMemory,
@@ -78,6 +79,7 @@ impl Census {
         let setting = |name, fallback| sysconf(name).ok().flatten().map_or(fallback, |v| v as u64);
         Census {
             tier,
+            isolation: tier::of(tier),
             zygotes: zygotes.into_iter().map(Pid::as_raw).collect(),
             network,
             shared,
@@ -86,23 +88,16 @@ impl Census {
         }
     }
 
-    /// A zygote that came later; in the namespaces tier it is out of sight.
+    /// A zygote that came later; one that is outside of the slot's processes is out of sight.
     pub fn add_zygote(&mut self, pid: i32) {
-        if self.tier == Tier::Landlock {
+        if !self.tier.has_own_processes() {
             self.zygotes.push(pid);
         }
     }
 
     /// Every process of the episode, zombies included.
     pub fn processes(&self) -> Vec<i32> {
-        match self.tier {
-            // The PID namespace holds us and the episode, nothing else.
-            Tier::Namespaces => all_processes()
-                .into_iter()
-                .filter(|pid| *pid != 1)
-                .collect(),
-            Tier::Landlock => self.descendants(),
-        }
+        self.isolation.processes(&self.zygotes)
     }
 
     /// What the episode has on disk below `root`, named or not, as far as `count` gets in one look.
@@ -126,21 +121,18 @@ impl Census {
 
     /// Whether the episode has a process, zombies included.
     pub fn is_anything_left(&self) -> bool {
-        match self.tier {
-            // As PID 1, which is not counted itself (kill(2)).
-            Tier::Namespaces => kill(Pid::from_raw(-1), None) != Err(Errno::ESRCH),
-            Tier::Landlock => !self.descendants().is_empty(),
-        }
+        self.isolation.is_anything_left(&self.zygotes)
+    }
+
+    /// Sends SIGKILL to every process of the episode; whether there was one, zombies included.
+    pub fn kill(&self) -> bool {
+        self.isolation.kill(&self.zygotes)
     }
 
     /// The program a zygote started last, and what can be told to belong to it: its process group and its
     /// descendants.
     pub fn program(&self) -> Vec<i32> {
-        let is_zygote = |parent: i32| match self.tier {
-            // A zygote is outside, and a parent outside reads as 0.
-            Tier::Namespaces => parent == 0,
-            Tier::Landlock => self.zygotes.contains(&parent),
-        };
+        let is_zygote = |parent: i32| self.isolation.is_zygote(parent, &self.zygotes);
         let all = self.processes();
         let stats: Vec<_> = all
             .iter()
@@ -311,14 +303,16 @@ impl Census {
 
     /// The most that these processes can have of lists that belong to semaphores; which of them have some can't be seen.
     fn undo_lists(&self, processes: &[ProcessMemory]) -> u64 {
-        match (self.tier, sysv::usage().undo_bytes) {
-            (Tier::Landlock, _) | (_, 0) => 0,
-            (Tier::Namespaces, each) => each * processes.iter().map(|p| p.threads).sum::<u64>(),
+        match sysv::usage().undo_bytes {
+            each if each > 0 && self.tier.has_own_ipc() => {
+                each * processes.iter().map(|p| p.threads).sum::<u64>()
+            }
+            _ => 0,
         }
     }
 
     fn owns_network(&self) -> bool {
-        network::is_own(self.tier, self.network)
+        self.tier.has_own_network(self.network)
     }
 
     /// Bytes that sockets take, those that were never accepted included, where those of the episode can be told from others.
@@ -340,14 +334,14 @@ impl Census {
             + internet
     }
 
-    /// Bytes held by files of the private root and System V objects; on the landlock tier files are on disk.
+    /// Bytes held by files of the private root, where there is one, and by System V objects.
     pub fn files_in_memory(&self) -> u64 {
         let Held { pages, kernel } = self.held_by_files();
         pages + kernel
     }
 
     fn held_by_files(&self) -> Held {
-        if self.tier == Tier::Landlock {
+        if !self.tier.has_private_root() {
             return Held::default();
         }
         let (blocks, inodes) = statfs("/").map_or((0, 0), |s| {
@@ -364,30 +358,6 @@ impl Census {
     fn cpu_us(&self, pid: i32) -> u64 {
         let ticks = Stat::read(pid).map_or(0, |stat| stat.cpu_ticks);
         ticks * self.tick_ns / 1000
-    }
-
-    /// Landlock tier: process groups of the programs, and of the orphans that became ours; never our own.
-    pub fn groups(&self) -> BTreeSet<Pid> {
-        let parents = std::iter::once(getpid().as_raw()).chain(self.zygotes.iter().copied());
-        let below = parents.flat_map(children);
-        let groups = below.filter_map(|pid| getpgid(Some(Pid::from_raw(pid))).ok());
-        groups.filter(|group| *group != getpgrp()).collect()
-    }
-
-    fn descendants(&self) -> Vec<i32> {
-        let own = getpid().as_raw();
-        let mut found = BTreeSet::new();
-        let mut open: Vec<i32> = std::iter::once(own)
-            .chain(self.zygotes.iter().copied())
-            .collect();
-        while let Some(parent) = open.pop() {
-            for child in children(parent) {
-                if !self.zygotes.contains(&child) && found.insert(child) {
-                    open.push(child);
-                }
-            }
-        }
-        found.into_iter().collect()
     }
 }
 

@@ -11,13 +11,14 @@ use super::space::Space;
 use crate::sandbox::network;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::{
-    clock::monotonic_ns, mode::set_mode, procfs::Stat, remove::remove_in, sysv, wait, xattr,
+    clock::monotonic_ns, mode::set_mode, procfs::Stat, remove::remove_in, sysv, wait::reap_ended,
+    xattr,
 };
 use crate::wire::failure::{Failure, Stage};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
-use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, UtimensatFlags, futimens, utimensat};
 use nix::sys::statfs::fstatfs;
 use nix::sys::time::TimeSpec;
@@ -98,7 +99,7 @@ impl Cleaner {
             inodes: 0,
             blocks: 0,
             pinned: 0,
-            sockets: if network::is_own(space.tier, network) {
+            sockets: if space.tier.has_own_network(network) {
                 Some(Sockets::open().map_err(baseline)?)
             } else {
                 None
@@ -111,7 +112,7 @@ impl Cleaner {
     /// Sends SIGKILL to every process of the episode once, and reaps what is ours to reap.
     /// Returns the CPU time of those, in microseconds.
     pub fn kill_programs(&self, census: &Census) -> u64 {
-        self.signal_all(census);
+        census.kill();
         reap_ended().0
     }
 
@@ -159,7 +160,7 @@ impl Cleaner {
     /// program can be reaped (find_new_reaper in kernel/exit.c), and `CLONE_PARENT`, which would make it the zygote's, is
     /// denied. `kill(-1)` goes through all processes of the host, and holds up those that fork or exit.
     pub fn kill_rest(&self, census: &Census) -> Result<u64, Failure> {
-        if self.tier == Tier::Landlock {
+        if !self.tier.has_own_processes() {
             return self.kill_all(census);
         }
         match reap_ended() {
@@ -174,15 +175,16 @@ impl Cleaner {
         let begin = monotonic_ns();
         let mut cpu_us = 0;
         loop {
-            let found = self.signal_all(census);
+            let found = census.kill();
             let (reaped_us, waiting) = reap_ended();
             cpu_us += reaped_us;
-            // In the landlock tier the zygote is a child that stays.
-            if !found && (self.tier == Tier::Landlock || !waiting) {
+            // Zygotes that are our children stay.
+            let has_zygotes = !self.tier.has_own_processes();
+            if !found && (has_zygotes || !waiting) {
                 return Ok(cpu_us);
             }
             let elapsed = monotonic_ns() - begin;
-            if self.tier == Tier::Landlock && elapsed > KILL_EACH_TIMEOUT_NS {
+            if has_zygotes && elapsed > KILL_EACH_TIMEOUT_NS {
                 // It forks faster than it can be listed. This ends everything below us at one instant, the zygotes
                 // too, and so the slot.
                 let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
@@ -197,31 +199,11 @@ impl Cleaner {
         }
     }
 
-    /// Sends SIGKILL to every process of the episode; whether there was one, zombies included.
-    fn signal_all(&self, census: &Census) -> bool {
-        match self.tier {
-            // As PID 1: everything in the namespace but us, at one instant, however fast it forks. Only when
-            // nothing is there, not even a zombie, is it ESRCH (kill(2)).
-            Tier::Namespaces => kill(Pid::from_raw(-1), Signal::SIGKILL) != Err(Errno::ESRCH),
-            Tier::Landlock => {
-                // A whole group in one call: a storm of forks that stays in its program's group ends at one instant.
-                for group in census.groups() {
-                    let _ = killpg(group, Signal::SIGKILL);
-                }
-                let found = census.processes();
-                for pid in &found {
-                    let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
-                }
-                !found.is_empty()
-            }
-        }
-    }
-
     /// Removes what the episode left and proves that nothing of it is there any more. `extra` is how many
     /// directories the episode's own ruleset named.
     pub fn wipe(&mut self, extra: usize) -> Result<(), Failure> {
         self.pinned += extra as u64;
-        if self.tier == Tier::Namespaces && sysv::usage().objects > 0 {
+        if self.tier.has_own_ipc() && sysv::usage().objects > 0 {
             sysv::remove_all();
             if sysv::usage().objects > 0 {
                 return Err(failed(libc::EBUSY));
@@ -307,9 +289,9 @@ impl Cleaner {
         Ok(directory)
     }
 
-    /// Inodes and blocks in use. The landlock tier shares its file system with the host: nothing to compare.
+    /// Inodes and blocks in use. A file system that is shared with the host has nothing to compare.
     fn in_use(&self) -> Result<(u64, u64), Failure> {
-        if self.tier == Tier::Landlock {
+        if !self.tier.has_private_root() {
             return Ok((0, 0));
         }
         let now = fstatfs(&self.marks[0].place).map_err(|e| failed(e as i32))?;
@@ -317,34 +299,6 @@ impl Cleaner {
             now.files() - now.files_free(),
             now.blocks() - now.blocks_free(),
         ))
-    }
-}
-
-/// Ends every process below this one, zygotes included, and reaps them: until then they can write. For init in the
-/// landlock tier, whose domain bounds what it can signal.
-pub fn end_all() {
-    let begin = monotonic_ns();
-    while monotonic_ns() - begin < KILL_TIMEOUT_NS {
-        // Goes through all processes of the host, and reaches all of ours at one instant.
-        let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
-        for _ in 0..200 {
-            match reap_ended() {
-                (_, false) => return,
-                (_, true) => std::thread::sleep(std::time::Duration::from_micros(100)),
-            }
-        }
-    }
-}
-
-/// Reaps what has ended: its CPU time in microseconds, and whether children are left.
-fn reap_ended() -> (u64, bool) {
-    let mut cpu_us = 0;
-    loop {
-        match wait::try_wait() {
-            Ok(Some(reaped)) => cpu_us += reaped.cpu_us,
-            Ok(None) => return (cpu_us, true),
-            Err(_) => return (cpu_us, false),
-        }
     }
 }
 

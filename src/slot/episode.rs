@@ -21,7 +21,7 @@ use crate::spec::episode::{Capture, OnFailure};
 use crate::spec::execution::{Collected, End, Execution, Start, StepExecution};
 use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::limits::Limits;
-use crate::spec::policy::{Enforced, Tier};
+use crate::spec::policy::Enforced;
 use crate::sys::clock::monotonic_ns;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{EpisodeRequest, Launch, Rlimit, Setup, StepRequest};
@@ -122,7 +122,7 @@ impl BuiltSlot {
     /// Makes the slot ready for somebody with these limits.
     pub fn prepare(&mut self, limits: &Limits) -> Result<(), Failure> {
         self.out_of_memory.begin(limits.memory_bytes);
-        if self.enforced.tier == Tier::Namespaces && limits.disk_bytes != self.disk_bytes {
+        if self.enforced.tier.has_private_root() && limits.disk_bytes != self.disk_bytes {
             root::resize(limits.disk_bytes)?;
             self.disk_bytes = limits.disk_bytes;
         }
@@ -167,7 +167,7 @@ impl BuiltSlot {
         let start = forker.start;
         let launch = Launch {
             argv: step.argv.clone(),
-            env: environment(start, self.enforced.tier, &self.space, &step.env),
+            env: environment(start, &self.space, &step.env),
             workdir: workdir.to_string_lossy().into_owned(),
             rlimits,
         };
@@ -201,7 +201,7 @@ impl BuiltSlot {
             root: self.space.root_path(),
             cores: self.cores,
             machine: &self.machine,
-            counts_alone: self.enforced.tier == Tier::Namespaces || self.setup.ids.change,
+            counts_alone: self.enforced.tier.has_own_processes() || self.setup.ids.change,
             buffer: &mut self.buffer,
             out_of_memory: &mut self.out_of_memory,
             carried,
@@ -249,7 +249,7 @@ impl BuiltSlot {
     /// The ruleset that keeps the programs of several steps out of each other's reach, where the tier does not do so. Those
     /// of a session belong together.
     fn apart(&mut self, steps: usize) -> Result<Option<RawFd>, Failure> {
-        if steps == 1 || self.enforced.tier == Tier::Landlock {
+        if steps == 1 || self.enforced.tier.has_domain_per_program() {
             return Ok(None);
         }
         if self.apart.is_none() {
@@ -291,7 +291,7 @@ impl BuiltSlot {
             // The watch ends the tree on time; this is the backstop for a single process.
             list.push(limit(libc::RLIMIT_CPU, cpu.as_secs() + 2));
         }
-        if self.enforced.tier == Tier::Landlock {
+        if !self.enforced.tier.has_private_root() {
             list.push(limit(libc::RLIMIT_FSIZE, limits.disk_bytes));
         }
         list
@@ -300,13 +300,11 @@ impl BuiltSlot {
 
 /// What a program finds in its environment, as execve(2) takes it: what is the same for all, and what its step was given. A
 /// warm bash has the former already.
-fn environment(start: Start, tier: Tier, space: &Space, given: &[(String, String)]) -> Vec<String> {
+fn environment(start: Start, space: &Space, given: &[(String, String)]) -> Vec<String> {
     let real = |path: &str| space.real(path).to_string_lossy().into_owned();
     let mut variables = match start {
         Start::WarmBash => BTreeMap::new(),
-        Start::Exec | Start::WarmPython => {
-            layout::base_environment(tier, real).into_iter().collect()
-        }
+        Start::Exec | Start::WarmPython => layout::base_environment(real).into_iter().collect(),
     };
     variables.extend(given.iter().cloned());
     let text = |(name, value)| format!("{name}={value}");

@@ -3,7 +3,7 @@
 use super::boot::open_space;
 use super::census::Census;
 use super::cgroup::Cgroup;
-use super::clean::{self, Cleaner};
+use super::clean::Cleaner;
 use super::episode::BuiltSlot;
 use super::link::{Link, LinkBroken};
 use super::look_guard::LookGuard;
@@ -13,14 +13,14 @@ use super::shared_memory::SharedMemory;
 use super::stalled::Machine;
 use super::warm::{self, Bash, Python};
 use super::{session, signals};
-use crate::sandbox::quotas::{self, OwnLimits};
-use crate::sandbox::root::{self, OpenGrants};
-use crate::sandbox::{network, privileges};
+use crate::sandbox::quotas::OwnLimits;
+use crate::sandbox::root::OpenGrants;
+use crate::sandbox::{privileges, tier};
 use crate::spec::limits::Limits;
-use crate::spec::policy::{Enforced, Tier};
+use crate::spec::policy::Enforced;
 use crate::sys::cores;
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{OWN_PROCESSES, Reply, Request, Setup};
+use crate::wire::message::{Reply, Request, Setup};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -31,6 +31,7 @@ const START_UP_ROUNDS: u32 = 4;
 
 /// The processes that fork programs, as init has to tell them from programs.
 pub struct Zygotes {
+    /// The exec zygote, where init is the parent of zygotes.
     pub exec: Option<Pid>,
     /// The nice value of what they fork.
     pub nice: i32,
@@ -41,36 +42,28 @@ pub struct Zygotes {
 
 impl Zygotes {
     /// Those that are children of ours.
-    fn children(&self, tier: Tier) -> Vec<Pid> {
-        match tier {
-            Tier::Namespaces => Vec::new(),
-            Tier::Landlock => self
-                .exec
-                .into_iter()
-                .chain(self.warm.as_ref().map(|w| w.pid))
-                .collect(),
-        }
+    fn children(&self) -> Vec<Pid> {
+        let warm = self.exec.and(self.warm.as_ref()).map(|warm| warm.pid);
+        self.exec.into_iter().chain(warm).collect()
     }
 }
 
-/// Serves the runner until it is gone; the exit code of this process. `grants` come with a root to build,
-/// a pid of the exec zygote with the landlock tier, where it is our child.
+/// Serves the runner until it is gone; the exit code of this process.
 pub fn main(
     runner: Link,
     zygote: Link,
-    setup: Setup,
-    grants: Option<OpenGrants>,
+    setup: &Setup,
+    grants: OpenGrants,
     zygotes: Zygotes,
     cgroup: Option<Cgroup>,
 ) -> i32 {
+    let isolation = tier::of(setup.tier);
     let shared = SharedMemory::new(cgroup.as_ref().map(|cgroup| cgroup.stat.clone()));
-    let mut slot = match build(zygote, &setup, grants, zygotes, shared) {
+    let mut slot = match build(zygote, setup, grants, zygotes, shared) {
         Ok(built) => built(runner, OutOfMemory::new(cgroup)),
         Err(failure) => {
             let _ = runner.send(&Reply::Refused(failure));
-            if setup.tier == Tier::Landlock {
-                clean::end_all();
-            }
+            isolation.end_processes();
             return 1;
         }
     };
@@ -78,9 +71,10 @@ pub fn main(
     if ended.is_ok() || !slot.runner.is_abandoned() {
         slot.release_zygotes();
     }
-    // In the namespaces tier our end is that of every process in it; here nothing else would see to it.
-    if setup.tier == Tier::Landlock && slot.cleaner.kill_all(&slot.census).is_err() {
-        clean::end_all();
+    // Those that have not gone by themselves by then.
+    let ends_with_us = setup.tier.has_own_processes();
+    if !ends_with_us && slot.cleaner.kill_all(&slot.census).is_err() {
+        isolation.end_processes();
     }
     i32::from(ended.is_err())
 }
@@ -89,35 +83,31 @@ pub fn main(
 fn build(
     mut zygote: Link,
     setup: &Setup,
-    grants: Option<OpenGrants>,
+    grants: OpenGrants,
     zygotes: Zygotes,
     shared: SharedMemory,
 ) -> Result<impl FnOnce(Link, OutOfMemory) -> BuiltSlot, Failure> {
     // Inside there is nothing to open.
     let machine = Machine::open(zygotes.nice);
-    if let Some(grants) = grants {
-        build_root(grants, setup)?;
-    }
+    let isolation = tier::of(setup.tier);
+    isolation.build_root(setup, grants)?;
     let os = |stage: Stage| move |e: Errno| Failure::new(stage, e as i32);
-    privileges::drop_for_init(setup.tier)?;
+    isolation.drop_privileges()?;
     privileges::forbid_inspection()?;
     // Whoever goes away while it is written to must not take init along.
     crate::sys::signal::ignore(Signal::SIGPIPE).map_err(os(Stage::Fork))?;
+    // A process group that has a stopped member is sent this when the runner dies (setpgid(2)). We see to its end.
+    crate::sys::signal::ignore(Signal::SIGHUP).map_err(os(Stage::Fork))?;
     let children = signals::child_events().map_err(os(Stage::Fork))?;
     let space = open_space(setup)?;
     let gone = |_: LinkBroken| Failure::new(Stage::Zygote, 0);
-    let census = Census::new(
-        setup.tier,
-        setup.grants.network,
-        zygotes.children(setup.tier),
-        shared,
-    );
+    let census = Census::new(setup.tier, setup.grants.network, zygotes.children(), shared);
     let forked = zygotes.warm.as_ref().map(|forked| forked.pid);
     let bash = zygotes
         .warm
         .and_then(|forked| Bash::start(forked, setup, &space));
-    // Elsewhere it is the zygote's child.
-    if bash.is_none() && setup.tier == Tier::Landlock {
+    // Where it is not ours, it is the zygote's child.
+    if bash.is_none() && !setup.tier.has_own_processes() {
         forked.into_iter().for_each(warm::end);
     }
     zygote.send(&bash.is_some()).map_err(gone)?;
@@ -146,7 +136,7 @@ fn build(
         cores: cores::available() as u64,
         machine,
         buffer: vec![0; READ_BYTES],
-        own_processes: own_processes(setup) + u32::from(bash.is_some()),
+        own_processes: isolation.own_processes(setup) + u32::from(bash.is_some()),
         bash,
         pythons,
         own_limits,
@@ -164,27 +154,6 @@ fn end_start_up(cleaner: &Cleaner, census: &Census) -> Result<(), Failure> {
         }
     }
     cleaner.kill_all(census).map(drop)
-}
-
-fn build_root(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
-    root::build(grants, setup)?;
-    quotas::bound_user_namespace(setup.sharing())?;
-    network::bring_up(setup.grants.network)?;
-    if setup.open_root {
-        root::seal_proc()?;
-    }
-    Ok(())
-}
-
-/// Processes beside the program's that count as processes of the slot's uid. Without one of its own, so does everything
-/// else the user runs.
-fn own_processes(setup: &Setup) -> u32 {
-    match setup.tier {
-        Tier::Landlock if !setup.ids.change => {
-            crate::sys::procfs::processes_of(setup.ids.uid) + setup.headroom
-        }
-        _ => OWN_PROCESSES,
-    }
 }
 
 fn serve(slot: &mut BuiltSlot) -> Result<(), LinkBroken> {

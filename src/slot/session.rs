@@ -14,7 +14,6 @@ use super::transfer::Transfers;
 use super::watch::{Due, Reading, Watch};
 use crate::spec::execution::{Collected, Execution, StepExecution};
 use crate::spec::limits::Limits;
-use crate::spec::policy::Tier;
 use crate::sys::{clock::monotonic_ns, wait};
 use crate::wire::failure::Failure;
 use crate::wire::message::{EpisodeRequest, Reply, Request};
@@ -165,7 +164,7 @@ struct Idle {
 impl Idle {
     fn new(limits: &Limits, slot: &BuiltSlot, due: Due) -> Idle {
         let now = monotonic_ns();
-        let disk = slot.enforced.tier == Tier::Landlock;
+        let disk = !slot.enforced.tier.has_private_root();
         let watch = Watch::new(limits, slot.cores, disk, now).no_later_than(due);
         Idle {
             next_ns: watch.next_ns(),

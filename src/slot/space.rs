@@ -55,34 +55,31 @@ impl Space {
 
     /// A path of the contract relative to [`root`](Self::root); `None` where the landlock tier has no such place.
     pub fn inside(&self, path: &str) -> Option<PathBuf> {
-        match self.tier {
-            Tier::Namespaces => Some(PathBuf::from(path.trim_start_matches('/'))),
-            Tier::Landlock => layout::SCRATCH.iter().find_map(|(contract, name)| {
-                let rest = Path::new(path).strip_prefix(contract).ok()?;
-                // Joining an empty rest would leave a slash at the end.
-                Some(
-                    Path::new(name)
-                        .components()
-                        .chain(rest.components())
-                        .collect(),
-                )
-            }),
+        if self.tier.has_private_root() {
+            return Some(PathBuf::from(path.trim_start_matches('/')));
         }
+        layout::SCRATCH.iter().find_map(|(contract, name)| {
+            let rest = Path::new(path).strip_prefix(contract).ok()?;
+            // Joining an empty rest would leave a slash at the end.
+            let components = Path::new(name).components().chain(rest.components());
+            Some(components.collect())
+        })
     }
 
     /// A path of the contract as programs have to name it.
     pub fn real(&self, path: &str) -> PathBuf {
-        match (self.tier, self.inside(path)) {
-            (Tier::Landlock, Some(inside)) => self.scratch.join(inside),
+        match self.inside(path) {
+            Some(inside) if !self.tier.has_private_root() => self.scratch.join(inside),
             _ => PathBuf::from(path),
         }
     }
 
     /// A path as programs name it relative to [`root`](Self::root); `None` where it is not below that.
     pub fn below_root(&self, path: &Path) -> Option<PathBuf> {
-        let root = match self.tier {
-            Tier::Namespaces => Path::new("/"),
-            Tier::Landlock => &self.scratch,
+        let root = if self.tier.has_private_root() {
+            Path::new("/")
+        } else {
+            &self.scratch
         };
         path.strip_prefix(root).ok().map(Path::to_owned)
     }
@@ -90,13 +87,13 @@ impl Space {
     /// Whether this belongs to the system that the sandbox shows, and not to an episode.
     pub fn is_system(&self, path: &Path) -> bool {
         let mut system = layout::SYSTEM_DIRECTORIES.iter();
-        self.tier == Tier::Namespaces && system.any(|directory| path.starts_with(directory))
+        self.tier.has_private_root() && system.any(|directory| path.starts_with(directory))
     }
 
     /// Whether the slot's ruleset already lets episodes write there.
     pub fn is_writable(&self, path: &Path) -> bool {
         let own = layout::WRITABLE.iter().map(|(p, _)| Path::new(p));
-        self.tier == Tier::Landlock
+        !self.tier.has_private_root()
             || self.open
             || own
                 .chain([Path::new("/dev/shm")])
@@ -107,7 +104,7 @@ impl Space {
 
 /// What shows that the disk limit was reached, if it was.
 pub fn exhausted(tier: Tier, limits: &Limits, root: &Path) -> Option<DiskEvidence> {
-    if tier == Tier::Landlock {
+    if !tier.has_private_root() {
         let counted = disk::usage(root, limits.disk_bytes, limits.inodes());
         let used = counted.used;
         // One file may be as large as the limit; what EFBIG stopped stands at it.

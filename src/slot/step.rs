@@ -18,6 +18,7 @@ use super::pipes::{Pipes, discard};
 use super::stalled::Machine;
 use super::stdin::Stdin;
 use super::watch::{DiskReading, LONG_LOOK_NS, Reading, Watch};
+use crate::sandbox::tier;
 use crate::spec::execution::{End, Start, StepExecution};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
@@ -36,6 +37,8 @@ use time::Time;
 
 /// How soon a program that was killed is killed again if it is still there.
 const KILL_INTERVAL_NS: u64 = 5_000_000;
+/// How long a zygote may take to answer when its program has been given up. On a busy machine it waits for a core.
+const GIVE_UP_TIMEOUT_NS: u64 = 10_000_000_000;
 /// How long it is killed alone, where only its step is to end. If it is still there then, others of the episode keep it from
 /// getting a core to end on, and all of them are killed.
 const KILL_ALONE_TIMEOUT_NS: u64 = 3_000_000_000;
@@ -124,7 +127,7 @@ pub fn run(context: &mut StepContext<'_>, order: Order<'_>) -> Result<StepExecut
         .send_with(&order.launch, &theirs)
         .map_err(|_| Failure::new(Stage::Zygote, 0))?;
     drop((ends, stdin_end));
-    let on_disk = context.tier == Tier::Landlock;
+    let on_disk = !context.tier.has_private_root();
     context.carried.spend_orphans();
     let watch =
         Watch::new(order.limits, context.cores, on_disk, now).no_later_than(context.carried.due);
@@ -149,8 +152,13 @@ pub fn run(context: &mut StepContext<'_>, order: Order<'_>) -> Result<StepExecut
         seen_dead_ns: None,
     };
     running.begin_time();
-    let exit = running.until_exit()?;
-    running.finish(exit)
+    match running.until_exit() {
+        Ok(exit) => running.finish(exit),
+        Err(failure) => {
+            running.give_up();
+            Err(failure)
+        }
+    }
 }
 
 impl Running<'_, '_> {
@@ -158,7 +166,7 @@ impl Running<'_, '_> {
         loop {
             let ready = self.wait()?;
             if ready.runner_gone {
-                // Nobody wants the result; ending now takes the namespace, or the subtree, with us.
+                // Nobody wants the result.
                 return Err(Failure::new(Stage::Zygote, libc::EPIPE));
             }
             if ready.cancelled {
@@ -183,6 +191,25 @@ impl Running<'_, '_> {
                 std::thread::sleep(rest);
             }
         }
+    }
+
+    /// Ends the program without a result, where it would not end with us: its zygote may be yet to fork it, and then there would be
+    /// nobody left to end it.
+    fn give_up(&mut self) {
+        if self.context.tier.has_own_processes() {
+            return;
+        }
+        let begin = monotonic_ns();
+        while monotonic_ns() - begin < GIVE_UP_TIMEOUT_NS {
+            self.context.cleaner.kill_programs(self.context.census);
+            let mut answer = [PollFd::new(self.context.zygote.as_fd(), PollFlags::POLLIN)];
+            let interval = TimeSpec::from_duration(Duration::from_nanos(KILL_INTERVAL_NS));
+            // Its program has ended, or the zygote itself.
+            if ppoll(&mut answer, Some(interval), None).is_ok_and(|ready| ready > 0) {
+                return;
+            }
+        }
+        tier::of(self.context.tier).end_processes();
     }
 
     /// The kernel takes a zygote where the program's processes are small, and what it holds for them is large.

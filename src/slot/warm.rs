@@ -1,6 +1,6 @@
 //! Interpreters that are kept warm: a bash that has done its login start-up and forks a child for each `command`.
 //!
-//! Like the exec zygote, the interpreter is outside of the slot's PID namespace (landlock tier: a child of init), and
+//! Like the exec zygote, the interpreter is outside of the slot's PID namespace (without one: a child of init), and
 //! carries the filter, no capabilities and `no_new_privs` before it starts. What it loads
 //! (`sys::interpreter`) lets its children restrict themselves as an exec'd program is restricted. Whatever can't be
 //! served identically goes to the exec zygote.
@@ -34,13 +34,11 @@ pub use python::Python;
 pub const MAX_STACK: u64 = 1 << 30;
 
 /// Tells a zygote that is ready to enforce its programs' ruleset on itself, which then holds for all of them. Where
-/// signals are scoped, of which it is to be out of reach, the ruleset comes back, for each program to enforce.
+/// each program has a domain of its own, the ruleset comes back, for each program to enforce.
 fn hand_over(ruleset: OwnedFd, link: &Link, tier: Tier) -> Result<Option<OwnedFd>, LinkBroken> {
-    match tier {
-        Tier::Landlock => Ok(Some(ruleset)),
-        Tier::Namespaces => {
-            link.send_with(&(), &[ruleset.as_raw_fd()])?;
-            Ok(None)
-        }
+    if tier.has_domain_per_program() {
+        return Ok(Some(ruleset));
     }
+    link.send_with(&(), &[ruleset.as_raw_fd()])?;
+    Ok(None)
 }

@@ -10,7 +10,6 @@ use crate::sandbox::privileges;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::seccomp::Filter;
 use crate::sandbox::syscalls::Setting;
-use crate::spec::policy::Tier;
 use crate::sys::clock::{RunDelay, monotonic_ns};
 use crate::sys::exec::Image;
 use crate::sys::fork::{Stack, vfork};
@@ -91,7 +90,7 @@ impl<'a> Zygote<'a> {
         let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))?;
         let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
         let filter = give_up(setup)?;
-        let (abi, ruleset) = if setup.tier == Tier::Namespaces && !setup.unusual_places {
+        let (abi, ruleset) = if !setup.tier.has_domain_per_program() && !setup.unusual_places {
             (ruleset.enforce()?, None)
         } else {
             (rehearse(&ruleset, &mut stack)?, Some(ruleset.into_fd()?))
@@ -143,8 +142,8 @@ impl<'a> Zygote<'a> {
             rlimits: &launch.rlimits,
             ruleset: ruleset.map(AsFd::as_fd),
             ordinary: self.ordinary,
-            // Only there may a process set the priority of another.
-            lends_precedence: self.setup.tier == Tier::Namespaces,
+            // The filter lets a process set the priority of another only where those are the slot's own.
+            lends_precedence: self.setup.tier.has_own_processes(),
         };
 
         let mut refused = None;

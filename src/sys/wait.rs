@@ -36,6 +36,18 @@ pub fn try_wait() -> Result<Option<Reaped>, Errno> {
     wait4(None, libc::WNOHANG)
 }
 
+/// Reaps what has ended: its CPU time in microseconds, and whether children are left.
+pub fn reap_ended() -> (u64, bool) {
+    let mut cpu_us = 0;
+    loop {
+        match try_wait() {
+            Ok(Some(reaped)) => cpu_us += reaped.cpu_us,
+            Ok(None) => return (cpu_us, true),
+            Err(_) => return (cpu_us, false),
+        }
+    }
+}
+
 fn wait4(pid: Option<Pid>, options: i32) -> Result<Option<Reaped>, Errno> {
     let mut status = 0;
     // SAFETY: all-zero is a valid `rusage`, a struct of integers.

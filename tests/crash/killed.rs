@@ -1,12 +1,15 @@
 //! Sudden deaths: of the runner, of an init, of a zygote.
 
-use crate::common::{Way, pause};
+use crate::common::{TestCgroup, Way, pause, scratch};
 use crate::left::{Sweep, is_gone, start};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, mkfifo};
 use serde_json::{Value, json};
-use std::fs;
+use std::fs::{self, File, Permissions};
+use std::io::Write;
 use std::ops::RangeInclusive;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -52,6 +55,65 @@ fn a_runner_killed_at_any_moment_leaves_nothing_and_resumes_to_every_id_once() {
             assert!(results.values().all(|r| r["status"] == "ok"), "{way:?}");
         }
     }
+}
+
+#[test]
+fn what_a_zygote_is_yet_to_fork_when_the_runner_is_killed_does_not_stay() {
+    let Some(frozen) = TestCgroup::make("freezer", ("freezer.state", "THAWED")) else {
+        eprintln!("skipped: no cgroup that freezes processes (version 1) can be made here");
+        return;
+    };
+    let set = |name: &str, text: &str| fs::write(frozen.path.join(name), text).unwrap();
+    for way in Way::all() {
+        let hold = |zygote: i32| {
+            set("cgroup.procs", &zygote.to_string());
+            set("freezer.state", "FROZEN");
+        };
+        let let_go = |_| set("freezer.state", "THAWED");
+        assert_launch_does_not_stay(way, hold, let_go);
+    }
+}
+
+/// The kernel sends SIGHUP to a stopped process's group when nobody is left who could let it go on.
+#[test]
+fn where_a_zygote_is_stopped_when_the_runner_is_killed_nothing_stays() {
+    for way in Way::all() {
+        let tell = |signal| {
+            move |zygote| {
+                let _ = kill(Pid::from_raw(zygote), signal);
+            }
+        };
+        assert_launch_does_not_stay(way, tell(Signal::SIGSTOP), tell(Signal::SIGCONT));
+    }
+}
+
+/// Kills a runner when init has told a zygote to fork a program, which cannot do so until everything else has ended.
+fn assert_launch_does_not_stay(way: Way, hold: impl Fn(i32), let_go: impl Fn(i32)) {
+    let directory = scratch();
+    let more = directory.path().join("more.jsonl");
+    mkfifo(&more, Mode::empty()).unwrap();
+    fs::set_permissions(&more, Permissions::from_mode(0o666)).unwrap();
+    let mut jobs = File::options().read(true).write(true).open(&more).unwrap();
+    // No directory of the slot's, which may be gone by then; and such an episode has a slot of another kind.
+    let job = |argv: &[&str]| json!({"argv": argv, "workdir": "/usr"});
+    let first = [job(&["true"])];
+    let args = ["--concurrency", "1", "--output", "out.jsonl", "--jobs"];
+    let args = [&args[..], &[more.to_str().unwrap()]].concat();
+    let mut sweep = start(way, &first, &args, Stdio::null());
+    sweep.wait_until("the first has ended", |sweep| {
+        fs::read(sweep.path("out.jsonl")).is_ok_and(|results| !results.is_empty())
+    });
+    let zygote = sweep.slot_processes("zygote")[0];
+    hold(zygote);
+    let late = sweep.line(&job(&["sleep", "300"]));
+    jobs.write_all(late.as_bytes()).unwrap();
+    // Nothing tells that init has sent the order.
+    std::thread::sleep(Duration::from_secs(1));
+    sweep.signal(Signal::SIGKILL);
+    sweep.child.wait().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let_go(zygote);
+    sweep.assert_nothing_left();
 }
 
 #[test]

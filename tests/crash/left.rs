@@ -39,16 +39,8 @@ pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
     let gate = directory.path().join("gate");
     fs::create_dir(&gate).unwrap();
     let open = gate.join("open").display().to_string();
-    let lines: Vec<String> = jobs
-        .iter()
-        .map(|job| {
-            let mut job = job.clone();
-            job["env"] = serde_json::json!({"MARK": mark});
-            // A warm interpreter's child has its parent's environment in /proc, but a directory of its own.
-            job["workdir"] = serde_json::json!(mark);
-            job.to_string().replace("{gate}", &open)
-        })
-        .collect();
+    let line = |job| with_mark(job, &mark).replace("{gate}", &open);
+    let lines: Vec<String> = jobs.iter().map(line).collect();
     fs::write(directory.path().join("jobs.jsonl"), lines.join("\n")).unwrap();
     let temporary = directory.path().join("tmp");
     fs::create_dir(&temporary).unwrap();
@@ -63,6 +55,16 @@ pub fn start(way: Way, jobs: &[Value], args: &[&str], stdout: Stdio) -> Sweep {
         way,
         seen: BTreeMap::new(),
     }
+}
+
+fn with_mark(job: &Value, mark: &str) -> String {
+    let mut job = job.clone();
+    job["env"] = serde_json::json!({"MARK": mark});
+    // A warm interpreter's child has its parent's environment in /proc, but a directory of its own.
+    if job["workdir"].is_null() {
+        job["workdir"] = serde_json::json!(mark);
+    }
+    job.to_string()
 }
 
 fn run_again(way: Way, directory: &tempfile::TempDir, args: &[&str], stdout: Stdio) -> Child {
@@ -84,6 +86,11 @@ fn run_again(way: Way, directory: &tempfile::TempDir, args: &[&str], stdout: Std
 impl Sweep {
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
+    }
+
+    /// The line of a job that is to be one of this run's.
+    pub fn line(&self, job: &Value) -> String {
+        with_mark(job, &self.mark) + "\n"
     }
 
     /// Runs the same jobs again, to the end; its exit code.

@@ -23,12 +23,9 @@ impl User {
     /// For slots of this user that may have so many processes together. `None` where those fit.
     pub fn new(uid: u32, tier: Tier, wanted: u32) -> Option<User> {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NPROC).ok()?;
-        let limit = match tier {
-            // The kernel holds a user namespace to the soft limit of who made it (Linux 5.14).
-            Tier::Namespaces => soft,
-            // Programs get a limit of their own, and no more than the hard one.
-            Tier::Landlock => hard,
-        };
+        // The kernel holds a user namespace to the soft limit of who made it (Linux 5.14). Without one, programs get a limit
+        // of their own, and no more than the hard one.
+        let limit = if tier.has_own_processes() { soft } else { hard };
         let limit = u32::try_from(limit).ok()?;
         // To count takes a millisecond or more. Most limits are far above what is wanted.
         let is_tight = wanted > limit / 2 && processes_of(uid).saturating_add(wanted) > limit;

@@ -13,6 +13,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 /// The granted paths, opened while the process may still reach them.
+#[derive(Default)]
 pub struct OpenGrants {
     /// One that lies in another comes after it: mounted in this order, both are as they were asked for.
     grants: Vec<OpenGrant>,

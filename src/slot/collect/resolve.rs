@@ -6,7 +6,6 @@
 use super::bound::Bound;
 use crate::slot::open::{kind, open_below, open_below_closed, open_in_closed};
 use crate::slot::space::Space;
-use crate::spec::policy::Tier;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, readlinkat};
 use nix::sys::stat::SFlag;
@@ -97,9 +96,10 @@ impl<'a> Walk<'a> {
     fn up(&mut self) -> Result<(), Errno> {
         if !self.place.pop() {
             // Above the root of a private root is that root.
-            return match self.space.tier {
-                Tier::Namespaces => Ok(()),
-                Tier::Landlock => Err(Errno::EXDEV),
+            return if self.space.tier.has_private_root() {
+                Ok(())
+            } else {
+                Err(Errno::EXDEV)
             };
         }
         if self.bound.is_reached() {

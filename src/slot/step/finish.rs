@@ -3,7 +3,6 @@
 use super::Running;
 use crate::slot::space;
 use crate::spec::execution::{DiskEvidence, End, Finish, SHELL_SAYS_KILLED, StepExecution};
-use crate::spec::policy::Tier;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind};
 
@@ -86,8 +85,8 @@ impl Running<'_, '_> {
             (None, ExitKind::Exited(0)) => End::Exited(0),
             (None, ExitKind::NotExecutable(errno)) => End::NotExecutable { errno },
             (None, ExitKind::Exited(code)) => self.failed(Finish::Exited(code)),
-            // Only this tier limits the size of a file.
-            (None, ExitKind::Signaled(libc::SIGXFSZ)) if self.context.tier == Tier::Landlock => {
+            // Elsewhere no file's size is limited.
+            (None, ExitKind::Signaled(libc::SIGXFSZ)) if !self.context.tier.has_private_root() => {
                 End::DiskLimit(DiskEvidence::FileSize, Finish::Signaled(libc::SIGXFSZ))
             }
             (None, ExitKind::Signaled(libc::SIGXCPU)) if self.watch.is_over_cpu(used_us) => {

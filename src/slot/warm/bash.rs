@@ -5,11 +5,11 @@ use super::process::{Forked, SOCKET, STARTUP_TIMEOUT_S};
 use super::startup::{PARKED_IN, StartUp};
 use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
+use crate::sandbox::tier;
 use crate::slot::link::Link;
 use crate::slot::mark::Mark;
 use crate::slot::open::open_in_root;
 use crate::slot::space::Space;
-use crate::spec::policy::Tier;
 use crate::sys::remove::remove;
 use crate::wire::message::{Setup, StepRequest, WarmStart};
 use nix::fcntl::OFlag;
@@ -143,12 +143,9 @@ fn entries(space: &Space) -> BTreeSet<PathBuf> {
 /// Lets it run its start-up files, and waits for it to say that it is there.
 fn park(mut link: Link, setup: &Setup, space: &Space) -> Option<Link> {
     let output = memfd_create("startup", MFdFlags::MFD_CLOEXEC).ok()?;
-    let processes = match setup.tier {
-        Tier::Namespaces => Some(File::open("/proc/self/ns/pid").ok()?),
-        Tier::Landlock => None,
-    };
+    let processes = tier::of(setup.tier).process_namespace().ok()?;
     let real = |path: &str| space.real(path).to_string_lossy().into_owned();
-    let env = layout::base_environment(setup.tier, real);
+    let env = layout::base_environment(real);
     let start = WarmStart {
         argv: ["bash", "-lc", ":"].map(String::from).to_vec(),
         env: env

@@ -64,10 +64,7 @@ fn become_parent(mut runner: Link) -> Result<(), Failure> {
 
 /// What Python and the C library read at their start, as it is in a slot, and our own orders.
 fn environment(order: &WarmParent, ordinary: Ordinary, library: i32) -> Vec<String> {
-    let base = crate::sandbox::layout::base_environment(
-        crate::spec::policy::Tier::Namespaces,
-        str::to_owned,
-    );
+    let base = crate::sandbox::layout::base_environment(str::to_owned);
     let mut env: Vec<String> = base
         .into_iter()
         .map(|(name, value)| match name.as_str() {

@@ -3,10 +3,11 @@
 use super::hand_over;
 use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
+use crate::sandbox::tier;
 use crate::slot::link::{Link, LinkBroken};
 use crate::slot::space::Space;
 use crate::slot::zygote::{candidates, filter};
-use crate::spec::policy::{Network, Tier};
+use crate::spec::policy::Tier;
 use crate::wire::message::{PreloadedPython, Setup, StepRequest, WarmEnter, WarmGreeting};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,24 +93,19 @@ impl Python {
         setup: &Setup,
         space: &Space,
     ) -> Option<Python> {
-        let namespaces = match setup.tier {
-            Tier::Namespaces => own_namespaces(setup.grants.network).ok()?,
-            Tier::Landlock => Vec::new(),
-        };
-        let (uid, gid) = match setup.tier {
-            Tier::Namespaces => (layout::INNER_UID, layout::INNER_GID),
-            Tier::Landlock => (setup.ids.uid, setup.ids.gid),
-        };
+        let isolation = tier::of(setup.tier);
+        let namespaces = isolation.namespaces(setup.grants.network).ok()?;
+        let (uid, gid) = isolation.user(setup);
         let enter = WarmEnter {
             slot: setup.slot,
             change: setup.ids.change,
             uid,
             gid,
-            reaps: setup.tier == Tier::Landlock,
+            reaps: !setup.tier.has_own_processes(),
             real_time: setup.real_time,
             end_delay_ms: setup.end_delay_ms(),
             filter: serde_bytes::ByteBuf::from(filter(setup).ok()?.to_bytes()),
-            env: variables(space, setup.tier),
+            env: variables(space),
         };
         let beginning = |module: &String| {
             let top = module.split('.').next().unwrap_or_default();
@@ -273,7 +269,7 @@ fn runs_a_program(argv: &[String]) -> bool {
 
 /// Where execvp(3) finds the program; `PATH` is that of the base environment.
 fn found(argv: &[String]) -> Option<PathBuf> {
-    let base = layout::base_environment(Tier::Namespaces, str::to_owned);
+    let base = layout::base_environment(str::to_owned);
     let env: Vec<String> = base
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
@@ -284,20 +280,10 @@ fn found(argv: &[String]) -> Option<PathBuf> {
 }
 
 /// The base environment.
-fn variables(space: &Space, tier: Tier) -> Vec<String> {
+fn variables(space: &Space) -> Vec<String> {
     let real = |path: &str| space.real(path).to_string_lossy().into_owned();
-    let base: BTreeMap<String, String> = layout::base_environment(tier, real).into_iter().collect();
+    let base: BTreeMap<String, String> = layout::base_environment(real).into_iter().collect();
     base.into_iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect()
-}
-
-/// This process's own, the user namespace first: the others belong to it.
-fn own_namespaces(network: Network) -> io::Result<Vec<File>> {
-    let mut names = vec!["user", "mnt", "ipc", "uts", "cgroup", "pid"];
-    if network != Network::Host {
-        names.push("net");
-    }
-    let open = |name| File::open(format!("/proc/self/ns/{name}"));
-    names.into_iter().map(open).collect()
 }
