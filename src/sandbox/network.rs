@@ -1,5 +1,6 @@
 //! The network of a slot: what is brought up in its namespace, and what shows that an episode left nothing there.
 
+use super::layout::Layout;
 use crate::spec::policy::Network;
 use crate::sys::network::raise_loopback;
 use crate::wire::failure::{Failure, Stage};
@@ -45,13 +46,10 @@ pub fn sockets() -> Option<u64> {
 }
 
 /// The file that /etc/resolv.conf leads to, where that lies outside of what every slot sees of the host.
-pub fn resolver_elsewhere(network: Network) -> Option<PathBuf> {
+pub fn resolver_elsewhere(layout: &Layout, network: Network) -> Option<PathBuf> {
     if network != Network::Host {
         return None;
     }
     let file = Path::new(RESOLVER).canonicalize().ok()?;
-    let seen = super::layout::SYSTEM_DIRECTORIES
-        .iter()
-        .any(|directory| file.starts_with(directory));
-    (!seen).then_some(file)
+    (!layout.is_system(&file)).then_some(file)
 }

@@ -7,7 +7,8 @@ mod grants;
 
 pub use grants::OpenGrants;
 
-use super::{layout, quotas};
+use super::layout::{self, Layout};
+use super::quotas;
 use crate::spec::limits::{Limits, inodes};
 use crate::sys::mount::{MountAttributes, restrict};
 use crate::wire::failure::{Failure, Stage};
@@ -18,7 +19,7 @@ use nix::unistd::{chdir, pivot_root, sethostname};
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Where the host's root is seen while the private one is being built.
 const HOST: &str = "/.host";
@@ -51,10 +52,11 @@ pub fn resize(disk_bytes: u64) -> Result<(), Failure> {
 /// An *open* root is one whose programs may write wherever no mount forbids it.
 pub fn build(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
     let (network, open) = (setup.grants.network, setup.open_root);
-    private_root().map_err(|e| Failure::new(Stage::PrivateRoot, e))?;
-    for (i, directory) in layout::SYSTEM_DIRECTORIES.iter().enumerate() {
+    let layout = layout::of(setup);
+    private_root(layout).map_err(|e| Failure::new(Stage::PrivateRoot, e))?;
+    for (i, directory) in layout.system_directories.iter().enumerate() {
         let placed = if open && *directory == ETC {
-            etc::open(network)
+            etc::open(layout, network)
         } else {
             system_directory(directory)
         };
@@ -64,29 +66,27 @@ pub fn build(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
             index: i as u16 + 1,
         })?;
     }
-    etc::cover_own(network).map_err(|e| Failure {
+    etc::cover_own(layout, network).map_err(|e| Failure {
         stage: Stage::SystemDirectory,
         errno: e,
         index: 0,
     })?;
-    let is_seen = |path: &&PathBuf| {
-        let mut directories = layout::SYSTEM_DIRECTORIES.iter();
-        directories.any(|directory| path.starts_with(directory))
-    };
-    for socket in setup.host_sockets.iter().filter(is_seen) {
+    let sockets = setup.host_sockets.iter();
+    for socket in sockets.filter(|socket| layout.is_system(socket)) {
         // One that is gone by now needs no cover.
         cover(socket).map_err(|e| Failure::new(Stage::HostSocket, e))?;
     }
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE)
         .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
-    closed_proc().map_err(|e| Failure::new(Stage::Proc, e))?;
-    devices::make(quotas::terminals(setup.slots)).map_err(|e| Failure::new(Stage::Devices, e))?;
+    closed_proc(layout).map_err(|e| Failure::new(Stage::Proc, e))?;
+    devices::make(layout, quotas::terminals(setup.slots))
+        .map_err(|e| Failure::new(Stage::Devices, e))?;
     grants.mount()?;
     leave_host().map_err(|e| Failure::new(Stage::PrivateRoot, e))
 }
 
-fn private_root() -> Result<(), i32> {
+fn private_root(layout: &Layout) -> Result<(), i32> {
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).map_err(raw)?;
     // Any directory will do: pivot_root uncovers it again.
     let base = ["/tmp", "/run", "/var", "/proc"]
@@ -107,7 +107,7 @@ fn private_root() -> Result<(), i32> {
     directory(Path::new("./.host"), 0o700)?;
     pivot_root(".", "./.host").map_err(raw)?;
     chdir("/").map_err(raw)?;
-    for (path, mode) in layout::PLAIN.iter().chain(layout::WRITABLE) {
+    for (path, mode) in layout.plain.iter().chain(layout.writable) {
         directory(Path::new(path), *mode)?;
     }
     sethostname("sandbox").map_err(raw)
@@ -142,8 +142,8 @@ pub fn seal_proc() -> Result<(), Failure> {
 }
 
 /// Closes what /proc tells of the host and its user.
-fn closed_proc() -> Result<(), i32> {
-    let mut names = layout::PROC_CLOSED.iter();
+fn closed_proc(layout: &Layout) -> Result<(), i32> {
+    let mut names = layout.proc_closed.iter();
     names.try_for_each(|name| cover(&Path::new("/proc").join(name)))
 }
 

@@ -7,7 +7,7 @@
 //! keep the steps of one episode from signalling each other. With the host's network abstract sockets are scoped in
 //! both.
 
-use super::layout;
+use super::layout::{self, Layout};
 use super::network::RESOLVER;
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::sys::plain::open_plain;
@@ -33,6 +33,7 @@ pub const LEAST_ALONE: ABI = ABI::V6;
 /// Host paths a ruleset is made of.
 pub struct Scene<'a> {
     pub tier: Tier,
+    pub layout: &'static Layout,
     pub grants: &'a Grants,
     /// The slot's directory in the landlock tier.
     pub scratch: Option<&'a Path>,
@@ -47,6 +48,7 @@ impl<'a> Scene<'a> {
     pub fn of(setup: &'a Setup, extra: &'a [String]) -> Self {
         Scene {
             tier: setup.tier,
+            layout: layout::of(setup),
             grants: &setup.grants,
             scratch: setup.scratch.as_deref(),
             extra,
@@ -224,15 +226,14 @@ fn rules(
     run: Rights,
 ) -> Vec<(Vec<PathBuf>, Rights)> {
     let paths = |list: &[&str]| list.iter().map(PathBuf::from).collect::<Vec<_>>();
-    let system = layout::SYSTEM_DIRECTORIES
+    let layout = scene.layout;
+    let system = layout
+        .system_directories
         .iter()
         .filter(|p| **p != "/etc")
         .map(PathBuf::from)
         .collect();
-    let etc = layout::ETC_READABLE
-        .iter()
-        .map(|name| Path::new("/etc").join(name))
-        .collect();
+    let etc = layout.etc_readable(Path::new("/etc"));
     let mut rules = vec![(system, run), (etc, read)];
     if scene.grants.network == Network::Host {
         rules.push((paths(&[RESOLVER]), read));
@@ -246,7 +247,8 @@ fn rules(
             rules.push((paths(&["/proc"]), read & !AccessFs::Truncate));
             rules.push((paths(&["/dev"]), device | AccessFs::ReadDir));
             rules.push((
-                layout::WRITABLE
+                layout
+                    .writable
                     .iter()
                     .map(|(path, _)| PathBuf::from(path))
                     .collect(),
@@ -254,18 +256,21 @@ fn rules(
             ));
         }
         (Tier::Landlock, Some(scratch)) => {
-            let proc = layout::PROC_READABLE
+            let proc = layout
+                .proc_readable
                 .iter()
                 .map(|name| Path::new("/proc").join(name))
                 .collect();
-            let devices = layout::DEVICES
+            let devices = layout
+                .devices
                 .iter()
                 .map(|name| Path::new("/dev").join(name))
                 .collect();
             rules.push((proc, read));
             rules.push((devices, device));
             rules.push((
-                layout::SCRATCH
+                layout
+                    .scratch
                     .iter()
                     .map(|(_, name)| scratch.join(name))
                     .collect(),

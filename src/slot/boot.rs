@@ -7,7 +7,7 @@ use super::space::Space;
 use super::warm::{self, Forked};
 use super::{signals, zygote};
 use crate::sandbox::root::OpenGrants;
-use crate::sandbox::{privileges, tier};
+use crate::sandbox::{layout, privileges, tier};
 use crate::sys::clock::RunDelay;
 use crate::sys::sched::{self, Ordinary};
 use crate::sys::wait::wait;
@@ -205,6 +205,7 @@ pub fn open_space(setup: &Setup) -> Result<Space, Failure> {
     let scratch = setup.scratch.clone().unwrap_or_else(|| PathBuf::from("/"));
     Space::open(
         setup.tier,
+        layout::of(setup),
         scratch,
         setup.grants.writable.clone(),
         setup.open_root,

@@ -15,8 +15,8 @@ use super::stalled::Machine;
 use super::step::{self, Order, StepContext};
 use super::warm::{Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
+use crate::sandbox::root;
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
-use crate::sandbox::{layout, root};
 use crate::spec::episode::{Capture, OnFailure};
 use crate::spec::execution::{Collected, End, Execution, Start, StepExecution};
 use crate::spec::host::{CountedBy, HostFault};
@@ -304,7 +304,7 @@ fn environment(start: Start, space: &Space, given: &[(String, String)]) -> Vec<S
     let real = |path: &str| space.real(path).to_string_lossy().into_owned();
     let mut variables = match start {
         Start::WarmBash => BTreeMap::new(),
-        Start::Exec | Start::WarmPython => layout::base_environment(real).into_iter().collect(),
+        Start::Exec | Start::WarmPython => space.layout.environment(real).into_iter().collect(),
     };
     variables.extend(given.iter().cloned());
     let text = |(name, value)| format!("{name}={value}");

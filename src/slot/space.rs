@@ -1,7 +1,7 @@
 //! Where the contract's paths are: at their own place in a private root, or below the slot's scratch directory.
 
 use super::disk;
-use crate::sandbox::layout;
+use crate::sandbox::layout::Layout;
 use crate::spec::execution::DiskEvidence;
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 /// The part of the file tree an episode may write to.
 pub struct Space {
     pub tier: Tier,
+    pub layout: &'static Layout,
     /// Whether episodes may write anywhere below the root.
     open: bool,
     scratch: PathBuf,
@@ -26,6 +27,7 @@ impl Space {
     /// `scratch` is the slot's own directory in the landlock tier, and `/` in the namespaces tier.
     pub fn open(
         tier: Tier,
+        layout: &'static Layout,
         scratch: PathBuf,
         granted: Vec<PathBuf>,
         open_root: bool,
@@ -37,6 +39,7 @@ impl Space {
         )?;
         Ok(Space {
             tier,
+            layout,
             open: open_root,
             scratch,
             granted,
@@ -58,7 +61,7 @@ impl Space {
         if self.tier.has_private_root() {
             return Some(PathBuf::from(path.trim_start_matches('/')));
         }
-        layout::SCRATCH.iter().find_map(|(contract, name)| {
+        self.layout.scratch.iter().find_map(|(contract, name)| {
             let rest = Path::new(path).strip_prefix(contract).ok()?;
             // Joining an empty rest would leave a slash at the end.
             let components = Path::new(name).components().chain(rest.components());
@@ -86,13 +89,12 @@ impl Space {
 
     /// Whether this belongs to the system that the sandbox shows, and not to an episode.
     pub fn is_system(&self, path: &Path) -> bool {
-        let mut system = layout::SYSTEM_DIRECTORIES.iter();
-        self.tier.has_private_root() && system.any(|directory| path.starts_with(directory))
+        self.tier.has_private_root() && self.layout.is_system(path)
     }
 
     /// Whether the slot's ruleset already lets episodes write there.
     pub fn is_writable(&self, path: &Path) -> bool {
-        let own = layout::WRITABLE.iter().map(|(p, _)| Path::new(p));
+        let own = self.layout.writable.iter().map(|(p, _)| Path::new(p));
         !self.tier.has_private_root()
             || self.open
             || own

@@ -69,9 +69,13 @@ fn every_kind_of_probe_gets_the_same_answer_in_a_session() {
 #[test]
 fn what_proc_tells_of_the_machine_is_closed() {
     let count = |path: &&str| format!("cat /proc/{path} 2>/dev/null | wc -c");
-    let look = layout::PROC_CLOSED.iter().map(count).collect::<Vec<_>>();
+    let look = layout::HOST_LAYOUT
+        .proc_closed
+        .iter()
+        .map(count)
+        .collect::<Vec<_>>();
     let look = look.join("; ");
-    let nothing = "0\n".repeat(layout::PROC_CLOSED.len());
+    let nothing = "0\n".repeat(layout::HOST_LAYOUT.proc_closed.len());
     for way in Way::of_tier("namespaces") {
         assert_eq!(output_of(way, &shell("look", &look)), nothing, "{way:?}");
         let server = Server::start(way, &[]);

@@ -1,7 +1,7 @@
 //! /dev of the private root.
 
 use super::{HOST, NONE, bind, directory, io_errno, raw};
-use crate::sandbox::layout;
+use crate::sandbox::layout::{Layout, SHARED_MEMORY};
 use crate::sys::mount::MountAttributes;
 use nix::mount::{MsFlags, mount};
 use std::fs;
@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 /// A few devices of the host, and as many terminals as this at most.
-pub fn make(terminals: u64) -> Result<(), i32> {
+pub fn make(layout: &Layout, terminals: u64) -> Result<(), i32> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     mount(
         Some("dev"),
@@ -19,7 +19,7 @@ pub fn make(terminals: u64) -> Result<(), i32> {
         Some("size=64k,nr_inodes=64,mode=0755"),
     )
     .map_err(raw)?;
-    for name in layout::DEVICES {
+    for name in layout.devices {
         let (host, own) = (
             Path::new(HOST).join("dev").join(name),
             Path::new("/dev").join(name),
@@ -35,7 +35,7 @@ pub fn make(terminals: u64) -> Result<(), i32> {
             },
         )?;
     }
-    for (name, target) in layout::DEVICE_LINKS {
+    for (name, target) in layout.device_links {
         symlink(target, Path::new("/dev").join(name)).map_err(io_errno)?;
     }
     directory(Path::new("/dev/pts"), 0o755)?;
@@ -50,7 +50,7 @@ pub fn make(terminals: u64) -> Result<(), i32> {
     .map_err(raw)?;
     directory(Path::new("/dev/shm"), 0o1777)?;
     bind(
-        Path::new(layout::SHARED_MEMORY),
+        Path::new(SHARED_MEMORY),
         Path::new("/dev/shm"),
         MountAttributes {
             read_only: false,

@@ -1,7 +1,7 @@
 //! /etc of the private root: the host's, with files of the sandbox's own over it.
 
 use super::{ETC, HOST, NOTHING, OWN_ETC, bind, directory, io_errno};
-use crate::sandbox::layout;
+use crate::sandbox::layout::Layout;
 use crate::sandbox::network::RESOLVER;
 use crate::spec::policy::Network;
 use crate::sys::mount::MountAttributes;
@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 
 /// A directory of the sandbox's own that shows of the host's only what may be read there. Elsewhere Landlock makes
 /// the choice; it can't where all of the root is open.
-pub fn open(network: Network) -> Result<(), i32> {
+pub fn open(layout: &Layout, network: Network) -> Result<(), i32> {
     directory(Path::new(ETC), 0o755)?;
     let resolver = (network == Network::Host).then_some(RESOLVER);
-    let readable = layout::ETC_READABLE
-        .iter()
-        .map(|name| Path::new(ETC).join(name));
-    for path in readable.chain(resolver.map(PathBuf::from)) {
-        let host = Path::new(HOST).join(path.strip_prefix("/").unwrap_or(&path));
+    let host = |path: &Path| Path::new(HOST).join(path.strip_prefix("/").unwrap_or(path));
+    let seen = |path: PathBuf| Path::new("/").join(path.strip_prefix(HOST).unwrap_or(&path));
+    let readable = layout.etc_readable(&host(Path::new(ETC))).into_iter();
+    for path in readable.map(seen).chain(resolver.map(PathBuf::from)) {
+        let host = host(&path);
         let Ok(meta) = fs::symlink_metadata(&host) else {
             continue;
         };
@@ -48,13 +48,13 @@ pub fn open(network: Network) -> Result<(), i32> {
 
 /// Lays the sandbox's own passwd, group, hosts and hostname over the host's. They are read-only under their
 /// own name too: Landlock does not keep their owner from changing their mode.
-pub fn cover_own(network: Network) -> Result<(), i32> {
+pub fn cover_own(layout: &Layout, network: Network) -> Result<(), i32> {
     let attributes = MountAttributes {
         read_only: true,
         no_devices: true,
     };
     directory(Path::new(OWN_ETC), 0o755)?;
-    for (name, text) in layout::own_etc() {
+    for (name, text) in layout.own_etc() {
         // Names that the host gives to its network.
         if name == "hosts" && network == Network::Host {
             continue;

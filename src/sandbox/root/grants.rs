@@ -1,6 +1,7 @@
 //! Paths of the host that a slot is granted, at the same paths inside.
 
 use super::{directory, io_errno, raw};
+use crate::sandbox::layout::Layout;
 use crate::sandbox::network::resolver_elsewhere;
 use crate::spec::policy::Grants;
 use crate::sys::mount::{self, MountAttributes};
@@ -30,8 +31,8 @@ struct OpenGrant {
 impl OpenGrants {
     /// To be called inside the new mount namespace, but with the runner's uid: a path below a directory that only
     /// the runner may enter can be granted too.
-    pub fn open(grants: &Grants) -> Result<Self, Failure> {
-        let resolver = resolver_elsewhere(grants.network);
+    pub fn open(grants: &Grants, layout: &Layout) -> Result<Self, Failure> {
+        let resolver = resolver_elsewhere(layout, grants.network);
         let readable = grants.readable.iter().map(|p| (p, false));
         let writable = grants.writable.iter().map(|p| (p, true));
         // Last, so that the numbers in messages are those of the granted paths.

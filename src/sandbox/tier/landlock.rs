@@ -148,7 +148,10 @@ fn make_scratch(setup: &Setup) -> Result<(), Failure> {
     let failed = |errno: i32| Failure::new(Stage::Scratch, errno);
     let io = |e: io::Error| failed(e.raw_os_error().unwrap_or(0));
     let scratch = setup.scratch.as_ref().ok_or(failed(libc::EINVAL))?;
-    let names = layout::SCRATCH.iter().map(|(_, name)| scratch.join(name));
+    let names = layout::of(setup)
+        .scratch
+        .iter()
+        .map(|(_, name)| scratch.join(name));
     for path in [scratch.clone()].into_iter().chain(names) {
         DirBuilder::new().mode(0o700).create(&path).map_err(io)?;
         if setup.ids.change {

@@ -2,7 +2,7 @@
 //! PID namespace; zygotes are outside of it.
 
 use super::Isolation;
-use crate::sandbox::layout::{INNER_GID, INNER_UID};
+use crate::sandbox::layout::{self, INNER_GID, INNER_UID};
 use crate::sandbox::root::{self, OpenGrants};
 use crate::sandbox::{namespaces, network, privileges, quotas};
 use crate::spec::policy::Network;
@@ -30,7 +30,7 @@ fn open(namespace: &str) -> io::Result<File> {
 impl Isolation for Namespaces {
     fn enter(&self, setup: &Setup) -> Result<OpenGrants, Failure> {
         namespaces::enter(&setup.ids, setup.grants.network)?;
-        let grants = OpenGrants::open(&setup.grants)?;
+        let grants = OpenGrants::open(&setup.grants, layout::of(setup))?;
         if setup.ids.change {
             namespaces::change_ids(INNER_UID, INNER_GID)?;
         }

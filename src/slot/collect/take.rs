@@ -92,6 +92,7 @@ fn shown(target: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::layout::HOST_LAYOUT;
     use crate::spec::policy::Tier;
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt, symlink};
@@ -106,7 +107,7 @@ mod tests {
             fs::create_dir_all(root.join("workspace/deep")).unwrap();
             fs::write(root.join("workspace/deep/file"), "text").unwrap();
             fs::write(scratch.path().join("secret"), "secret").unwrap();
-            let space = Space::open(tier, root.clone(), Vec::new(), false).unwrap();
+            let space = Space::open(tier, &HOST_LAYOUT, root.clone(), Vec::new(), false).unwrap();
             check(&space, &root);
         }
     }

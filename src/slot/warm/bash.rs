@@ -3,7 +3,6 @@
 use super::hand_over;
 use super::process::{Forked, SOCKET, STARTUP_TIMEOUT_S};
 use super::startup::{PARKED_IN, StartUp};
-use crate::sandbox::layout;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::tier;
 use crate::slot::link::Link;
@@ -145,7 +144,7 @@ fn park(mut link: Link, setup: &Setup, space: &Space) -> Option<Link> {
     let output = memfd_create("startup", MFdFlags::MFD_CLOEXEC).ok()?;
     let processes = tier::of(setup.tier).process_namespace().ok()?;
     let real = |path: &str| space.real(path).to_string_lossy().into_owned();
-    let env = layout::base_environment(real);
+    let env = space.layout.environment(real);
     let start = WarmStart {
         argv: ["bash", "-lc", ":"].map(String::from).to_vec(),
         env: env

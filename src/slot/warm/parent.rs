@@ -4,6 +4,7 @@
 //! nothing but the interpreter and the modules that `--warm` names.
 
 use super::process::SOCKET;
+use crate::sandbox::layout::HOST_LAYOUT;
 use crate::sandbox::privileges;
 use crate::slot::boot::quiet_down;
 use crate::slot::link::Link;
@@ -64,7 +65,7 @@ fn become_parent(mut runner: Link) -> Result<(), Failure> {
 
 /// What Python and the C library read at their start, as it is in a slot, and our own orders.
 fn environment(order: &WarmParent, ordinary: Ordinary, library: i32) -> Vec<String> {
-    let base = crate::sandbox::layout::base_environment(str::to_owned);
+    let base = HOST_LAYOUT.environment(str::to_owned);
     let mut env: Vec<String> = base
         .into_iter()
         .map(|(name, value)| match name.as_str() {

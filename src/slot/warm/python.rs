@@ -1,7 +1,7 @@
 //! Init's side of a warm Python: what its zygote enters, and what it may be given.
 
 use super::hand_over;
-use crate::sandbox::layout;
+use crate::sandbox::layout::HOST_LAYOUT;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::tier;
 use crate::slot::link::{Link, LinkBroken};
@@ -269,7 +269,7 @@ fn runs_a_program(argv: &[String]) -> bool {
 
 /// Where execvp(3) finds the program; `PATH` is that of the base environment.
 fn found(argv: &[String]) -> Option<PathBuf> {
-    let base = layout::base_environment(str::to_owned);
+    let base = HOST_LAYOUT.environment(str::to_owned);
     let env: Vec<String> = base
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
@@ -282,7 +282,7 @@ fn found(argv: &[String]) -> Option<PathBuf> {
 /// The base environment.
 fn variables(space: &Space) -> Vec<String> {
     let real = |path: &str| space.real(path).to_string_lossy().into_owned();
-    let base: BTreeMap<String, String> = layout::base_environment(real).into_iter().collect();
+    let base: BTreeMap<String, String> = space.layout.environment(real).into_iter().collect();
     base.into_iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect()

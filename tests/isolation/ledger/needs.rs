@@ -122,8 +122,8 @@ fn user_namespace(setting: Setting) -> bool {
 
 fn readable(path: &str, tier: Tier) -> bool {
     match (path.strip_prefix("/proc/"), tier) {
-        (Some(name), Tier::Namespaces) => !layout::PROC_CLOSED.contains(&name),
-        (Some(name), Tier::Landlock) => layout::PROC_READABLE.contains(&name),
+        (Some(name), Tier::Namespaces) => !layout::HOST_LAYOUT.proc_closed.contains(&name),
+        (Some(name), Tier::Landlock) => layout::HOST_LAYOUT.proc_readable.contains(&name),
         (None, _) => writable(path),
     }
 }
@@ -131,7 +131,7 @@ fn readable(path: &str, tier: Tier) -> bool {
 /// Of /proc and /sys nothing is (`inside` tries it); of /dev the few devices.
 fn writable(path: &str) -> bool {
     let device = path.strip_prefix("/dev/");
-    device.is_some_and(|name| layout::DEVICES.contains(&name))
+    device.is_some_and(|name| layout::HOST_LAYOUT.devices.contains(&name))
 }
 
 macro_rules! numbers {

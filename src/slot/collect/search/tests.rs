@@ -1,5 +1,6 @@
 use super::super::pattern::Patterns;
 use super::*;
+use crate::sandbox::layout::HOST_LAYOUT;
 use crate::spec::policy::Tier;
 use nix::sys::stat::Mode;
 use std::fs::Permissions;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 fn space(root: &Path) -> Space {
     let root = root.canonicalize().unwrap();
-    Space::open(Tier::Namespaces, root, Vec::new(), false).unwrap()
+    Space::open(Tier::Namespaces, &HOST_LAYOUT, root, Vec::new(), false).unwrap()
 }
 
 fn all() -> GlobSet {
