@@ -21,6 +21,7 @@ mod scratch;
 mod session;
 mod settings;
 mod slot;
+mod slot_log;
 mod state;
 mod warm;
 

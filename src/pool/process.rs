@@ -3,6 +3,7 @@
 use super::cgroup::Cgroup;
 use super::leftover::{Leftover, Scratch};
 use super::orphans::{Orphans, children};
+use super::slot_log::SlotLog;
 use crate::sys::procfs;
 use crate::sys::sched;
 use crate::wire::message::{INTERVAL_MS, SLOTS_AT_ONCE};
@@ -23,18 +24,18 @@ pub const SLOT_SIDE: &str = "__init";
 /// The argument that makes this program the parent of warm Pythons.
 pub const PARENT_SIDE: &str = "__python";
 
-/// Starts a slot process; the socket becomes its descriptor 0. It leads a process group with init and zygote
-/// in it. Re-exec keeps this safe while other threads run (fork without exec would not be).
-pub fn start(slot: u32, socket: OwnedFd) -> io::Result<Pid> {
-    start_as(&format!("runner: slot {slot}"), SLOT_SIDE, socket)
+/// Starts a slot process; the socket becomes its descriptor 0, and it prints to `log`. It leads a process group with init and
+/// zygote in it. Re-exec keeps this safe while other threads run (fork without exec would not be).
+pub fn start(slot: u32, socket: OwnedFd, log: Stdio) -> io::Result<Pid> {
+    start_as(&format!("runner: slot {slot}"), SLOT_SIDE, socket, log)
 }
 
 /// Starts what becomes the parent of warm Pythons, in a process group of its own.
 pub fn start_parent(socket: OwnedFd) -> io::Result<Pid> {
-    start_as("runner: python", PARENT_SIDE, socket)
+    start_as("runner: python", PARENT_SIDE, socket, Stdio::null())
 }
 
-fn start_as(shown: &str, side: &str, socket: OwnedFd) -> io::Result<Pid> {
+fn start_as(shown: &str, side: &str, socket: OwnedFd, stderr: Stdio) -> io::Result<Pid> {
     let child = Command::new("/proc/self/exe")
         .arg0(shown)
         .arg(side)
@@ -42,7 +43,7 @@ fn start_as(shown: &str, side: &str, socket: OwnedFd) -> io::Result<Pid> {
         .current_dir("/")
         .stdin(Stdio::from(socket))
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(stderr)
         .spawn()?;
     Ok(Pid::from_raw(child.id() as i32))
 }
@@ -80,6 +81,8 @@ struct Record {
 /// The slot processes of a pool. Slots that are let go end by themselves at EOF on their socket, and are seen off here,
 /// with what the dead ones leave. All children of this process are reaped, the caller's too: nobody else can.
 pub struct Processes {
+    /// What those print that are slots.
+    pub log: SlotLog,
     records: RefCell<BTreeMap<Pid, Record>>,
     leftovers: RefCell<Vec<Leftover>>,
     orphans: RefCell<Orphans>,
@@ -93,6 +96,7 @@ impl Processes {
     /// To be called before the first is started.
     pub fn new() -> Processes {
         Processes {
+            log: SlotLog::open(),
             records: RefCell::default(),
             leftovers: RefCell::default(),
             orphans: RefCell::new(Orphans::new()),

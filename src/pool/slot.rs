@@ -28,8 +28,8 @@ use tokio::io::unix::AsyncFd;
 /// A slot that did not do its part; the episode it was running may be tried in another.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotLost {
-    #[error("the slot died")]
-    Died,
+    #[error("the slot died{}", said(.0))]
+    Died(String),
     /// Before it could take the request: nothing of the episode has run.
     #[error("the slot was dead")]
     WasDead,
@@ -41,6 +41,14 @@ pub enum SlotLost {
     Silent,
     #[error("the slot did not answer in time, because one of its processes is stopped (SIGSTOP)")]
     Stopped,
+}
+
+/// What its processes have printed, in a sentence.
+fn said(printed: &str) -> String {
+    if printed.is_empty() {
+        return String::new();
+    }
+    format!(": {printed}")
 }
 
 /// Whether this says that there was no descriptor or no process left.
@@ -105,6 +113,9 @@ impl BuildError {
 }
 
 pub struct Slot {
+    number: u32,
+    /// How long the log of all slots was when this one was started.
+    log_before: u64,
     socket: AsyncFd<OwnedFd>,
     process: Pid,
     assembler: Assembler,
@@ -133,7 +144,8 @@ impl Slot {
     ) -> Result<Slot, BuildError> {
         let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
-        let process = process::start(setup.slot, theirs)?;
+        let log_before = processes.log.length();
+        let process = process::start(setup.slot, theirs, processes.log.stdio())?;
         let scratch = setup.scratch.clone().map(|path| Scratch {
             path,
             ids: setup.ids,
@@ -147,6 +159,8 @@ impl Slot {
         let mut assembler = Assembler::default();
         assembler.limit(PACKET_BYTES);
         let mut slot = Slot {
+            number: setup.slot,
+            log_before,
             socket,
             process,
             assembler,
@@ -273,8 +287,8 @@ impl Slot {
                     Ok(()) => break,
                     Err(Errno::EAGAIN) => socket::room(self.socket.get_ref())
                         .await
-                        .map_err(|_| SlotLost::Died)?,
-                    Err(_) => return Err(SlotLost::Died),
+                        .map_err(|_| self.died())?,
+                    Err(_) => return Err(self.died()),
                 }
             }
             fds = &[];
@@ -282,14 +296,20 @@ impl Slot {
         Ok(())
     }
 
+    /// With what its processes have printed last.
+    fn died(&self) -> SlotLost {
+        SlotLost::Died(self.processes.log.of_slot(self.number, self.log_before))
+    }
+
     async fn recv<T: DeserializeOwned>(&mut self) -> Result<T, SlotLost> {
         loop {
-            let mut ready = self.socket.readable().await.map_err(|_| SlotLost::Died)?;
+            let mut ready = self.socket.readable().await.map_err(|_| self.died())?;
             match receive_packet(ready.get_inner(), &mut self.assembler) {
                 Ok(Some(message)) => return Ok(message),
                 Ok(None) => {}
                 Err(Received::NotYet) => ready.clear_ready(),
-                Err(Received::Lost(lost)) => return Err(lost),
+                Err(Received::Garbled) => return Err(SlotLost::Garbled),
+                Err(Received::Died) => return Err(self.died()),
             }
         }
     }
@@ -297,7 +317,8 @@ impl Slot {
 
 enum Received {
     NotYet,
-    Lost(SlotLost),
+    Garbled,
+    Died,
 }
 
 thread_local! {
@@ -311,12 +332,12 @@ fn receive_packet<T: DeserializeOwned>(
 ) -> Result<Option<T>, Received> {
     BUFFER.with_borrow_mut(
         |buffer| match socket::recv(fd.as_fd(), buffer, &mut Vec::new()) {
-            Ok(0) => Err(Received::Lost(SlotLost::Died)),
+            Ok(0) => Err(Received::Died),
             Ok(length) => assembler
                 .push(&buffer[..length])
-                .map_err(|_| Received::Lost(SlotLost::Garbled)),
+                .map_err(|_| Received::Garbled),
             Err(Errno::EAGAIN) => Err(Received::NotYet),
-            Err(_) => Err(Received::Lost(SlotLost::Died)),
+            Err(_) => Err(Received::Died),
         },
     )
 }

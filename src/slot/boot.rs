@@ -15,7 +15,7 @@ use crate::sys::{fork, socket, terminal};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Reply, Setup, VERSION};
 use nix::errno::Errno;
-use nix::sys::prctl::set_name;
+use nix::sys::prctl::{get_name, set_name};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, setpgid};
 use std::ffi::CString;
@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 /// Runs the slot side of this program; the control socket is on descriptor 0. Never returns.
 pub fn main() -> ! {
+    print_panics_in_a_line();
     // What the runner was started with (a shell's `exec 3<file`) is nothing that an episode may read.
     if fork::close_inherited().is_err() {
         fork::exit_now(2);
@@ -33,6 +34,15 @@ pub fn main() -> ! {
         Err(_) => 2,
     };
     fork::exit_now(code)
+}
+
+/// Where the runner looks for the reason when this slot dies (`pool::slot_log`).
+fn print_panics_in_a_line() {
+    std::panic::set_hook(Box::new(|panic| {
+        let name = get_name().unwrap_or_default();
+        let text = panic.to_string().replace('\n', " ");
+        eprintln!("{}: {text}", name.to_string_lossy());
+    }));
 }
 
 fn run(mut runner: Link) -> i32 {

@@ -105,7 +105,7 @@ fn with_interest(socket: OwnedFd, interest: Interest) -> io::Result<AsyncFd<Owne
 }
 
 /// Takes over descriptor 0 as a control socket: moves it away and leaves /dev/null in its place, so that the
-/// slot's processes have 0, 1 and 2 on /dev/null and everything else close-on-exec.
+/// slot's processes have 0 and 1 on /dev/null, 2 as they were started, and everything else close-on-exec.
 pub fn take_stdin() -> Result<OwnedFd, Errno> {
     // SAFETY: the spawning side puts the socket on descriptor 0, which is open as long as the process lives.
     let stdin = unsafe { BorrowedFd::borrow_raw(0) };
@@ -117,7 +117,7 @@ pub fn take_stdin() -> Result<OwnedFd, Errno> {
         OFlag::O_RDWR | OFlag::O_CLOEXEC,
         nix::sys::stat::Mode::empty(),
     )?;
-    replace_stdio([null.as_raw_fd(); 3])?;
+    replace_stdio([null.as_raw_fd(), null.as_raw_fd(), libc::STDERR_FILENO])?;
     Ok(moved)
 }
 

@@ -154,6 +154,30 @@ fn the_zygotes_of_very_many_slots_end_in_groups_when_the_runner_is_killed() {
     }
 }
 
+#[test]
+fn what_a_slot_has_printed_is_told_with_its_loss() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    for way in Way::all() {
+        let mut sweep = two_at_once(way, &[stubborn(0, WAITS)], "none");
+        sweep.wait_running(3);
+        let init = sweep.slot_processes("init")[0];
+        let name = fs::read_to_string(format!("/proc/{init}/comm")).unwrap();
+        let stderr = format!("/proc/{init}/fd/2");
+        let mut stderr = File::options().append(true).open(stderr).unwrap();
+        writeln!(stderr, "slot99 init: of another").unwrap();
+        writeln!(stderr, "{}: panicked at a line", name.trim()).unwrap();
+        kill(Pid::from_raw(init), Signal::SIGKILL).unwrap();
+        sweep.open_gate();
+        assert_eq!(sweep.wait(), Some(0), "{way:?}: {}", sweep.stderr());
+        let told = &sweep.results("out.jsonl")["e0"]["attempt_errors"];
+        let died = format!("the slot died: {}: panicked at a line", name.trim());
+        assert_eq!(told, &json!([died]), "{way:?}");
+        sweep.assert_nothing_left();
+    }
+}
+
 /// Kills one process of a slot in the middle of an episode: that one is tried again, and nothing else happens.
 fn one_dies(warm: &str, victims: impl Fn(&Sweep) -> Vec<i32>) {
     for way in Way::all() {
