@@ -3,11 +3,8 @@
 //! `ledger.tsv` says what a program needs to reach each of them. Whether a sandbox grants that is read from the policy's
 //! own tables, and tried in an episode (`inside`), so that neither they nor `LEDGER.md` can drift.
 
-#[path = "ledger/inside.rs"]
 mod inside;
-#[path = "ledger/needs.rs"]
 mod needs;
-#[path = "ledger/page.rs"]
 mod page;
 
 use runner::sandbox::syscalls::Setting;

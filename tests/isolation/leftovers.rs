@@ -4,13 +4,9 @@ use crate::common::Way;
 use crate::episodes::{run_in_turn, with};
 use serde_json::{Value, json};
 
-#[path = "leftovers/directories.rs"]
 mod directories;
-#[path = "leftovers/processes.rs"]
 mod processes;
-#[path = "leftovers/startup.rs"]
 mod startup;
-#[path = "leftovers/trees.rs"]
 mod trees;
 
 /// Where a second step of the untidy episode sees what the first one left, so that looking is worth something.

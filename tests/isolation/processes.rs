@@ -1,14 +1,9 @@
 //! Processes: who an episode runs as, whom it sees, whom it can touch, what it starts with.
 
-#[path = "processes/descriptors.rs"]
 mod descriptors;
-#[path = "processes/init.rs"]
 mod init;
-#[path = "processes/neighbour.rs"]
 mod neighbour;
-#[path = "processes/steps.rs"]
 mod steps;
-#[path = "processes/victim.rs"]
 mod victim;
 
 use crate::common::{NOBODY, Way, binary, command, scratch};

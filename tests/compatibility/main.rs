@@ -5,11 +5,10 @@
 //! check has to hold. Inside, exactly those fail that are listed as exceptions with their reason, so that one that
 //! begins to work is noticed too.
 
+#[path = "../common/mod.rs"]
 mod common;
 
-#[path = "compatibility/check.rs"]
 mod check;
-#[path = "compatibility/exceptions.rs"]
 mod exceptions;
 
 use check::works;
@@ -21,8 +20,8 @@ use exceptions::{
 macro_rules! program {
     ($name:literal) => {
         concat!(
-            include_str!("compatibility/programs/check.sh"),
-            include_str!(concat!("compatibility/programs/", $name, ".sh"))
+            include_str!("programs/check.sh"),
+            include_str!(concat!("programs/", $name, ".sh"))
         )
     };
 }

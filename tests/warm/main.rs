@@ -3,15 +3,11 @@
 //! The cases of `warm/*.jsonl` are episodes without ids. Each runs cold and warm through the built binary; what it
 //! printed, how it ended and what it left have to be the same.
 
+#[path = "../common/mod.rs"]
 mod common;
 
-#[path = "warm/bash.rs"]
 mod bash;
-#[path = "warm/equivalence.rs"]
 mod equivalence;
-#[path = "warm/python.rs"]
 mod python;
-#[path = "warm/shared.rs"]
 mod shared;
-#[path = "warm/startup.rs"]
 mod startup;

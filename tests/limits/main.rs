@@ -1,39 +1,24 @@
 //! Every limit ends what crosses it, says so with evidence, and leaves alone what stays below it: as root and as
 //! an ordinary user, in both tiers. Each test runs the same program with a larger limit too, where it succeeds.
 
+#[path = "../common/mod.rs"]
 mod common;
 
-#[path = "limits/bombs.rs"]
 mod bombs;
-#[path = "limits/busy.rs"]
 mod busy;
-#[path = "limits/disk.rs"]
 mod disk;
-#[path = "limits/exits.rs"]
 mod exits;
-#[path = "limits/hidden.rs"]
 mod hidden;
-#[path = "limits/host.rs"]
 mod host;
-#[path = "limits/kernel_log.rs"]
 mod kernel_log;
-#[path = "limits/kernel_memory.rs"]
 mod kernel_memory;
-#[path = "limits/memory.rs"]
 mod memory;
-#[path = "limits/neighbours.rs"]
 mod neighbours;
-#[path = "limits/output.rs"]
 mod output;
-#[path = "limits/processes.rs"]
 mod processes;
-#[path = "limits/quotas.rs"]
 mod quotas;
-#[path = "limits/scheduling.rs"]
 mod scheduling;
-#[path = "limits/stack.rs"]
 mod stack;
-#[path = "limits/time.rs"]
 mod time;
 
 use common::{Run, Way};

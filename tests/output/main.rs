@@ -1,24 +1,16 @@
 //! Results are what the contract says, in its shape, once each, however the episodes came in.
 
+#[path = "../common/mod.rs"]
 mod common;
 
-#[path = "output/collect.rs"]
 mod collect;
-#[path = "output/files.rs"]
 mod files;
-#[path = "output/input.rs"]
 mod input;
-#[path = "output/order.rs"]
 mod order;
-#[path = "output/resume.rs"]
 mod resume;
-#[path = "output/shape.rs"]
 mod shape;
-#[path = "output/stdin.rs"]
 mod stdin;
-#[path = "output/steps.rs"]
 mod steps;
-#[path = "output/surroundings.rs"]
 mod surroundings;
 
 use common::{Run, Way, run};
