@@ -60,7 +60,7 @@ fn of_stage(tier: Tier, failure: Failure, facts: &Facts) -> Obstacle {
             format!("{} can't be written to", std::env::temp_dir().display()),
             "TMPDIR=/a/directory/you/may/write runner …",
         ),
-        Stage::Fork => too_few_processes(facts),
+        Stage::Fork | Stage::Thread => too_few_processes(facts),
         _ => other(tier, failure.to_string()),
     }
 }

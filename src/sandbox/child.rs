@@ -34,13 +34,13 @@ pub fn run(plan: &Plan<'_>) -> ExitKind {
 }
 
 fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
-    let failed = |errno: Errno| Failure::new(Stage::Fork, errno as i32);
+    let failed = |stage| move |errno: Errno| Failure::new(stage, errno as i32);
     // A process group of its own: `kill 0` stays inside, and one step's processes can be told from another's.
-    setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(failed)?;
-    replace_stdio(plan.stdio).map_err(failed)?;
-    chdir(plan.workdir.as_c_str()).map_err(|e| Failure::new(Stage::Scratch, e as i32))?;
+    setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(failed(Stage::ProcessGroup))?;
+    replace_stdio(plan.stdio).map_err(failed(Stage::Stdio))?;
+    chdir(plan.workdir.as_c_str()).map_err(failed(Stage::Workdir))?;
     if let Some(ruleset) = plan.ruleset {
-        restrict_self(ruleset).map_err(|e| Failure::new(Stage::Landlock, e as i32))?;
+        restrict_self(ruleset).map_err(failed(Stage::Landlock))?;
     }
     if plan.lends_precedence {
         lend_precedence(plan.ordinary)
@@ -48,7 +48,7 @@ fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
         give_up_precedence(plan.ordinary)
     }
     for limit in plan.rlimits {
-        set_rlimit(limit).map_err(|e| Failure::new(Stage::Rlimit, e as i32))?;
+        set_rlimit(limit).map_err(failed(Stage::Rlimit))?;
     }
     Ok(())
 }

@@ -54,7 +54,7 @@ fn run(mut runner: Link) -> i32 {
         return refuse(&runner, Failure::new(Stage::Version, 0));
     }
     if let Err(errno) = quiet_down() {
-        return refuse(&runner, Failure::new(Stage::Fork, errno as i32));
+        return refuse(&runner, Failure::new(Stage::Detach, errno as i32));
     }
     if let Err(failure) = privileges::forbid_cores().and_then(|()| privileges::forbid_new()) {
         return refuse(&runner, failure);
@@ -200,7 +200,7 @@ fn be_zygote(
 }
 
 pub fn control_pair() -> Result<(OwnedFd, OwnedFd), Failure> {
-    socket::pair().map_err(|e| Failure::new(Stage::Zygote, e as i32))
+    socket::pair().map_err(|e| Failure::new(Stage::Sockets, e as i32))
 }
 
 pub fn name(setup: &Setup, role: &str) {

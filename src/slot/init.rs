@@ -95,10 +95,10 @@ fn build(
     isolation.drop_privileges()?;
     privileges::forbid_inspection()?;
     // Whoever goes away while it is written to must not take init along.
-    crate::sys::signal::ignore(Signal::SIGPIPE).map_err(os(Stage::Fork))?;
+    crate::sys::signal::ignore(Signal::SIGPIPE).map_err(os(Stage::Signals))?;
     // A process group that has a stopped member is sent this when the runner dies (setpgid(2)). We see to its end.
-    crate::sys::signal::ignore(Signal::SIGHUP).map_err(os(Stage::Fork))?;
-    let children = signals::child_events().map_err(os(Stage::Fork))?;
+    crate::sys::signal::ignore(Signal::SIGHUP).map_err(os(Stage::Signals))?;
+    let children = signals::child_events().map_err(os(Stage::Signals))?;
     let space = open_space(setup)?;
     let gone = |_: LinkBroken| Failure::new(Stage::Zygote, 0);
     let census = Census::new(setup.tier, setup.grants.network, zygotes.children(), shared);
@@ -115,8 +115,8 @@ fn build(
     let pythons = Python::invite(zygotes.pythons, setup, &space);
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
     end_start_up(&cleaner, &census)?;
-    let look_guard =
-        LookGuard::start().map_err(|e| Failure::new(Stage::Fork, e.raw_os_error().unwrap_or(0)))?;
+    let look_guard = LookGuard::start()
+        .map_err(|e| Failure::new(Stage::Thread, e.raw_os_error().unwrap_or(0)))?;
     let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
     Ok(move |runner, out_of_memory| BuiltSlot {
         setup: setup.clone(),

@@ -112,7 +112,7 @@ struct Running<'a, 'b> {
 
 /// Runs it to its end.
 pub fn run(context: &mut StepContext<'_>, order: Order<'_>) -> Result<StepExecution, Failure> {
-    let failed = |errno| Failure::new(Stage::Fork, errno as i32);
+    let failed = |errno| Failure::new(Stage::Pipes, errno as i32);
     let (pipes, ends) = Pipes::open(order.split).map_err(failed)?;
     let (stdin, stdin_end) = Stdin::open(order.stdin).map_err(failed)?;
     let now = monotonic_ns();
@@ -167,7 +167,7 @@ impl Running<'_, '_> {
             let ready = self.wait()?;
             if ready.runner_gone {
                 // Nobody wants the result.
-                return Err(Failure::new(Stage::Zygote, libc::EPIPE));
+                return Err(Failure::new(Stage::Abandoned, 0));
             }
             if ready.cancelled {
                 self.end(End::Timeout, self.order.alone);
@@ -268,7 +268,7 @@ impl Running<'_, '_> {
         // poll(2) would round up to whole milliseconds.
         match ppoll(&mut fds, Some(TimeSpec::from_duration(pause)), None) {
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Failure::new(Stage::Fork, errno as i32)),
+            Err(errno) => return Err(Failure::new(Stage::Wait, errno as i32)),
         }
         let got = |i: usize, flags| fds[i].revents().is_some_and(|r| r.intersects(flags));
         let any = PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR;

@@ -88,7 +88,7 @@ impl<'a> Zygote<'a> {
         run_delay: RunDelay,
     ) -> Result<(Self, u32), Failure> {
         let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))?;
-        let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Fork, e as i32))?;
+        let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Stack, e as i32))?;
         let filter = give_up(setup)?;
         let (abi, ruleset) = if !setup.tier.has_domain_per_program() && !setup.unusual_places {
             (ruleset.enforce()?, None)
@@ -110,7 +110,7 @@ impl<'a> Zygote<'a> {
 
     fn launch(&mut self, launch: &Launch, fds: &[OwnedFd]) -> Exit {
         let nothing = Exit {
-            ended: ExitKind::Failed(Failure::new(Stage::Zygote, libc::EBADMSG)),
+            ended: ExitKind::Failed(Failure::new(Stage::Order, libc::EBADMSG)),
             forked_ns: 0,
             running_ns: 0,
             ended_ns: monotonic_ns(),
@@ -186,9 +186,8 @@ fn rehearse(ruleset: &Ruleset, stack: &mut Stack) -> Result<u32, Failure> {
         rehearsal = ruleset.enforce();
         0
     });
-    child
-        .and_then(|child| wait(Some(child)))
-        .map_err(|e| Failure::new(Stage::Fork, e as i32))?;
+    let child = child.map_err(|e| Failure::new(Stage::Fork, e as i32))?;
+    wait(Some(child)).map_err(|e| Failure::new(Stage::Wait, e as i32))?;
     rehearsal
 }
 
@@ -213,7 +212,7 @@ pub fn filter(setup: &Setup) -> Result<Filter, Failure> {
 }
 
 fn reap(child: Pid) -> Result<(ExitKind, u64, u64), Failure> {
-    let reaped = wait(Some(child)).map_err(|e| Failure::new(Stage::Zygote, e as i32))?;
+    let reaped = wait(Some(child)).map_err(|e| Failure::new(Stage::Wait, e as i32))?;
     let how = match reaped.how {
         How::Exited(code) => ExitKind::Exited(code),
         How::Signaled(signal) => ExitKind::Signaled(signal),

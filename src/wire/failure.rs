@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
     Version,
+    /// Leaving the runner's process group, terminal and signals behind.
+    Detach,
     Namespaces,
     Loopback,
     MapIds,
@@ -21,13 +23,32 @@ pub enum Stage {
     Cgroup,
     Devices,
     Scratch,
+    Subreaper,
+    Signals,
+    /// Between the processes of the slot.
+    Sockets,
+    Thread,
+    /// That on which a child runs until it execs.
+    Stack,
     Fork,
+    /// Waiting for events, or for a child.
+    Wait,
+    /// A program's pipes, and the file that is its stdin.
+    Pipes,
+    ProcessGroup,
+    Stdio,
+    /// The one of these that an episode names.
+    Workdir,
     Landlock,
     Seccomp,
     Capabilities,
     Rlimit,
     Baseline,
+    /// A message to a zygote that it can't read.
+    Order,
     Zygote,
+    Interpreter,
+    Abandoned,
     ResizeDisk,
     Clean,
 }
@@ -74,6 +95,9 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let what = match self.stage {
             Stage::Version => "the slot runs another version of this program",
+            Stage::Detach => {
+                "the slot could not leave the runner's process group, terminal and signals"
+            }
             Stage::Namespaces => "the kernel refused to create namespaces",
             Stage::Loopback => "the slot's own loopback interface could not be brought up",
             Stage::MapIds => "the user namespace could not be given its uid and gid",
@@ -87,13 +111,26 @@ impl std::fmt::Display for Failure {
             Stage::Cgroup => "a zygote could not join the memory cgroup of its slot",
             Stage::Devices => "/dev could not be set up for the slot",
             Stage::Scratch => "the scratch directory could not be set up",
+            Stage::Subreaper => "init could not become the parent of what programs leave behind",
+            Stage::Signals => "the signals of init could not be set up",
+            Stage::Sockets => "a socket between the slot's processes could not be made",
+            Stage::Thread => "a thread of init could not be started",
+            Stage::Stack => "there was no memory for the stack on which programs are started",
             Stage::Fork => "fork failed",
+            Stage::Wait => "waiting for events failed",
+            Stage::Pipes => "the pipes of a program could not be made",
+            Stage::ProcessGroup => "a program could not be given a process group",
+            Stage::Stdio => "a program could not be given its stdin, stdout and stderr",
+            Stage::Workdir => "the working directory could not be entered",
             Stage::Landlock => "Landlock could not be enforced",
             Stage::Seccomp => "the seccomp filter could not be installed",
             Stage::Capabilities => "capabilities could not be dropped",
             Stage::Rlimit => "a resource limit could not be set",
             Stage::Baseline => "the fresh sandbox could not be examined",
+            Stage::Order => "the zygote could not read its order",
             Stage::Zygote => "the zygote died",
+            Stage::Interpreter => "the interpreter could not be started",
+            Stage::Abandoned => "the runner is gone",
             Stage::ResizeDisk => "the disk limit could not be set",
             Stage::Clean => "the sandbox could not be cleaned",
         };

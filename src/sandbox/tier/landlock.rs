@@ -33,7 +33,7 @@ impl Isolation for Landlock {
             privileges::drop_bounding();
             namespaces::change_ids(setup.ids.uid, setup.ids.gid)?;
         }
-        set_child_subreaper(true).map_err(|e| Failure::new(Stage::Fork, e as i32))?;
+        set_child_subreaper(true).map_err(|e| Failure::new(Stage::Subreaper, e as i32))?;
         contain_signals()?;
         // What is granted is at its own place, and needs not be opened.
         Ok(OpenGrants::default())

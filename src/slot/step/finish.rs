@@ -75,7 +75,7 @@ impl Running<'_, '_> {
         Ok(match (cause, ended) {
             (_, ExitKind::Failed(failure)) => match failure.stage {
                 // The working directory is the one thing of these that the episode itself names.
-                Stage::Scratch => End::NotPrepared {
+                Stage::Workdir => End::NotPrepared {
                     path: self.order.workdir.to_owned(),
                     errno: failure.errno,
                 },

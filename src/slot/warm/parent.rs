@@ -37,8 +37,8 @@ pub fn main() -> ! {
 }
 
 fn become_parent(mut runner: Link) -> Result<(), Failure> {
-    let failed = |errno: Errno| Failure::new(Stage::Zygote, errno as i32);
-    let gone = |_| Failure::new(Stage::Zygote, 0);
+    let failed = |errno: Errno| Failure::new(Stage::Interpreter, errno as i32);
+    let gone = |_| Failure::new(Stage::Interpreter, 0);
     let order: WarmParent = runner.recv().map_err(gone)?;
     if order.version != VERSION {
         return Err(Failure::new(Stage::Version, 0));
@@ -51,7 +51,7 @@ fn become_parent(mut runner: Link) -> Result<(), Failure> {
     let ordinary = sched::prefer_latency();
     let library = memfd_create("interpreter", MFdFlags::empty()).map_err(failed)?;
     if write(&library, INTERPRETER) != Ok(INTERPRETER.len()) {
-        return Err(Failure::new(Stage::Zygote, libc::ENOSPC));
+        return Err(Failure::new(Stage::Interpreter, libc::ENOSPC));
     }
     // Beyond the numbers that modules close or use. This and the library are for the interpreter.
     socket::hand_on_as(&runner, SOCKET).map_err(failed)?;
@@ -59,7 +59,7 @@ fn become_parent(mut runner: Link) -> Result<(), Failure> {
     let env = environment(&order, ordinary, library.as_raw_fd());
     let argv = [order.python.path.clone()];
     let image = Image::new(argv.to_vec(), &argv, &env)
-        .map_err(|_| Failure::new(Stage::Zygote, libc::EINVAL))?;
+        .map_err(|_| Failure::new(Stage::Interpreter, libc::EINVAL))?;
     Err(failed(image.exec()))
 }
 

@@ -68,8 +68,8 @@ fn become_interpreter(
     procs: Option<&CgroupProcs>,
 ) -> Result<(), Failure> {
     procs.map_or(Ok(()), CgroupProcs::join)?;
-    let failed = |_| Failure::new(Stage::Zygote, 0);
-    let os = |e: nix::errno::Errno| Failure::new(Stage::Zygote, e as i32);
+    let failed = |_| Failure::new(Stage::Interpreter, 0);
+    let os = |e: nix::errno::Errno| Failure::new(Stage::Interpreter, e as i32);
     let (mut link, mut fds) = (Link::new(socket), Vec::new());
     let start: WarmStart = link.recv_with(&mut fds).map_err(failed)?;
     let [output, rest @ ..] = fds.as_slice() else {
@@ -80,7 +80,7 @@ fn become_interpreter(
     }
     chdir(start.workdir.as_str()).map_err(os)?;
     let image = Image::new(candidates(&start.argv, &start.env), &start.argv, &start.env)
-        .map_err(|_| Failure::new(Stage::Zygote, libc::EINVAL))?;
+        .map_err(|_| Failure::new(Stage::Interpreter, libc::EINVAL))?;
     let null = std::fs::File::open("/dev/null").map_err(|_| Failure::new(Stage::Devices, 0))?;
     let output = output.as_raw_fd();
     socket::replace_stdio([null.as_raw_fd(), output, output]).map_err(os)?;
@@ -88,5 +88,5 @@ fn become_interpreter(
     give_up(setup)?.install()?;
     // A start-up file that never ends is ended; what is loaded at the end of them takes this back.
     alarm::set(STARTUP_TIMEOUT_S);
-    Err(Failure::new(Stage::Zygote, image.exec() as i32))
+    Err(Failure::new(Stage::Interpreter, image.exec() as i32))
 }
