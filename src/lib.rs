@@ -31,7 +31,7 @@
 //! - [`sys`]: the only `unsafe`
 //! - [`provision`]: the pool in the best tier there is; [`serve`]: sessions for clients
 //! - [`job`]: the main job put together; [`doctor`]: what this machine can enforce, found out with the same pool
-//! - [`cli`] and [`config`]: what was asked; [`exit_status`]: what the caller is told
+//! - [`cli`] and [`config`]: what was asked; [`exit_status`]: what the caller is told; [`logging`]: what `RUNNER_LOG` shows
 
 #![deny(unsafe_code)]
 #![deny(clippy::undocumented_unsafe_blocks)]
@@ -42,6 +42,7 @@ pub mod config;
 pub mod doctor;
 pub mod exit_status;
 pub mod job;
+pub mod logging;
 pub mod pool;
 pub mod provision;
 pub mod sandbox;

@@ -23,7 +23,12 @@ fn main() -> ExitCode {
     let _ = nix::sys::prctl::set_dumpable(false);
     // A file that outgrows a limit is an error to report (EFBIG), not a signal to die of.
     let _ = runner::sys::signal::ignore(nix::sys::signal::Signal::SIGXFSZ);
-    match Task::try_from(Cli::parse()) {
+    let cli = Cli::parse();
+    if let Err(error) = runner::logging::start() {
+        eprintln!("runner: {error}");
+        return ExitStatus::Usage.into();
+    }
+    match Task::try_from(cli) {
         Ok(Task::Job(config)) => runner::job::run(config),
         Ok(Task::Doctor(config)) => runner::doctor::run(config),
         Ok(Task::Serve(config)) => runner::serve::run(config),

@@ -16,6 +16,7 @@ use crate::wire::message::EpisodeRequest;
 use nix::unistd::Pid;
 use std::time::Duration;
 use tokio::time::timeout;
+use tracing::{debug, trace};
 
 /// What a slot may take beyond the episode's own timeouts before it counts as hung.
 const HUNG_TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,6 +62,11 @@ impl Pool {
             let whose = Whose::of(lease.slot());
             host.before(whose);
             request.handed_ns = monotonic_ns();
+            trace!(
+                id = &*episode.id,
+                slot = lease.slot().number,
+                "handed to a slot"
+            );
             let process = lease.slot().process();
             let answer = lease.slot().run(&request);
             match answered(process, episode, deadline_ns, answer).await {
@@ -87,6 +93,11 @@ impl Pool {
         }
         if execution.clean && !was_killed {
             lease.end();
+        } else {
+            debug!(
+                id = &*episode.id,
+                execution.clean, was_killed, "its slot is given up"
+            );
         }
         Ok(execution)
     }

@@ -23,7 +23,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::io::unix::AsyncFd;
+use tracing::{debug, warn};
 
 /// A slot that did not do its part; the episode it was running may be tried in another.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +115,7 @@ impl BuildError {
 }
 
 pub struct Slot {
-    number: u32,
+    pub number: u32,
     /// How long the log of all slots was when this one was started.
     log_before: u64,
     socket: AsyncFd<OwnedFd>,
@@ -144,6 +146,7 @@ impl Slot {
     ) -> Result<Slot, BuildError> {
         let (ours, theirs) = socket::pair().map_err(io::Error::from)?;
         fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
+        let begin = Instant::now();
         let log_before = processes.log.length();
         let process = process::start(setup.slot, theirs, processes.log.stdio())?;
         let scratch = setup.scratch.clone().map(|path| Scratch {
@@ -176,13 +179,18 @@ impl Slot {
         slot.send_with(setup, &fds).await?;
         match slot.recv::<Reply>().await? {
             Reply::Ready(enforced) if enforced.tier == setup.tier => slot.enforced = enforced,
-            Reply::Refused(failure) => return Err(SlotLost::Refused(failure).into()),
+            Reply::Refused(failure) => {
+                debug!(slot = setup.slot, %failure, "could not be built");
+                return Err(SlotLost::Refused(failure).into());
+            }
             _ => return Err(SlotLost::Garbled.into()),
         }
         // Not before: what builds a slot takes its time, and the machine has other work.
         if setup.real_time {
             process::make_real_time(process);
         }
+        let took_ms = begin.elapsed().as_millis() as u64;
+        debug!(slot = setup.slot, pid = process.as_raw(), took_ms, "built");
         Ok(slot)
     }
 
@@ -298,7 +306,14 @@ impl Slot {
 
     /// With what its processes have printed last.
     fn died(&self) -> SlotLost {
-        SlotLost::Died(self.processes.log.of_slot(self.number, self.log_before))
+        let printed = self.processes.log.of_slot(self.number, self.log_before);
+        warn!(
+            slot = self.number,
+            pid = self.process.as_raw(),
+            printed,
+            "died"
+        );
+        SlotLost::Died(printed)
     }
 
     async fn recv<T: DeserializeOwned>(&mut self) -> Result<T, SlotLost> {
@@ -352,6 +367,7 @@ impl Slot {
 impl Drop for Slot {
     /// Says that it is not needed any more. If that does not get through, the end of the socket ends it too.
     fn drop(&mut self) {
+        debug!(slot = self.number, episodes = self.episodes, "let go");
         let order: Request = Request::End;
         for (header, body) in packets(&encode(&order)) {
             let _ = socket::send(self.socket.get_ref().as_fd(), &header, body, &[]);

@@ -19,6 +19,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
+use tracing::info;
 
 /// How often slots that were let go during the run are seen to.
 const CLEAN_UP_INTERVAL: Duration = Duration::from_millis(200);
@@ -205,6 +206,10 @@ impl Pool {
             return false;
         }
         shared.size.set((others - 1).clamp(1, shared.size.get()));
+        info!(
+            slots = shared.size.get(),
+            "settles for fewer: processes or descriptors are few"
+        );
         shared.scarcity.met(Instant::now());
         // Programs have what it took.
         if let Some(one) = self.take_idle(|_| true) {
@@ -242,6 +247,7 @@ impl PoolState {
     fn grow(&self) {
         if self.size.get() < self.settings.size && self.scarcity.allows_more(Instant::now()) {
             self.size.set(self.size.get() + 1);
+            info!(slots = self.size.get(), "tries for one more");
             self.changed.notify_one();
         }
     }

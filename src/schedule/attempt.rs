@@ -11,6 +11,7 @@ use crate::spec::verdict::starved;
 use crate::sys::clock::monotonic_ns;
 use std::cell::RefCell;
 use std::time::Duration;
+use tracing::debug;
 
 /// How long to wait after the first failure of our side; longer after each further one.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -68,6 +69,13 @@ pub async fn until_verdict(
             }
             Err(NotRun::Infra(error)) => earlier.push(error),
         }
+        let attempts = earlier.len();
+        debug!(
+            id = &*episode.id,
+            attempts,
+            why = earlier.last(),
+            "is tried again"
+        );
         // What the host is short of now it may have again in a moment.
         tokio::time::sleep(PAUSE * earlier.len() as u32).await;
     }

@@ -5,6 +5,7 @@
 
 use super::stats::Statistics;
 use super::summary::{figure, rate};
+use crate::logging;
 use crate::spec::outcome::Status;
 use indicatif::{
     HumanCount, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressState, ProgressStyle,
@@ -53,7 +54,11 @@ impl Progress {
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         Progress(match mode {
             ProgressMode::Never => Shape::Nothing,
-            _ if terminal => Shape::Bar(bar(ProgressDrawTarget::stderr_with_hz(HZ))),
+            _ if terminal => {
+                let bar = bar(ProgressDrawTarget::stderr_with_hz(HZ));
+                logging::set_bar(Some(bar.clone()));
+                Shape::Bar(bar)
+            }
             ProgressMode::Auto => Shape::Nothing,
             ProgressMode::Always => Shape::Lines {
                 total: Cell::new(None),
@@ -133,6 +138,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.finish();
+        logging::set_bar(None);
     }
 }
 

@@ -7,6 +7,7 @@ mod bad;
 mod doctor;
 mod files;
 mod lines;
+mod log;
 mod people;
 mod refusal;
 mod scarce;
