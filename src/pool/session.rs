@@ -53,6 +53,11 @@ impl Pool {
 }
 
 impl Session {
+    /// The number of its slot in the pool.
+    pub fn slot_number(&mut self) -> u32 {
+        self.lease.slot().number
+    }
+
     pub fn enforced(&mut self) -> Enforced {
         self.lease.slot().enforced
     }

@@ -17,6 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tracing::debug;
 
 /// Requests that may wait in one session.
 pub const MAX_WAITING: usize = 64;
@@ -130,6 +131,11 @@ pub async fn live(server: Rc<Server>, shared: Rc<ConnectionState>, asked: Asked)
         queue_ms: opened.queue_ms,
         start_ms: opened.start_ms,
     };
+    debug!(
+        session = &*life.name,
+        slot = life.session.slot_number(),
+        "started"
+    );
     life.shared.client.answer(&id, Ok(started)).await;
     life.run(requests, stopped, closing).await;
 }
@@ -324,6 +330,7 @@ impl Life {
             Ended::Idle => "it was idle for longer than its idle_s".into(),
             Ended::Lost(_, lost) => lost.clone(),
         };
+        debug!(session = &*self.name, why, "is over");
         self.shared.over(&self.name, why);
         requests.close();
         self.session.end().await;
