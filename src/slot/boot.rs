@@ -160,9 +160,10 @@ fn become_slot(runner: Link, setup: Setup, given: Given) -> Result<i32, (Link, F
 fn be_init(runner: Link, setup: Setup, given: Given, prepared: Prepared, exec: Option<Pid>) -> i32 {
     drop((prepared.for_zygote, given.procs));
     name(&setup, "init");
+    let ordinary = given.ordinary;
     let zygotes = Zygotes {
         exec,
-        nice: given.ordinary.nice,
+        nice: ordinary.nice,
         warm: prepared.warm,
         pythons: given.pythons,
     };
@@ -175,6 +176,9 @@ fn be_init(runner: Link, setup: Setup, given: Given, prepared: Prepared, exec: O
         zygotes,
         given.cgroup,
     );
+    // The directory above is everybody's, and whoever has its lock needs a core: a real-time process that wants it takes that
+    // core and spins, for most of a second (rwsem_down_write_slowpath in kernel/locking/rwsem.c).
+    sched::give_up_precedence(ordinary);
     tier::of(setup.tier).remove_made(&setup);
     code
 }
