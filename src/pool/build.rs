@@ -68,6 +68,9 @@ impl Pool {
         // Counted from now on, and not any more if this future is dropped or fails.
         let place = Reservation::take(self.clone());
         let _permit = shared.build_permits.acquire().await;
+        if shared.closed.get() {
+            return Err(SlotLost::WasDead.into());
+        }
         let number = self.free_number().await?;
         let ids = shared.ids.of_slot(number);
         let parent = shared.scratch.as_ref();

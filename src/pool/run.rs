@@ -24,6 +24,11 @@ const HUNG_TIMEOUT: Duration = Duration::from_secs(30);
 const OVERDUE_TIMEOUT: Duration = Duration::from_secs(1);
 const STOPPED_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often one attempt goes on where a program could not be started for want of processes, each time with one slot less, and
+/// how long that slot may take to be gone.
+const MAX_REFUSALS: u32 = 5;
+const REFUSAL_PAUSE: Duration = Duration::from_millis(20);
+
 /// Why an episode was not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -55,6 +60,7 @@ impl Pool {
         request.deadline_ns = deadline_ns;
         let unusual_places = request::names_unusual_places(episode);
         let host = self.host();
+        let mut refusals = 0;
         let (lease, whose, mut execution) = loop {
             let lease = self.lease(&episode.grants, unusual_places);
             let lease = timeout(left_until(deadline_ns), lease).await;
@@ -76,10 +82,13 @@ impl Pool {
                 Err(SlotLost::WasDead) => drop(lease),
                 Err(lost) => {
                     drop(lease);
-                    // Nor is it one where a program could not be started. This ends with one slot at the latest.
-                    if !lost.is_scarcity() || !self.settle_for_fewer() {
+                    refusals += 1;
+                    // Nor is it one where a program could not be started, as long as others can give up what that takes.
+                    let is_over = refusals > MAX_REFUSALS || left_until(deadline_ns).is_zero();
+                    if is_over || !lost.is_scarcity() || !self.settle_for_fewer() {
                         return Err(lost.into());
                     }
+                    tokio::time::sleep(REFUSAL_PAUSE).await;
                 }
             }
         };
@@ -89,7 +98,7 @@ impl Pool {
         let was_killed = execution.host_faults().any(is_kill);
         let was_refused = execution.host_faults().any(|fault| !is_kill(fault));
         if was_refused {
-            self.settle_for_fewer();
+            self.settle_after_refusal();
         }
         if execution.clean && !was_killed {
             lease.end();

@@ -33,6 +33,12 @@ impl Scarcity {
         }
     }
 
+    /// Whether a slot was refused, or one more was allowed, so recently.
+    pub fn was_met_within(&self, interval: Duration) -> bool {
+        let since = self.since.get();
+        since.is_some_and(|since| since.elapsed() < interval)
+    }
+
     /// Whether one more may be tried for now. If so, the next is not before another pause.
     pub fn allows_more(&self, now: Instant) -> bool {
         let since = self.since.get();

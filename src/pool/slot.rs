@@ -234,9 +234,24 @@ impl Slot {
             {
                 Ok(*facts)
             }
-            Reply::Refused(failure) => Err(SlotLost::Refused(failure)),
+            Reply::Refused(failure) => Err(self.refused(failure)),
             _ => Err(SlotLost::Garbled),
         }
+    }
+
+    /// Where one of its processes has died, that is why.
+    fn refused(&self, failure: Failure) -> SlotLost {
+        let printed = self.printed();
+        if printed.is_empty() {
+            SlotLost::Refused(failure)
+        } else {
+            SlotLost::Died(printed)
+        }
+    }
+
+    /// What its processes have printed.
+    fn printed(&self) -> String {
+        self.processes.log.of_slot(self.number, self.log_before)
     }
 
     /// Makes the slot that of one session.
@@ -306,7 +321,7 @@ impl Slot {
 
     /// With what its processes have printed last.
     fn died(&self) -> SlotLost {
-        let printed = self.processes.log.of_slot(self.number, self.log_before);
+        let printed = self.printed();
         warn!(
             slot = self.number,
             pid = self.process.as_raw(),

@@ -1,6 +1,7 @@
 //! What slots' own processes print, which is why they died: they print nothing else. In memory, and returned with the loss of
 //! a slot.
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -17,8 +18,10 @@ pub struct SlotLog(Option<File>);
 
 impl SlotLog {
     pub fn open() -> SlotLog {
-        let file = memfd_create("slot-log", MFdFlags::MFD_CLOEXEC);
-        SlotLog(file.ok().map(File::from))
+        let file = memfd_create("slot-log", MFdFlags::MFD_CLOEXEC).ok();
+        // Nobody else's line is written over.
+        let file = file.filter(|file| fcntl(file, FcntlArg::F_SETFL(OFlag::O_APPEND)).is_ok());
+        SlotLog(file.map(File::from))
     }
 
     /// For a slot's process to print to.

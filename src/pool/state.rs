@@ -21,10 +21,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
 use tracing::info;
 
+/// How long one slot less may take to help.
+const REFUSAL_INTERVAL: Duration = Duration::from_millis(200);
 /// How often slots that were let go during the run are seen to.
 const CLEAN_UP_INTERVAL: Duration = Duration::from_millis(200);
-/// Slots that are built at one time. More would be ready no sooner, and where processes are few, each would take some and none
-/// have enough.
+/// Slots that are built at one time, which is computing but for start-up files that wait. Where processes are few, more would each
+/// take some, and none have enough.
 const BUILDS_PER_CORE: usize = 2;
 
 pub(super) struct PoolState {
@@ -47,7 +49,7 @@ pub(super) struct PoolState {
     pub(super) host: Rc<Host>,
     /// Where none can be had, nothing is said: everything goes on without them.
     pub(super) cgroups: Option<Rc<Cgroups>>,
-    /// Where slots have directories that have no root of their own.
+    /// Where slots without a root of their own have their directories.
     pub(super) scratch: Option<PathBuf>,
     pub(super) closed: Cell<bool>,
     pub(super) ids: SlotIds,
@@ -205,17 +207,30 @@ impl Pool {
         if others == 0 || shared.settings.open_root {
             return false;
         }
-        shared.size.set((others - 1).clamp(1, shared.size.get()));
-        info!(
-            slots = shared.size.get(),
-            "settles for fewer: processes or descriptors are few"
-        );
-        shared.scarcity.met(Instant::now());
+        let fewer = (others - 1).clamp(1, shared.size.get());
+        if fewer < shared.size.get() {
+            shared.size.set(fewer);
+            shared.scarcity.met(Instant::now());
+            info!(
+                slots = fewer,
+                "settles for fewer: processes or descriptors are few"
+            );
+        }
         // Programs have what it took.
-        if let Some(one) = self.take_idle(|_| true) {
+        if shared.count.get() > fewer
+            && let Some(one) = self.take_idle(|_| true)
+        {
             self.discard(one);
         }
         true
+    }
+
+    /// The same where a program was refused a process. One refusal can be the evidence for many programs at once, and what one slot
+    /// gives back takes a moment: so only where there was no other a moment ago.
+    pub(super) fn settle_after_refusal(&self) {
+        if !self.shared.scarcity.was_met_within(REFUSAL_INTERVAL) {
+            self.settle_for_fewer();
+        }
     }
 
     /// The most recently used idle slot that fits: its memory is still in the caches.

@@ -19,6 +19,7 @@ use nix::sys::prctl::{get_name, set_name};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, setpgid};
 use std::ffi::CString;
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
@@ -41,7 +42,9 @@ fn print_panics_in_a_line() {
     std::panic::set_hook(Box::new(|panic| {
         let name = get_name().unwrap_or_default();
         let text = panic.to_string().replace('\n', " ");
-        eprintln!("{}: {text}", name.to_string_lossy());
+        let line = format!("{}: {text}\n", name.to_string_lossy());
+        // At once: others write there too.
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }));
 }
 

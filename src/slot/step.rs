@@ -203,10 +203,12 @@ impl Running<'_, '_> {
         while monotonic_ns() - begin < GIVE_UP_TIMEOUT_NS {
             self.context.cleaner.kill_programs(self.context.census);
             let mut answer = [PollFd::new(self.context.zygote.as_fd(), PollFlags::POLLIN)];
-            let interval = TimeSpec::from_duration(Duration::from_nanos(KILL_INTERVAL_NS));
-            // Its program has ended, or the zygote itself.
-            if ppoll(&mut answer, Some(interval), None).is_ok_and(|ready| ready > 0) {
-                return;
+            let interval = Duration::from_nanos(KILL_INTERVAL_NS);
+            match ppoll(&mut answer, Some(TimeSpec::from_duration(interval)), None) {
+                Ok(0) => {}
+                // Its program has ended, or the zygote itself.
+                Ok(_) => return,
+                Err(_) => std::thread::sleep(interval),
             }
         }
         tier::of(self.context.tier).end_processes();

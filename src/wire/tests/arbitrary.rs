@@ -220,6 +220,10 @@ pub fn failure() -> impl Strategy<Value = Failure> {
         Stage::Version,
         Stage::Namespaces,
         Stage::GrantedPath,
+        Stage::Fork,
+        Stage::Workdir,
+        Stage::Order,
+        Stage::Abandoned,
         Stage::Landlock,
         Stage::Clean,
     ]);
