@@ -103,7 +103,7 @@ impl Host {
         for step in &mut facts.steps {
             if step.was_killed()
                 && !whose.has_cgroup
-                && let Some(counted_by) = self.killed(whose.uid, step.ended_ns).await
+                && let Some(counted_by) = self.killed(whose.uid, step).await
             {
                 step.blame_host(HostFault::Killed(counted_by), limits);
             }
@@ -125,9 +125,10 @@ impl Host {
         Some(RefusedBy::User { limit })
     }
 
-    /// What shows that the kernel killed a program that ended then.
-    async fn killed(&self, uid: Option<u32>, ended_ns: u64) -> Option<CountedBy> {
-        let counted = self.kills.as_ref().map(|kills| kills.explains(ended_ns));
+    /// What shows that the kernel killed a program.
+    async fn killed(&self, uid: Option<u32>, step: &StepExecution) -> Option<CountedBy> {
+        let explains = |kills: &Kills| kills.explains(step.ended_ns, step.stalled_ns);
+        let counted = self.kills.as_ref().map(explains);
         match (counted, &self.log, uid) {
             (Some(false), ..) | (None, None, _) | (None, _, None) => None,
             (_, Some(log), Some(uid)) => {
