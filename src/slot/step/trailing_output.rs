@@ -16,8 +16,9 @@ const FIRST_INTERVAL: Duration = Duration::from_micros(50);
 const MAX_INTERVAL: Duration = Duration::from_millis(5);
 /// CPU time without any output after which they are busy with something else, in nanoseconds.
 const MAX_RUN_NS: u64 = 20_000_000;
-/// How long they are waited for, on a machine that has no core for them, in nanoseconds.
+/// How long they are waited for, in nanoseconds, but for the time in which they wait for a core; and with that.
 const WAIT_TIMEOUT_NS: u64 = 500_000_000;
+const MAX_WAIT_NS: u64 = 5_000_000_000;
 /// More processes than these are no helpers, and take long to look at.
 const MAX_PROCESSES: usize = 64;
 
@@ -26,14 +27,23 @@ impl Running<'_, '_> {
     pub(super) fn await_trailing_output(&mut self) {
         let begin_ns = monotonic_ns();
         let mut before = Left::default();
-        let mut ran_ns = 0;
+        let (mut ran_ns, mut stalled_ns, mut looked_ns) = (0, 0, begin_ns);
         let mut interval = FIRST_INTERVAL;
-        while self.pipes.outputs().next().is_some() && monotonic_ns() - begin_ns < WAIT_TIMEOUT_NS {
+        let is_time_over = |stalled_ns: u64| {
+            let longest_ns = MAX_WAIT_NS.min(WAIT_TIMEOUT_NS + stalled_ns);
+            monotonic_ns() - begin_ns >= longest_ns
+        };
+        while self.pipes.outputs().next().is_some() && !is_time_over(stalled_ns) {
             let left = Left::look(self.context.census.processes());
             ran_ns += left.run_since(&before);
+            let now_ns = monotonic_ns();
+            if left.waits_since(&before) {
+                stalled_ns += now_ns - looked_ns;
+            }
+            looked_ns = now_ns;
             // Asleep twice, and no core in between: else one of them may have woken another after that was looked at.
             let is_silent = left.all_asleep && left == before;
-            let is_busy = ran_ns > MAX_RUN_NS || left.run_ns.len() > MAX_PROCESSES;
+            let is_busy = ran_ns > MAX_RUN_NS || left.threads.len() > MAX_PROCESSES;
             if is_silent || is_busy || self.is_over_output() {
                 return;
             }
@@ -59,33 +69,45 @@ impl Running<'_, '_> {
 #[derive(Default, PartialEq)]
 struct Left {
     all_asleep: bool,
-    /// How long the first thread of each has run.
-    run_ns: BTreeMap<i32, u64>,
+    /// How long the first thread of each has run, in nanoseconds, and whether it could run now.
+    threads: BTreeMap<i32, (u64, bool)>,
 }
 
 impl Left {
     fn look(processes: Vec<i32>) -> Left {
         let mut left = Left {
             all_asleep: true,
-            run_ns: BTreeMap::new(),
+            threads: BTreeMap::new(),
         };
         for pid in processes.into_iter().take(MAX_PROCESSES + 1) {
             let Some(state) = procfs::state(pid) else {
                 continue;
             };
             left.all_asleep &= matches!(state, 'S' | 'T' | 'Z' | 'X');
-            let ran = procfs::run_and_wait_ns(pid);
-            left.run_ns.insert(pid, ran.map_or(0, |(ran_ns, _)| ran_ns));
+            let (ran_ns, _) = procfs::run_and_wait_ns(pid).unwrap_or_default();
+            left.threads.insert(pid, (ran_ns, state == 'R'));
         }
         left
     }
 
     /// CPU time of those that were there before, since then, in nanoseconds.
     fn run_since(&self, before: &Left) -> u64 {
-        let since = |(pid, ran_ns): (&i32, &u64)| {
-            let earlier_ns = before.run_ns.get(pid)?;
-            Some(ran_ns.saturating_sub(*earlier_ns))
-        };
-        self.run_ns.iter().filter_map(since).sum()
+        let ran = self.since(before).map(|(ran_ns, _)| ran_ns);
+        ran.sum()
+    }
+
+    /// Whether one of them could run, and has not run since then.
+    fn waits_since(&self, before: &Left) -> bool {
+        let mut since = self.since(before);
+        since.any(|(ran_ns, could_run)| could_run && ran_ns == 0)
+    }
+
+    fn since(&self, before: &Left) -> impl Iterator<Item = (u64, bool)> {
+        self.threads
+            .iter()
+            .filter_map(|(pid, (ran_ns, could_run))| {
+                let (earlier_ns, _) = before.threads.get(pid)?;
+                Some((ran_ns.saturating_sub(*earlier_ns), *could_run))
+            })
     }
 }
