@@ -155,7 +155,9 @@ fn become_slot(runner: Link, setup: Setup, given: Given) -> Result<i32, (Link, F
     let run_delay = run_delay.unwrap_or_else(RunDelay::open);
     be_zygote(&setup, given, prepared, run_delay, child.is_some());
     // Init ends when the runner or we do; waiting for it leaves no zombie to the runner.
-    child.map(|init| wait(Some(init)));
+    if let Some(init) = child {
+        let _ = wait(Some(init));
+    }
     Ok(0)
 }
 

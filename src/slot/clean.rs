@@ -9,6 +9,7 @@ use super::mark::{Mark, State};
 use super::placement::errno;
 use super::space::Space;
 use crate::sandbox::network;
+use crate::sandbox::tier::KILL_TIMEOUT_NS;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::{
     clock::monotonic_ns, mode::set_mode, procfs::Stat, remove::remove_in, sysv, wait::reap_ended,
@@ -32,8 +33,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long killed processes may take to be gone.
-const KILL_TIMEOUT_NS: u64 = 5_000_000_000;
 /// How long processes are killed one by one, where that is what tells them from others: those of one step, and in the
 /// landlock tier those of an episode.
 const KILL_EACH_TIMEOUT_NS: u64 = 50_000_000;

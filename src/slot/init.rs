@@ -71,7 +71,7 @@ pub fn main(
     if ended.is_ok() || !slot.runner.is_abandoned() {
         slot.release_zygotes();
     }
-    // Those that have not gone by themselves by then.
+    // The end of the first process of a PID namespace is that of all others in it. Elsewhere nothing else would see to it.
     let ends_with_us = setup.tier.has_own_processes();
     if !ends_with_us && slot.cleaner.kill_all(&slot.census).is_err() {
         isolation.end_processes();

@@ -144,7 +144,8 @@ fn where_a_slot_more_can_not_be_had_the_others_do_its_work() {
     results.read_line(&mut first).unwrap();
     let count = fs::read_to_string(cgroup.path.join("pids.current")).unwrap();
     let count: u32 = count.trim().parse().unwrap();
-    fs::write(cgroup.path.join("pids.max"), (count + 40).to_string()).unwrap();
+    // Few enough to be met long before the end, however slowly slots are built beside other tests.
+    fs::write(cgroup.path.join("pids.max"), (count + 20).to_string()).unwrap();
     let line = |n| format!("{{\"id\": \"{n}\", \"argv\": [\"sleep\", \"0.2\"]}}\n");
     let episodes: String = (0..80).map(line).collect();
     jobs.write_all(episodes.as_bytes()).unwrap();
@@ -166,7 +167,7 @@ fn where_a_slot_more_can_not_be_had_the_others_do_its_work() {
         assert_eq!(result["status"], "ok", "{result}");
     }
     // Each has three processes at least.
-    let were_all_there = count + 40 >= 3 * slots;
+    let were_all_there = count + 20 >= 3 * slots;
     let because = "slots in place of 60, because another was refused a process";
     assert!(
         were_all_there || run.stderr.contains(because),

@@ -7,18 +7,17 @@ use crate::spec::policy::Network;
 use crate::sys::mount::MountAttributes;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A directory of the sandbox's own that shows of the host's only what may be read there. Elsewhere Landlock makes
 /// the choice; it can't where all of the root is open.
 pub fn open(layout: &Layout, network: Network) -> Result<(), i32> {
     directory(Path::new(ETC), 0o755)?;
     let resolver = (network == Network::Host).then_some(RESOLVER);
-    let host = |path: &Path| Path::new(HOST).join(path.strip_prefix("/").unwrap_or(path));
-    let seen = |path: PathBuf| Path::new("/").join(path.strip_prefix(HOST).unwrap_or(&path));
-    let readable = layout.etc_readable(&host(Path::new(ETC))).into_iter();
-    for path in readable.map(seen).chain(resolver.map(PathBuf::from)) {
-        let host = host(&path);
+    let on_host = |path: &str| Path::new(HOST).join(path.trim_start_matches('/'));
+    let readable = layout.etc_readable(&on_host(ETC)).into_iter();
+    for host in readable.chain(resolver.map(on_host)) {
+        let path = Path::new("/").join(host.strip_prefix(HOST).unwrap_or(&host));
         let Ok(meta) = fs::symlink_metadata(&host) else {
             continue;
         };

@@ -1,7 +1,7 @@
 //! Landlock, seccomp and rlimits on the host's own file tree. Init is the parent of the zygotes, and inherits what programs
 //! leave behind, as their subreaper; the slot has a scratch directory for what programs write.
 
-use super::Isolation;
+use super::{Isolation, KILL_TIMEOUT_NS};
 use crate::sandbox::root::OpenGrants;
 use crate::sandbox::ruleset::contain_signals;
 use crate::sandbox::{layout, namespaces, privileges};
@@ -20,9 +20,6 @@ use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::time::Duration;
-
-/// How long killed processes may take to be gone.
-const KILL_TIMEOUT_NS: u64 = 5_000_000_000;
 
 pub struct Landlock;
 
