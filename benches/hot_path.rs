@@ -12,14 +12,17 @@ mod answer;
 use answer::execution;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use runner::pool::{Pool, PoolSettings, PythonSettings};
-use runner::spec::episode::{Capture, Episode, OutputKeep};
+use runner::spec::episode::Episode;
 use runner::spec::execution::Start;
 use runner::spec::limits::Limits;
 use runner::spec::outcome::Outcome;
 use runner::spec::parse::{Defaults, FileContext, parse};
 use runner::spec::policy::{Grants, Tier};
-use runner::wire::message::{EpisodeRequest, PreloadedPython, Reply, StepRequest};
+use runner::spec::sandbox::Sandbox;
+use runner::spec::step::{Program, Step};
+use runner::wire::message::{EpisodeRequest, PreloadedPython, Reply};
 use runner::wire::packet::{Assembler, encode, packets};
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -185,24 +188,14 @@ fn settings() -> PoolSettings {
     }
 }
 
-fn request() -> EpisodeRequest {
+fn request() -> EpisodeRequest<'static> {
+    let program = Program::Argv(vec!["/bin/true".into()]);
+    let steps = vec![Step::new(program, Duration::from_secs(60))];
     EpisodeRequest {
         handed_ns: 1,
-        limits: Limits::default(),
-        capture: Capture::Merged,
-        output_keep: OutputKeep::default(),
-        collect: vec![],
-        workdir: "/workspace".into(),
         deadline_ns: None,
-        steps: vec![StepRequest {
-            argv: vec!["/bin/true".into()],
-            env: vec![],
-            workdir: "/workspace".into(),
-            stdin: vec![],
-            files: vec![],
-            timeout: Duration::from_secs(60),
-            longest: Duration::from_secs(60),
-            on_failure: Default::default(),
-        }],
+        sandbox: Cow::Owned(Sandbox::default()),
+        steps: Cow::Owned(steps),
+        collect: Cow::Owned(Vec::new()),
     }
 }

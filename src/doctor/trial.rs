@@ -1,13 +1,13 @@
 //! Evidence: a slot built and episodes run in it, by the code that a run uses.
 
 use crate::pool::{BuildError, Pool, PoolSettings, RunError, SlotLost};
-use crate::spec::episode::{
-    Capture, DEFAULT_WORKDIR, Echo, Episode, OnFailure, Origin, OutputKeep, Program, Step,
-};
+use crate::spec::episode::{Echo, Episode, Origin};
 use crate::spec::execution::{End, Execution};
 use crate::spec::limits::Limits;
 use crate::spec::outcome::{Outcome, Status};
 use crate::spec::policy::{Enforced, Tier};
+use crate::spec::sandbox::Sandbox;
+use crate::spec::step::{Program, Step};
 use crate::sys::clock::monotonic_ns;
 use crate::wire::failure::Failure;
 use std::time::Duration;
@@ -141,26 +141,11 @@ fn episode(program: Program) -> Episode {
             file: "doctor".into(),
             line: 1,
         },
-        steps: vec![Step {
-            name: None,
-            program,
-            stdin: Vec::new(),
-            env: Default::default(),
-            workdir: DEFAULT_WORKDIR.into(),
-            timeout: TIMEOUT,
-            files: Vec::new(),
-            on_failure: OnFailure::Stop,
-        }],
+        sandbox: Sandbox::default(),
+        steps: vec![Step::new(program, TIMEOUT)],
         multi_step: false,
-        goes_on: false,
-        stretch: 1.0,
         deadline: None,
-        limits: Limits::default(),
-        grants: Default::default(),
-        capture: Capture::default(),
-        output_keep: OutputKeep::default(),
         collect: Vec::new(),
-        workdir: DEFAULT_WORKDIR.into(),
         echo: Echo::default(),
     }
 }

@@ -8,8 +8,8 @@
 mod error;
 
 use crate::spec::limits::MB;
+use crate::spec::step::{Content, InputFile};
 use crate::sys::plain::open_plain;
-use crate::wire::message::{FileContent, FileRequest};
 pub use error::HostFileError;
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, readlinkat};
@@ -71,7 +71,7 @@ pub fn copy(
     inside: &str,
     mode: Option<u32>,
     budget: &mut Budget,
-    files: &mut Vec<FileRequest>,
+    files: &mut Vec<InputFile>,
 ) -> Result<(), HostFileError> {
     let mut copy = Copy {
         root: host,
@@ -118,7 +118,7 @@ struct Copy<'a> {
     /// What the line names.
     root: &'a Path,
     budget: &'a mut Budget,
-    files: &'a mut Vec<FileRequest>,
+    files: &'a mut Vec<InputFile>,
     /// What was found in directories and is yet to be copied, by its path below the root. All of it has been counted.
     waiting: Vec<String>,
 }
@@ -145,7 +145,7 @@ impl Copy<'_> {
         let meta = file.metadata().map_err(|e| failed(host, e))?;
         let own_mode = meta.permissions().mode() & 0o777;
         if meta.is_dir() {
-            self.add(inside, own_mode | 0o700, FileContent::Directory);
+            self.add(inside, own_mode | 0o700, Content::Directory);
             return self.list(file, host, inside);
         }
         if !meta.is_file() {
@@ -155,15 +155,15 @@ impl Copy<'_> {
         self.add(
             inside,
             mode.unwrap_or(own_mode),
-            FileContent::Bytes(content),
+            Content::Bytes(content.into()),
         );
         Ok(())
     }
 
-    fn add(&mut self, path: &str, mode: u32, content: FileContent) {
-        self.files.push(FileRequest {
+    fn add(&mut self, path: &str, mode: u32, content: Content) {
+        self.files.push(InputFile {
             path: path.into(),
-            mode,
+            mode: Some(mode),
             content,
         });
     }
@@ -225,7 +225,7 @@ impl Copy<'_> {
         match target.to_str() {
             Some(text) if stays_below(below, &target) => {
                 self.budget.take(text.len() as u64, host)?;
-                self.add(inside, 0o777, FileContent::Link(text.to_owned()));
+                self.add(inside, 0o777, Content::Link(text.to_owned()));
                 Ok(())
             }
             _ => Err(HostFileError::LinkOut {
@@ -301,7 +301,7 @@ mod tests {
         );
     }
 
-    fn copied(root: &Path, disk_mb: u64) -> Result<Vec<FileRequest>, HostFileError> {
+    fn copied(root: &Path, disk_mb: u64) -> Result<Vec<InputFile>, HostFileError> {
         let mut files = Vec::new();
         let mut budget = Budget::new(disk_mb * MB);
         copy(root, "/workspace/d", None, &mut budget, &mut files).map(|()| files)

@@ -2,8 +2,8 @@
 
 use super::host::Whose;
 use super::host_files::HostFileError;
+use super::input::{name_unusual_places, with_host_files};
 use super::process;
-use super::request;
 use super::slot::{BuildError, SlotLost};
 use super::state::Pool;
 use crate::spec::collect::COLLECT_TIMEOUT_SECONDS;
@@ -11,6 +11,7 @@ use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
 use crate::spec::host::HostFault;
 use crate::spec::policy::Network;
+use crate::spec::step::Step;
 use crate::sys::clock::{left_until, monotonic_ns};
 use crate::wire::message::EpisodeRequest;
 use nix::unistd::Pid;
@@ -55,27 +56,31 @@ impl Pool {
         episode: &Episode,
         deadline_ns: Option<u64>,
     ) -> Result<Execution, RunError> {
-        self.check_network(episode.grants.network)?;
-        let mut request = request_for(episode).await?;
-        request.deadline_ns = deadline_ns;
-        let unusual_places = request::names_unusual_places(episode);
+        let sandbox = &episode.sandbox;
+        self.check_network(sandbox.grants.network)?;
+        let steps = with_host_files(&episode.steps, sandbox).await?;
+        let unusual_places = name_unusual_places(sandbox, &steps);
         let host = self.host();
         let mut refusals = 0;
         let (lease, whose, mut execution) = loop {
-            let lease = self.lease(&episode.grants, unusual_places);
+            let lease = self.lease(&sandbox.grants, unusual_places);
             let lease = timeout(left_until(deadline_ns), lease).await;
             let mut lease = lease.map_err(|_| RunError::NoSlotInTime)??;
             let whose = Whose::of(lease.slot());
             host.before(whose);
-            request.handed_ns = monotonic_ns();
+            let request = EpisodeRequest {
+                deadline_ns,
+                ..EpisodeRequest::new(episode, &steps, monotonic_ns())
+            };
             trace!(
                 id = &*episode.id,
                 slot = lease.slot().number,
                 "handed to a slot"
             );
             let process = lease.slot().process();
-            let answer = lease.slot().run(&request);
-            match answered(process, episode, deadline_ns, answer).await {
+            let answer = lease.slot().run(request);
+            let limit = AnswerLimit::of_episode(episode, deadline_ns);
+            match limit.answered(process, answer).await {
                 Ok(execution) => break (lease, whose, execution),
                 // It died while it was idle: that is no attempt of this episode. Its place is free now, so this
                 // ends with a new slot at the latest.
@@ -92,7 +97,7 @@ impl Pool {
                 }
             }
         };
-        host.explain(whose, &request.limits, &mut execution).await;
+        host.explain(whose, &sandbox.limits, &mut execution).await;
         // What the kernel killed may have been more than the program. To be refused a process harms no slot.
         let is_kill = |fault| matches!(fault, HostFault::Killed(_));
         let was_killed = execution.host_faults().any(is_kill);
@@ -120,55 +125,57 @@ impl Pool {
     }
 }
 
-/// How long an episode may take by its own timeouts, where the host keeps it from running.
-fn time_allowed(episode: &Episode) -> Duration {
-    let steps = episode.steps.iter();
-    steps.map(|step| step.longest(episode.stretch)).sum()
+/// How long a slot may take over what it was asked.
+pub(super) struct AnswerLimit {
+    /// By its own timeouts, where the host keeps it from running, and by its deadline.
+    allowed: Duration,
+    /// How much longer before the slot counts as hung: files are searched for and read after the end.
+    slack: Duration,
 }
 
-/// How much longer its slot may take for it before it counts as hung: files are searched for and read after its end.
-fn slack(episode: &Episode) -> Duration {
-    if episode.collect.is_empty() {
-        HUNG_TIMEOUT
-    } else {
-        HUNG_TIMEOUT + 2 * Duration::from_secs(COLLECT_TIMEOUT_SECONDS)
-    }
-}
-
-/// A slot's answer to an episode, which ends at `deadline_ns` at the latest. A slot that is overdue because it was stopped is killed: left alone, its program would go
-/// on after its timeout for as long as we wait. One that is busy is waited for.
-pub(super) async fn answered<T>(
-    slot: Pid,
-    episode: &Episode,
-    deadline_ns: Option<u64>,
-    answer: impl Future<Output = Result<T, SlotLost>>,
-) -> Result<T, SlotLost> {
-    let allowed = time_allowed(episode).min(left_until(deadline_ns));
-    let longest = allowed + slack(episode);
-    let stopped = async {
-        tokio::time::sleep(allowed + OVERDUE_TIMEOUT).await;
-        while !process::is_stopped(slot) {
-            tokio::time::sleep(STOPPED_POLL_INTERVAL).await;
-        }
-    };
-    tokio::select! {
-        biased;
-        answer = timeout(longest, answer) => answer.unwrap_or(Err(SlotLost::Silent)),
-        () = stopped => {
-            process::end(slot);
-            Err(SlotLost::Stopped)
+impl AnswerLimit {
+    pub fn of_step(step: &Step, stretch: f64) -> AnswerLimit {
+        AnswerLimit {
+            allowed: step.longest(stretch),
+            slack: HUNG_TIMEOUT,
         }
     }
-}
 
-/// The request for an episode; host files are read beside the other work.
-pub(super) async fn request_for(episode: &Episode) -> Result<EpisodeRequest, HostFileError> {
-    if !request::reads_host_files(episode) {
-        return request::build(episode);
+    fn of_episode(episode: &Episode, deadline_ns: Option<u64>) -> AnswerLimit {
+        let steps = episode.steps.iter();
+        let by_timeouts: Duration = steps
+            .map(|step| step.longest(episode.sandbox.stretch))
+            .sum();
+        let collecting = match episode.collect.as_slice() {
+            [] => Duration::ZERO,
+            _ => 2 * Duration::from_secs(COLLECT_TIMEOUT_SECONDS),
+        };
+        AnswerLimit {
+            allowed: by_timeouts.min(left_until(deadline_ns)),
+            slack: HUNG_TIMEOUT + collecting,
+        }
     }
-    let owned = episode.clone();
-    let reading = tokio::task::spawn_blocking(move || request::build(&owned));
-    reading
-        .await
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+
+    /// The slot's answer. A slot that is overdue because it was stopped is killed: left alone, its program would go on after
+    /// its timeout for as long as we wait. One that is busy is waited for.
+    pub async fn answered<T>(
+        &self,
+        slot: Pid,
+        answer: impl Future<Output = Result<T, SlotLost>>,
+    ) -> Result<T, SlotLost> {
+        let stopped = async {
+            tokio::time::sleep(self.allowed + OVERDUE_TIMEOUT).await;
+            while !process::is_stopped(slot) {
+                tokio::time::sleep(STOPPED_POLL_INTERVAL).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = timeout(self.allowed + self.slack, answer) => answer.unwrap_or(Err(SlotLost::Silent)),
+            () = stopped => {
+                process::end(slot);
+                Err(SlotLost::Stopped)
+            }
+        }
+    }
 }

@@ -1,20 +1,24 @@
 //! A slot as one session's own: it is not returned but ended.
 
 use super::host::{Host, Whose};
+use super::input::{files_of_host, with_host_files};
 use super::lease::Lease;
 use super::process::Processes;
-use super::run::{RunError, answered, request_for};
+use super::run::{AnswerLimit, RunError};
 use super::slot::SlotLost;
 use super::state::Pool;
-use crate::spec::episode::Episode;
-use crate::spec::execution::Execution;
-use crate::spec::limits::Limits;
-use crate::spec::policy::{Enforced, Grants};
+use crate::spec::execution::{Execution, NotPrepared};
+use crate::spec::policy::Enforced;
+use crate::spec::sandbox::Sandbox;
+use crate::spec::step::{InputFile, Step};
 use crate::sys::clock::monotonic_ns;
+use crate::wire::answer::Expected;
+use crate::wire::message::StepRequest;
 use crate::wire::transfer::{Get, NotDone, Piece, Put};
+use bytes::Bytes;
 use nix::unistd::Pid;
+use std::borrow::Cow;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a slot may take over a piece of a file, or over opening.
@@ -22,6 +26,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How soon a process that is to end is looked for again, and at the latest.
 const MIN_POLL_INTERVAL: Duration = Duration::from_micros(500);
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("a file could not be put in place")]
+    Files(NotPrepared, Enforced),
+}
 
 /// An open session. Dropped, it is ended; [`Session::end`] also waits for that.
 pub struct Session {
@@ -31,22 +44,32 @@ pub struct Session {
 }
 
 impl Pool {
-    /// Opens a session in a slot with these grants, waiting for one if all are taken.
-    pub async fn open(&self, grants: &Arc<Grants>, limits: &Limits) -> Result<Session, RunError> {
-        self.check_network(grants.network)?;
+    /// Opens a session in a slot with these grants, and with these files in it; waits for one if all are taken.
+    pub async fn open(
+        &self,
+        sandbox: &Sandbox,
+        files: Vec<InputFile>,
+    ) -> Result<Session, OpenError> {
+        self.check_network(sandbox.grants.network)?;
+        let files = files_of_host(files, sandbox).await;
+        let files = files.map_err(RunError::from)?;
         loop {
-            let mut lease = self.lease(grants, false).await?;
-            match within(ANSWER_TIMEOUT, lease.slot().open(limits)).await {
-                Ok(()) => {
+            let lease = self.lease(&sandbox.grants, false).await;
+            let mut lease = lease.map_err(RunError::from)?;
+            match within(ANSWER_TIMEOUT, lease.slot().open(sandbox, &files)).await {
+                Ok(Ok(())) => {
                     return Ok(Session {
                         lease,
                         host: self.host(),
                         processes: self.processes(),
                     });
                 }
+                Ok(Err(not_prepared)) => {
+                    return Err(OpenError::Files(not_prepared, lease.slot().enforced));
+                }
                 // It died while it was idle; its place is free now.
                 Err(SlotLost::WasDead) => drop(lease),
-                Err(lost) => return Err(lost.into()),
+                Err(lost) => return Err(RunError::from(lost).into()),
             }
         }
     }
@@ -62,26 +85,34 @@ impl Session {
         self.lease.slot().enforced
     }
 
-    /// Runs one execution, an episode with one step; when `cancel` is ready it ends as at its timeout. After
-    /// [`RunError::Lost`] the session is over. What goes to the slot is taken out of the episode: it can be large, and
-    /// executions can be many and long.
+    /// Runs one execution in the sandbox that it was opened with; when `cancel` is ready it ends as at its timeout. After [`RunError::Lost`] the session is over.
+    /// The files and the stdin that go to the slot are taken out of the step: they can be large, and executions can be many
+    /// and long.
     pub async fn exec(
         &mut self,
-        episode: &mut Episode,
+        sandbox: &Sandbox,
+        step: &mut Step,
         cancel: impl Future<Output = ()>,
     ) -> Result<Execution, RunError> {
-        let mut request = request_for(episode).await?;
-        for step in &mut episode.steps {
-            (step.files, step.stdin) = (Vec::new(), Vec::new());
-        }
-        let whose = Whose::of(self.lease.slot());
+        let sent = with_host_files(std::slice::from_ref(step), sandbox).await?;
+        let slot = self.lease.slot();
+        let whose = Whose::of(slot);
         self.host.before(whose);
-        request.handed_ns = monotonic_ns();
-        let process = self.lease.slot().process();
-        let running = self.lease.slot().exec(request, cancel);
-        let mut execution = answered(process, episode, None, running).await?;
-        let limits = &episode.limits;
-        self.host.explain(whose, limits, &mut execution).await;
+        let expected = Expected::of_step(monotonic_ns(), sandbox);
+        let request = StepRequest {
+            handed_ns: expected.handed_ns,
+            step: Cow::Borrowed(&sent[0]),
+        };
+        slot.send_step(request, &expected).await?;
+        drop(sent);
+        (step.files, step.stdin) = (Vec::new(), Bytes::new());
+        let limit = AnswerLimit::of_step(step, sandbox.stretch);
+        let process = slot.process();
+        let running = slot.finish_step(&expected, cancel);
+        let mut execution = limit.answered(process, running).await?;
+        self.host
+            .explain(whose, &sandbox.limits, &mut execution)
+            .await;
         Ok(execution)
     }
 

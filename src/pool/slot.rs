@@ -6,19 +6,21 @@ use super::leftover::Scratch;
 use super::process::{self, Processes};
 use super::scratch::ScratchGranted;
 use super::warm::NotWarm;
-use crate::spec::execution::Execution;
-use crate::spec::limits::Limits;
+use crate::spec::execution::{Execution, NotPrepared};
 use crate::spec::policy::{Enforced, Grants};
+use crate::spec::sandbox::Sandbox;
+use crate::spec::step::InputFile;
 use crate::sys::socket;
-use crate::wire::answer;
+use crate::wire::answer::Expected;
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{EpisodeRequest, Reply, Request, Setup};
+use crate::wire::message::{EpisodeRequest, Reply, Request, Setup, StepRequest};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
 use crate::wire::transfer::{DATA_BYTES, Get, NotDone, Piece, Put};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::Pid;
 use serde::{Serialize, de::DeserializeOwned};
+use std::borrow::Cow;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
@@ -195,43 +197,44 @@ impl Slot {
     }
 
     /// Runs one episode. After an error the slot must not be used again.
-    pub async fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, SlotLost> {
-        self.tell(&Request::Episode(request), answer::most_bytes(request))
+    pub async fn run(&mut self, request: EpisodeRequest<'_>) -> Result<Execution, SlotLost> {
+        let expected = Expected::of_episode(&request);
+        self.tell(&Request::Episode(request), expected.most_bytes())
             .await?;
         let reply = self.recv().await?;
-        self.execution(request, reply)
+        self.execution(&expected, reply)
     }
 
-    /// Runs one execution of the session that the slot belongs to; when `cancel` is ready it is ended.
-    pub async fn exec(
+    /// Begins one execution of the session that the slot belongs to.
+    pub async fn send_step(
         &mut self,
-        mut request: EpisodeRequest,
+        request: StepRequest<'_>,
+        expected: &Expected,
+    ) -> Result<(), SlotLost> {
+        self.tell(&Request::Step(request), expected.most_bytes())
+            .await
+    }
+
+    /// The facts of the execution that was begun; when `cancel` is ready it is ended.
+    pub async fn finish_step(
+        &mut self,
+        expected: &Expected,
         cancel: impl Future<Output = ()>,
     ) -> Result<Execution, SlotLost> {
-        self.tell(&Request::Exec(&request), answer::most_bytes(&request))
-            .await?;
-        // The slot has them now.
-        for step in &mut request.steps {
-            (step.files, step.stdin) = (Vec::new(), Vec::new());
-            (step.argv, step.env) = (Vec::new(), Vec::new());
-        }
         tokio::pin!(cancel);
         let reply = tokio::select! {
             reply = self.recv() => reply?,
             () = &mut cancel => {
-                let order: Request = Request::Cancel;
-                self.send(&order).await?;
+                self.send(&Request::Cancel).await?;
                 self.recv().await?
             }
         };
-        self.execution(&request, reply)
+        self.execution(expected, reply)
     }
 
-    fn execution(&self, request: &EpisodeRequest, reply: Reply) -> Result<Execution, SlotLost> {
+    fn execution(&self, expected: &Expected, reply: Reply) -> Result<Execution, SlotLost> {
         match reply {
-            Reply::Ended(facts)
-                if facts.enforced == self.enforced && answer::fits(request, &facts) =>
-            {
+            Reply::Ended(facts) if facts.enforced == self.enforced && expected.fits(&facts) => {
                 Ok(*facts)
             }
             Reply::Refused(failure) => Err(self.refused(failure)),
@@ -254,11 +257,18 @@ impl Slot {
         self.processes.log.of_slot(self.number, self.log_before)
     }
 
-    /// Makes the slot that of one session.
-    pub async fn open(&mut self, limits: &Limits) -> Result<(), SlotLost> {
-        let order: Request = Request::Open(limits.clone());
+    /// Makes the slot that of one session, with these files. After an error, the inner one too, it must not be used again.
+    pub async fn open(
+        &mut self,
+        sandbox: &Sandbox,
+        files: &[InputFile],
+    ) -> Result<Result<(), NotPrepared>, SlotLost> {
+        let order = Request::Open {
+            sandbox: Cow::Borrowed(sandbox),
+            files: Cow::Borrowed(files),
+        };
         match self.ask(&order, PACKET_BYTES).await? {
-            Reply::Opened => Ok(()),
+            Reply::Opened(opened) => Ok(opened),
             Reply::Refused(failure) => Err(SlotLost::Refused(failure)),
             _ => Err(SlotLost::Garbled),
         }
@@ -266,7 +276,7 @@ impl Slot {
 
     /// Puts a piece of a file into the session's sandbox.
     pub async fn put(&mut self, piece: Put) -> Result<Result<(), NotDone>, SlotLost> {
-        let order: Request = Request::Put(piece);
+        let order = Request::Put(piece);
         match self.ask(&order, PACKET_BYTES).await? {
             Reply::Put(put) => Ok(put),
             _ => Err(SlotLost::Garbled),
@@ -275,7 +285,7 @@ impl Slot {
 
     /// Takes a piece of a file out of the session's sandbox.
     pub async fn get(&mut self, what: Get) -> Result<Result<Piece, NotDone>, SlotLost> {
-        let order: Request = Request::Get(what);
+        let order = Request::Get(what);
         match self.ask(&order, DATA_BYTES + PACKET_BYTES).await? {
             Reply::Got(got) => Ok(got),
             _ => Err(SlotLost::Garbled),
@@ -283,7 +293,7 @@ impl Slot {
     }
 
     /// One order and its answer, of at most so many bytes.
-    async fn ask(&mut self, order: &Request, most: usize) -> Result<Reply, SlotLost> {
+    async fn ask(&mut self, order: &Request<'_>, most: usize) -> Result<Reply, SlotLost> {
         self.tell(order, most).await?;
         self.recv().await
     }
@@ -383,7 +393,7 @@ impl Drop for Slot {
     /// Says that it is not needed any more. If that does not get through, the end of the socket ends it too.
     fn drop(&mut self) {
         debug!(slot = self.number, episodes = self.episodes, "let go");
-        let order: Request = Request::End;
+        let order = Request::End;
         for (header, body) in packets(&encode(&order)) {
             let _ = socket::send(self.socket.get_ref().as_fd(), &header, body, &[]);
         }

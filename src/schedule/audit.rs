@@ -2,8 +2,9 @@
 //! Their first results wait in memory until then, as many of them as it is meant for, or until the run is stopped.
 
 use crate::sink::weight;
-use crate::spec::episode::{Content, Episode, InputFile, Program, Step};
+use crate::spec::episode::Episode;
 use crate::spec::outcome::{Audit, Outcome};
+use crate::spec::step::{Content, InputFile, Program, Step};
 use std::collections::{BTreeMap, VecDeque};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -66,6 +67,8 @@ fn file_bytes(file: &InputFile) -> usize {
     let content = match &file.content {
         Content::Bytes(bytes) => bytes.len(),
         Content::HostPath(path) => path.as_os_str().len(),
+        Content::Link(target) => target.len(),
+        Content::Directory => 0,
     };
     size_of::<InputFile>() + file.path.len() + content
 }

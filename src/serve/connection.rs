@@ -5,7 +5,7 @@ use super::answer::{Client, Code, RequestError};
 use super::budget::{Budget, Held, MAX_WAITING_STARTS, REQUEST_BYTES, START_BYTES};
 use super::fields::Fields;
 use super::frame::{self, ClientLine, Closing, Lines};
-use super::request::{self, Beginning, Head, Id, Start};
+use super::request::{self, Beginning, Exec, Head, Id, Start};
 use super::run::Server;
 use super::session::{self, Handle, MAX_WAITING, Op, Request};
 use super::stats::Counted;
@@ -294,8 +294,8 @@ impl Connection {
             }
             "exec" => {
                 let held = held(REQUEST_BYTES)?;
-                let (session, fields) = request::exec(line)?;
-                shared.hand(&session, id, Op::Exec(fields, monotonic_ns()), held)
+                let (session, exec) = Exec::read(line)?;
+                shared.hand(&session, id, Op::Exec(exec, monotonic_ns()), held)
             }
             "upload" => {
                 let (session, path) = request::transfer(line, "upload")?;

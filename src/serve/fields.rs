@@ -4,7 +4,7 @@ use super::answer::RequestError;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// The fields of a request beside `id` and `op`, each as the client wrote it.
 pub struct Fields<'a> {
@@ -62,18 +62,6 @@ impl<'a> Fields<'a> {
                 shortened(value)
             ))),
         }
-    }
-
-    /// Those that are among `names`, as they stand in an object.
-    pub fn written(&self, names: &[&str]) -> String {
-        let mut text = String::new();
-        for (name, value) in &self.fields {
-            if names.contains(name) {
-                let comma = if text.is_empty() { "" } else { "," };
-                write!(text, "{comma}\"{name}\":{value}").expect("strings take what is written");
-            }
-        }
-        text
     }
 }
 

@@ -4,12 +4,12 @@ use super::answer::{Code, RequestError};
 use super::request::Start;
 use super::run::Server;
 use super::stats::Counted;
-use crate::pool::{self, BuildError, RunError};
-use crate::spec::episode::Episode;
-use crate::spec::outcome::{Outcome, Status};
-use crate::spec::policy::Grants;
+use crate::pool::{self, BuildError, OpenError, RunError};
+use crate::spec::episode::SessionStart;
+use crate::spec::sandbox::Sandbox;
+use crate::spec::step::StepDefaults;
+use crate::spec::verdict::not_opened;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -20,8 +20,8 @@ pub type SessionPermit = (OwnedSemaphorePermit, Counted);
 pub struct Opened {
     pub session: pool::Session,
     pub place: SessionPermit,
-    pub workdir: String,
-    pub grants: Arc<Grants>,
+    pub sandbox: Sandbox,
+    pub defaults: StepDefaults,
     pub queue_ms: f64,
     pub start_ms: f64,
 }
@@ -49,45 +49,39 @@ pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, RequestE
     let building = server.building.acquire().await.expect("nor these");
     drop(waits);
     let queued = begin.elapsed();
-    let mut episode = start.episode(&server.context)?;
-    let opened = server.pool.open(&episode.grants, &episode.limits).await;
+    let SessionStart {
+        sandbox,
+        defaults,
+        files,
+    } = start.parse(&server.context)?;
+    let opened = server.pool.open(&sandbox, files).await;
     drop(building);
     server.pool.keep_spares();
-    let mut session = opened.map_err(|error| match error {
-        RunError::NoLoopback
-        | RunError::HostFile(_)
-        | RunError::Build(BuildError::ScratchGranted(_)) => {
-            RequestError::new(Code::Invalid, error.to_string())
-        }
-        other => RequestError::new(Code::Infra, other.to_string()),
-    })?;
-    if episode.steps.iter().any(|step| !step.files.is_empty()) {
-        place_files(&mut session, &mut episode).await?;
-    }
+    let session = opened.map_err(|error| refusal(&sandbox, error))?;
     let ms = |duration: Duration| (duration.as_secs_f64() * 1e6).round() / 1e3;
     Ok(Opened {
         session,
         place: (permit, server.stats.session()),
-        workdir: episode.workdir,
-        grants: episode.grants,
+        sandbox,
+        defaults,
         queue_ms: ms(queued),
         start_ms: ms(begin.elapsed() - queued),
     })
 }
 
-/// The files of a start are those of an execution that does nothing.
-async fn place_files(session: &mut pool::Session, start: &mut Episode) -> Result<(), RequestError> {
-    let execution = session.exec(start, std::future::pending()).await;
-    let execution =
-        execution.map_err(|error| RequestError::new(Code::Invalid, error.to_string()))?;
-    let outcome = Outcome::of(start, execution, Vec::new(), 0);
-    match (outcome.verdict.status, outcome.verdict.error) {
-        (Status::Ok, _) => Ok(()),
-        (Status::InfraError, Some(error)) => Err(RequestError::new(Code::Infra, error)),
-        (_, Some(error)) => Err(RequestError::new(Code::Invalid, error)),
-        (status, None) => Err(RequestError::new(
-            Code::Infra,
-            format!("`true` ended {}", status.name()),
-        )),
-    }
+/// What its client is told.
+fn refusal(sandbox: &Sandbox, error: OpenError) -> RequestError {
+    let code = match &error {
+        OpenError::Files(missing, enforced) => {
+            let why = not_opened(sandbox, missing, enforced.tier);
+            return RequestError::new(Code::Invalid, why);
+        }
+        OpenError::Run(
+            RunError::NoLoopback
+            | RunError::HostFile(_)
+            | RunError::Build(BuildError::ScratchGranted(_)),
+        ) => Code::Invalid,
+        OpenError::Run(_) => Code::Infra,
+    };
+    RequestError::new(code, error.to_string())
 }

@@ -1,9 +1,10 @@
-//! From a line to a request: what it names, and the episode that an execution is.
+//! From a line to a request: what it names, and what it asks for.
 
 use super::answer::{Code, RequestError};
 use super::fields::Fields;
-use crate::spec::episode::Episode;
-use crate::spec::parse::{FileContext, parse};
+use crate::spec::episode::SessionStart;
+use crate::spec::parse::{FileContext, parse_exec, parse_start};
+use crate::spec::step::{Step, StepDefaults};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -153,75 +154,58 @@ const EXEC: &[&str] = &[
     "files",
 ];
 
-/// What of a start applies to each execution.
-const INHERITED: [&str; 6] = [
-    "workdir",
-    "env",
-    "timeout_s",
-    "capture",
-    "output_keep",
-    "resources",
-];
-
-/// A `start` that was read. It is kept as it was written, and becomes an episode when there is a slot for it.
+/// A `start` that was read. It is kept as it was written, for that takes the least memory, and is parsed again when there is
+/// a slot for it.
 pub struct Start {
     pub wait_s: Option<f64>,
     pub idle_s: Option<f64>,
-    /// An episode with everything the session is to have, and a program that does nothing.
     line: String,
-    inherited: String,
 }
 
 impl Start {
     pub fn read(line: &[u8], context: &FileContext) -> Result<Start, RequestError> {
         let mut asked = Fields::read(line, "start", START)?;
-        let (wait_s, idle_s) = (asked.seconds("wait_s")?, asked.seconds("idle_s")?);
-        let fields = asked.written(START);
-        let comma = if fields.is_empty() { "" } else { "," };
         let start = Start {
-            wait_s,
-            idle_s,
-            line: format!("{{{fields}{comma}\"argv\":[\"true\"]}}"),
-            inherited: asked.written(&INHERITED),
+            wait_s: asked.seconds("wait_s")?,
+            idle_s: asked.seconds("idle_s")?,
+            line: text(line)?,
         };
-        start.episode(context)?;
+        start.parse(context)?;
         Ok(start)
     }
 
-    /// An episode with everything the session is to have, and a program that does nothing.
-    pub fn episode(&self, context: &FileContext) -> Result<Episode, RequestError> {
-        episode(&self.line, context)
-    }
-
-    /// What of it each execution takes over; the rest is not needed once the session is open.
-    pub fn into_inherited(self) -> Inherited {
-        Inherited(self.inherited)
+    pub fn parse(&self, context: &FileContext) -> Result<SessionStart, RequestError> {
+        parse_start(&self.line, context).map_err(|why| RequestError::new(Code::Invalid, why))
     }
 }
 
-/// The fields of a `start` that apply to each execution of its session, as they were written.
-pub struct Inherited(String);
+/// An `exec` whose session is known. It is kept as it was written until its session gets to it.
+pub struct Exec {
+    line: String,
+}
 
-impl Inherited {
-    /// How many bytes it holds.
-    pub fn len(&self) -> usize {
-        self.0.len()
+impl Exec {
+    /// With the session that it is for.
+    pub fn read(line: &[u8]) -> Result<(String, Exec), RequestError> {
+        let mut fields = Fields::read(line, "exec", EXEC)?;
+        let session = fields.text("session")?;
+        Ok((session, Exec { line: text(line)? }))
     }
 
-    /// The execution that these fields of an `exec` ask for.
-    pub fn exec(&self, fields: &str, context: &FileContext) -> Result<Episode, RequestError> {
-        let comma = if self.0.is_empty() { "" } else { "," };
-        let line = format!("{{{}{comma}\"steps\":[{{{fields}}}]}}", self.0);
-        let mut episode = episode(&line, context)?;
-        episode.multi_step = false;
-        Ok(episode)
+    pub fn parse(
+        self,
+        defaults: &StepDefaults,
+        context: &FileContext,
+    ) -> Result<Step, RequestError> {
+        parse_exec(&self.line, defaults, context)
+            .map_err(|why| RequestError::new(Code::Invalid, why))
     }
 }
 
-/// The session that an `exec` is for, and its other fields, as they were written.
-pub fn exec(line: &[u8]) -> Result<(String, String), RequestError> {
-    let mut fields = Fields::read(line, "exec", EXEC)?;
-    Ok((fields.text("session")?, fields.written(EXEC)))
+fn text(line: &[u8]) -> Result<String, RequestError> {
+    let text = std::str::from_utf8(line);
+    text.map(str::to_owned)
+        .map_err(|_| RequestError::bad("the line is not valid UTF-8"))
 }
 
 /// The session and the path of a transfer.
@@ -247,18 +231,6 @@ pub fn stop(line: &[u8]) -> Result<String, RequestError> {
     Fields::read(line, "stop", &["session"])?.text("session")
 }
 
-fn episode(line: &str, context: &FileContext) -> Result<Episode, RequestError> {
-    parse(line.as_bytes(), 1, 1, context).map_err(|invalid| {
-        RequestError::new(
-            Code::Invalid,
-            invalid
-                .message
-                .replace("steps[0].", "")
-                .replace("`steps[0]`", "the execution"),
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::upload::Frame;
@@ -282,8 +254,9 @@ mod tests {
             let _ = Frame::read(&head);
         }
         let start = Start::read(line, &context);
-        if let (Ok(start), Ok((_, fields))) = (start, exec(line)) {
-            let _ = start.into_inherited().exec(&fields, &context);
+        let start = start.and_then(|start| start.parse(&context));
+        if let (Ok(start), Ok((_, exec))) = (start, Exec::read(line)) {
+            let _ = exec.parse(&start.defaults, &context);
         }
         let _ = (transfer(line, "upload"), cancel(line), stop(line));
     }
@@ -343,10 +316,9 @@ mod tests {
         let start = Start::read(start, &context).expect("a start");
         let own =
             br#"{"id":2,"op":"exec","session":"s1","argv":["x"],"env":{"B":"2"},"workdir":"sub"}"#;
-        let (session, fields) = exec(own).expect("an exec");
-        let inherited = start.into_inherited();
-        let episode = inherited.exec(&fields, &context).expect("an episode");
-        let step = &episode.steps[0];
+        let (session, exec) = Exec::read(own).expect("an exec");
+        let start = start.parse(&context).expect("a session");
+        let step = exec.parse(&start.defaults, &context).expect("a step");
         assert_eq!(
             (session.as_str(), step.workdir.as_str()),
             ("s1", "/app/sub")

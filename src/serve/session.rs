@@ -5,16 +5,16 @@ use super::budget::Held;
 use super::connection::{ConnectionState, WaitingStart};
 use super::frame::{Closing, sleep_for};
 use super::open::{SessionPermit, open};
-use super::request::{Id, Inherited, Start};
+use super::request::{Exec, Id, Start};
 use super::run::Server;
 use super::{download, upload};
 use crate::pool::{self, RunError, SlotLost};
-use crate::spec::outcome::{Outcome, Status, Verdict};
+use crate::spec::outcome::{ExecOutcome, Status};
 use crate::spec::paths;
-use crate::spec::policy::Grants;
+use crate::spec::sandbox::Sandbox;
+use crate::spec::step::{StepDefaults, env_bytes};
 use serde::Serialize;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
@@ -24,8 +24,8 @@ pub const MAX_WAITING: usize = 64;
 
 /// What is asked of a session.
 pub enum Op {
-    /// The fields of an execution, as they were written, with the time at which they came.
-    Exec(String, u64),
+    /// With the time at which it came.
+    Exec(Exec, u64),
     Upload(String),
     Download(String),
 }
@@ -76,15 +76,6 @@ struct Started<'a> {
     start_ms: f64,
 }
 
-/// An execution's result: what an episode's has of it.
-#[derive(Serialize)]
-struct Done {
-    #[serde(flatten)]
-    verdict: Verdict,
-    queue_ms: f64,
-    startup_ms: Option<f64>,
-}
-
 /// Waits for a slot, answers the start, and lives until the session is over.
 pub async fn live(server: Rc<Server>, shared: Rc<ConnectionState>, asked: Asked) {
     let Asked {
@@ -107,8 +98,8 @@ pub async fn live(server: Rc<Server>, shared: Rc<ConnectionState>, asked: Asked)
         Ok(opened) => opened,
         Err(fault) => return shared.client.answer(&id, Err::<(), _>(fault)).await,
     };
-    let inherited = start.into_inherited();
-    held.shrink(inherited.len());
+    drop(start);
+    held.shrink(env_bytes(&opened.defaults.env));
     let (ops, requests) = mpsc::channel(MAX_WAITING);
     let (stop, stopped) = oneshot::channel();
     let name = shared.register(Handle { ops, stop });
@@ -116,10 +107,9 @@ pub async fn live(server: Rc<Server>, shared: Rc<ConnectionState>, asked: Asked)
         server,
         shared,
         name,
-        inherited,
+        sandbox: opened.sandbox,
+        defaults: opened.defaults,
         has_run: false,
-        workdir: opened.workdir,
-        grants: opened.grants,
         session: opened.session,
         idle,
         place: opened.place,
@@ -144,11 +134,10 @@ struct Life {
     server: Rc<Server>,
     shared: Rc<ConnectionState>,
     name: String,
-    inherited: Inherited,
+    sandbox: Sandbox,
+    defaults: StepDefaults,
     /// Whether a program has run.
     has_run: bool,
-    workdir: String,
-    grants: Arc<Grants>,
     session: pool::Session,
     idle: Option<Duration>,
     place: SessionPermit,
@@ -222,8 +211,8 @@ impl Life {
             return Ok(());
         }
         let lost = match op {
-            Op::Exec(fields, accepted_ns) => {
-                let done = self.exec(fields, accepted_ns, &mut cancelled).await;
+            Op::Exec(exec, accepted_ns) => {
+                let done = self.exec(exec, accepted_ns, &mut cancelled).await;
                 self.report(id, done).await
             }
             Op::Upload(path) => {
@@ -269,17 +258,13 @@ impl Life {
 
     async fn exec(
         &mut self,
-        fields: String,
+        exec: Exec,
         accepted_ns: u64,
         cancelled: &mut oneshot::Receiver<()>,
-    ) -> Result<Done, NoResult> {
-        let mut episode = self
-            .inherited
-            .exec(&fields, &self.server.context)
+    ) -> Result<ExecOutcome, NoResult> {
+        let mut step = exec
+            .parse(&self.defaults, &self.server.context)
             .map_err(NoResult::Request)?;
-        drop(fields);
-        episode.grants = self.grants.clone();
-        episode.goes_on = self.has_run;
         let mut was = false;
         let cancel = async {
             match cancelled.await {
@@ -288,7 +273,7 @@ impl Life {
                 Err(_) => std::future::pending().await,
             }
         };
-        let execution = match self.session.exec(&mut episode, cancel).await {
+        let execution = match self.session.exec(&self.sandbox, &mut step, cancel).await {
             Ok(execution) => execution,
             Err(RunError::HostFile(error)) => {
                 return Err(NoResult::Request(RequestError::new(
@@ -298,27 +283,19 @@ impl Life {
             }
             Err(error) => return Err(NoResult::Session(error.to_string())),
         };
+        let is_first = !self.has_run;
         self.has_run |= execution.steps.iter().any(|step| step.running_ns != 0);
-        let mut outcome = Outcome::of(&episode, execution, Vec::new(), accepted_ns);
-        // There is no jobs file whose line could be meant.
-        let line = format!("{}: ", episode.origin);
-        if let Some(error) = &mut outcome.verdict.error {
-            *error = error.replacen(&line, "", 1);
-        }
+        let outcome = ExecOutcome::of(&self.sandbox, &step, execution, is_first, accepted_ns);
         self.server.stats.record(&outcome);
         if was && outcome.verdict.status == Status::Timeout {
             return Err(NoResult::Request(was_cancelled()));
         }
-        Ok(Done {
-            verdict: outcome.verdict,
-            queue_ms: outcome.queue_ms,
-            startup_ms: outcome.startup_ms,
-        })
+        Ok(outcome)
     }
 
     /// Where a path of a request leads in the sandbox.
     fn resolve(&self, path: &str) -> Result<String, NoResult> {
-        let resolved = paths::resolve(&self.workdir, path);
+        let resolved = paths::resolve(&self.sandbox.workdir, path);
         resolved.map_err(|flaw| NoResult::Request(RequestError::bad(format!("`path` {flaw}"))))
     }
 

@@ -3,7 +3,7 @@
 //! `executions` is what `--stats` writes of a job, with executions in place of episodes.
 
 use crate::sink::{Ending, RunReport, Statistics};
-use crate::spec::outcome::Outcome;
+use crate::spec::outcome::ExecOutcome;
 use serde::Serialize;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -81,8 +81,8 @@ impl Stats {
         Counted(self.clone(), which)
     }
 
-    pub fn record(&self, outcome: &Outcome) {
-        self.executions.borrow_mut().record(outcome);
+    pub fn record(&self, outcome: &ExecOutcome) {
+        self.executions.borrow_mut().record_exec(outcome);
     }
 
     pub fn answer(&self, ready: usize, held_bytes: usize) -> Answer {

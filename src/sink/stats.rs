@@ -7,7 +7,7 @@ use super::audit::AuditReport;
 use super::counts::Counts;
 use super::usage;
 use crate::spec::execution::Start;
-use crate::spec::outcome::{Outcome, Phases};
+use crate::spec::outcome::{ExecOutcome, Outcome, Phases, Verdict};
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -98,16 +98,25 @@ impl Statistics {
 
     /// Takes in one result. Allocates only at the first of a kind of start.
     pub fn record(&mut self, outcome: &Outcome) {
-        self.counts.add(outcome.verdict.status);
+        self.record_execution(&outcome.verdict, outcome.queue_ms, outcome.phases);
         self.retried += u64::from(outcome.attempts > 1);
         self.extra_attempts += u64::from(outcome.attempts.saturating_sub(1));
         if let Some(audit) = &mut self.audit {
             audit.record(outcome);
         }
-        let (Some(phases), Some(start)) = (outcome.phases, outcome.verdict.start) else {
+    }
+
+    /// Takes in the result of one execution of a session.
+    pub fn record_exec(&mut self, outcome: &ExecOutcome) {
+        self.record_execution(&outcome.verdict, outcome.queue_ms, outcome.phases);
+    }
+
+    fn record_execution(&mut self, verdict: &Verdict, queue_ms: f64, phases: Option<Phases>) {
+        self.counts.add(verdict.status);
+        let (Some(phases), Some(start)) = (phases, verdict.start) else {
             return;
         };
-        record(&mut self.queue, (outcome.queue_ms * 1e6) as u64);
+        record(&mut self.queue, (queue_ms * 1e6) as u64);
         self.record_startup(start, phases);
     }
 

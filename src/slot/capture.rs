@@ -1,8 +1,8 @@
 //! What a program prints: kept up to the cap of each stream, and counted beyond it.
 
 use super::kept::Kept;
-use crate::spec::episode::{Capture, OutputKeep};
 use crate::spec::execution::Streams;
+use crate::spec::sandbox::{Capture, OutputKeep};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {

@@ -5,11 +5,11 @@ use super::carried::Carried;
 use super::census::Census;
 use super::clean::Cleaner;
 use super::collect::collect;
-use super::forker::Forkers;
+use super::forker::{Forkers, Wanted};
 use super::link::Link;
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
-use super::placement::{NotPlaced, Placement};
+use super::placement::Placement;
 use super::space::Space;
 use super::stalled::Machine;
 use super::step::{self, Order, StepContext};
@@ -17,17 +17,29 @@ use super::warm::{Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::root;
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
-use crate::spec::episode::{Capture, OnFailure};
-use crate::spec::execution::{Collected, End, Execution, Start, StepExecution};
+use crate::spec::execution::{Collected, End, Execution, NotPrepared, Start, StepExecution};
 use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Enforced;
+use crate::spec::sandbox::{Capture, Sandbox};
+use crate::spec::step::{InputFile, OnFailure, Step};
 use crate::sys::clock::monotonic_ns;
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{EpisodeRequest, Launch, Rlimit, Setup, StepRequest};
+use crate::wire::message::{EpisodeRequest, Launch, Rlimit, Setup};
 use nix::sys::signalfd::SignalFd;
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// How a step stands to the others of its episode or session.
+#[derive(Clone, Copy)]
+pub struct StepOptions {
+    /// When all of the episode is to end, CLOCK_MONOTONIC.
+    pub deadline_ns: Option<u64>,
+    /// Whether its programs are to be out of the reach of those of other steps.
+    pub apart: bool,
+    /// Whether a timeout is the end of this step only.
+    pub alone: bool,
+}
 
 /// A built slot, as init sees it.
 pub struct BuiltSlot {
@@ -56,9 +68,9 @@ pub struct BuiltSlot {
 
 impl BuiltSlot {
     /// Runs one episode. An error means that the slot can't be trusted any more.
-    pub fn run(&mut self, request: &EpisodeRequest) -> Result<Execution, Failure> {
+    pub fn run(&mut self, request: &EpisodeRequest<'_>) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
-        self.prepare(&request.limits)?;
+        self.prepare(&request.sandbox.limits)?;
         self.admit_pythons(&request.steps);
         let mut steps = Vec::with_capacity(request.steps.len());
         let mut carried = Carried::default();
@@ -73,7 +85,12 @@ impl BuiltSlot {
             let done = if is_late {
                 never_ran(End::Timeout)
             } else {
-                self.step(request, step, more, &mut carried)?
+                let options = StepOptions {
+                    deadline_ns: request.deadline_ns,
+                    apart: request.steps.len() > 1,
+                    alone: more,
+                };
+                self.step(&request.sandbox, step, options, &mut carried)?
             };
             carried.spent_cpu_us = carried.spent_cpu_us.saturating_add(done.cpu_us);
             carried.runs = true;
@@ -91,9 +108,9 @@ impl BuiltSlot {
             last.cpu_us = last.cpu_us.saturating_add(others);
         }
         carried.background.clear();
-        let collected = match request.collect.as_slice() {
+        let collected = match &*request.collect {
             [] => Collected::default(),
-            patterns => collect(&self.space, &request.workdir, patterns),
+            patterns => collect(&self.space, &request.sandbox.workdir, patterns),
         };
         let clean = killed.is_ok()
             && !self.out_of_memory.has_killed()
@@ -130,7 +147,7 @@ impl BuiltSlot {
     }
 
     /// Lets those in that these steps may run in. To be called while nothing runs.
-    pub fn admit_pythons(&mut self, steps: &[StepRequest]) {
+    pub fn admit_pythons(&mut self, steps: &[Step]) {
         let arrive = |python: &mut Python| python.arrive(steps);
         for arrived in self.pythons.iter_mut().filter_map(arrive) {
             self.census.add_zygote(arrived);
@@ -138,21 +155,21 @@ impl BuiltSlot {
         }
     }
 
-    /// Runs one step to its end; `alone` says whether a timeout is the end of this step only.
+    /// Runs one step to its end.
     pub fn step(
         &mut self,
-        request: &EpisodeRequest,
-        step: &StepRequest,
-        alone: bool,
+        sandbox: &Sandbox,
+        step: &Step,
+        options: StepOptions,
         carried: &mut Carried,
     ) -> Result<StepExecution, Failure> {
-        if let Err(end) = self.place(step, &mut carried.extra) {
-            return Ok(never_ran(end));
+        if let Err(missing) = self.place(Some(&step.workdir), &step.files, &mut carried.extra) {
+            return Ok(never_ran(End::NotPrepared(missing)));
         }
-        let limits = &request.limits;
+        let limits = &sandbox.limits;
         let rlimits = self.rlimits(limits);
         let workdir = self.space.real(&step.workdir);
-        let apart = self.apart(request.steps.len())?;
+        let apart = self.apart(options.apart)?;
         let own = self.own_ruleset(&carried.extra)?;
         let forkers = Forkers {
             exec: &mut self.zygote,
@@ -161,12 +178,16 @@ impl BuiltSlot {
         };
         // A program that enforces its slot's ruleset by itself is apart from others already.
         let cold_apart = apart.filter(|_| !self.setup.unusual_places);
-        let forker = forkers
-            .within(limits)
-            .choose(step, &workdir, &carried.extra);
+        let argv = step.program.argv();
+        let forker = forkers.within(limits).choose(Wanted {
+            step,
+            argv: &argv,
+            workdir: &workdir,
+            extra: &carried.extra,
+        });
         let start = forker.start;
         let launch = Launch {
-            argv: step.argv.clone(),
+            argv,
             env: environment(start, &self.space, &step.env),
             workdir: workdir.to_string_lossy().into_owned(),
             rlimits,
@@ -181,13 +202,13 @@ impl BuiltSlot {
             workdir: &step.workdir,
             ruleset,
             limits,
-            capture: OutputCapture::new(request.capture, request.output_keep, limits.output_bytes),
-            split: request.capture == Capture::Split,
+            capture: OutputCapture::new(sandbox.capture, sandbox.output_keep, limits.output_bytes),
+            split: sandbox.capture == Capture::Split,
             stdin: &step.stdin,
             timeout: step.timeout,
-            longest: step.longest,
-            deadline_ns: request.deadline_ns,
-            alone,
+            longest: step.longest(sandbox.stretch),
+            deadline_ns: options.deadline_ns,
+            alone: options.alone,
             prepared_ns: monotonic_ns(),
         };
         let mut context = StepContext {
@@ -233,23 +254,25 @@ impl BuiltSlot {
         Ok(done)
     }
 
-    /// Puts the step's files and working directory in place; what could not be, is how the step ends.
-    fn place(&self, step: &StepRequest, extra: &mut Vec<String>) -> Result<(), End> {
+    /// Puts a working directory and files in place.
+    pub fn place(
+        &self,
+        workdir: Option<&str>,
+        files: &[InputFile],
+        extra: &mut Vec<String>,
+    ) -> Result<(), NotPrepared> {
         let mut placing = Placement::new(&self.space, std::mem::take(extra));
-        let placed = placing
-            .workdir(&step.workdir)
-            .and_then(|()| step.files.iter().try_for_each(|f| placing.file(f)));
+        let placed = workdir
+            .map_or(Ok(()), |path| placing.workdir(path))
+            .and_then(|()| files.iter().try_for_each(|file| placing.file(file)));
         *extra = placing.into_extra();
-        placed.map_err(|NotPlaced { path, errno }| End::NotPrepared {
-            path,
-            errno: errno as i32,
-        })
+        placed.map_err(NotPrepared::from)
     }
 
     /// The ruleset that keeps the programs of several steps out of each other's reach, where the tier does not do so. Those
     /// of a session belong together.
-    fn apart(&mut self, steps: usize) -> Result<Option<RawFd>, Failure> {
-        if steps == 1 || self.enforced.tier.has_domain_per_program() {
+    fn apart(&mut self, wanted: bool) -> Result<Option<RawFd>, Failure> {
+        if !wanted || self.enforced.tier.has_domain_per_program() {
             return Ok(None);
         }
         if self.apart.is_none() {
@@ -300,13 +323,13 @@ impl BuiltSlot {
 
 /// What a program finds in its environment, as execve(2) takes it: what is the same for all, and what its step was given. A
 /// warm bash has the former already.
-fn environment(start: Start, space: &Space, given: &[(String, String)]) -> Vec<String> {
+fn environment(start: Start, space: &Space, given: &BTreeMap<String, String>) -> Vec<String> {
     let real = |path: &str| space.real(path).to_string_lossy().into_owned();
     let mut variables = match start {
         Start::WarmBash => BTreeMap::new(),
         Start::Exec | Start::WarmPython => space.layout.environment(real).into_iter().collect(),
     };
-    variables.extend(given.iter().cloned());
+    variables.extend(given.clone());
     let text = |(name, value)| format!("{name}={value}");
     variables.into_iter().map(text).collect()
 }

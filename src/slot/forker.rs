@@ -4,7 +4,7 @@ use super::link::Link;
 use super::warm::{self, Bash, Python};
 use crate::spec::execution::Start;
 use crate::spec::limits::Limits;
-use crate::wire::message::StepRequest;
+use crate::spec::step::Step;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 
@@ -13,6 +13,17 @@ pub struct Forkers<'a> {
     pub exec: &'a mut Link,
     pub bash: Option<&'a mut Bash>,
     pub pythons: &'a mut [Python],
+}
+
+/// What is to be forked.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    pub step: &'a Step,
+    pub argv: &'a [String],
+    /// Where init sees the working directory.
+    pub workdir: &'a Path,
+    /// What the episode's own ruleset has to name.
+    pub extra: &'a [String],
 }
 
 /// Which of them does it.
@@ -36,10 +47,9 @@ impl<'a> Forkers<'a> {
         }
     }
 
-    /// A warm one where the step fits. `workdir` is where init sees the working directory, and `extra` what the episode's own
-    /// ruleset has to name.
-    pub fn choose(self, step: &StepRequest, workdir: &Path, extra: &[String]) -> Forker<'a> {
-        if let Some(bash) = self.bash.filter(|bash| bash.fits(step, extra)) {
+    /// A warm one where the program fits.
+    pub fn choose(self, wanted: Wanted<'_>) -> Forker<'a> {
+        if let Some(bash) = self.bash.filter(|bash| bash.fits(wanted)) {
             return Forker {
                 start: Start::WarmBash,
                 ruleset: bash.ruleset.as_ref().map(AsRawFd::as_raw_fd),
@@ -47,7 +57,7 @@ impl<'a> Forkers<'a> {
             };
         }
         let mut pythons = self.pythons.iter_mut();
-        if let Some(python) = pythons.find(|python| python.fits(step, workdir, extra)) {
+        if let Some(python) = pythons.find(|python| python.fits(wanted)) {
             return Forker {
                 start: Start::WarmPython,
                 ruleset: python.ruleset.as_ref().map(AsRawFd::as_raw_fd),

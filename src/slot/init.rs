@@ -161,9 +161,11 @@ fn serve(slot: &mut BuiltSlot) -> Result<(), LinkBroken> {
     loop {
         let request = match slot.runner.recv()? {
             Request::Episode(request) => request,
-            Request::Open(limits) => return session::serve(slot, limits),
+            Request::Open { sandbox, files } => {
+                return session::serve(slot, sandbox.into_owned(), &files);
+            }
             Request::End => return Ok(()),
-            Request::Exec(_) | Request::Cancel | Request::Put(_) | Request::Get(_) => {
+            Request::Step(_) | Request::Cancel | Request::Put(_) | Request::Get(_) => {
                 return Err(LinkBroken);
             }
         };

@@ -3,8 +3,8 @@
 //! The bytes lie in one buffer, which grows up to the cap. When it is full, its first part stays as it is; the rest is a
 //! ring, round which everything further goes. So memory is bounded by the cap.
 
-use crate::spec::episode::OutputKeep;
 use crate::spec::execution::MAX_NOTE_BYTES;
+use crate::spec::sandbox::OutputKeep;
 
 pub struct Kept {
     keep: OutputKeep,

@@ -1,7 +1,7 @@
 //! A blocking socket that speaks whole messages.
 
 use crate::sys::socket;
-use crate::wire::message::{EpisodeRequest, Request};
+use crate::wire::message::Request;
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -94,7 +94,7 @@ impl Link {
             match socket::recv(self.socket.as_fd(), &mut self.buffer, &mut Vec::new()) {
                 Ok(0) => return true,
                 Ok(length) => {
-                    if let Ok(Some(Request::<EpisodeRequest>::End)) = self.take(length) {
+                    if let Ok(Some(Request::End)) = self.take(length) {
                         return false;
                     }
                 }

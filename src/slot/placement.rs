@@ -5,7 +5,8 @@
 
 use super::open::open_in_root;
 use super::space::Space;
-use crate::wire::message::{FileContent, FileRequest};
+use crate::spec::execution::NotPrepared;
+use crate::spec::step::{Content, DEFAULT_MODE, InputFile};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod, mkdirat};
@@ -21,6 +22,15 @@ use std::path::{Path, PathBuf};
 pub struct NotPlaced {
     pub path: String,
     pub errno: Errno,
+}
+
+impl From<NotPlaced> for NotPrepared {
+    fn from(NotPlaced { path, errno }: NotPlaced) -> NotPrepared {
+        NotPrepared {
+            path,
+            errno: errno as i32,
+        }
+    }
 }
 
 pub struct Placement<'a> {
@@ -50,14 +60,17 @@ impl<'a> Placement<'a> {
         })
     }
 
-    pub fn file(&mut self, file: &FileRequest) -> Result<(), NotPlaced> {
+    pub fn file(&mut self, file: &InputFile) -> Result<(), NotPlaced> {
+        let mode = file.mode.unwrap_or(DEFAULT_MODE);
         match &file.content {
-            FileContent::Directory => self.make_directory(&file.path, file.mode),
-            FileContent::Link(target) => self.link(&file.path, target),
-            FileContent::Bytes(content) => self.place(&file.path, |placement, inside| {
-                let mut opened = placement.write(inside, file.mode)?;
+            Content::Directory => self.make_directory(&file.path, mode),
+            Content::Link(target) => self.link(&file.path, target),
+            Content::Bytes(content) => self.place(&file.path, |placement, inside| {
+                let mut opened = placement.write(inside, mode)?;
                 opened.write_all(content).map_err(errno)
             }),
+            // The runner has read those.
+            Content::HostPath(_) => self.place(&file.path, |_, _| Err(Errno::EINVAL)),
         }
     }
 

@@ -6,17 +6,19 @@
 
 use super::carried::Carried;
 use super::disk::Count;
-use super::episode::BuiltSlot;
+use super::episode::{BuiltSlot, StepOptions};
 use super::link::LinkBroken;
 use super::pace::Pace;
 use super::pipes::discard;
 use super::transfer::Transfers;
 use super::watch::{Due, Reading, Watch};
-use crate::spec::execution::{Collected, Execution, StepExecution};
+use crate::spec::execution::{Collected, Execution};
 use crate::spec::limits::Limits;
+use crate::spec::sandbox::Sandbox;
+use crate::spec::step::InputFile;
 use crate::sys::{clock::monotonic_ns, wait};
 use crate::wire::failure::Failure;
-use crate::wire::message::{EpisodeRequest, Reply, Request};
+use crate::wire::message::{Reply, Request, StepRequest};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
@@ -27,21 +29,27 @@ use std::time::Duration;
 const MAX_INTERVAL_NS: u64 = 250_000_000;
 
 /// Serves the session until the runner has no need of it any more, or is gone.
-pub fn serve(slot: &mut BuiltSlot, limits: Limits) -> Result<(), LinkBroken> {
-    if let Err(failure) = slot.prepare(&limits) {
+pub fn serve(
+    slot: &mut BuiltSlot,
+    sandbox: Sandbox,
+    files: &[InputFile],
+) -> Result<(), LinkBroken> {
+    if let Err(failure) = slot.prepare(&sandbox.limits) {
         slot.runner.send(&Reply::Refused(failure))?;
         return Err(LinkBroken);
     }
-    slot.runner.send(&Reply::Opened)?;
+    let mut carried = Carried::default();
+    let placed = slot.place(None, files, &mut carried.extra);
+    slot.runner.send(&Reply::Opened(placed))?;
     let mut session = Session {
-        limits,
-        carried: Carried::default(),
+        sandbox,
+        carried,
         transfers: Transfers::default(),
     };
     loop {
         session.wait_for_order(slot)?;
         match slot.runner.recv()? {
-            Request::Exec(request) => match session.exec(slot, &request) {
+            Request::Step(request) => match session.exec(slot, &request) {
                 Ok(done) => slot.runner.send(&Reply::Ended(Box::new(done)))?,
                 Err(failure) => {
                     slot.runner.send(&Reply::Refused(failure))?;
@@ -53,20 +61,20 @@ pub fn serve(slot: &mut BuiltSlot, limits: Limits) -> Result<(), LinkBroken> {
                 slot.runner.send(&Reply::Put(put))?;
             }
             Request::Get(what) => {
-                let disk_bytes = session.limits.disk_bytes;
+                let disk_bytes = session.sandbox.limits.disk_bytes;
                 let got = session.transfers.get(&slot.space, what, disk_bytes);
                 slot.runner.send(&Reply::Got(got))?;
             }
             Request::End => return Ok(()),
             // What it meant has just ended by itself.
             Request::Cancel => {}
-            Request::Episode(_) | Request::Open(_) => return Err(LinkBroken),
+            Request::Episode(_) | Request::Open { .. } => return Err(LinkBroken),
         }
     }
 }
 
 struct Session {
-    limits: Limits,
+    sandbox: Sandbox,
     carried: Carried,
     transfers: Transfers,
 }
@@ -75,24 +83,25 @@ impl Session {
     fn exec(
         &mut self,
         slot: &mut BuiltSlot,
-        request: &EpisodeRequest,
+        request: &StepRequest<'_>,
     ) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
-        slot.admit_pythons(&request.steps);
+        slot.admit_pythons(std::slice::from_ref(&request.step));
         // What the kernel killed before is no doing of this.
         self.carried.was_killed |= slot.out_of_memory.at_limit().is_some();
         slot.out_of_memory.host_has_killed();
-        let mut steps: Vec<StepExecution> = Vec::new();
-        for step in &request.steps {
-            // A timeout ends this execution and nothing that earlier ones left.
-            let done = slot.step(request, step, true, &mut self.carried)?;
-            self.carried.spent_cpu_us = self.carried.spent_cpu_us.saturating_add(done.cpu_us);
-            steps.push(done);
-        }
+        let options = StepOptions {
+            deadline_ns: None,
+            // What runs in a session belongs together, and a timeout ends nothing that earlier executions left.
+            apart: false,
+            alone: true,
+        };
+        let step = slot.step(&self.sandbox, &request.step, options, &mut self.carried)?;
+        self.carried.spent_cpu_us = self.carried.spent_cpu_us.saturating_add(step.cpu_us);
         Ok(Execution {
             enforced: slot.enforced,
             clean: true,
-            steps,
+            steps: vec![step],
             collected: Collected::default(),
             handed_ns: request.handed_ns,
             received_ns,
@@ -102,7 +111,7 @@ impl Session {
 
     /// Returns when the runner has something to say, or is gone.
     fn wait_for_order(&mut self, slot: &mut BuiltSlot) -> Result<(), LinkBroken> {
-        let mut idle = Idle::new(&self.limits, slot, self.carried.due);
+        let mut idle = Idle::new(&self.sandbox.limits, slot, self.carried.due);
         let mut pace = Pace::new(monotonic_ns());
         loop {
             let runs = slot.census.is_anything_left();

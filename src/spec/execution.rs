@@ -181,11 +181,7 @@ pub enum End {
     NotExecutable {
         errno: i32,
     },
-    /// A file or directory of the spec could not be put in place inside the sandbox.
-    NotPrepared {
-        path: String,
-        errno: i32,
-    },
+    NotPrepared(NotPrepared),
     /// So many processes and threads were there, as many as may be, shortly before the program ended, or were left behind by it; it
     /// failed like this, and may have been refused more.
     ProcessLimit {
@@ -194,6 +190,13 @@ pub enum End {
     },
     /// The host kept something from the program, which ended like this.
     Host(HostFault, Finish),
+}
+
+/// A file or directory of the spec that could not be put in place inside the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotPrepared {
+    pub path: String,
+    pub errno: i32,
 }
 
 /// How a program ended by itself, though for want of something.

@@ -15,5 +15,7 @@ pub mod parse;
 pub mod paths;
 pub mod policy;
 mod returned;
+pub mod sandbox;
+pub mod step;
 pub mod verdict;
 pub mod warm;

@@ -154,6 +154,18 @@ pub struct StepOutcome {
     pub startup_ms: Option<f64>,
 }
 
+/// The result of one execution of a session: what an episode's has of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExecOutcome {
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    pub queue_ms: f64,
+    pub startup_ms: Option<f64>,
+    /// As of an episode.
+    #[serde(skip)]
+    pub phases: Option<Phases>,
+}
+
 /// A file of `collect`: text, or base64 when it is not UTF-8.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]

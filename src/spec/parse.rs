@@ -8,6 +8,7 @@
 mod check;
 mod diagnose;
 mod host;
+mod location;
 mod no_number;
 mod program;
 mod raw;
@@ -15,9 +16,11 @@ mod salvage;
 #[cfg(test)]
 mod tests;
 
-use super::episode::{Echo, Episode, Origin};
+use super::episode::{Echo, Episode, Origin, SessionStart};
 use super::limits::Limits;
 use super::policy::Grants;
+use super::step::{Step, StepDefaults};
+use diagnose::Kind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +35,7 @@ pub use salvage::id_of;
 pub struct Defaults {
     /// Wall clock per execution.
     pub timeout: Duration,
-    /// As [`crate::spec::episode::Episode::stretch`].
+    /// As [`crate::spec::sandbox::Sandbox::stretch`].
     pub stretch: f64,
     pub limits: Limits,
     /// `--fs-readable` and `--fs-writable`: canonical, sorted, without duplicates (see [`grantable`]).
@@ -137,9 +140,25 @@ pub fn parse(bytes: &[u8], line: u64, n: u64, file: &FileContext) -> Result<Epis
         salvage::invalid_utf8(bytes, message)
     })?;
     raw::read(text)
-        .map_err(|e| diagnose::explain(text, &e))
+        .map_err(|e| diagnose::explain(text, &e, Kind::Episode))
         .and_then(|raw| check::episode(raw, file, line, n))
         .map_err(|Flaw(message)| salvage::invalid(text, one_line(message)))
+}
+
+/// Parses the request that starts a session, or says what is wrong with it.
+pub fn parse_start(line: &str, file: &FileContext) -> Result<SessionStart, String> {
+    raw::read(line)
+        .map_err(|e| diagnose::explain(line, &e, Kind::Start))
+        .and_then(|raw| check::session(raw, file))
+        .map_err(|Flaw(message)| one_line(message))
+}
+
+/// Parses the request for one execution of a session, which has these defaults, or says what is wrong with it.
+pub fn parse_exec(line: &str, defaults: &StepDefaults, file: &FileContext) -> Result<Step, String> {
+    raw::read(line)
+        .map_err(|e| diagnose::explain(line, &e, Kind::Exec))
+        .and_then(|raw| check::exec(raw, defaults, file))
+        .map_err(|Flaw(message)| one_line(message))
 }
 
 /// Paths may hold line ends; a message stays one line.

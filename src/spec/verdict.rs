@@ -11,9 +11,12 @@ pub use starved::starved;
 
 use super::bytes::Text;
 use super::episode::Episode;
-use super::execution::{Execution, StepExecution};
-use super::outcome::{Outcome, Phases, Status, StepOutcome, Verdict};
+use super::execution::{Execution, NotPrepared, StepExecution};
+use super::outcome::{ExecOutcome, Outcome, Phases, Status, StepOutcome, Verdict};
+use super::policy::Tier;
 use super::returned::returned;
+use super::sandbox::Sandbox;
+use super::step::Step;
 use ruling::Context;
 
 impl Outcome {
@@ -29,25 +32,23 @@ impl Outcome {
         let enforced = execution.enforced;
         let mut steps: Vec<StepOutcome> = Vec::with_capacity(execution.steps.len());
         for (i, (step, facts)) in episode.steps.iter().zip(execution.steps).enumerate() {
-            let startup_ms = startup_ms(
-                &facts,
-                if i == 0 {
-                    execution.handed_ns
-                } else {
-                    facts.prepared_ns
-                },
-            );
+            let from_ns = if i == 0 {
+                execution.handed_ns
+            } else {
+                facts.prepared_ns
+            };
             let context = Context {
-                episode,
+                sandbox: &episode.sandbox,
                 step,
-                index: i,
-                is_first: i == 0 && !episode.goes_on,
+                origin: Some(&episode.origin),
+                index: episode.multi_step.then_some(i),
+                is_first: i == 0,
                 tier: enforced.tier,
             };
             steps.push(StepOutcome {
                 name: step.name.clone(),
+                startup_ms: startup_ms(&facts, from_ns),
                 verdict: context.verdict(facts),
-                startup_ms,
             });
         }
         let first_startup = steps.first().and_then(|s| s.startup_ms);
@@ -139,6 +140,42 @@ impl Outcome {
             phases: None,
         }
     }
+}
+
+impl ExecOutcome {
+    /// The result of one execution in a session. `is_first`: whether no program has run in
+    /// it before, so that what is missing there is nobody's doing but the client's. `accepted_ns`: when the request came.
+    pub fn of(
+        sandbox: &Sandbox,
+        step: &Step,
+        mut execution: Execution,
+        is_first: bool,
+        accepted_ns: u64,
+    ) -> ExecOutcome {
+        let phases = phases(&execution);
+        let facts = execution.steps.pop();
+        let facts = facts.expect("an execution has at least one step");
+        let context = Context {
+            sandbox,
+            step,
+            origin: None,
+            index: None,
+            is_first,
+            tier: execution.enforced.tier,
+        };
+        ExecOutcome {
+            queue_ms: ms(execution.handed_ns.saturating_sub(accepted_ns)),
+            startup_ms: startup_ms(&facts, execution.handed_ns),
+            verdict: context.verdict(facts),
+            phases,
+        }
+    }
+}
+
+/// Why a session's files could not be put in place.
+pub fn not_opened(sandbox: &Sandbox, missing: &NotPrepared, tier: Tier) -> String {
+    let why = evidence::not_prepared(sandbox, tier, missing.errno);
+    format!("`files`: {:?} {why}", missing.path)
 }
 
 /// The step whose verdict is the episode's: the last one, unless the host kept something from an earlier one. What a later step

@@ -4,10 +4,10 @@
 use super::message::EpisodeRequest;
 use super::packet::{MESSAGE_BYTES, PACKET_BYTES};
 use crate::spec::collect::{COLLECT_BYTES, COLLECT_FILES, COLLECT_NAME_BYTES};
-use crate::spec::episode::{Capture, OutputKeep};
 use crate::spec::execution::{
     Collected, End, Execution, Finish, MAX_NOTE_BYTES, StepExecution, WhyNot,
 };
+use crate::spec::sandbox::{Capture, OutputKeep, Sandbox};
 
 /// What a returned file takes besides its content: its name, as long as JSON makes it, and what stands around it.
 pub fn collected_name_bytes(name: &str) -> u64 {
@@ -37,31 +37,99 @@ const NAME_BYTES: usize = 3 * 4096;
 /// What an entry takes beside its strings.
 const ENTRY_BYTES: usize = 128;
 
-/// The longest honest answer, in bytes as encoded.
-pub fn most_bytes(request: &EpisodeRequest) -> usize {
-    let kept = usize::try_from(request.limits.output_bytes).unwrap_or(MESSAGE_BYTES);
-    let step = kept
-        .saturating_add(MAX_NOTE_BYTES)
-        .saturating_mul(3)
-        .saturating_add(NAME_BYTES + ENTRY_BYTES);
-    let collected = if request.collect.is_empty() {
-        0
-    } else {
-        COLLECT_BYTES as usize + (COLLECT_FILES + 1) * ENTRY_BYTES
-    };
-    step.saturating_mul(request.steps.len())
-        .saturating_add(collected + PACKET_BYTES)
-        .min(MESSAGE_BYTES)
+/// What is known of the facts before they come.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// When the request was sent: an answer to an earlier one, or one sent ahead, has another time.
+    pub handed_ns: u64,
+    /// The most executions.
+    pub steps: usize,
+    /// Whether files were asked for.
+    pub collects: bool,
+    output_bytes: u64,
+    output_keep: OutputKeep,
+    capture: Capture,
 }
 
-/// Whether these can be the facts of that request.
-pub fn fits(request: &EpisodeRequest, facts: &Execution) -> bool {
-    // An answer to an earlier request, or one sent ahead, has another time.
-    facts.handed_ns == request.handed_ns
-        && (1..=request.steps.len()).contains(&facts.steps.len())
-        && facts.steps.iter().all(|step| step_fits(request, step))
-        && (facts.collected == Collected::default() || !request.collect.is_empty())
-        && collected_fits(&facts.collected)
+impl Expected {
+    /// Of one execution in this sandbox.
+    pub fn of_step(handed_ns: u64, sandbox: &Sandbox) -> Expected {
+        Expected {
+            handed_ns,
+            steps: 1,
+            collects: false,
+            output_bytes: sandbox.limits.output_bytes,
+            output_keep: sandbox.output_keep,
+            capture: sandbox.capture,
+        }
+    }
+
+    pub fn of_episode(request: &EpisodeRequest<'_>) -> Expected {
+        Expected {
+            steps: request.steps.len(),
+            collects: !request.collect.is_empty(),
+            ..Expected::of_step(request.handed_ns, &request.sandbox)
+        }
+    }
+
+    /// The longest honest answer, in bytes as encoded.
+    pub fn most_bytes(&self) -> usize {
+        let kept = usize::try_from(self.output_bytes).unwrap_or(MESSAGE_BYTES);
+        let step = kept
+            .saturating_add(MAX_NOTE_BYTES)
+            .saturating_mul(3)
+            .saturating_add(NAME_BYTES + ENTRY_BYTES);
+        let collected = if self.collects {
+            COLLECT_BYTES as usize + (COLLECT_FILES + 1) * ENTRY_BYTES
+        } else {
+            0
+        };
+        step.saturating_mul(self.steps)
+            .saturating_add(collected + PACKET_BYTES)
+            .min(MESSAGE_BYTES)
+    }
+
+    /// Whether these can be the facts.
+    pub fn fits(&self, facts: &Execution) -> bool {
+        facts.handed_ns == self.handed_ns
+            && (1..=self.steps).contains(&facts.steps.len())
+            && facts.steps.iter().all(|step| self.step_fits(step))
+            && (facts.collected == Collected::default() || self.collects)
+            && collected_fits(&facts.collected)
+    }
+
+    fn step_fits(&self, step: &StepExecution) -> bool {
+        let limit = self.output_bytes;
+        // Of one that is longer than the limit, a note says how much was left out.
+        let most = |produced: u64| {
+            if produced > limit && self.output_keep == OutputKeep::Ends {
+                limit + MAX_NOTE_BYTES as u64
+            } else {
+                limit.min(produced)
+            }
+        };
+        let fits = |kept: &Vec<u8>| kept.len() as u64 <= most(step.output_bytes);
+        let streams = match &step.streams {
+            None => true,
+            Some(s) => self.capture == Capture::Split && fits(&s.stdout) && fits(&s.stderr),
+        };
+        fits(&step.output) && streams && end_fits(&step.end)
+    }
+}
+
+fn end_fits(end: &End) -> bool {
+    match *end {
+        End::Exited(code) => (0..=255).contains(&code),
+        // A program that ends well has met no limit, and the host kept nothing from it.
+        End::DiskLimit(_, finish) | End::ProcessLimit { finish, .. } | End::Host(_, finish) => {
+            match finish {
+                Finish::Exited(code) => (1..=255).contains(&code),
+                Finish::Signaled(signal) => is_signal(signal),
+            }
+        }
+        End::Signaled(signal) => is_signal(signal),
+        _ => true,
+    }
 }
 
 fn collected_fits(collected: &Collected) -> bool {
@@ -74,36 +142,6 @@ fn collected_fits(collected: &Collected) -> bool {
     files.len() + not.len() <= COLLECT_FILES
         && names <= COLLECT_NAME_BYTES
         && names + content + reasons <= COLLECT_BYTES
-}
-
-fn step_fits(request: &EpisodeRequest, step: &StepExecution) -> bool {
-    let limit = request.limits.output_bytes;
-    // Of one that is longer than the limit, a note says how much was left out.
-    let most = |produced: u64| {
-        if produced > limit && request.output_keep == OutputKeep::Ends {
-            limit + MAX_NOTE_BYTES as u64
-        } else {
-            limit.min(produced)
-        }
-    };
-    let fits = |kept: &Vec<u8>| kept.len() as u64 <= most(step.output_bytes);
-    let streams = match &step.streams {
-        None => true,
-        Some(s) => request.capture == Capture::Split && fits(&s.stdout) && fits(&s.stderr),
-    };
-    let end = match step.end {
-        End::Exited(code) => (0..=255).contains(&code),
-        // A program that ends well has met no limit, and the host kept nothing from it.
-        End::DiskLimit(_, finish) | End::ProcessLimit { finish, .. } | End::Host(_, finish) => {
-            match finish {
-                Finish::Exited(code) => (1..=255).contains(&code),
-                Finish::Signaled(signal) => is_signal(signal),
-            }
-        }
-        End::Signaled(signal) => is_signal(signal),
-        _ => true,
-    };
-    fits(&step.output) && streams && end
 }
 
 /// signal(7): 64 is the last real-time signal.

@@ -2,16 +2,17 @@
 
 use super::failure::{Failure, Stage};
 use super::transfer::{Get, NotDone, Piece, Put};
-use crate::spec::episode::{Capture, OnFailure, OutputKeep};
-use crate::spec::execution::Execution;
-use crate::spec::limits::Limits;
+use crate::spec::episode::Episode;
+use crate::spec::execution::{Execution, NotPrepared};
 use crate::spec::policy::{Enforced, Grants, Tier};
+use crate::spec::sandbox::Sandbox;
+use crate::spec::step::{InputFile, Step};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Version of all messages; init refuses a runner that speaks another.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 
 /// The sandbox a slot is to build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -152,14 +153,17 @@ pub struct Ids {
     pub change: bool,
 }
 
-/// What init is told to do. `R` is the request or, where it is sent, a reference to one.
+/// What init is told to do. What is large is lent by the runner, and init's own once it has been read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Request<R = EpisodeRequest> {
-    Episode(R),
-    /// From now on the slot is that of one session.
-    Open(Limits),
-    /// One execution of the session: a request with one step.
-    Exec(R),
+pub enum Request<'a> {
+    Episode(EpisodeRequest<'a>),
+    /// From now on the slot is that of one session, with these files.
+    Open {
+        sandbox: Cow<'a, Sandbox>,
+        files: Cow<'a, [InputFile]>,
+    },
+    /// One execution of the session.
+    Step(StepRequest<'a>),
     /// Ends the execution that runs as its timeout would. It is not answered, and too late it means nothing.
     Cancel,
     Put(Put),
@@ -174,57 +178,42 @@ pub enum Reply {
     /// The sandbox could not be built, or the episode could not be run in it; the slot ends itself.
     Refused(Failure),
     Ended(Box<Execution>),
-    Opened,
+    Opened(Result<(), NotPrepared>),
     Put(Result<(), NotDone>),
     Got(Result<Piece, NotDone>),
 }
 
 /// One whole episode.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpisodeRequest {
+pub struct EpisodeRequest<'a> {
     /// CLOCK_MONOTONIC nanoseconds at which the runner sent this.
     pub handed_ns: u64,
-    pub limits: Limits,
-    pub capture: Capture,
-    pub output_keep: OutputKeep,
-    pub collect: Vec<String>,
-    pub workdir: String,
     /// CLOCK_MONOTONIC nanoseconds at which the episode ends, whatever it does then.
     pub deadline_ns: Option<u64>,
-    pub steps: Vec<StepRequest>,
+    pub sandbox: Cow<'a, Sandbox>,
+    pub steps: Cow<'a, [Step]>,
+    pub collect: Cow<'a, [String]>,
 }
 
+impl<'a> EpisodeRequest<'a> {
+    /// `steps` are those of the episode, with the content of host files in place of their paths.
+    pub fn new(episode: &'a Episode, steps: &'a [Step], handed_ns: u64) -> EpisodeRequest<'a> {
+        EpisodeRequest {
+            handed_ns,
+            deadline_ns: None,
+            sandbox: Cow::Borrowed(&episode.sandbox),
+            steps: Cow::Borrowed(steps),
+            collect: Cow::Borrowed(&episode.collect),
+        }
+    }
+}
+
+/// One execution of a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepRequest {
-    /// At least one; the program is found through PATH.
-    pub argv: Vec<String>,
-    /// Added to the base environment.
-    pub env: Vec<(String, String)>,
-    pub workdir: String,
-    #[serde(with = "serde_bytes")]
-    pub stdin: Vec<u8>,
-    pub files: Vec<FileRequest>,
-    pub timeout: Duration,
-    /// So long it may take where the host kept it from running; at least the timeout.
-    pub longest: Duration,
-    pub on_failure: OnFailure,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FileRequest {
-    /// Absolute, inside the sandbox.
-    pub path: String,
-    /// Without meaning for a link.
-    pub mode: u32,
-    pub content: FileContent,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FileContent {
-    Bytes(#[serde(with = "serde_bytes")] Vec<u8>),
-    Directory,
-    /// A symbolic link, and where it leads.
-    Link(String),
+pub struct StepRequest<'a> {
+    /// As of an episode.
+    pub handed_ns: u64,
+    pub step: Cow<'a, Step>,
 }
 
 /// What a zygote is to run; stdin, stdout and stderr travel with it as file descriptors, and after them the program's

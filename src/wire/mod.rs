@@ -9,9 +9,9 @@
 //! runner → init     Request::Episode            the whole episode, all steps
 //! init   → runner   Reply::Ended              the facts, sent after the sandbox was cleaned and proven clean
 //!
-//! runner → init     Request::Open               from now on the slot is that of one session
+//! runner → init     Request::Open               from now on the slot is that of one session, with these files
 //! init   → runner   Reply::Opened
-//! runner → init     Request::Exec               one execution; what it leaves stays
+//! runner → init     Request::Step               one execution; what it leaves stays
 //! init   → runner   Reply::Ended              the facts
 //! runner → init     Request::Cancel             meanwhile: the execution is to end; no answer of its own
 //! runner → init     Request::Put | Get          a piece of a file in or out ([`transfer`])

@@ -152,7 +152,7 @@ mod tests {
         fn arbitrary_packets_never_panic(packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..8)) {
             let mut assembler = Assembler::default();
             for packet in packets {
-                if assembler.push::<crate::wire::message::EpisodeRequest>(&packet).is_err() { break; }
+                if assembler.push::<crate::wire::message::Request>(&packet).is_err() { break; }
             }
             let mut assembler = Assembler::default();
             let _ = assembler.push::<crate::wire::message::Reply>(&[LAST, 1, 2, 3]);

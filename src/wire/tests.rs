@@ -2,20 +2,20 @@
 
 mod arbitrary;
 
-use super::message::{EpisodeRequest, Reply, StepRequest};
+use super::answer::Expected;
+use super::message::{EpisodeRequest, Reply};
 use super::packet::{Assembler, PACKET_BYTES, WireError, encode, packets};
-use crate::spec::episode::{Capture, OnFailure, OutputKeep};
 use crate::spec::execution::{
     Collected, DiskEvidence, End, Execution, Finish, MAX_NOTE_BYTES, Start, StepExecution, Streams,
 };
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
+use crate::spec::sandbox::{OutputKeep, Sandbox};
 use arbitrary::{failure, reply, request};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::time::Duration;
 
 /// Cuts a message up as the sender does and puts it together as the receiver does.
 fn arrive<T: Serialize + DeserializeOwned>(
@@ -151,29 +151,9 @@ const LIES: [Lie; 9] = [
 
 #[test]
 fn an_answer_that_no_honest_slot_gives_does_not_fit() {
-    use super::answer::{fits, most_bytes};
-    let request = EpisodeRequest {
-        handed_ns: 5,
-        limits: Limits {
-            output_bytes: 4,
-            ..Limits::default()
-        },
-        capture: Capture::Merged,
-        output_keep: OutputKeep::Ends,
-        collect: vec![],
-        workdir: "/workspace".into(),
-        deadline_ns: None,
-        steps: vec![StepRequest {
-            argv: vec!["true".into()],
-            env: vec![],
-            workdir: "/workspace".into(),
-            stdin: vec![],
-            files: vec![],
-            timeout: Duration::from_secs(1),
-            longest: Duration::from_secs(1),
-            on_failure: OnFailure::Stop,
-        }],
-    };
+    let mut sandbox = Sandbox::default();
+    sandbox.limits.output_bytes = 4;
+    let expected = Expected::of_step(5, &sandbox);
     let step = StepExecution {
         start: Start::Exec,
         end: End::Exited(0),
@@ -201,22 +181,19 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
         received_ns: 0,
         cleaned_ns: 0,
     };
-    assert!(fits(&request, &honest));
+    assert!(expected.fits(&honest));
     let mut noted = honest.clone();
     let most = vec![b'1'; 4 + MAX_NOTE_BYTES];
     (noted.steps[0].output, noted.steps[0].output_bytes) = (most, 5);
-    assert!(fits(&request, &noted));
-    let without_note = EpisodeRequest {
-        output_keep: OutputKeep::Head,
-        ..request.clone()
-    };
-    assert!(!fits(&without_note, &noted));
-    assert!(encode(&Reply::Ended(Box::new(honest.clone()))).len() <= most_bytes(&request));
-    assert!(most_bytes(&request) < 1 << 20);
+    assert!(expected.fits(&noted));
+    sandbox.output_keep = OutputKeep::Head;
+    assert!(!Expected::of_step(5, &sandbox).fits(&noted));
+    assert!(encode(&Reply::Ended(Box::new(honest.clone()))).len() <= expected.most_bytes());
+    assert!(expected.most_bytes() < 1 << 20);
 
     for (lie, tell) in LIES {
         let mut told = honest.clone();
         tell(&mut told);
-        assert!(!fits(&request, &told), "{lie}");
+        assert!(!expected.fits(&told), "{lie}");
     }
 }

@@ -176,7 +176,7 @@ fn killed(fault: HostFault) -> End {
 /// Its time is over, and it had none of it.
 fn starved(episode: &Episode) -> Execution {
     let mut execution = execution(End::Timeout);
-    let longest = episode.steps[0].longest(episode.stretch).as_nanos() as u64;
+    let longest = episode.steps[0].longest(episode.sandbox.stretch).as_nanos() as u64;
     let step = &mut execution.steps[0];
     (step.stalled_ns, step.ended_ns) = (longest, step.running_ns + longest);
     execution

@@ -2,7 +2,9 @@
 
 use super::Running;
 use crate::slot::space;
-use crate::spec::execution::{DiskEvidence, End, Finish, SHELL_SAYS_KILLED, StepExecution};
+use crate::spec::execution::{
+    DiskEvidence, End, Finish, NotPrepared, SHELL_SAYS_KILLED, StepExecution,
+};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind};
 
@@ -75,10 +77,10 @@ impl Running<'_, '_> {
         Ok(match (cause, ended) {
             (_, ExitKind::Failed(failure)) => match failure.stage {
                 // The working directory is the one thing of these that the episode itself names.
-                Stage::Workdir => End::NotPrepared {
+                Stage::Workdir => End::NotPrepared(NotPrepared {
                     path: self.order.workdir.to_owned(),
                     errno: failure.errno,
-                },
+                }),
                 _ => return Err(failure),
             },
             (Some(cause), _) => cause,

@@ -5,12 +5,13 @@ use super::process::{Forked, SOCKET, STARTUP_TIMEOUT_S};
 use super::startup::{PARKED_IN, StartUp};
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::tier;
+use crate::slot::forker::Wanted;
 use crate::slot::link::Link;
 use crate::slot::mark::Mark;
 use crate::slot::open::open_in_root;
 use crate::slot::space::Space;
 use crate::sys::remove::remove;
-use crate::wire::message::{Setup, StepRequest, WarmStart};
+use crate::wire::message::{Setup, WarmStart};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -90,13 +91,14 @@ impl Bash {
     }
 
     /// Whether it would do exactly what a new bash would.
-    pub fn fits(&self, step: &StepRequest, extra: &[String]) -> bool {
+    pub fn fits(&self, wanted: Wanted<'_>) -> bool {
+        let step = wanted.step;
         // What starts like an option is one, even after -c.
-        let is_command = matches!(step.argv.as_slice(), [bash, l, line] if bash == "bash" && l == "-lc" && !line.starts_with(['-', '+']));
+        let is_command = matches!(wanted.argv, [bash, l, line] if bash == "bash" && l == "-lc" && !line.starts_with(['-', '+']));
         let is_there = |name: &&str| fs::symlink_metadata(self.home.path.join(name)).is_ok();
         let has_profile = || !self.home.holds() && PROFILES.iter().any(is_there);
         is_command
-            && extra.is_empty()
+            && wanted.extra.is_empty()
             && self.startup.ignores_place(&step.workdir, &self.home.path)
             && step
                 .env

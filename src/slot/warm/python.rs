@@ -4,11 +4,13 @@ use super::hand_over;
 use crate::sandbox::layout::HOST_LAYOUT;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::tier;
+use crate::slot::forker::Wanted;
 use crate::slot::link::{Link, LinkBroken};
 use crate::slot::space::Space;
 use crate::slot::zygote::{candidates, filter};
 use crate::spec::policy::Tier;
-use crate::wire::message::{PreloadedPython, Setup, StepRequest, WarmEnter, WarmGreeting};
+use crate::spec::step::{Program, Step};
+use crate::wire::message::{PreloadedPython, Setup, WarmEnter, WarmGreeting};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -136,11 +138,11 @@ impl Python {
     /// Lets its zygote in if it has come by now and one of these steps asks for such a program; the pid, the one time
     /// that it does. To be called between episodes: a process more would count against the limit of one that runs.
     /// Entering takes it some 2 ms, for which nobody waits who has no need of it.
-    pub fn arrive(&mut self, steps: &[StepRequest]) -> Option<i32> {
+    pub fn arrive(&mut self, steps: &[Step]) -> Option<i32> {
         let State::Expected(invitation) = &self.state else {
             return None;
         };
-        if !steps.iter().any(|step| self.may_be(&step.argv)) {
+        if !steps.iter().any(|step| self.may_be(&step.program)) {
             return None;
         }
         let mut answer = [PollFd::new(self.link.as_fd(), PollFlags::POLLIN)];
@@ -158,13 +160,17 @@ impl Python {
     }
 
     /// Whether this runs a program in what may be this interpreter.
-    fn may_be(&self, argv: &[String]) -> bool {
+    fn may_be(&self, program: &Program) -> bool {
+        let Program::Argv(argv) = program else {
+            return false;
+        };
         let found = || found(argv).is_some_and(|path| path.parent() == self.path.parent());
         runs_a_program(argv) && found()
     }
 
     /// Whether it would do exactly what a new Python would.
-    pub fn fits(&self, step: &StepRequest, workdir: &Path, extra: &[String]) -> bool {
+    pub fn fits(&self, wanted: Wanted<'_>) -> bool {
+        let argv = wanted.argv;
         let State::Here(device, inode) = self.state else {
             return false;
         };
@@ -172,12 +178,12 @@ impl Python {
             path.parent() == self.path.parent()
                 && fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (device, inode))
         };
-        runs_a_program(&step.argv)
-            && extra.is_empty()
-            && step.env.iter().all(|(name, _)| self.ignores(name))
-            && found(&step.argv).is_some_and(|path| is_it(&path))
+        runs_a_program(argv)
+            && wanted.extra.is_empty()
+            && wanted.step.env.iter().all(|(name, _)| self.ignores(name))
+            && found(argv).is_some_and(|path| is_it(&path))
             && fs::symlink_metadata(&self.user_modules).is_err()
-            && !self.is_shadowed(&step.argv, workdir)
+            && !self.is_shadowed(argv, wanted.workdir)
     }
 
     /// Whether the program has a module of its own by a name that is loaded already, or may have: where it begins, or

@@ -1,13 +1,14 @@
 //! From a line's raw fields to a valid episode: defaults, ranges, which fields go together.
 
-use super::program::{env, files, no_nul, program, stdin};
-use super::raw::{Few, Object, RawEpisode, RawResources, RawStep, Whole};
+use super::location::Location;
+use super::program::{env, files, no_duplicate, no_nul, program, stdin};
+use super::raw::{Few, Object, Pairs, RawEpisode, RawExec, RawResources, RawStart, RawStep, Whole};
 use super::{Defaults, FileContext, Flaw, default_id, host, quoted};
-use crate::spec::episode::{
-    Capture, DEFAULT_WORKDIR, Echo, Episode, InputFile, OnFailure, OutputKeep, Program, Step,
-};
+use crate::spec::episode::{Echo, Episode, SessionStart};
 use crate::spec::limits::{KB, Limits, MAX_PROCESSES, MB, stack_allowed};
 use crate::spec::paths;
+use crate::spec::sandbox::{Capture, DEFAULT_WORKDIR, OutputKeep, Sandbox};
+use crate::spec::step::{InputFile, OnFailure, Step, StepDefaults, env_bytes};
 use globset::GlobBuilder;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -21,8 +22,6 @@ const MAX_PATTERN: usize = paths::MAX_PATH;
 const MAX_BRACES: usize = 64;
 /// What an `env` may come to when every step of the episode has its own copy, in bytes.
 const MAX_SHARED_ENV: usize = 64 << 20;
-/// What a variable takes beside its text.
-const ENV_OVERHEAD: usize = 64;
 /// The range of `timeout_s`: a millisecond to a week.
 const TIMEOUT_S: RangeInclusive<f64> = 0.001..=604_800.0;
 /// The range of `stretch`, of the flag too.
@@ -36,45 +35,114 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
         check_id(id)?;
     }
     one_program(&raw)?;
-    let workdir = workdir("workdir", DEFAULT_WORKDIR, raw.workdir.as_deref())?;
-    let timeout = timeout("timeout_s", raw.timeout_s, file.defaults.timeout)?;
-    let mut variables = BTreeMap::new();
-    env("", raw.env, &mut variables)?;
-    let mut inputs = Vec::new();
-    files("", raw.files, &workdir, file, &mut inputs)?;
-
-    let multi_step = raw.steps.is_some();
-    let shared = StepDefaults {
-        env: variables,
-        workdir: &workdir,
-        timeout,
+    let sandbox = sandbox(
+        RawSandbox {
+            workdir: raw.workdir,
+            stretch: raw.stretch,
+            resources: raw.resources,
+            fs_readable: raw.fs_readable,
+            fs_writable: raw.fs_writable,
+            network: raw.network,
+            capture: raw.capture,
+            output_keep: raw.output_keep,
+        },
         file,
-    };
-    let steps = match (program("", raw.command, raw.argv)?, raw.steps) {
-        (Some(program), _) => vec![shared.only_step(program, stdin("", raw.stdin)?, inputs)],
+    )?;
+    let defaults = step_defaults(&sandbox, raw.env, raw.timeout_s, file)?;
+    let at = Location::of_episode();
+    let files = files(&at, raw.files, &sandbox.workdir, file)?;
+    let multi_step = raw.steps.is_some();
+    let steps = match (program(&at, raw.command, raw.argv)?, raw.steps) {
+        (Some(program), _) => vec![Step {
+            name: None,
+            program,
+            stdin: stdin(&at, raw.stdin)?,
+            env: defaults.env,
+            workdir: defaults.workdir,
+            timeout: defaults.timeout,
+            files,
+            on_failure: OnFailure::default(),
+        }],
         (None, Some(_)) if raw.stdin.is_some() => {
             return Err(Flaw::new(
                 "stdin",
                 "does not go with `steps`; move it into the step that reads it",
             ));
         }
-        (None, Some(Few(steps))) => shared.steps(steps, inputs)?,
-        (None, None) => {
-            return Err(Flaw(
-                "the episode has nothing to run; add `command`, `argv` or `steps`".into(),
-            ));
-        }
+        (None, Some(Few(raw))) => steps(raw, &defaults, files, file)?,
+        (None, None) => return Err(at.nothing_to_run("`command`, `argv` or `steps`")),
     };
-
     let deadline = raw.deadline_s.map(|s| duration("deadline_s", s, TIMEOUT_S));
     Ok(Episode {
         id: raw.id.unwrap_or_else(|| default_id(n)),
         origin: file.origin(line),
+        sandbox,
         steps,
         multi_step,
-        goes_on: false,
-        stretch: stretch(raw.stretch, file.defaults.stretch)?,
         deadline: deadline.transpose()?,
+        collect: collect(raw.collect.unwrap_or_default())?,
+        echo: Echo {
+            group: raw.group,
+            meta: raw.meta,
+            spec_digest: None,
+        },
+    })
+}
+
+/// The same for what a session is started with.
+pub fn session(raw: RawStart, file: &FileContext) -> Result<SessionStart, Flaw> {
+    let sandbox = sandbox(
+        RawSandbox {
+            workdir: raw.workdir,
+            stretch: None,
+            resources: raw.resources,
+            fs_readable: raw.fs_readable,
+            fs_writable: raw.fs_writable,
+            network: raw.network,
+            capture: raw.capture,
+            output_keep: raw.output_keep,
+        },
+        file,
+    )?;
+    Ok(SessionStart {
+        defaults: step_defaults(&sandbox, raw.env, raw.timeout_s, file)?,
+        files: files(&Location::of_episode(), raw.files, &sandbox.workdir, file)?,
+        sandbox,
+    })
+}
+
+/// The same for one execution of a session, which has these defaults.
+pub fn exec(raw: RawExec, defaults: &StepDefaults, file: &FileContext) -> Result<Step, Flaw> {
+    let raw = RawStep {
+        name: None,
+        command: raw.command,
+        argv: raw.argv,
+        stdin: raw.stdin,
+        env: raw.env,
+        workdir: raw.workdir,
+        timeout_s: raw.timeout_s,
+        files: raw.files,
+        on_failure: None,
+    };
+    step(raw, &Location::of_execution(), defaults, Vec::new(), file)
+}
+
+/// The fields that say what programs run in, wherever they stand.
+struct RawSandbox {
+    workdir: Option<String>,
+    stretch: Option<f64>,
+    resources: Option<Object<RawResources>>,
+    fs_readable: Option<Vec<String>>,
+    fs_writable: Option<Vec<String>>,
+    network: Option<String>,
+    capture: Option<String>,
+    output_keep: Option<String>,
+}
+
+fn sandbox(raw: RawSandbox, file: &FileContext) -> Result<Sandbox, Flaw> {
+    Ok(Sandbox {
+        workdir: workdir("workdir", DEFAULT_WORKDIR, raw.workdir.as_deref())?,
+        stretch: stretch(raw.stretch, file.defaults.stretch)?,
         limits: limits(raw.resources, &file.defaults)?,
         grants: host::grants(
             raw.fs_readable,
@@ -84,13 +152,21 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
         )?,
         capture: capture(raw.capture.as_deref())?,
         output_keep: output_keep(raw.output_keep.as_deref())?,
-        collect: collect(raw.collect.unwrap_or_default())?,
-        workdir,
-        echo: Echo {
-            group: raw.group,
-            meta: raw.meta,
-            spec_digest: None,
-        },
+    })
+}
+
+fn step_defaults(
+    sandbox: &Sandbox,
+    variables: Option<Pairs<String>>,
+    timeout_s: Option<f64>,
+    file: &FileContext,
+) -> Result<StepDefaults, Flaw> {
+    let mut all = BTreeMap::new();
+    env(&Location::of_episode(), variables, &mut all)?;
+    Ok(StepDefaults {
+        env: all,
+        workdir: sandbox.workdir.clone(),
+        timeout: timeout("timeout_s", timeout_s, file.defaults.timeout)?,
     })
 }
 
@@ -109,11 +185,7 @@ fn one_program(raw: &RawEpisode) -> Result<(), Flaw> {
 
 /// Every step carries the episode's `env`: refuses one that many steps would multiply beyond reason.
 fn shared_env(env: &BTreeMap<String, String>, steps: usize) -> Result<(), Flaw> {
-    let bytes: usize = env
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + ENV_OVERHEAD)
-        .sum();
-    if bytes.saturating_mul(steps) <= MAX_SHARED_ENV {
+    if env_bytes(env).saturating_mul(steps) <= MAX_SHARED_ENV {
         return Ok(());
     }
     Err(Flaw::new(
@@ -125,66 +197,55 @@ fn shared_env(env: &BTreeMap<String, String>, steps: usize) -> Result<(), Flaw> 
     ))
 }
 
-/// What the steps of one episode inherit.
-struct StepDefaults<'a> {
-    env: BTreeMap<String, String>,
-    workdir: &'a str,
-    timeout: Duration,
-    file: &'a FileContext,
+/// The files of the episode are there from the first step on.
+fn steps(
+    raw: Vec<Object<RawStep>>,
+    defaults: &StepDefaults,
+    files: Vec<InputFile>,
+    file: &FileContext,
+) -> Result<Vec<Step>, Flaw> {
+    if raw.is_empty() {
+        return Err(Flaw::new("steps", "is empty; add at least one step"));
+    }
+    shared_env(&defaults.env, raw.len())?;
+    let mut files = Some(files);
+    let step = |(i, Object(raw))| {
+        let files = files.take().unwrap_or_default();
+        step(raw, &Location::of_step(i), defaults, files, file)
+    };
+    raw.into_iter().enumerate().map(step).collect()
 }
 
-impl StepDefaults<'_> {
-    /// Of an episode that has its program itself.
-    fn only_step(self, program: Program, stdin: Vec<u8>, files: Vec<InputFile>) -> Step {
-        Step {
-            name: None,
-            program,
-            stdin,
-            env: self.env,
-            workdir: self.workdir.to_owned(),
-            timeout: self.timeout,
-            files,
-            on_failure: OnFailure::default(),
-        }
-    }
-
-    /// The files of the episode are there from the first step on.
-    fn steps(&self, raw: Vec<Object<RawStep>>, files: Vec<InputFile>) -> Result<Vec<Step>, Flaw> {
-        if raw.is_empty() {
-            return Err(Flaw::new("steps", "is empty; add at least one step"));
-        }
-        shared_env(&self.env, raw.len())?;
-        let mut files = Some(files);
-        let step = |(i, Object(step))| self.step(i, step, files.take().unwrap_or_default());
-        raw.into_iter().enumerate().map(step).collect()
-    }
-
-    fn step(&self, i: usize, raw: RawStep, mut inputs: Vec<InputFile>) -> Result<Step, Flaw> {
-        let at = format!("steps[{i}].");
-        let Some(program) = program(&at, raw.command, raw.argv)? else {
-            return Err(Flaw(format!(
-                "`steps[{i}]` has nothing to run; add `command` or `argv`"
-            )));
-        };
-        let workdir = workdir(
-            &format!("{at}workdir"),
-            self.workdir,
-            raw.workdir.as_deref(),
-        )?;
-        let mut variables = self.env.clone();
-        env(&at, raw.env, &mut variables)?;
-        files(&at, raw.files, &workdir, self.file, &mut inputs)?;
-        Ok(Step {
-            name: raw.name,
-            program,
-            stdin: stdin(&at, raw.stdin)?,
-            env: variables,
-            timeout: timeout(&format!("{at}timeout_s"), raw.timeout_s, self.timeout)?,
-            files: inputs,
-            on_failure: on_failure(&at, raw.on_failure.as_deref())?,
-            workdir,
-        })
-    }
+/// One step, whose files come after those that are given.
+fn step(
+    raw: RawStep,
+    at: &Location,
+    defaults: &StepDefaults,
+    mut inputs: Vec<InputFile>,
+    file: &FileContext,
+) -> Result<Step, Flaw> {
+    let Some(program) = program(at, raw.command, raw.argv)? else {
+        return Err(at.nothing_to_run("`command` or `argv`"));
+    };
+    let workdir = workdir(
+        &at.field("workdir"),
+        &defaults.workdir,
+        raw.workdir.as_deref(),
+    )?;
+    let mut variables = defaults.env.clone();
+    env(at, raw.env, &mut variables)?;
+    inputs.extend(files(at, raw.files, &workdir, file)?);
+    no_duplicate(at, &inputs)?;
+    Ok(Step {
+        name: raw.name,
+        program,
+        stdin: stdin(at, raw.stdin)?,
+        env: variables,
+        timeout: timeout(&at.field("timeout_s"), raw.timeout_s, defaults.timeout)?,
+        files: inputs,
+        on_failure: on_failure(at, raw.on_failure.as_deref())?,
+        workdir,
+    })
 }
 
 /// Whether results can carry this id.
@@ -317,12 +378,12 @@ fn output_keep(value: Option<&str>) -> Result<OutputKeep, Flaw> {
     }
 }
 
-fn on_failure(at: &str, value: Option<&str>) -> Result<OnFailure, Flaw> {
+fn on_failure(at: &Location, value: Option<&str>) -> Result<OnFailure, Flaw> {
     match value {
         None | Some("stop") => Ok(OnFailure::Stop),
         Some("continue") => Ok(OnFailure::Continue),
         Some(value) => Err(one_of(
-            &format!("{at}on_failure"),
+            &at.field("on_failure"),
             "\"stop\" or \"continue\"",
             value,
         )),

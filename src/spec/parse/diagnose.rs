@@ -53,6 +53,38 @@ const EPISODE: Shape = Object(&[
     ("meta", Any),
 ]);
 
+/// The request that starts a session.
+const START: Shape = Object(&[
+    ("id", Any),
+    ("op", Any),
+    ("wait_s", Any),
+    ("idle_s", Any),
+    ("files", Map(&TextOr(FILE))),
+    ("env", Map(&Text)),
+    ("workdir", Text),
+    ("timeout_s", Number),
+    ("resources", Object(RESOURCES)),
+    ("fs_readable", List(&Text)),
+    ("fs_writable", List(&Text)),
+    ("network", Text),
+    ("capture", Text),
+    ("output_keep", Text),
+]);
+
+/// The request for one execution of a session.
+const EXEC: Shape = Object(&[
+    ("id", Any),
+    ("op", Any),
+    ("session", Any),
+    ("command", Text),
+    ("argv", List(&Text)),
+    ("stdin", TextOr(BASE64)),
+    ("env", Map(&Text)),
+    ("workdir", Text),
+    ("timeout_s", Number),
+    ("files", Map(&TextOr(FILE))),
+]);
+
 const STEP: &[(&str, Shape)] = &[
     ("name", Text),
     ("command", Text),
@@ -90,8 +122,26 @@ const ALIASES: [(&str, &str); 7] = [
     ("metadata", "meta"),
 ];
 
+/// What a line is to be.
+#[derive(Clone, Copy)]
+pub enum Kind {
+    Episode,
+    Start,
+    Exec,
+}
+
+impl Kind {
+    fn shape(self) -> &'static Shape {
+        match self {
+            Kind::Episode => &EPISODE,
+            Kind::Start => &START,
+            Kind::Exec => &EXEC,
+        }
+    }
+}
+
 /// The sentence for a line that [`super::raw::read`] refused with `error`.
-pub fn explain(text: &str, error: &serde_json::Error) -> Flaw {
+pub fn explain(text: &str, error: &serde_json::Error, kind: Kind) -> Flaw {
     let raw = match serde_json::from_str::<&RawValue>(text) {
         Ok(raw) => raw,
         Err(syntax) => return not_json(text, &syntax),
@@ -104,11 +154,11 @@ pub fn explain(text: &str, error: &serde_json::Error) -> Flaw {
         _ => {
             return Flaw(format!(
                 "the line holds {}, not an object; write each episode as one object on its own line",
-                kind(raw)
+                described(raw)
             ));
         }
     }
-    find("", raw, &EPISODE).unwrap_or_else(|| {
+    find("", raw, kind.shape()).unwrap_or_else(|| {
         // The table and the structs of `raw` disagree; the tests hold them together.
         Flaw(format!(
             "the line is not a valid episode: {}; correct that field",
@@ -178,7 +228,7 @@ fn find(path: &str, raw: &RawValue, shape: &Shape) -> Option<Flaw> {
     let wrong = || {
         Some(Flaw::new(
             path,
-            format_args!("must be {}, not {}", shape.describe(), kind(raw)),
+            format_args!("must be {}, not {}", shape.describe(), described(raw)),
         ))
     };
     match (shape, json.as_bytes().first()) {
@@ -362,7 +412,7 @@ impl Shape {
 }
 
 /// What a JSON value is; short ones are quoted as they stand.
-fn kind(raw: &RawValue) -> String {
+fn described(raw: &RawValue) -> String {
     let json = raw.get();
     match json.as_bytes().first() {
         Some(b'{') => "an object".into(),

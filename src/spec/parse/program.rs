@@ -1,60 +1,53 @@
 //! Checks of what one execution is made of: program, stdin, environment, files.
 
 use super::host;
+use super::location::Location;
 use super::raw::{Pairs, RawBase64, RawFile, TextOr};
 use super::{FileContext, Flaw, quoted};
-use crate::spec::episode::{Content, InputFile, Program};
 use crate::spec::paths::{self, PathFlaw};
+use crate::spec::step::{Content, InputFile, Program};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest argument or `NAME=value` that execve takes, in bytes (MAX_ARG_STRLEN without its NUL).
 const MAX_ARGUMENT: usize = 131_071;
 
-/// `command` or `argv` of the field at `at` (empty for the episode, else `steps[i].`).
+/// `command` or `argv`.
 pub fn program(
-    at: &str,
+    at: &Location,
     command: Option<String>,
     argv: Option<Vec<String>>,
 ) -> Result<Option<Program>, Flaw> {
     match (command, argv) {
         (Some(command), None) => {
-            check_argument(|| format!("{at}command"), &command)?;
+            check_argument(|| at.field("command"), &command)?;
             Ok(Some(Program::Command(command)))
         }
         (None, Some(argv)) => {
             match argv.first() {
                 None => {
                     return Err(Flaw::new(
-                        &format!("{at}argv"),
+                        &at.field("argv"),
                         "is empty; name at least the program",
                     ));
                 }
                 Some(program) if program.is_empty() => {
                     return Err(Flaw::new(
-                        &format!("{at}argv[0]"),
+                        &at.field("argv[0]"),
                         "is empty; name the program to run",
                     ));
                 }
                 Some(_) => {}
             }
             for (i, argument) in argv.iter().enumerate() {
-                check_argument(|| format!("{at}argv[{i}]"), argument)?;
+                check_argument(|| at.field(&format!("argv[{i}]")), argument)?;
             }
             Ok(Some(Program::Argv(argv)))
         }
         (None, None) => Ok(None),
-        (Some(_), Some(_)) => {
-            let place = if at.is_empty() {
-                "the episode".to_owned()
-            } else {
-                format!("`{}`", at.trim_end_matches('.'))
-            };
-            Err(Flaw(format!(
-                "{place} has both `command` and `argv`; keep one of them"
-            )))
-        }
+        (Some(_), Some(_)) => Err(at.flaw("has both `command` and `argv`; keep one of them")),
     }
 }
 
@@ -85,16 +78,16 @@ pub fn no_nul(field: impl Fn() -> String, text: &str) -> Result<(), Flaw> {
 }
 
 /// The bytes of `stdin`; nothing when it is not set.
-pub fn stdin(at: &str, stdin: Option<TextOr<RawBase64>>) -> Result<Vec<u8>, Flaw> {
+pub fn stdin(at: &Location, stdin: Option<TextOr<RawBase64>>) -> Result<Bytes, Flaw> {
     match stdin {
-        None => Ok(Vec::new()),
-        Some(TextOr::Text(text)) => Ok(text.into_bytes()),
-        Some(TextOr::Object(raw)) => decode(|| format!("{at}stdin.base64"), &raw.base64),
+        None => Ok(Bytes::new()),
+        Some(TextOr::Text(text)) => Ok(text.into()),
+        Some(TextOr::Object(raw)) => decode(|| at.field("stdin.base64"), &raw.base64),
     }
 }
 
-fn decode(field: impl Fn() -> String, base64: &str) -> Result<Vec<u8>, Flaw> {
-    STANDARD.decode(base64).map_err(|e| {
+fn decode(field: impl Fn() -> String, base64: &str) -> Result<Bytes, Flaw> {
+    STANDARD.decode(base64).map(Bytes::from).map_err(|e| {
         Flaw::new(
             &field(),
             format_args!("is not standard base64 with padding ({e}); encode it again"),
@@ -104,7 +97,7 @@ fn decode(field: impl Fn() -> String, base64: &str) -> Result<Vec<u8>, Flaw> {
 
 /// Adds the variables of `env` to `to`; a later one of the same name wins over those before `env`.
 pub fn env(
-    at: &str,
+    at: &Location,
     env: Option<Pairs<String>>,
     to: &mut BTreeMap<String, String>,
 ) -> Result<(), Flaw> {
@@ -113,7 +106,7 @@ pub fn env(
     };
     let mut names = BTreeSet::new();
     for (name, value) in &pairs {
-        let field = || format!("{at}env[{}]", quoted(name));
+        let field = || at.field(&format!("env[{}]", quoted(name)));
         if name.is_empty() || name.contains('=') {
             return Err(Flaw::new(
                 &field(),
@@ -138,20 +131,19 @@ pub fn env(
     Ok(())
 }
 
-/// Adds `files`, whose relative paths start at `workdir`, to `to`, which must not have them yet.
+/// The `files`, whose relative paths start at `workdir`.
 pub fn files(
-    at: &str,
+    at: &Location,
     files: Option<Pairs<TextOr<RawFile>>>,
     workdir: &str,
     file: &FileContext,
-    to: &mut Vec<InputFile>,
-) -> Result<(), Flaw> {
+) -> Result<Vec<InputFile>, Flaw> {
     let Some(Pairs(pairs)) = files else {
-        return Ok(());
+        return Ok(Vec::new());
     };
-    to.reserve(pairs.len());
+    let mut to = Vec::with_capacity(pairs.len());
     for (name, raw) in pairs {
-        let field = || format!("{at}files[{}]", quoted(&name));
+        let field = || at.field(&format!("files[{}]", quoted(&name)));
         let (content, mode, directory) = content(field, raw, file)?;
         let resolve = if directory {
             paths::resolve_directory
@@ -165,7 +157,8 @@ pub fn files(
             mode,
         });
     }
-    no_duplicate(at, to)
+    no_duplicate(at, &to)?;
+    Ok(to)
 }
 
 fn content(
@@ -174,7 +167,7 @@ fn content(
     file: &FileContext,
 ) -> Result<(Content, Option<u32>, bool), Flaw> {
     let raw = match raw {
-        TextOr::Text(text) => return Ok((Content::Bytes(text.into_bytes()), None, false)),
+        TextOr::Text(text) => return Ok((Content::Bytes(text.into()), None, false)),
         TextOr::Object(raw) => raw,
     };
     let mode = raw
@@ -223,12 +216,13 @@ fn mode(field: &str, text: &str) -> Result<u32, Flaw> {
     }
 }
 
-fn no_duplicate(at: &str, files: &[InputFile]) -> Result<(), Flaw> {
+/// Refuses two files of one path.
+pub fn no_duplicate(at: &Location, files: &[InputFile]) -> Result<(), Flaw> {
     let mut paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     paths.sort_unstable();
     match paths.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(Flaw::new(
-            &format!("{at}files"),
+            &at.field("files"),
             format_args!("names {} twice; keep one of them", quoted(pair[0])),
         )),
         None => Ok(()),

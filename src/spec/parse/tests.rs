@@ -6,8 +6,9 @@ mod shape;
 mod values;
 
 use super::*;
-use crate::spec::episode::{Capture, Content, OnFailure, OutputKeep, Program};
 use crate::spec::limits::MB;
+use crate::spec::sandbox::{Capture, OutputKeep};
+use crate::spec::step::{Content, OnFailure, Program};
 use serde_json::{Value, json};
 
 fn context() -> FileContext {
@@ -45,8 +46,8 @@ fn a_command_alone_gets_every_default() {
     let episode = ok(json!({"command": "echo hi"}));
     assert_eq!(episode.id, "line-17");
     assert_eq!(episode.origin.to_string(), "a.jsonl line 7");
-    assert_eq!(episode.limits, Limits::default());
-    assert_eq!(episode.workdir, "/workspace");
+    assert_eq!(episode.sandbox.limits, Limits::default());
+    assert_eq!(episode.sandbox.workdir, "/workspace");
     assert!(!episode.multi_step);
     let [step] = &episode.steps[..] else { panic!() };
     assert_eq!(step.program, Program::Command("echo hi".into()));
@@ -71,8 +72,8 @@ fn every_field_arrives() {
         "meta": {"k": [1,  2.50]}, "resources": {"memory_mb": 1, "cpu_time_s": 0.5, "processes": 2,
         "disk_mb": 3, "open_files": 8, "output_kb": 0, "stack_mb": 16}}"#;
     let episode = read(line).unwrap();
-    assert_eq!(episode.capture, Capture::Split);
-    assert_eq!(episode.output_keep, OutputKeep::Tail);
+    assert_eq!(episode.sandbox.capture, Capture::Split);
+    assert_eq!(episode.sandbox.output_keep, OutputKeep::Tail);
     assert_eq!(episode.collect, ["*.txt"]);
     assert_eq!(episode.echo.group.as_deref(), Some("g"));
     assert_eq!(episode.echo.meta.unwrap().get(), r#"{"k": [1,  2.50]}"#);
@@ -85,22 +86,22 @@ fn every_field_arrives() {
         output_bytes: 0,
         stack_bytes: Some(16 * MB),
     };
-    assert_eq!(episode.limits, limits);
+    assert_eq!(episode.sandbox.limits, limits);
     let step = &episode.steps[0];
     assert_eq!(step.workdir, "/workspace/w");
-    assert_eq!(step.stdin, [0, 1]);
+    assert_eq!(step.stdin[..], [0, 1]);
     assert_eq!(step.timeout, Duration::from_millis(1500));
     assert_eq!(step.files[0].path, "/workspace/w/a.py");
     assert_eq!(step.files[1].path, "/data/b");
     assert_eq!(step.files[1].mode, Some(0o755));
-    assert_eq!(step.files[1].content, Content::Bytes(vec![0]));
+    assert_eq!(step.files[1].content, Content::Bytes(vec![0].into()));
 }
 
 #[test]
 fn a_whole_number_may_be_written_with_a_point() {
     let line = r#"{"command": "x", "resources": {"memory_mb": 512.0, "processes": 1e1, "disk_mb": 2.0,
         "open_files": 64.0, "output_kb": -0.0}}"#;
-    let limits = read(line).unwrap().limits;
+    let limits = read(line).unwrap().sandbox.limits;
     assert_eq!(limits.memory_bytes, 512 * MB);
     assert_eq!((limits.processes, limits.open_files), (10, 64));
     assert_eq!((limits.disk_bytes, limits.output_bytes), (2 * MB, 0));

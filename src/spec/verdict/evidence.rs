@@ -2,6 +2,8 @@
 
 use crate::spec::execution::DiskEvidence;
 use crate::spec::limits::{Limits, MB};
+use crate::spec::policy::Tier;
+use crate::spec::sandbox::Sandbox;
 
 pub fn cpu(limits: &Limits, used_us: u64) -> String {
     let limit = limits.cpu_time.map_or(0.0, |limit| limit.as_secs_f64());
@@ -40,6 +42,29 @@ pub fn disk(limits: &Limits, evidence: DiskEvidence) -> String {
         DiskEvidence::Uncounted => format!(
             "directories more than 100 deep were moved or closed while they were counted, or one could not be read to its \
              end, and they may hold anything; the limit is {limit} MB"
+        ),
+    }
+}
+
+/// Why a file or directory of the spec could not be put in place, before any program had run.
+pub fn not_prepared(sandbox: &Sandbox, tier: Tier, errno: i32) -> String {
+    match errno {
+        libc::ENOSPC | libc::EDQUOT => format!(
+            "does not fit under disk_mb {}; raise resources.disk_mb",
+            sandbox.limits.disk_bytes / MB
+        ),
+        libc::EACCES if tier == Tier::Landlock => {
+            "can't be made without namespaces, where only /workspace, /tmp and /home/runner exist; \
+             use one of them, or allow user namespaces on this machine"
+                .into()
+        }
+        libc::EXDEV | libc::EROFS | libc::EACCES => {
+            "lies in a directory of the host that the sandbox does not write to; use /workspace"
+                .into()
+        }
+        _ => format!(
+            "can't be made: {}",
+            std::io::Error::from_raw_os_error(errno)
         ),
     }
 }

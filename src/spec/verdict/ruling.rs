@@ -3,21 +3,26 @@
 use super::starved::starvation;
 use super::{evidence, ms, round};
 use crate::spec::bytes::Text;
-use crate::spec::episode::{Content, Episode, InputFile, Program, Step};
-use crate::spec::execution::{End, Finish, StepExecution};
+use crate::spec::episode::Origin;
+use crate::spec::execution::{End, Finish, NotPrepared, StepExecution};
 use crate::spec::limits::MB;
 use crate::spec::outcome::{Status, Verdict};
 use crate::spec::paths;
 use crate::spec::policy::Tier;
+use crate::spec::sandbox::Sandbox;
+use crate::spec::step::{Content, InputFile, Program, Step};
 
 /// Exit code of a timeout, as timeout(1) gives it.
 const TIMED_OUT: i32 = 124;
 
 /// Where in a run an execution stands.
 pub(super) struct Context<'a> {
-    pub episode: &'a Episode,
+    pub sandbox: &'a Sandbox,
     pub step: &'a Step,
-    pub index: usize,
+    /// Of a step that stands in a jobs file.
+    pub origin: Option<&'a Origin>,
+    /// Which of its episode's `steps` it is, where the line has those.
+    pub index: Option<usize>,
     /// Whether nothing has run before that could have made or removed what it names.
     pub is_first: bool,
     pub tier: Tier,
@@ -34,7 +39,7 @@ struct Ruling {
 impl Context<'_> {
     pub fn verdict(&self, facts: StepExecution) -> Verdict {
         let ran = facts.running_ns != 0;
-        let starved = starvation(self.step, self.episode.stretch, &facts);
+        let starved = starvation(self.step, self.sandbox.stretch, &facts);
         let ruling = match starved {
             Some(error) => Ruling {
                 status: Status::InfraError,
@@ -69,7 +74,7 @@ impl Context<'_> {
     }
 
     fn rule(&self, end: &End) -> Ruling {
-        let limits = &self.episode.limits;
+        let limits = &self.sandbox.limits;
         let killed = |status, evidence: String| Ruling {
             status,
             exit_code: Some(128 + libc::SIGKILL),
@@ -130,7 +135,7 @@ impl Context<'_> {
             }
             End::Host(fault, finish) => finished(Status::InfraError, *finish, fault.to_string()),
             End::NotExecutable { errno } => self.not_executable(*errno),
-            End::NotPrepared { path, errno } => self.not_prepared(path, *errno),
+            End::NotPrepared(missing) => self.not_prepared(missing),
         }
     }
 
@@ -165,18 +170,13 @@ impl Context<'_> {
             }
             _ => "the kernel refused to run it",
         };
-        let field = if self.episode.multi_step {
-            format!("steps[{}].argv", self.index)
-        } else {
-            "argv".into()
-        };
         let system = std::io::Error::from_raw_os_error(match errno {
             libc::ELIBACC => libc::ENOENT,
             other => other,
         });
         let error = Some(format!(
-            "{}: `{field}`: {name:?}: {why} ({system})",
-            self.episode.origin
+            "{}: {name:?}: {why} ({system})",
+            self.field("argv")
         ));
         let spec = match errno {
             libc::ENOEXEC => false,
@@ -206,35 +206,18 @@ impl Context<'_> {
             })
     }
 
-    fn not_prepared(&self, path: &str, errno: i32) -> Ruling {
-        let what = if path == self.step.workdir {
+    fn not_prepared(&self, missing: &NotPrepared) -> Ruling {
+        let NotPrepared { path, errno } = missing;
+        let what = if *path == self.step.workdir {
             "workdir"
         } else {
             "files"
         };
-        let field = if self.episode.multi_step {
-            format!("steps[{}].{what}", self.index)
-        } else {
-            what.into()
-        };
-        let why = match errno {
-            libc::ENOSPC | libc::EDQUOT => format!(
-                "does not fit under disk_mb {}; raise resources.disk_mb",
-                self.episode.limits.disk_bytes / MB
-            ),
-            // Where every sandbox can be written to, unless its programs have seen to that.
+        let why = match *errno {
             libc::EACCES if paths::is_usual(path) && !self.is_first => {
                 "can't be used: an earlier program has changed who may write there (Permission denied)".into()
             }
-            libc::EACCES if self.tier == Tier::Landlock => {
-                "can't be made without namespaces, where only /workspace, /tmp and /home/runner exist; \
-                 use one of them, or allow user namespaces on this machine"
-                    .into()
-            }
-            libc::EXDEV | libc::EROFS | libc::EACCES => {
-                "lies in a directory of the host that the sandbox does not write to; use /workspace".into()
-            }
-            _ => format!("can't be made: {}", std::io::Error::from_raw_os_error(errno)),
+            _ => evidence::not_prepared(self.sandbox, self.tier, *errno),
         };
         Ruling {
             status: if self.is_first {
@@ -244,10 +227,19 @@ impl Context<'_> {
             },
             exit_code: None,
             signal: None,
-            error: Some(format!(
-                "{}: `{field}`: {path:?} {why}",
-                self.episode.origin
-            )),
+            error: Some(format!("{}: {path:?} {why}", self.field(what))),
+        }
+    }
+
+    /// Where the user wrote what this is about.
+    fn field(&self, name: &str) -> String {
+        let field = match self.index {
+            Some(index) => format!("`steps[{index}].{name}`"),
+            None => format!("`{name}`"),
+        };
+        match self.origin {
+            Some(origin) => format!("{origin}: {field}"),
+            None => field,
         }
     }
 }

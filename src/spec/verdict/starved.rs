@@ -1,7 +1,8 @@
 //! Executions that the machine had no time for.
 
-use crate::spec::episode::{Episode, Step};
+use crate::spec::episode::Episode;
 use crate::spec::execution::{End, Execution, StepExecution};
+use crate::spec::step::Step;
 use std::time::Duration;
 
 /// Why this execution came to its end without a verdict, if the host kept it from running for most of its time: what a
@@ -33,28 +34,19 @@ pub(super) fn starvation(step: &Step, stretch: f64, facts: &StepExecution) -> Op
 /// The first reason of that kind in an episode's execution.
 pub fn starved(episode: &Episode, execution: &Execution) -> Option<String> {
     let mut steps = episode.steps.iter().zip(&execution.steps);
-    steps.find_map(|(step, facts)| starvation(step, episode.stretch, facts))
+    steps.find_map(|(step, facts)| starvation(step, episode.sandbox.stretch, facts))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::episode::{OnFailure, Program};
     use crate::spec::execution::Start;
+    use crate::spec::step::Program;
 
     const S: u64 = 1_000_000_000;
 
     fn step() -> Step {
-        Step {
-            name: None,
-            program: Program::Command(String::new()),
-            stdin: Vec::new(),
-            env: Default::default(),
-            workdir: String::new(),
-            timeout: Duration::from_secs(10),
-            files: Vec::new(),
-            on_failure: OnFailure::Stop,
-        }
+        Step::new(Program::Command(String::new()), Duration::from_secs(10))
     }
 
     /// Forked late, and ended after so many seconds, in which it could hardly run.

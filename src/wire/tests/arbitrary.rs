@@ -1,19 +1,21 @@
 //! Arbitrary messages.
 
-use crate::spec::episode::{Capture, OnFailure, OutputKeep};
 use crate::spec::execution::{
-    Collected, CollectedFile, DiskEvidence, End, Execution, Finish, NotCollected, Start,
-    StepExecution, Streams, WhyNot,
+    Collected, CollectedFile, DiskEvidence, End, Execution, Finish, NotCollected, NotPrepared,
+    Start, StepExecution, Streams, WhyNot,
 };
 use crate::spec::host::{HostFault, RefusedBy};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
+use crate::spec::sandbox::{Capture, OutputKeep, Sandbox};
+use crate::spec::step::{Content, InputFile, OnFailure, Program, Step};
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{EpisodeRequest, FileContent, FileRequest, Reply, StepRequest};
+use crate::wire::message::{EpisodeRequest, Reply};
 use crate::wire::packet::PACKET_BYTES;
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Mostly short, now and then longer than one packet.
@@ -47,69 +49,81 @@ fn limits() -> impl Strategy<Value = Limits> {
     )
 }
 
-fn file() -> impl Strategy<Value = FileRequest> {
+fn file() -> impl Strategy<Value = InputFile> {
     let content = prop_oneof![
-        bytes().prop_map(FileContent::Bytes),
-        Just(FileContent::Directory),
-        any::<String>().prop_map(FileContent::Link),
+        bytes().prop_map(|bytes| Content::Bytes(bytes.into())),
+        Just(Content::Directory),
+        any::<String>().prop_map(Content::Link),
     ];
-    (any::<String>(), any::<u32>(), content).prop_map(|(path, mode, content)| FileRequest {
+    (any::<String>(), any::<Option<u32>>(), content).prop_map(|(path, mode, content)| InputFile {
         path,
         mode,
         content,
     })
 }
 
-fn step() -> impl Strategy<Value = StepRequest> {
+fn program() -> impl Strategy<Value = Program> {
+    prop_oneof![
+        any::<String>().prop_map(Program::Command),
+        vec(any::<String>(), 1..4).prop_map(Program::Argv),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
     let on_failure = prop_oneof![Just(OnFailure::Stop), Just(OnFailure::Continue)];
     (
-        vec(any::<String>(), 1..4),
-        vec(any::<(String, String)>(), 0..3),
-        any::<String>(),
+        program(),
+        btree_map(any::<String>(), any::<String>(), 0..3),
+        any::<(Option<String>, String)>(),
         bytes(),
         vec(file(), 0..3),
-        duration(),
         duration(),
         on_failure,
     )
         .prop_map(
-            |(argv, env, workdir, stdin, files, timeout, longest, on_failure)| StepRequest {
-                argv,
+            |(program, env, (name, workdir), stdin, files, timeout, on_failure)| Step {
+                name,
                 env,
                 workdir,
-                stdin,
+                stdin: stdin.into(),
                 files,
-                timeout,
-                longest,
                 on_failure,
+                ..Step::new(program, timeout)
             },
         )
 }
 
-pub fn request() -> impl Strategy<Value = EpisodeRequest> {
+fn sandbox() -> impl Strategy<Value = Sandbox> {
     let capture = prop_oneof![Just(Capture::Merged), Just(Capture::Split)];
     let keep = [OutputKeep::Ends, OutputKeep::Head, OutputKeep::Tail];
+    let keep = proptest::sample::select(keep.to_vec());
+    (limits(), 1.0..100.0, capture, keep, any::<String>()).prop_map(
+        |(limits, stretch, capture, output_keep, workdir)| Sandbox {
+            limits,
+            stretch,
+            capture,
+            output_keep,
+            workdir,
+            ..Sandbox::default()
+        },
+    )
+}
+
+pub fn request() -> impl Strategy<Value = EpisodeRequest<'static>> {
     (
         any::<u64>(),
-        limits(),
-        (capture, proptest::sample::select(keep.to_vec())),
-        vec(any::<String>(), 0..3),
-        any::<String>(),
         any::<Option<u64>>(),
+        sandbox(),
         vec(step(), 1..4),
+        vec(any::<String>(), 0..3),
     )
         .prop_map(
-            |(handed_ns, limits, (capture, output_keep), collect, workdir, deadline_ns, steps)| {
-                EpisodeRequest {
-                    handed_ns,
-                    limits,
-                    capture,
-                    output_keep,
-                    collect,
-                    workdir,
-                    deadline_ns,
-                    steps,
-                }
+            |(handed_ns, deadline_ns, sandbox, steps, collect)| EpisodeRequest {
+                handed_ns,
+                deadline_ns,
+                sandbox: Cow::Owned(sandbox),
+                steps: Cow::Owned(steps),
+                collect: Cow::Owned(collect),
             },
         )
 }
@@ -131,7 +145,8 @@ fn end() -> impl Strategy<Value = End> {
         (disk, any::<i32>()).prop_map(|(disk, code)| End::DiskLimit(disk, Finish::Exited(code))),
         any::<u64>().prop_map(|produced_bytes| End::OutputLimit { produced_bytes }),
         any::<i32>().prop_map(|errno| End::NotExecutable { errno }),
-        any::<(String, i32)>().prop_map(|(path, errno)| End::NotPrepared { path, errno }),
+        any::<(String, i32)>()
+            .prop_map(|(path, errno)| End::NotPrepared(NotPrepared { path, errno })),
         any::<i32>().prop_map(|code| End::Host(
             HostFault::NoProcesses(RefusedBy::Cgroup),
             Finish::Exited(code)

@@ -1,8 +1,9 @@
 //! Any bytes as a line of a jobs file: an episode within the contract, or one sentence that says what to change.
 
-use runner::spec::episode::{Content, Episode, Program};
+use runner::spec::episode::Episode;
 use runner::spec::limits::{KB, MB};
 use runner::spec::parse::{Defaults, FileContext, Invalid, id_of, parse};
+use runner::spec::step::{Content, Program};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -70,10 +71,10 @@ fn check_id(id: &str) {
 
 fn check_episode(episode: &Episode) {
     check_id(&episode.id);
-    check_path(&episode.workdir);
+    check_path(&episode.sandbox.workdir);
     assert!(!episode.steps.is_empty());
     assert!(episode.multi_step || episode.steps.len() == 1);
-    let limits = &episode.limits;
+    let limits = &episode.sandbox.limits;
     within(limits.memory_bytes, MB..=1_048_576 * MB);
     within(limits.disk_bytes, MB..=1_048_576 * MB);
     within(limits.output_bytes, 0..=262_144 * KB);
@@ -87,10 +88,11 @@ fn check_episode(episode: &Episode) {
         within(cpu, Duration::from_millis(10)..=week);
     }
     for path in episode
+        .sandbox
         .grants
         .readable
         .iter()
-        .chain(&episode.grants.writable)
+        .chain(&episode.sandbox.grants.writable)
     {
         check_host_path(path);
     }

@@ -1,12 +1,12 @@
 //! Any packets from a slot that was taken over: a lost slot, or facts that become one result line of the contract.
 
 use runner::sink::{Ending, RunReport, Statistics};
-use runner::spec::episode::{Episode, Program};
+use runner::spec::episode::Episode;
 use runner::spec::execution::Execution;
 use runner::spec::outcome::Outcome;
 use runner::spec::parse::{Defaults, FileContext, parse};
-use runner::wire::answer;
-use runner::wire::message::{EpisodeRequest, Reply, StepRequest};
+use runner::wire::answer::Expected;
+use runner::wire::message::{EpisodeRequest, Reply};
 use runner::wire::packet::{Assembler, encode};
 use serde_json::Value;
 use std::path::Path;
@@ -24,17 +24,13 @@ const EPISODES: [&str; 4] = [
 /// What every request of these was sent at; an honest slot returns it.
 const HANDED_NS: u64 = 1_000;
 
-static CASES: LazyLock<Vec<(Episode, EpisodeRequest)>> = LazyLock::new(|| {
+static CASES: LazyLock<Vec<Episode>> = LazyLock::new(|| {
     let file = FileContext::new(
         "a.jsonl".into(),
         Path::new("."),
         Arc::new(Defaults::default()),
     );
-    let case = |line: &&str| {
-        let episode = parse(line.as_bytes(), 1, 1, &file).expect("a valid line");
-        let request = request(&episode);
-        (episode, request)
-    };
+    let case = |line: &&str| parse(line.as_bytes(), 1, 1, &file).expect("a valid line");
     EPISODES.iter().map(case).collect()
 });
 
@@ -43,17 +39,19 @@ pub fn check(data: &[u8]) {
     let Some((&which, mut stream)) = data.split_first() else {
         return;
     };
-    let (episode, request) = &CASES[usize::from(which) % EPISODES.len()];
+    let episode = &CASES[usize::from(which) % EPISODES.len()];
+    let request = EpisodeRequest::new(episode, &episode.steps, HANDED_NS);
+    let expected = Expected::of_episode(&request);
     let mut assembler = Assembler::default();
-    assembler.limit(answer::most_bytes(request));
+    assembler.limit(expected.most_bytes());
     while let Some((length, rest)) = stream.split_first_chunk::<2>() {
         let length = usize::from(u16::from_le_bytes(*length)).min(rest.len());
         let (packet, rest) = rest.split_at(length);
         stream = rest;
         match assembler.push::<Reply>(packet) {
             Ok(None) => {}
-            Ok(Some(Reply::Ended(facts))) if answer::fits(request, &facts) => {
-                return becomes_a_line(episode, request, *facts);
+            Ok(Some(Reply::Ended(facts))) if expected.fits(&facts) => {
+                return becomes_a_line(episode, &expected, *facts);
             }
             Ok(Some(Reply::Refused(failure))) => {
                 assert!(!failure.to_string().contains('\n'));
@@ -65,9 +63,9 @@ pub fn check(data: &[u8]) {
     }
 }
 
-fn becomes_a_line(episode: &Episode, request: &EpisodeRequest, facts: Execution) {
+fn becomes_a_line(episode: &Episode, expected: &Expected, facts: Execution) {
     let encoded = encode(&Reply::Ended(Box::new(facts.clone()))).len();
-    assert!(encoded <= answer::most_bytes(request));
+    assert!(encoded <= expected.most_bytes());
     let outcome = Outcome::of(episode, facts, Vec::new(), u64::MAX);
     let line = serde_json::to_string(&outcome).expect("a result is JSON");
     assert!(!line.contains('\n'));
@@ -111,31 +109,5 @@ fn check_verdict(json: &Value) {
             "{field}: {}",
             json[field]
         );
-    }
-}
-
-fn request(episode: &Episode) -> EpisodeRequest {
-    let steps = episode.steps.iter().map(|step| StepRequest {
-        argv: match &step.program {
-            Program::Command(line) => vec!["bash".into(), "-lc".into(), line.clone()],
-            Program::Argv(argv) => argv.clone(),
-        },
-        env: Vec::new(),
-        workdir: step.workdir.clone(),
-        stdin: Vec::new(),
-        files: Vec::new(),
-        timeout: step.timeout,
-        longest: step.longest(episode.stretch),
-        on_failure: step.on_failure,
-    });
-    EpisodeRequest {
-        handed_ns: HANDED_NS,
-        limits: episode.limits.clone(),
-        capture: episode.capture,
-        output_keep: episode.output_keep,
-        collect: episode.collect.clone(),
-        workdir: episode.workdir.clone(),
-        deadline_ns: None,
-        steps: steps.collect(),
     }
 }

@@ -4,7 +4,6 @@ use runner::wire::failure::Failure;
 use runner::wire::message::{EpisodeRequest, Exit, Launch, Request, Setup};
 use runner::wire::packet::{Assembler, PACKET_BYTES, WireError, encode, packets};
 use serde::{Serialize, de::DeserializeOwned};
-use std::fmt::Debug;
 
 /// The first byte chooses the message; what follows is packets, each after its length in two bytes.
 pub fn check(data: &[u8]) {
@@ -22,7 +21,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-fn receive<T: Serialize + DeserializeOwned + PartialEq + Debug>(mut stream: &[u8], most: usize) {
+fn receive<T: Serialize + DeserializeOwned>(mut stream: &[u8], most: usize) {
     let mut assembler = Assembler::default();
     assembler.limit(most);
     while let Some((length, rest)) = stream.split_first_chunk::<2>() {
@@ -38,8 +37,8 @@ fn receive<T: Serialize + DeserializeOwned + PartialEq + Debug>(mut stream: &[u8
     }
 }
 
-/// What was decoded arrives the same when it is sent on.
-fn returns<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) {
+/// What was decoded arrives the same when it is sent on: as bytes, for a number may be NaN.
+fn returns<T: Serialize + DeserializeOwned>(message: &T) {
     let encoded = encode(message);
     let mut assembler = Assembler::default();
     let mut arrived = None;
@@ -47,5 +46,5 @@ fn returns<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) {
         let packet = [&header[..], body].concat();
         arrived = assembler.push::<T>(&packet).expect("our own packets");
     }
-    assert_eq!(arrived.as_ref(), Some(message));
+    assert_eq!(arrived.map(|arrived| encode(&arrived)), Some(encoded));
 }

@@ -77,10 +77,10 @@ fn grants_are_checked_merged_and_shared() {
     let read = |line: Value| parse(line.to_string().as_bytes(), 1, 1, &context);
 
     let plain = read(json!({"command": "a", "fs_readable": []})).unwrap();
-    assert!(Arc::ptr_eq(&plain.grants, &context.defaults.grants));
+    assert!(Arc::ptr_eq(&plain.sandbox.grants, &context.defaults.grants));
     let b = dir.join("b").display().to_string();
     let line = json!({"command": "a", "fs_readable": [b, b], "fs_writable": [format!("{b}/../b")]});
-    let own = read(line).unwrap().grants;
+    let own = read(line).unwrap().sandbox.grants;
     assert_eq!(own.readable, [dir.join("b"), global]);
     assert_eq!(own.writable, [dir.join("b")]);
 

@@ -64,8 +64,8 @@ proptest! {
             "timeout_s": timeout, "resources": {"memory_mb": memory}, "meta": meta});
         let episode = ok(line);
         prop_assert_eq!(episode.id, id);
-        prop_assert_eq!(episode.limits.memory_bytes, memory * MB);
-        prop_assert_eq!(episode.limits.output_bytes, 1024 * KB);
+        prop_assert_eq!(episode.sandbox.limits.memory_bytes, memory * MB);
+        prop_assert_eq!(episode.sandbox.limits.output_bytes, 1024 * KB);
         let echoed = episode.echo.meta.unwrap();
         prop_assert_eq!(echoed.get(), meta.to_string());
         let step = &episode.steps[0];
@@ -75,7 +75,7 @@ proptest! {
         prop_assert_eq!(step.timeout, Duration::from_secs(timeout.into()));
         let written: Vec<_> = step.files.iter().map(|f| (f.path.clone(), f.content.clone())).collect();
         let expected: Vec<_> = files.into_iter()
-            .map(|(path, text)| (format!("/workspace/{path}"), Content::Bytes(text.into_bytes())))
+            .map(|(path, text)| (format!("/workspace/{path}"), Content::Bytes(text.into())))
             .collect();
         prop_assert_eq!(written, expected);
     }

@@ -257,7 +257,9 @@ fn paths_that_leave_the_sandbox_are_refused() {
         assert!(found.starts_with(message), "{found}");
     }
     assert_eq!(
-        ok(json!({"command": "a", "workdir": "/usr/../proc"})).workdir,
+        ok(json!({"command": "a", "workdir": "/usr/../proc"}))
+            .sandbox
+            .workdir,
         "/proc"
     );
 }
