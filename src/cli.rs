@@ -1,6 +1,9 @@
 //! The command line, as clap derives it. What it means is `config`'s business.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use crate::spec::fields::Shape;
+use crate::spec::limits::{LIMITS, Limit};
+use clap::builder::{TypedValueParser, ValueParser};
+use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser};
 use std::path::PathBuf;
 
 /// Runs untrusted, model-written episodes by the hundred thousand in reused sandboxes.
@@ -100,7 +103,7 @@ pub struct Sandbox {
         long,
         value_name = "S",
         default_value_t = 60.0,
-        help_heading = "Limits of an episode that names none"
+        help_heading = LIMITS_HEADING
     )]
     pub timeout_s: f64,
 
@@ -109,69 +112,12 @@ pub struct Sandbox {
     #[arg(
         long,
         value_name = "X",
-        help_heading = "Limits of an episode that names none"
+        help_heading = LIMITS_HEADING
     )]
     pub stretch: Option<f64>,
 
-    /// Memory of the whole process tree, in MB
-    #[arg(
-        long,
-        value_name = "MB",
-        default_value_t = 512,
-        help_heading = "Limits of an episode that names none"
-    )]
-    pub memory_mb: u64,
-
-    /// CPU time of the whole process tree, in seconds [default: no limit]
-    #[arg(
-        long,
-        value_name = "S",
-        help_heading = "Limits of an episode that names none"
-    )]
-    pub cpu_time_s: Option<f64>,
-
-    /// Processes and threads at one time [default: 64, or 2 × the cores + 32 where that is more]
-    #[arg(
-        long,
-        value_name = "N",
-        help_heading = "Limits of an episode that names none"
-    )]
-    pub processes: Option<u64>,
-
-    /// Files the episode may write, in MB
-    #[arg(
-        long,
-        value_name = "MB",
-        default_value_t = 256,
-        help_heading = "Limits of an episode that names none"
-    )]
-    pub disk_mb: u64,
-
-    /// File descriptors per process
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 1024,
-        help_heading = "Limits of an episode that names none"
-    )]
-    pub open_files: u64,
-
-    /// Output kept per execution, in KB
-    #[arg(
-        long,
-        value_name = "KB",
-        default_value_t = 1024,
-        help_heading = "Limits of an episode that names none"
-    )]
-    pub output_kb: u64,
-
-    /// Stack of the first thread of each process, in MB [default: 8, which programs may raise themselves]
-    #[arg(
-        long,
-        value_name = "MB",
-        help_heading = "Limits of an episode that names none"
-    )]
-    pub stack_mb: Option<u64>,
+    #[command(flatten)]
+    pub limits: LimitFlags,
 
     /// Host path that every episode may read; may be given several times
     #[arg(long, value_name = "PATH", help_heading = "Host files")]
@@ -188,6 +134,53 @@ pub struct Sandbox {
     /// Let episodes ask for `network: host`
     #[arg(long)]
     pub allow_host_network: bool,
+}
+
+const LIMITS_HEADING: &str = "Limits of an episode that names none";
+
+/// The limits that were given, each a flag of the name that the field has in `resources`.
+#[derive(Debug)]
+pub struct LimitFlags(pub Vec<(&'static Limit, f64)>);
+
+impl Args for LimitFlags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let flag = |limit: &Limit| {
+            let value = match limit.field.shape {
+                // Refuses what is no whole number.
+                Shape::Whole(..) => ValueParser::new(value_parser!(u64).map(|n| n as f64)),
+                _ => value_parser!(f64).into(),
+            };
+            Arg::new(limit.field.name)
+                .long(limit.field.name.replace('_', "-"))
+                .value_name(limit.unit)
+                .value_parser(value)
+                .help(format!(
+                    "{} [default: {}]",
+                    limit.field.doc, limit.field.default
+                ))
+                .help_heading(LIMITS_HEADING)
+        };
+        command.args(LIMITS.iter().map(flag))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for LimitFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = LIMITS.iter().filter_map(|limit| {
+            let value = matches.get_one::<f64>(limit.field.name)?;
+            Some((limit, *value))
+        });
+        Ok(LimitFlags(given.collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,8 +3,9 @@
 use crate::cli::{Cli, Command, Isolation, Progress, Sandbox, Serve};
 use crate::sink::{ProgressMode, log_path};
 use crate::source::Shard;
-use crate::spec::limits::{self, KB, Limits, MAX_PROCESSES, MB, StackTooLarge, stack_allowed};
-use crate::spec::parse::{Defaults, PathNotGranted, STRETCH, check_own_files, grantable};
+use crate::spec::fields;
+use crate::spec::limits::{self, Limit, Limits, StackTooLarge};
+use crate::spec::parse::{Defaults, PathNotGranted, check_own_files, grantable};
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::spec::warm::{Warm, WarmError};
 use crate::sys::cores::{self, Cores};
@@ -31,7 +32,7 @@ const MAX_SECONDS: f64 = 604_800.0;
 pub enum ConfigError {
     #[error("{flag} is {value}; give a value from {from} to {to}")]
     Range {
-        flag: &'static str,
+        flag: String,
         value: String,
         from: String,
         to: String,
@@ -229,33 +230,16 @@ fn defaults(
     stretch: f64,
     own_files: Vec<PathBuf>,
 ) -> Result<Defaults, ConfigError> {
-    in_range("--timeout-s", sandbox.timeout_s, 0.001..=MAX_SECONDS)?;
+    in_range("--timeout-s", sandbox.timeout_s, fields::TIMEOUT_S.range())?;
     let stretch = sandbox.stretch.unwrap_or(stretch);
-    in_range("--stretch", stretch, STRETCH)?;
-    if let Some(seconds) = sandbox.cpu_time_s {
-        in_range("--cpu-time-s", seconds, 0.01..=MAX_SECONDS)?;
-    }
-    in_range("--memory-mb", sandbox.memory_mb, 1..=1_048_576)?;
-    in_range("--disk-mb", sandbox.disk_mb, 1..=1_048_576)?;
-    let processes = sandbox
-        .processes
-        .unwrap_or_else(|| default_processes().into());
-    in_range("--processes", processes, 1..=MAX_PROCESSES.into())?;
-    in_range("--open-files", sandbox.open_files, 8..=1_048_576)?;
-    in_range("--output-kb", sandbox.output_kb, 0..=262_144)?;
+    in_range("--stretch", stretch, fields::STRETCH.range())?;
     let most_stack_bytes = getrlimit(Resource::RLIMIT_STACK).map_or(u64::MAX, |(_, most)| most);
+    let limits = limits(&sandbox.limits.0)?;
+    limits.check_stack(most_stack_bytes)?;
     Ok(Defaults {
         timeout: Duration::from_secs_f64(sandbox.timeout_s),
         stretch,
-        limits: Limits {
-            memory_bytes: sandbox.memory_mb * MB,
-            cpu_time: sandbox.cpu_time_s.map(Duration::from_secs_f64),
-            processes: processes as u32,
-            disk_bytes: sandbox.disk_mb * MB,
-            open_files: sandbox.open_files as u32,
-            output_bytes: sandbox.output_kb * KB,
-            stack_bytes: stack(sandbox.stack_mb, most_stack_bytes)?,
-        },
+        limits,
         grants: Arc::new(Grants {
             readable: grants("--fs-readable", &sandbox.fs_readable)?,
             writable: writable_grants("--fs-writable", &sandbox.fs_writable, &own_files)?,
@@ -271,13 +255,17 @@ fn defaults(
     })
 }
 
-fn stack(mb: Option<u64>, most_bytes: u64) -> Result<Option<u64>, ConfigError> {
-    let Some(mb) = mb else {
-        return Ok(None);
+fn limits(given: &[(&'static Limit, f64)]) -> Result<Limits, ConfigError> {
+    let mut limits = Limits {
+        processes: default_processes(),
+        ..Limits::default()
     };
-    in_range("--stack-mb", mb, 1..=1_048_576)?;
-    stack_allowed(mb * MB, most_bytes)?;
-    Ok(Some(mb * MB))
+    for (limit, value) in given {
+        let flag = format!("--{}", limit.field.name.replace('_', "-"));
+        in_range(&flag, *value, limit.field.range())?;
+        (limit.set)(&mut limits, *value);
+    }
+    Ok(limits)
 }
 
 fn grants(flag: &'static str, paths: &[PathBuf]) -> Result<Vec<PathBuf>, ConfigError> {
@@ -348,7 +336,7 @@ fn allowed(path: &Path) -> Result<PathBuf, ConfigError> {
 }
 
 fn in_range<T: PartialOrd + std::fmt::Display>(
-    flag: &'static str,
+    flag: &str,
     value: T,
     range: RangeInclusive<T>,
 ) -> Result<(), ConfigError> {
@@ -356,7 +344,7 @@ fn in_range<T: PartialOrd + std::fmt::Display>(
         return Ok(());
     }
     Err(ConfigError::Range {
-        flag,
+        flag: flag.to_owned(),
         value: value.to_string(),
         from: range.start().to_string(),
         to: range.end().to_string(),

@@ -10,6 +10,7 @@ use super::run::Server;
 use super::session::{self, Handle, MAX_WAITING, Op, Request};
 use super::stats::Counted;
 use super::upload::{Frame, Uploads};
+use crate::spec::fields::STATS;
 use crate::sys::clock::monotonic_ns;
 use serde_json::json;
 use std::cell::{Cell, RefCell};
@@ -330,7 +331,7 @@ impl Connection {
                 }
             }
             "stats" => {
-                Fields::read(line, "stats", &[])?;
+                Fields::read(line, "stats", STATS)?;
                 let (ready, held) = (self.server.pool.idle(), self.server.held.held());
                 let stats = self.server.stats.answer(ready, held);
                 shared.client.answer(id, Ok(stats)).await;

@@ -1,16 +1,20 @@
 //! The fields of a request, read without making anything of their values: a short line can't become a large tree.
 
 use super::answer::RequestError;
+use crate::spec::fields::Field;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The fields of a request beside `id` and `op`, each as the client wrote it.
+/// The fields of a request, each as the client wrote it.
 pub struct Fields<'a> {
     op: &'static str,
     fields: BTreeMap<&'static str, &'a RawValue>,
 }
+
+/// What every request has.
+const COMMON: [&str; 2] = ["id", "op"];
 
 /// The longest part of what a client sent that a message quotes, in characters.
 const MAX_QUOTED: usize = 60;
@@ -20,7 +24,7 @@ impl<'a> Fields<'a> {
     pub fn read(
         line: &'a [u8],
         op: &'static str,
-        known: &'static [&'static str],
+        known: &'static [&'static Field],
     ) -> Result<Fields<'a>, RequestError> {
         let mut json = serde_json::Deserializer::from_slice(line);
         let read = Known(known).deserialize(&mut json);
@@ -30,7 +34,7 @@ impl<'a> Fields<'a> {
             Err(unknown) => Err(RequestError::bad(format!(
                 "`{op}` has no field {:?}; it takes {}",
                 shortened(&unknown),
-                known.join(", ")
+                taken(known)
             ))),
         }
     }
@@ -65,12 +69,19 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// What a request takes beside what every request has.
+fn taken(known: &[&Field]) -> String {
+    let names = known.iter().map(|field| field.name);
+    let own: Vec<&str> = names.filter(|name| !COMMON.contains(name)).collect();
+    own.join(", ")
+}
+
 fn shortened(text: &str) -> String {
     text.chars().take(MAX_QUOTED).collect()
 }
 
 /// Reads an object whose fields have these names, or the name of the first other one.
-struct Known(&'static [&'static str]);
+struct Known(&'static [&'static Field]);
 
 type KnownFields<'a> = Result<BTreeMap<&'static str, &'a RawValue>, String>;
 
@@ -92,13 +103,13 @@ impl<'de> Visitor<'de> for Known {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut read: Self::Value = Ok(BTreeMap::new());
         while let Some(name) = map.next_key::<String>()? {
-            let known = self.0.iter().find(|known| **known == name);
+            let known = self.0.iter().find(|known| known.name == name);
             match (&mut read, known) {
                 (Ok(fields), Some(known)) => {
-                    fields.insert(known, map.next_value::<&RawValue>()?);
+                    fields.insert(known.name, map.next_value::<&RawValue>()?);
                     continue;
                 }
-                (Ok(_), None) if name != "id" && name != "op" => read = Err(name),
+                (Ok(_), None) => read = Err(name),
                 _ => {}
             }
             map.next_value::<IgnoredAny>()?;

@@ -3,6 +3,7 @@
 use super::answer::{Code, RequestError};
 use super::fields::Fields;
 use crate::spec::episode::SessionStart;
+use crate::spec::fields::{CANCEL, EXEC, START, STOP, TRANSFER};
 use crate::spec::parse::{FileContext, parse_exec, parse_start};
 use crate::spec::step::{Step, StepDefaults};
 use serde::Deserialize;
@@ -128,32 +129,6 @@ impl<'a> Head<'a> {
     }
 }
 
-const START: &[&str] = &[
-    "workdir",
-    "env",
-    "files",
-    "resources",
-    "timeout_s",
-    "network",
-    "capture",
-    "output_keep",
-    "fs_readable",
-    "fs_writable",
-    "wait_s",
-    "idle_s",
-];
-
-const EXEC: &[&str] = &[
-    "session",
-    "command",
-    "argv",
-    "stdin",
-    "env",
-    "workdir",
-    "timeout_s",
-    "files",
-];
-
 /// A `start` that was read. It is kept as it was written, for that takes the least memory, and is parsed again when there is
 /// a slot for it.
 pub struct Start {
@@ -210,13 +185,13 @@ fn text(line: &[u8]) -> Result<String, RequestError> {
 
 /// The session and the path of a transfer.
 pub fn transfer(line: &[u8], op: &'static str) -> Result<(String, String), RequestError> {
-    let mut fields = Fields::read(line, op, &["session", "path"])?;
+    let mut fields = Fields::read(line, op, TRANSFER)?;
     Ok((fields.text("session")?, fields.text("path")?))
 }
 
 /// The session and the request of it that is to be given up.
 pub fn cancel(line: &[u8]) -> Result<(String, Id), RequestError> {
-    let mut fields = Fields::read(line, "cancel", &["session", "of"])?;
+    let mut fields = Fields::read(line, "cancel", CANCEL)?;
     let session = fields.text("session")?;
     match fields.take("of").and_then(Id::read) {
         Some(id) => Ok((session, id)),
@@ -228,7 +203,7 @@ pub fn cancel(line: &[u8]) -> Result<(String, Id), RequestError> {
 
 /// The session that is to be stopped.
 pub fn stop(line: &[u8]) -> Result<String, RequestError> {
-    Fields::read(line, "stop", &["session"])?.text("session")
+    Fields::read(line, "stop", STOP)?.text("session")
 }
 
 #[cfg(test)]
@@ -263,12 +238,9 @@ mod tests {
 
     /// Objects of the fields that requests have, with values of any kind.
     fn request() -> impl Strategy<Value = String> {
-        let names = [
-            START,
-            EXEC,
-            &["id", "op", "of", "path", "entry", "data", "end", "abort"],
-        ]
-        .concat();
+        let fields = [START, EXEC, TRANSFER, CANCEL].concat();
+        let mut names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        names.extend(["entry", "data", "end", "abort"]);
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),

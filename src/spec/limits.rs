@@ -1,6 +1,8 @@
 //! The resource limits of one episode, with the defaults of the contract.
 
+use super::fields::{Field, Shape};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Duration;
 
 /// 1 MB in every field and flag of the contract.
@@ -60,6 +62,110 @@ pub struct Limits {
     pub stack_bytes: Option<u64>,
 }
 
+/// A limit as users give it: a field of `resources`, and the flag of the same name.
+pub struct Limit {
+    pub field: Field,
+    /// What its flag's value counts: `MB`.
+    pub unit: &'static str,
+    /// Puts a value in that is within the field's range.
+    pub set: fn(&mut Limits, f64),
+}
+
+const fn whole(
+    name: &'static str,
+    range: (u64, u64),
+    default: &'static str,
+    doc: &'static str,
+) -> Field {
+    Field {
+        name,
+        shape: Shape::Whole(range.0, range.1),
+        default,
+        doc,
+    }
+}
+
+impl fmt::Debug for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.field.name)
+    }
+}
+
+/// All of them, in the order of the reference and of `--help`.
+pub const LIMITS: &[Limit] = &[
+    Limit {
+        field: whole(
+            "memory_mb",
+            (1, 1 << 20),
+            "512",
+            "Memory of the whole process tree, in MB",
+        ),
+        unit: "MB",
+        set: |limits, mb| limits.memory_bytes = mb as u64 * MB,
+    },
+    Limit {
+        field: Field {
+            name: "cpu_time_s",
+            // The kernel accounts no finer.
+            shape: Shape::Number(0.01, 604_800.0, "seconds"),
+            default: "no limit",
+            doc: "CPU time of the whole process tree, in seconds",
+        },
+        unit: "S",
+        set: |limits, seconds| limits.cpu_time = Some(Duration::from_secs_f64(seconds)),
+    },
+    Limit {
+        field: whole(
+            "processes",
+            (1, MAX_PROCESSES as u64),
+            "64, or 2 × the cores + 32 where that is more",
+            "Processes and threads at one time",
+        ),
+        unit: "N",
+        set: |limits, count| limits.processes = count as u32,
+    },
+    Limit {
+        field: whole(
+            "disk_mb",
+            (1, 1 << 20),
+            "256",
+            "Files the episode may write, in MB",
+        ),
+        unit: "MB",
+        set: |limits, mb| limits.disk_bytes = mb as u64 * MB,
+    },
+    Limit {
+        field: whole(
+            "open_files",
+            (8, 1 << 20),
+            "1024",
+            "File descriptors per process",
+        ),
+        unit: "N",
+        set: |limits, count| limits.open_files = count as u32,
+    },
+    Limit {
+        field: whole(
+            "output_kb",
+            (0, 1 << 18),
+            "1024",
+            "Output kept per execution, in KB",
+        ),
+        unit: "KB",
+        set: |limits, kb| limits.output_bytes = kb as u64 * KB,
+    },
+    Limit {
+        field: whole(
+            "stack_mb",
+            (1, 1 << 20),
+            "8, which programs may raise themselves",
+            "Stack of the first thread of each process, in MB",
+        ),
+        unit: "MB",
+        set: |limits, mb| limits.stack_bytes = Some(mb as u64 * MB),
+    },
+];
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
@@ -80,6 +186,17 @@ impl Limits {
         inodes(self.disk_bytes)
     }
 
+    /// Whether programs can have such a stack where their runner's hard limit is so many bytes.
+    pub fn check_stack(&self, most_bytes: u64) -> Result<(), StackTooLarge> {
+        match self.stack_bytes {
+            Some(wanted) if wanted > most_bytes => Err(StackTooLarge {
+                wanted_mb: wanted / MB,
+                most_kb: most_bytes / KB,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Bytes of output after which an execution is ended as `output_limit`.
     pub fn output_ceiling(&self) -> u64 {
         self.output_bytes
@@ -97,18 +214,6 @@ impl Limits {
 pub struct StackTooLarge {
     wanted_mb: u64,
     most_kb: u64,
-}
-
-/// Whether a program can have a stack of so many bytes where its runner's hard limit is `most`.
-pub fn stack_allowed(wanted: u64, most: u64) -> Result<(), StackTooLarge> {
-    if wanted <= most {
-        Ok(())
-    } else {
-        Err(StackTooLarge {
-            wanted_mb: wanted / MB,
-            most_kb: most / KB,
-        })
-    }
 }
 
 #[cfg(test)]

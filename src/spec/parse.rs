@@ -26,7 +26,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-pub use check::STRETCH;
 pub use host::{PathNotGranted, check_own_files, grantable};
 pub use salvage::id_of;
 

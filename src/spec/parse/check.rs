@@ -2,16 +2,18 @@
 
 use super::location::Location;
 use super::program::{env, files, no_duplicate, no_nul, program, stdin};
-use super::raw::{Few, Object, Pairs, RawEpisode, RawExec, RawResources, RawStart, RawStep, Whole};
+use super::raw::{Few, Object, Pairs, RawEpisode, RawExec, RawResources, RawStart, RawStep};
 use super::{Defaults, FileContext, Flaw, default_id, host, quoted};
 use crate::spec::episode::{Echo, Episode, SessionStart};
-use crate::spec::limits::{KB, Limits, MAX_PROCESSES, MB, stack_allowed};
+use crate::spec::fields::{self, Field, Shape};
+use crate::spec::limits::{Limits, MB};
 use crate::spec::paths;
-use crate::spec::sandbox::{Capture, DEFAULT_WORKDIR, OutputKeep, Sandbox};
+use crate::spec::sandbox::{DEFAULT_WORKDIR, Sandbox};
 use crate::spec::step::{InputFile, OnFailure, Step, StepDefaults, env_bytes};
 use globset::GlobBuilder;
+use serde::de::DeserializeOwned;
+use serde::de::value::StrDeserializer;
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The longest id, in bytes.
@@ -22,13 +24,6 @@ const MAX_PATTERN: usize = paths::MAX_PATH;
 const MAX_BRACES: usize = 64;
 /// What an `env` may come to when every step of the episode has its own copy, in bytes.
 const MAX_SHARED_ENV: usize = 64 << 20;
-/// The range of `timeout_s`: a millisecond to a week.
-const TIMEOUT_S: RangeInclusive<f64> = 0.001..=604_800.0;
-/// The range of `stretch`, of the flag too.
-pub const STRETCH: RangeInclusive<f64> = 1.0..=100.0;
-/// The range of `cpu_time_s`; the kernel accounts no finer.
-const CPU_TIME_S: RangeInclusive<f64> = 0.01..=604_800.0;
-
 /// Applies every check and default to a line that serde could read.
 pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result<Episode, Flaw> {
     if let Some(id) = &raw.id {
@@ -72,7 +67,9 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
         (None, Some(Few(raw))) => steps(raw, &defaults, files, file)?,
         (None, None) => return Err(at.nothing_to_run("`command`, `argv` or `steps`")),
     };
-    let deadline = raw.deadline_s.map(|s| duration("deadline_s", s, TIMEOUT_S));
+    let deadline = raw
+        .deadline_s
+        .map(|s| duration(&at, &fields::DEADLINE_S, s));
     Ok(Episode {
         id: raw.id.unwrap_or_else(|| default_id(n)),
         origin: file.origin(line),
@@ -131,7 +128,7 @@ pub fn exec(raw: RawExec, defaults: &StepDefaults, file: &FileContext) -> Result
 struct RawSandbox {
     workdir: Option<String>,
     stretch: Option<f64>,
-    resources: Option<Object<RawResources>>,
+    resources: Option<RawResources>,
     fs_readable: Option<Vec<String>>,
     fs_writable: Option<Vec<String>>,
     network: Option<String>,
@@ -140,9 +137,12 @@ struct RawSandbox {
 }
 
 fn sandbox(raw: RawSandbox, file: &FileContext) -> Result<Sandbox, Flaw> {
+    let at = Location::of_episode();
     Ok(Sandbox {
         workdir: workdir("workdir", DEFAULT_WORKDIR, raw.workdir.as_deref())?,
-        stretch: stretch(raw.stretch, file.defaults.stretch)?,
+        stretch: raw.stretch.map_or(Ok(file.defaults.stretch), |times| {
+            in_range(&at, &fields::STRETCH, times)
+        })?,
         limits: limits(raw.resources, &file.defaults)?,
         grants: host::grants(
             raw.fs_readable,
@@ -150,8 +150,8 @@ fn sandbox(raw: RawSandbox, file: &FileContext) -> Result<Sandbox, Flaw> {
             raw.network.as_deref(),
             file,
         )?,
-        capture: capture(raw.capture.as_deref())?,
-        output_keep: output_keep(raw.output_keep.as_deref())?,
+        capture: choice(&at, &fields::CAPTURE, raw.capture.as_deref())?,
+        output_keep: choice(&at, &fields::OUTPUT_KEEP, raw.output_keep.as_deref())?,
     })
 }
 
@@ -161,12 +161,13 @@ fn step_defaults(
     timeout_s: Option<f64>,
     file: &FileContext,
 ) -> Result<StepDefaults, Flaw> {
+    let at = Location::of_episode();
     let mut all = BTreeMap::new();
-    env(&Location::of_episode(), variables, &mut all)?;
+    env(&at, variables, &mut all)?;
     Ok(StepDefaults {
         env: all,
         workdir: sandbox.workdir.clone(),
-        timeout: timeout("timeout_s", timeout_s, file.defaults.timeout)?,
+        timeout: timeout(&at, timeout_s, file.defaults.timeout)?,
     })
 }
 
@@ -241,9 +242,9 @@ fn step(
         program,
         stdin: stdin(at, raw.stdin)?,
         env: variables,
-        timeout: timeout(&at.field("timeout_s"), raw.timeout_s, defaults.timeout)?,
+        timeout: timeout(at, raw.timeout_s, defaults.timeout)?,
         files: inputs,
-        on_failure: on_failure(at, raw.on_failure.as_deref())?,
+        on_failure: choice(at, &fields::ON_FAILURE, raw.on_failure.as_deref())?,
         workdir,
     })
 }
@@ -281,119 +282,61 @@ fn workdir(field: &str, base: &str, path: Option<&str>) -> Result<String, Flaw> 
     }
 }
 
-fn timeout(field: &str, seconds: Option<f64>, default: Duration) -> Result<Duration, Flaw> {
-    seconds.map_or(Ok(default), |seconds| duration(field, seconds, TIMEOUT_S))
+fn timeout(at: &Location, seconds: Option<f64>, default: Duration) -> Result<Duration, Flaw> {
+    seconds.map_or(Ok(default), |seconds| {
+        duration(at, &fields::TIMEOUT_S, seconds)
+    })
 }
 
-fn stretch(times: Option<f64>, default: f64) -> Result<f64, Flaw> {
-    match times {
-        None => Ok(default),
-        Some(times) if STRETCH.contains(&times) => Ok(times),
-        Some(times) => Err(Flaw::new(
-            "stretch",
-            format_args!(
-                "must be from {} to {}, not {times}",
-                STRETCH.start(),
-                STRETCH.end()
-            ),
-        )),
-    }
+/// A number of seconds that is in the field's range.
+fn duration(at: &Location, field: &Field, seconds: f64) -> Result<Duration, Flaw> {
+    Ok(Duration::from_secs_f64(in_range(at, field, seconds)?))
 }
 
-fn duration(field: &str, seconds: f64, range: RangeInclusive<f64>) -> Result<Duration, Flaw> {
-    if range.contains(&seconds) {
-        return Ok(Duration::from_secs_f64(seconds));
-    }
-    let (from, to) = (range.start(), range.end());
-    Err(Flaw::new(
-        field,
-        format_args!("must be from {from} to {to} seconds, not {seconds}"),
-    ))
+fn in_range(at: &Location, field: &Field, value: f64) -> Result<f64, Flaw> {
+    let checked = field.check(value);
+    checked.map_err(|why| Flaw::new(&at.field(field.name), why))
 }
 
-fn limits(raw: Option<Object<RawResources>>, defaults: &Defaults) -> Result<Limits, Flaw> {
+fn limits(raw: Option<RawResources>, defaults: &Defaults) -> Result<Limits, Flaw> {
     let mut limits = defaults.limits.clone();
-    let Some(Object(raw)) = raw else {
-        return Ok(limits);
-    };
-    if let Some(Whole(mb)) = raw.memory_mb {
-        limits.memory_bytes = in_range("resources.memory_mb", mb, 1..=1_048_576)? * MB;
+    let at = Location::of_resources();
+    for (limit, value) in raw.into_iter().flat_map(|raw| raw.0) {
+        (limit.set)(&mut limits, in_range(&at, &limit.field, value)?);
     }
-    if let Some(seconds) = raw.cpu_time_s {
-        limits.cpu_time = Some(duration("resources.cpu_time_s", seconds, CPU_TIME_S)?);
-    }
-    if let Some(Whole(count)) = raw.processes {
-        limits.processes = in_range("resources.processes", count, 1..=MAX_PROCESSES.into())? as u32;
-    }
-    if let Some(Whole(mb)) = raw.disk_mb {
-        limits.disk_bytes = in_range("resources.disk_mb", mb, 1..=1_048_576)? * MB;
-    }
-    if let Some(Whole(count)) = raw.open_files {
-        limits.open_files = in_range("resources.open_files", count, 8..=1_048_576)? as u32;
-    }
-    if let Some(Whole(kb)) = raw.output_kb {
-        limits.output_bytes = in_range("resources.output_kb", kb, 0..=262_144)? * KB;
-    }
-    if let Some(Whole(mb)) = raw.stack_mb {
-        limits.stack_bytes = Some(stack(mb, defaults.most_stack_bytes)?);
-    }
+    limits
+        .check_stack(defaults.most_stack_bytes)
+        .map_err(|refused| Flaw::new("resources.stack_mb", refused))?;
     Ok(limits)
 }
 
-fn stack(mb: u64, most_bytes: u64) -> Result<u64, Flaw> {
-    const FIELD: &str = "resources.stack_mb";
-    let bytes = in_range(FIELD, mb, 1..=1_048_576)? * MB;
-    stack_allowed(bytes, most_bytes).map_err(|refused| Flaw::new(FIELD, refused))?;
-    Ok(bytes)
+/// What a field that has few values stands for.
+pub(super) fn choice<T: DeserializeOwned + Default>(
+    at: &Location,
+    field: &Field,
+    value: Option<&str>,
+) -> Result<T, Flaw> {
+    let Some(value) = value else {
+        return Ok(T::default());
+    };
+    let read = T::deserialize(StrDeserializer::<serde::de::value::Error>::new(value));
+    read.map_err(|_| not_among(at, field, value))
 }
 
-fn in_range(field: &str, value: u64, range: RangeInclusive<u64>) -> Result<u64, Flaw> {
-    if range.contains(&value) {
-        return Ok(value);
-    }
-    let (from, to) = (range.start(), range.end());
-    Err(Flaw::new(
-        field,
-        format_args!("must be a whole number from {from} to {to}, not {value}"),
-    ))
-}
-
-fn capture(value: Option<&str>) -> Result<Capture, Flaw> {
-    match value {
-        None | Some("merged") => Ok(Capture::Merged),
-        Some("split") => Ok(Capture::Split),
-        Some(value) => Err(one_of("capture", "\"merged\" or \"split\"", value)),
-    }
-}
-
-fn output_keep(value: Option<&str>) -> Result<OutputKeep, Flaw> {
-    match value {
-        None | Some("ends") => Ok(OutputKeep::Ends),
-        Some("head") => Ok(OutputKeep::Head),
-        Some("tail") => Ok(OutputKeep::Tail),
-        Some(value) => {
-            let choices = "\"ends\", \"head\" or \"tail\"";
-            Err(one_of("output_keep", choices, value))
-        }
-    }
-}
-
-fn on_failure(at: &Location, value: Option<&str>) -> Result<OnFailure, Flaw> {
-    match value {
-        None | Some("stop") => Ok(OnFailure::Stop),
-        Some("continue") => Ok(OnFailure::Continue),
-        Some(value) => Err(one_of(
-            &at.field("on_failure"),
-            "\"stop\" or \"continue\"",
-            value,
-        )),
-    }
-}
-
-pub(super) fn one_of(field: &str, choices: &str, value: &str) -> Flaw {
+/// The sentence for a value that a field does not have.
+fn not_among(at: &Location, field: &Field, value: &str) -> Flaw {
+    let Shape::Choice(words) = field.shape else {
+        return Flaw::new(&at.field(field.name), "has another value");
+    };
+    let quoted_words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    let (last, others) = quoted_words.split_last().expect("a choice has words");
     Flaw::new(
-        field,
-        format_args!("must be {choices}, not {}", quoted(value)),
+        &at.field(field.name),
+        format_args!(
+            "must be {} or {last}, not {}",
+            others.join(", "),
+            quoted(value)
+        ),
     )
 }
 

@@ -9,107 +9,9 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-use super::raw::{MAX_STEPS, Pairs, Whole as RawWhole};
+use super::raw::{Pairs, Whole as RawWhole};
+use crate::spec::fields::{EPISODE, EXEC, Field, MAX_STEPS, RESOURCE, START, STEP, Shape};
 use Shape::*;
-
-/// The type a field has to have.
-enum Shape {
-    Text,
-    Number,
-    Whole,
-    /// Whatever is JSON.
-    Any,
-    List(&'static Shape),
-    /// A list of at most [`MAX_STEPS`].
-    Few(&'static Shape),
-    /// An object with free keys.
-    Map(&'static Shape),
-    /// An object with these keys.
-    Object(&'static [(&'static str, Shape)]),
-    /// A string, or an object with these keys.
-    TextOr(&'static [(&'static str, Shape)]),
-}
-
-const EPISODE: Shape = Object(&[
-    ("id", Text),
-    ("command", Text),
-    ("argv", List(&Text)),
-    ("steps", Few(&Object(STEP))),
-    ("stdin", TextOr(BASE64)),
-    ("files", Map(&TextOr(FILE))),
-    ("env", Map(&Text)),
-    ("workdir", Text),
-    ("timeout_s", Number),
-    ("stretch", Number),
-    ("deadline_s", Number),
-    ("resources", Object(RESOURCES)),
-    ("fs_readable", List(&Text)),
-    ("fs_writable", List(&Text)),
-    ("network", Text),
-    ("capture", Text),
-    ("output_keep", Text),
-    ("collect", List(&Text)),
-    ("group", Text),
-    ("meta", Any),
-]);
-
-/// The request that starts a session.
-const START: Shape = Object(&[
-    ("id", Any),
-    ("op", Any),
-    ("wait_s", Any),
-    ("idle_s", Any),
-    ("files", Map(&TextOr(FILE))),
-    ("env", Map(&Text)),
-    ("workdir", Text),
-    ("timeout_s", Number),
-    ("resources", Object(RESOURCES)),
-    ("fs_readable", List(&Text)),
-    ("fs_writable", List(&Text)),
-    ("network", Text),
-    ("capture", Text),
-    ("output_keep", Text),
-]);
-
-/// The request for one execution of a session.
-const EXEC: Shape = Object(&[
-    ("id", Any),
-    ("op", Any),
-    ("session", Any),
-    ("command", Text),
-    ("argv", List(&Text)),
-    ("stdin", TextOr(BASE64)),
-    ("env", Map(&Text)),
-    ("workdir", Text),
-    ("timeout_s", Number),
-    ("files", Map(&TextOr(FILE))),
-]);
-
-const STEP: &[(&str, Shape)] = &[
-    ("name", Text),
-    ("command", Text),
-    ("argv", List(&Text)),
-    ("stdin", TextOr(BASE64)),
-    ("env", Map(&Text)),
-    ("workdir", Text),
-    ("timeout_s", Number),
-    ("files", Map(&TextOr(FILE))),
-    ("on_failure", Text),
-];
-
-const RESOURCES: &[(&str, Shape)] = &[
-    ("memory_mb", Whole),
-    ("cpu_time_s", Number),
-    ("processes", Whole),
-    ("disk_mb", Whole),
-    ("open_files", Whole),
-    ("output_kb", Whole),
-    ("stack_mb", Whole),
-];
-
-const BASE64: &[(&str, Shape)] = &[("base64", Text)];
-
-const FILE: &[(&str, Shape)] = &[("base64", Text), ("host_path", Text), ("mode", Text)];
 
 /// Names that other tools use for a field of ours.
 const ALIASES: [(&str, &str); 7] = [
@@ -131,11 +33,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn shape(self) -> &'static Shape {
+    fn fields(self) -> &'static [&'static Field] {
         match self {
-            Kind::Episode => &EPISODE,
-            Kind::Start => &START,
-            Kind::Exec => &EXEC,
+            Kind::Episode => EPISODE,
+            Kind::Start => START,
+            Kind::Exec => EXEC,
         }
     }
 }
@@ -158,7 +60,7 @@ pub fn explain(text: &str, error: &serde_json::Error, kind: Kind) -> Flaw {
             ));
         }
     }
-    find("", raw, kind.shape()).unwrap_or_else(|| {
+    find("", raw, &Object(kind.fields())).unwrap_or_else(|| {
         // The table and the structs of `raw` disagree; the tests hold them together.
         Flaw(format!(
             "the line is not a valid episode: {}; correct that field",
@@ -187,11 +89,11 @@ fn not_json(text: &str, error: &serde_json::Error) -> Flaw {
 }
 
 fn has_none(found: &no_number::NoNumber<'_>) -> Flaw {
-    let remedy = match EPISODE.at(&found.path) {
+    let remedy = match Object(EPISODE).at(&found.path) {
         _ if found.path.is_empty() => "write each episode as one object on its own line".into(),
         Some(Any) => "write null, or a string".into(),
-        Some(Number | Whole) => "write null or a finite number".into(),
-        Some(shape) => format!("write {}", shape.describe()),
+        Some(Number(..) | Whole(..)) => "write null or a finite number".into(),
+        Some(shape) => format!("write {}", shape.in_words()),
         None => "write what JSON has".into(),
     };
     let problem = format!("is {}, which JSON does not have; {remedy}", found.spelling);
@@ -228,23 +130,23 @@ fn find(path: &str, raw: &RawValue, shape: &Shape) -> Option<Flaw> {
     let wrong = || {
         Some(Flaw::new(
             path,
-            format_args!("must be {}, not {}", shape.describe(), described(raw)),
+            format_args!("must be {}, not {}", shape.in_words(), described(raw)),
         ))
     };
     match (shape, json.as_bytes().first()) {
         (Any, _) => None,
-        (Text | TextOr(_), Some(b'"')) => match serde_json::from_str::<String>(json) {
+        (Text | Choice(_) | TextOr(_), Some(b'"')) => match serde_json::from_str::<String>(json) {
             Ok(_) => None,
             Err(e) => Some(Flaw::new(
                 path,
                 format_args!("is not a valid string: {}; correct the escape", reason(&e)),
             )),
         },
-        (Number, _) => match serde_json::from_str::<f64>(json) {
+        (Number(..), _) => match serde_json::from_str::<f64>(json) {
             Ok(_) => None,
             Err(_) => wrong(),
         },
-        (Whole, _) => match serde_json::from_str::<RawWhole>(json) {
+        (Whole(..), _) => match serde_json::from_str::<RawWhole>(json) {
             Ok(_) => None,
             Err(_) => wrong(),
         },
@@ -252,12 +154,12 @@ fn find(path: &str, raw: &RawValue, shape: &Shape) -> Option<Flaw> {
             .into_iter()
             .enumerate()
             .find_map(|(i, raw)| find(&format!("{path}[{i}]"), raw, of)),
-        (Few(of), Some(b'[')) => {
+        (Steps(fields), Some(b'[')) => {
             let list = children::<Vec<&RawValue>>(json)?;
             // serde stops at the first of the two as well.
             let mut found = list.iter().take(MAX_STEPS).enumerate();
             found
-                .find_map(|(i, raw)| find(&format!("{path}[{i}]"), raw, of))
+                .find_map(|(i, raw)| find(&format!("{path}[{i}]"), raw, &Object(fields)))
                 .or_else(|| (list.len() > MAX_STEPS).then(|| too_many(path, list.len())))
         }
         (Map(of), Some(b'{')) => match serde_json::from_str::<Pairs<&RawValue>>(json) {
@@ -271,7 +173,7 @@ fn find(path: &str, raw: &RawValue, shape: &Shape) -> Option<Flaw> {
     }
 }
 
-fn find_in_object(path: &str, json: &str, fields: &[(&'static str, Shape)]) -> Option<Flaw> {
+fn find_in_object(path: &str, json: &str, fields: &[&'static Field]) -> Option<Flaw> {
     let pairs = match serde_json::from_str::<Pairs<&RawValue>>(json) {
         Ok(Pairs(pairs)) => pairs,
         Err(e) => return Some(bad_name(path, &e)),
@@ -282,7 +184,7 @@ fn find_in_object(path: &str, json: &str, fields: &[(&'static str, Shape)]) -> O
         } else {
             format!("{path}.{key}")
         };
-        let Some((_, shape)) = fields.iter().find(|(name, _)| name == key) else {
+        let Some(field) = fields.iter().find(|field| field.name == key) else {
             return Some(unknown(path, key, fields));
         };
         if pairs[..i].iter().any(|(earlier, _)| earlier == key) {
@@ -291,18 +193,18 @@ fn find_in_object(path: &str, json: &str, fields: &[(&'static str, Shape)]) -> O
         if raw.get() == "null" {
             // Not set; only `stdin`'s base64 cannot be left out.
             if fields.len() == 1 {
-                return find(&here, raw, shape);
+                return find(&here, raw, &field.shape);
             }
             continue;
         }
-        if let Some(flaw) = find(&here, raw, shape) {
+        if let Some(flaw) = find(&here, raw, &field.shape) {
             return Some(flaw);
         }
     }
     if pairs.is_empty() && fields.len() == 1 {
         return Some(Flaw::new(
             path,
-            format_args!("lacks its `{}`; add it", fields[0].0),
+            format_args!("lacks its `{}`; add it", fields[0].name),
         ));
     }
     None
@@ -333,22 +235,21 @@ fn children<'a, T: Deserialize<'a>>(json: &'a str) -> Option<T> {
     serde_json::from_str(json).ok()
 }
 
-fn unknown(path: &str, key: &str, fields: &[(&'static str, Shape)]) -> Flaw {
+fn unknown(path: &str, key: &str, fields: &[&'static Field]) -> Flaw {
     let place = match path {
         "" => "the episode".to_owned(),
         path => format!("`{path}`"),
     };
     let shown = quoted(key);
     let shown = shown.trim_matches('"');
-    let has = |fields: &[(&str, Shape)]| fields.iter().any(|(name, _)| *name == key);
-    let at_top = matches!(EPISODE, Object(top) if has(top));
+    let has = |fields: &[&Field]| fields.iter().any(|field| field.name == key);
     let advice = if let Some(name) = closest(key, fields) {
         format!("did you mean `{name}`?")
-    } else if path.is_empty() && has(RESOURCES) {
+    } else if path.is_empty() && has(&RESOURCE) {
         "it belongs in `resources`".to_owned()
     } else if path.is_empty() && has(STEP) {
         "it belongs in a step of `steps`".to_owned()
-    } else if at_top {
+    } else if has(EPISODE) {
         "it belongs at the top of the episode".to_owned()
     } else {
         "remove it, or keep extra data in the episode's `meta`".to_owned()
@@ -357,9 +258,9 @@ fn unknown(path: &str, key: &str, fields: &[(&'static str, Shape)]) -> Flaw {
 }
 
 /// The field that a misspelt one was most likely meant to be.
-fn closest(key: &str, fields: &[(&'static str, Shape)]) -> Option<&'static str> {
+fn closest(key: &str, fields: &[&'static Field]) -> Option<&'static str> {
     let key = key.to_ascii_lowercase();
-    let names = || fields.iter().map(|(name, _)| *name);
+    let names = || fields.iter().map(|field| field.name);
     if let Some((_, ours)) = ALIASES.iter().find(|(theirs, _)| *theirs == key) {
         return names().find(|name| name == ours);
     }
@@ -374,41 +275,6 @@ fn closest(key: &str, fields: &[(&'static str, Shape)]) -> Option<&'static str> 
 fn is_stem(key: &str, name: &str) -> bool {
     name.strip_prefix(key)
         .is_some_and(|rest| rest.starts_with('_'))
-}
-
-impl Shape {
-    /// What stands at a path such as `steps[0].timeout_s`, where that is a field of ours.
-    fn at(&self, path: &str) -> Option<&Shape> {
-        match self {
-            _ if path.is_empty() => Some(self),
-            Any => Some(self),
-            // The rest begins with a free name, which ends wherever it likes.
-            Map(of) => Some(of),
-            List(of) | Few(of) => of.at(path.strip_prefix('[')?.split_once(']')?.1),
-            Object(fields) | TextOr(fields) => {
-                let path = path.strip_prefix('.').unwrap_or(path);
-                let end = path.find(['.', '[']).unwrap_or(path.len());
-                let (name, rest) = path.split_at(end);
-                let (_, shape) = fields.iter().find(|(field, _)| *field == name)?;
-                shape.at(rest)
-            }
-            Text | Number | Whole => None,
-        }
-    }
-
-    fn describe(&self) -> &'static str {
-        match self {
-            Text => "a string",
-            Number => "a number",
-            Whole => "a whole number of 0 or more",
-            Any => "JSON",
-            List(Text) => "an array of strings",
-            List(_) | Few(_) => "an array of objects",
-            Map(_) | Object(_) => "an object",
-            TextOr(fields) if fields.len() == 1 => "a string or {\"base64\": …}",
-            TextOr(_) => "a string, {\"base64\": …} or {\"host_path\": …}",
-        }
-    }
 }
 
 /// What a JSON value is; short ones are quoted as they stand.

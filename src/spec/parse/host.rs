@@ -3,8 +3,10 @@
 //!
 //! The one part of parsing that asks the host's file tree (it resolves links; it opens nothing).
 
-use super::check::one_of;
+use super::check::choice;
+use super::location::Location;
 use super::{FileContext, Flaw, quoted};
+use crate::spec::fields::NETWORK;
 use crate::spec::policy::{Grants, Network};
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -115,20 +117,14 @@ pub fn grants(
 }
 
 fn network(value: Option<&str>, file: &FileContext) -> Result<Network, Flaw> {
-    match value {
-        None | Some("none") => Ok(Network::None),
-        Some("loopback") => Ok(Network::Loopback),
-        Some("host") if file.defaults.allow_host_network => Ok(Network::Host),
-        Some("host") => Err(Flaw::new(
+    let network = choice(&Location::of_episode(), &NETWORK, value)?;
+    if network == Network::Host && !file.defaults.allow_host_network {
+        return Err(Flaw::new(
             "network",
             "asks for the host's network; start the runner with --allow-host-network if the episodes may have it",
-        )),
-        Some(value) => Err(one_of(
-            "network",
-            "\"none\", \"loopback\" or \"host\"",
-            value,
-        )),
+        ));
     }
+    Ok(network)
 }
 
 fn add(

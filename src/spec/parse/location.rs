@@ -35,6 +35,14 @@ impl Location {
         }
     }
 
+    /// In `resources`.
+    pub fn of_resources() -> Location {
+        Location {
+            prefix: "resources.".into(),
+            name: "`resources`".into(),
+        }
+    }
+
     /// A field, as its path in the line.
     pub fn field(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)

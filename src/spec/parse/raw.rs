@@ -3,10 +3,13 @@
 //! `null` stands for a field that is not set. Objects keep the order of their keys and any key that
 //! comes twice, so that the checks can refuse it.
 
+use crate::spec::fields::{MAX_STEPS, Shape};
+use crate::spec::limits::{LIMITS, Limit};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -24,7 +27,7 @@ pub struct RawEpisode {
     pub timeout_s: Option<f64>,
     pub stretch: Option<f64>,
     pub deadline_s: Option<f64>,
-    pub resources: Option<Object<RawResources>>,
+    pub resources: Option<RawResources>,
     pub fs_readable: Option<Vec<String>>,
     pub fs_writable: Option<Vec<String>>,
     pub network: Option<String>,
@@ -66,7 +69,7 @@ pub struct RawStart {
     pub env: Option<Pairs<String>>,
     pub workdir: Option<String>,
     pub timeout_s: Option<f64>,
-    pub resources: Option<Object<RawResources>>,
+    pub resources: Option<RawResources>,
     pub fs_readable: Option<Vec<String>>,
     pub fs_writable: Option<Vec<String>>,
     pub network: Option<String>,
@@ -93,16 +96,38 @@ pub struct RawExec {
     pub files: Option<Pairs<TextOr<RawFile>>>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-pub struct RawResources {
-    pub memory_mb: Option<Whole>,
-    pub cpu_time_s: Option<f64>,
-    pub processes: Option<Whole>,
-    pub disk_mb: Option<Whole>,
-    pub open_files: Option<Whole>,
-    pub output_kb: Option<Whole>,
-    pub stack_mb: Option<Whole>,
+/// The limits of `resources` that are set, as the table has them.
+pub struct RawResources(pub Vec<(&'static Limit, f64)>);
+
+impl<'de> Deserialize<'de> for RawResources {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = RawResources;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut seen = [false; LIMITS.len()];
+                let mut set = Vec::new();
+                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+                    let index = LIMITS.iter().position(|limit| limit.field.name == name);
+                    let index = index.ok_or_else(|| A::Error::custom("unknown field"))?;
+                    if std::mem::replace(&mut seen[index], true) {
+                        return Err(A::Error::custom("duplicate field"));
+                    }
+                    let limit = &LIMITS[index];
+                    let value = match limit.field.shape {
+                        Shape::Whole(..) => map.next_value::<Option<Whole>>()?.map(|n| n.0 as f64),
+                        _ => map.next_value::<Option<f64>>()?,
+                    };
+                    set.extend(value.map(|value| (limit, value)));
+                }
+                Ok(RawResources(set))
+            }
+        }
+        d.deserialize_map(V)
+    }
 }
 
 #[derive(Deserialize)]
@@ -175,9 +200,6 @@ impl<'de> Deserialize<'de> for Whole {
         d.deserialize_u64(V)
     }
 }
-
-/// The most steps of one episode. A step takes many times what `{}` takes on the line.
-pub const MAX_STEPS: usize = 10_000;
 
 /// A list of at most [`MAX_STEPS`]; a longer one is refused without being held.
 pub struct Few<T>(pub Vec<T>);

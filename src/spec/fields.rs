@@ -1,0 +1,439 @@
+//! The fields of episodes, steps and sessions: one table for what is read, checked, said to users and documented.
+//!
+//! The limits among them are in a table of their own ([`LIMITS`]), because each is a flag too.
+
+#[cfg(test)]
+mod tests;
+
+use super::limits::LIMITS;
+use std::fmt::{self, Display};
+use std::ops::RangeInclusive;
+
+/// A field of a JSON object that users write.
+pub struct Field {
+    pub name: &'static str,
+    pub shape: Shape,
+    /// What holds without it, as the reference says it; a dash for nothing.
+    pub default: &'static str,
+    /// What it means, in Markdown for the reference.
+    pub doc: &'static str,
+}
+
+/// The type and the range of a field.
+pub enum Shape {
+    Text,
+    /// One of these strings.
+    Choice(&'static [&'static str]),
+    /// A number from the first to the second, and what it counts, in the plural.
+    Number(f64, f64, &'static str),
+    /// A whole number from the first to the second.
+    Whole(u64, u64),
+    /// Whatever is JSON.
+    Any,
+    List(&'static Shape),
+    /// A list of at most [`MAX_STEPS`].
+    Steps(&'static [&'static Field]),
+    /// An object with free keys.
+    Map(&'static Shape),
+    /// An object with these keys.
+    Object(&'static [&'static Field]),
+    /// A string, or an object with these keys.
+    TextOr(&'static [&'static Field]),
+}
+
+/// The most steps of one episode. A step takes many times what `{}` takes on the line.
+pub const MAX_STEPS: usize = 10_000;
+
+/// A value outside of its field's range; reads on after the field's name.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("must be {wanted}, not {value}")]
+pub struct OutOfRange {
+    wanted: String,
+    value: f64,
+}
+
+impl Field {
+    /// The lowest and the highest value of a number.
+    pub fn range(&self) -> RangeInclusive<f64> {
+        match self.shape {
+            Shape::Number(from, to, _) => from..=to,
+            Shape::Whole(from, to) => from as f64..=to as f64,
+            _ => f64::MIN..=f64::MAX,
+        }
+    }
+
+    /// Whether a number is in the field's range.
+    pub fn check(&self, value: f64) -> Result<f64, OutOfRange> {
+        if self.range().contains(&value) {
+            return Ok(value);
+        }
+        Err(OutOfRange {
+            wanted: self.shape.range_in_words(),
+            value,
+        })
+    }
+}
+
+impl Shape {
+    fn range_in_words(&self) -> String {
+        match self {
+            Shape::Whole(from, to) => format!("a whole number from {from} to {to}"),
+            Shape::Number(from, to, "") => format!("from {from} to {to}"),
+            Shape::Number(from, to, unit) => format!("from {from} to {to} {unit}"),
+            other => other.in_words().to_owned(),
+        }
+    }
+
+    /// What a value of another type is told.
+    pub fn in_words(&self) -> &'static str {
+        match self {
+            Shape::Text | Shape::Choice(_) => "a string",
+            Shape::Number(..) => "a number",
+            Shape::Whole(..) => "a whole number of 0 or more",
+            Shape::Any => "JSON",
+            Shape::List(_) => "an array of strings",
+            Shape::Steps(_) => "an array of objects",
+            Shape::Map(_) | Shape::Object(_) => "an object",
+            Shape::TextOr(fields) if fields.len() == 1 => "a string or {\"base64\": …}",
+            Shape::TextOr(_) => "a string, {\"base64\": …} or {\"host_path\": …}",
+        }
+    }
+
+    /// What stands at a path such as `steps[0].timeout_s`, where that is a field of ours.
+    pub fn at(&self, path: &str) -> Option<&Shape> {
+        match self {
+            _ if path.is_empty() => Some(self),
+            Shape::Any => Some(self),
+            // The rest begins with a free name, which ends wherever it likes.
+            Shape::Map(of) => Some(of),
+            Shape::List(of) => of.at(path.strip_prefix('[')?.split_once(']')?.1),
+            Shape::Steps(fields) => {
+                let path = path.strip_prefix('[')?.split_once(']')?.1;
+                at_field(fields, path)
+            }
+            Shape::Object(fields) | Shape::TextOr(fields) => at_field(fields, path),
+            Shape::Text | Shape::Choice(_) | Shape::Number(..) | Shape::Whole(..) => None,
+        }
+    }
+}
+
+fn at_field<'a>(fields: &'a [&'static Field], path: &str) -> Option<&'a Shape> {
+    let path = path.strip_prefix('.').unwrap_or(path);
+    let end = path.find(['.', '[']).unwrap_or(path.len());
+    let (name, rest) = path.split_at(end);
+    fields
+        .iter()
+        .find(|field| field.name == name)?
+        .shape
+        .at(rest)
+}
+
+/// As the reference writes a type.
+impl Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shape::Text => f.write_str("string"),
+            Shape::Choice(words) => write!(f, "`{}`", words.join("`, `")),
+            Shape::Number(from, to, _) => write!(f, "number, {from} to {to}"),
+            Shape::Whole(from, to) => write!(f, "whole number, {from} to {to}"),
+            Shape::Any => f.write_str("any JSON"),
+            Shape::List(of) => write!(f, "[{of}]"),
+            Shape::Steps(_) => f.write_str("[step]"),
+            Shape::Map(of) => write!(f, "{{name: {of}}}"),
+            Shape::Object(_) => f.write_str("object"),
+            Shape::TextOr(fields) => {
+                f.write_str("string")?;
+                let contents = fields.iter().filter(|field| field.name != MODE.name);
+                contents
+                    .into_iter()
+                    .try_for_each(|field| write!(f, " or `{{\"{}\": …}}`", field.name))
+            }
+        }
+    }
+}
+
+/// Seconds: a millisecond to a week.
+const SECONDS: Shape = Shape::Number(0.001, 604_800.0, "seconds");
+
+const ID: Field = Field {
+    name: "id",
+    shape: Shape::Text,
+    default: "`line-<n>`",
+    doc: "unique within the run; `n` counts lines over all `--jobs` files",
+};
+const COMMAND: Field = Field {
+    name: "command",
+    shape: Shape::Text,
+    default: "–",
+    doc: "run as `bash -lc <command>`",
+};
+const ARGV: Field = Field {
+    name: "argv",
+    shape: Shape::List(&Shape::Text),
+    default: "–",
+    doc: "run directly, no shell; `argv[0]` is found through PATH",
+};
+const STEPS: Field = Field {
+    name: "steps",
+    shape: Shape::Steps(STEP),
+    default: "–",
+    doc: "several executions in the same sandbox. Exactly one of `command`, `argv`, `steps`",
+};
+const BASE64: Field = Field {
+    name: "base64",
+    shape: Shape::Text,
+    default: "–",
+    doc: "bytes, in standard base64 with padding",
+};
+const HOST_PATH: Field = Field {
+    name: "host_path",
+    shape: Shape::Text,
+    default: "–",
+    doc: "a file or a directory of the host, which is copied",
+};
+const MODE: Field = Field {
+    name: "mode",
+    shape: Shape::Text,
+    default: "`0644`, or the host file's",
+    doc: "permission bits, as octal digits",
+};
+const STDIN: Field = Field {
+    name: "stdin",
+    shape: Shape::TextOr(&[&BASE64]),
+    default: "empty",
+    doc: "what the program (of every step its own) reads as a file of its own: its size can be asked for, it can be mapped, and \
+          gone back in; it can't be written to. Without it stdin is `/dev/null`",
+};
+const FILES: Field = Field {
+    name: "files",
+    shape: Shape::Map(&Shape::TextOr(&[&BASE64, &HOST_PATH, &MODE])),
+    default: "–",
+    doc: "written before the first step, by path; relative paths are under `workdir`; an object may have `\"mode\": \"0755\"` too. \
+          A `host_path` copies a file or a directory in: all of an episode's together at most `disk_mb`, and 512 MB, where each \
+          file, directory and link counts as its content, its path and 256 bytes; directories may be nested 200 deep. A link in \
+          such a directory stays a link; one that does not lead to a place in the directory, a pipe, a socket, a name that is \
+          not UTF-8 or a deeper directory makes the episode `invalid`",
+};
+const ENV: Field = Field {
+    name: "env",
+    shape: Shape::Map(&Shape::Text),
+    default: "–",
+    doc: "added to a clean base: PATH, HOME, LANG, TMPDIR, USER, and LSAN_OPTIONS for \
+          [sanitizers](../../tests/compatibility/PROGRAMS.md)",
+};
+const WORKDIR: Field = Field {
+    name: "workdir",
+    shape: Shape::Text,
+    default: "`/workspace`",
+    doc: "created when missing; a step's is relative to the episode's",
+};
+pub const TIMEOUT_S: Field = Field {
+    name: "timeout_s",
+    shape: SECONDS,
+    default: "`--timeout-s`",
+    doc: "per execution: wall clock, less what a busy machine kept from it ([below](#time-on-a-busy-machine))",
+};
+pub const STRETCH: Field = Field {
+    name: "stretch",
+    shape: Shape::Number(1.0, 100.0, ""),
+    default: "`--stretch`",
+    doc: "up to so many times its timeout an execution may take on a busy machine; 1 for never more",
+};
+pub const DEADLINE_S: Field = Field {
+    name: "deadline_s",
+    shape: SECONDS,
+    default: "none",
+    doc: "wall clock over everything, from when the episode may begin: waiting for a slot, all steps, and attempts that are \
+          repeated. Then it ends as a `timeout`, as do its steps that have not begun, and nothing is repeated. One that still \
+          waited then, for a slot or for a second attempt, is an `infra_error`",
+};
+const RESOURCES: Field = Field {
+    name: "resources",
+    shape: Shape::Object(&RESOURCE),
+    default: "flags",
+    doc: "limits, [below](#limits)",
+};
+const FS_READABLE: Field = Field {
+    name: "fs_readable",
+    shape: Shape::List(&Shape::Text),
+    default: "flag",
+    doc: "host paths seen at the same path inside, read-only; each must lie under an `--allow-path`. Not granted in the landlock \
+          tier, where such an episode is an `infra_error`: what holds TMPDIR, for its slots are there. In the namespaces tier a \
+          readable path within a writable one stays read-only, which Landlock can't do, and episodes that are granted \
+          `/workspace`, `/tmp` or `/home/runner`, or a directory above, start a bash of their own each",
+};
+const FS_WRITABLE: Field = Field {
+    name: "fs_writable",
+    shape: Shape::List(&Shape::Text),
+    default: "flag",
+    doc: "the same for writing too. Not granted: what holds the run's own files (`--jobs`, `--output`, `--stats`, a server's \
+          `--socket`)",
+};
+pub const NETWORK: Field = Field {
+    name: "network",
+    shape: Shape::Choice(&["none", "loopback", "host"]),
+    default: "`none`",
+    doc: "`loopback`: a 127.0.0.1 and ::1 of its own, where every episode can bind the same port (namespaces tier only; \
+          elsewhere such an episode is an `infra_error`); `host`: TCP and UDP over the host's interfaces, only with \
+          `--allow-host-network`",
+};
+pub const CAPTURE: Field = Field {
+    name: "capture",
+    shape: Shape::Choice(&["merged", "split"]),
+    default: "`merged`",
+    doc: "`merged`: stdout and stderr as written, in `output`; `split`: also `stdout` and `stderr` apart, and `output` in the \
+          order they were read",
+};
+pub const OUTPUT_KEEP: Field = Field {
+    name: "output_keep",
+    shape: Shape::Choice(&["ends", "head", "tail"]),
+    default: "`ends`",
+    doc: "what is kept of more than `output_kb`, of each stream: its first quarter and its last three, with a line between \
+          (`[… 123456 bytes left out …]`, not counted); only its beginning; only its end",
+};
+const COLLECT: Field = Field {
+    name: "collect",
+    shape: Shape::List(&Shape::Text),
+    default: "–",
+    doc: "glob patterns of files [returned in the result](#collected-files); relative patterns are under `workdir`",
+};
+const GROUP: Field = Field {
+    name: "group",
+    shape: Shape::Text,
+    default: "–",
+    doc: "echoed",
+};
+const META: Field = Field {
+    name: "meta",
+    shape: Shape::Any,
+    default: "–",
+    doc: "echoed byte for byte",
+};
+const NAME: Field = Field {
+    name: "name",
+    shape: Shape::Text,
+    default: "–",
+    doc: "echoed with the step's result",
+};
+pub const ON_FAILURE: Field = Field {
+    name: "on_failure",
+    shape: Shape::Choice(&["stop", "continue"]),
+    default: "`stop`",
+    doc: "whether later steps run when this one does not end with exit code 0",
+};
+
+// What a request to the server has beside the fields above.
+const REQUEST_ID: Field = request_field("id", "chosen by the client");
+const OP: Field = request_field("op", "what is asked for");
+const SESSION: Field = request_field("session", "the name of a session");
+const PATH: Field = request_field("path", "in the sandbox, what is moved");
+const OF: Field = request_field("of", "the id of the request that is given up");
+const WAIT_S: Field = request_field(
+    "wait_s",
+    "how long the start may wait for a slot, in seconds",
+);
+const IDLE_S: Field = request_field(
+    "idle_s",
+    "after how many seconds without a request the session ends; 0: never",
+);
+
+const fn request_field(name: &'static str, doc: &'static str) -> Field {
+    Field {
+        name,
+        shape: Shape::Any,
+        default: "–",
+        doc,
+    }
+}
+
+/// An episode: one line of a jobs file.
+pub const EPISODE: &[&Field] = &[
+    &ID,
+    &COMMAND,
+    &ARGV,
+    &STEPS,
+    &STDIN,
+    &FILES,
+    &ENV,
+    &WORKDIR,
+    &TIMEOUT_S,
+    &STRETCH,
+    &DEADLINE_S,
+    &RESOURCES,
+    &FS_READABLE,
+    &FS_WRITABLE,
+    &NETWORK,
+    &CAPTURE,
+    &OUTPUT_KEEP,
+    &COLLECT,
+    &GROUP,
+    &META,
+];
+
+/// One of its `steps`.
+pub const STEP: &[&Field] = &[
+    &NAME,
+    &COMMAND,
+    &ARGV,
+    &STDIN,
+    &ENV,
+    &WORKDIR,
+    &TIMEOUT_S,
+    &FILES,
+    &ON_FAILURE,
+];
+
+/// The request that starts a session.
+pub const START: &[&Field] = &[
+    &REQUEST_ID,
+    &OP,
+    &WORKDIR,
+    &ENV,
+    &FILES,
+    &RESOURCES,
+    &TIMEOUT_S,
+    &NETWORK,
+    &CAPTURE,
+    &OUTPUT_KEEP,
+    &FS_READABLE,
+    &FS_WRITABLE,
+    &WAIT_S,
+    &IDLE_S,
+];
+
+/// The request for one execution of a session.
+pub const EXEC: &[&Field] = &[
+    &REQUEST_ID,
+    &OP,
+    &SESSION,
+    &COMMAND,
+    &ARGV,
+    &STDIN,
+    &ENV,
+    &WORKDIR,
+    &TIMEOUT_S,
+    &FILES,
+];
+
+/// The request that moves files into or out of a session.
+pub const TRANSFER: &[&Field] = &[&REQUEST_ID, &OP, &SESSION, &PATH];
+
+/// The request that gives another one up.
+pub const CANCEL: &[&Field] = &[&REQUEST_ID, &OP, &SESSION, &OF];
+
+/// The request that ends a session.
+pub const STOP: &[&Field] = &[&REQUEST_ID, &OP, &SESSION];
+
+/// The request for the server's figures.
+pub const STATS: &[&Field] = &[&REQUEST_ID, &OP];
+
+/// The `resources` of an episode or a session.
+pub const RESOURCE: [&Field; LIMITS.len()] = {
+    let mut fields = [&LIMITS[0].field; LIMITS.len()];
+    let mut i = 0;
+    while i < LIMITS.len() {
+        fields[i] = &LIMITS[i].field;
+        i += 1;
+    }
+    fields
+};
