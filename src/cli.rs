@@ -190,6 +190,11 @@ pub enum Command {
     /// Builds a sandbox and runs episodes in it, in each tier. Exit status: 0 a run with this --isolation can be
     /// had; 3 it can't.
     Doctor(Doctor),
+    /// Run one program in a sandbox, show its output while it comes, and exit as it does
+    ///
+    /// Exit status: that of the program; 124 where its time was over, 128 + N where signal N ended it; 1 our side failed; 2 bad
+    /// usage, or no such program; 3 this machine can't enforce what was asked; 130 interrupted.
+    Run(Box<Run>),
     /// Keep sandboxes open for clients that run one command after the other
     ///
     /// Speaks JSON lines over a Unix socket, or over stdin and stdout; src/serve/PROTOCOL.md has the protocol. A session lasts
@@ -224,6 +229,50 @@ pub struct Serve {
     /// End a session after so many seconds without a request, unless it says otherwise; 0: never
     #[arg(long, value_name = "S", default_value_t = 3600.0)]
     pub idle_s: f64,
+
+    #[command(flatten)]
+    pub sandbox: Sandbox,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The program and its arguments
+    #[arg(
+        value_name = "PROGRAM",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        required_unless_present = "jobs",
+        conflicts_with = "jobs"
+    )]
+    pub program: Vec<String>,
+
+    /// Run an episode of these files instead, as --jobs of the main command reads them
+    #[arg(long, value_name = "FILE", requires = "id")]
+    pub jobs: Vec<String>,
+
+    /// The episode's id
+    #[arg(long, value_name = "ID", requires = "jobs")]
+    pub id: Option<String>,
+
+    /// Write the result, as --jobs has it, to stderr
+    #[arg(long)]
+    pub verdict: bool,
+
+    /// Give the program what stdin holds, which is read to its end first; without it, it has none
+    #[arg(short = 'i', long, conflicts_with = "jobs")]
+    pub stdin: bool,
+
+    /// A variable of the program's environment; may be given several times
+    #[arg(short = 'e', long, value_name = "NAME=VALUE", conflicts_with = "jobs")]
+    pub env: Vec<String>,
+
+    /// Where the program starts
+    #[arg(short = 'w', long, value_name = "DIR", conflicts_with = "jobs")]
+    pub workdir: Option<String>,
+
+    /// The network it sees: none, loopback or host
+    #[arg(long, value_name = "NETWORK", conflicts_with = "jobs")]
+    pub network: Option<String>,
 
     #[command(flatten)]
     pub sandbox: Sandbox,

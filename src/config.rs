@@ -1,11 +1,11 @@
 //! From the command line to a validated configuration; the only reader of `cli::Cli`.
 
-use crate::cli::{Cli, Command, Isolation, Progress, Sandbox, Serve};
+use crate::cli::{Cli, Command, Isolation, Progress, Run, Sandbox, Serve};
 use crate::sink::{ProgressMode, log_path};
 use crate::source::Shard;
 use crate::spec::fields;
 use crate::spec::limits::{self, Limit, Limits, StackTooLarge};
-use crate::spec::parse::{Defaults, PathNotGranted, check_own_files, grantable};
+use crate::spec::parse::{Defaults, PathNotGranted, ProgramSpec, check_own_files, grantable};
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::spec::warm::{Warm, WarmError};
 use crate::sys::cores::{self, Cores};
@@ -44,6 +44,8 @@ pub enum ConfigError {
         flag: &'static str,
         error: PathNotGranted,
     },
+    #[error("--env {0:?} sets no variable; write NAME=VALUE")]
+    Variable(String),
     #[error("--stack-mb {0}")]
     Stack(#[from] StackTooLarge),
     #[error("--allow-path {path:?} can't be used ({error}); name a directory that exists")]
@@ -59,6 +61,7 @@ pub enum Task {
     Job(Config),
     Doctor(DoctorConfig),
     Serve(ServeConfig),
+    Run(RunConfig),
 }
 
 impl TryFrom<Cli> for Task {
@@ -72,6 +75,7 @@ impl TryFrom<Cli> for Task {
                 concurrency: default_concurrency(),
                 processes: default_processes(),
             })),
+            Some(Command::Run(flags)) => RunConfig::try_from(*flags).map(Task::Run),
             Some(Command::Serve(flags)) => ServeConfig::try_from(*flags).map(Task::Serve),
             None => Config::try_from(cli).map(Task::Job),
         }
@@ -153,6 +157,67 @@ impl TryFrom<Cli> for Config {
             },
         })
     }
+}
+
+/// What `runner run` needs to know.
+#[derive(Debug)]
+pub struct RunConfig {
+    pub what: WhatToRun,
+    /// Whether the program gets what our stdin holds.
+    pub stdin: bool,
+    /// Whether the result is written to stderr.
+    pub verdict: bool,
+    /// `None` for the best this machine grants.
+    pub tier: Option<Tier>,
+    pub warm: Warm,
+    pub defaults: Arc<Defaults>,
+}
+
+#[derive(Debug)]
+pub enum WhatToRun {
+    Program(ProgramSpec),
+    /// The episode of this id in these jobs files.
+    Listed {
+        jobs: Vec<PathBuf>,
+        id: String,
+    },
+}
+
+impl TryFrom<Run> for RunConfig {
+    type Error = ConfigError;
+
+    fn try_from(flags: Run) -> Result<Self, ConfigError> {
+        let jobs: Vec<PathBuf> = flags.jobs.iter().map(PathBuf::from).collect();
+        let own_files = own_files(jobs.iter().cloned());
+        let what = match flags.id {
+            Some(id) => WhatToRun::Listed { jobs, id },
+            None => WhatToRun::Program(ProgramSpec {
+                argv: flags.program,
+                env: variables(flags.env)?,
+                workdir: flags.workdir,
+                network: flags.network,
+            }),
+        };
+        Ok(RunConfig {
+            what,
+            stdin: flags.stdin,
+            verdict: flags.verdict,
+            tier: tier(flags.sandbox.isolation),
+            warm: Warm::parse(flags.sandbox.warm.as_deref().unwrap_or("none"))?,
+            defaults: Arc::new(defaults(&flags.sandbox, BATCH_STRETCH, own_files)?),
+        })
+    }
+}
+
+/// `NAME=VALUE`, apart.
+fn variables(given: Vec<String>) -> Result<Vec<(String, String)>, ConfigError> {
+    let split = given.into_iter().map(|variable| {
+        let apart = variable
+            .split_once('=')
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        apart.ok_or(ConfigError::Variable(variable))
+    });
+    split.collect()
 }
 
 /// What `runner serve` needs to know.

@@ -30,7 +30,7 @@
 //! - [`compression`]: gzip and Zstandard, for `source` and `sink`
 //! - [`sys`]: the only `unsafe`
 //! - [`provision`]: the pool in the best tier there is; [`serve`]: sessions for clients
-//! - [`job`]: the main job put together; [`doctor`]: what this machine can enforce, found out with the same pool
+//! - [`job`]: the main job put together; [`run`]: one episode, shown while it runs; [`doctor`]: what this machine can enforce, found out with the same pool
 //! - [`cli`] and [`config`]: what was asked; [`exit_status`]: what the caller is told; [`logging`]: what `RUNNER_LOG` shows
 
 #![deny(unsafe_code)]
@@ -45,6 +45,7 @@ pub mod job;
 pub mod logging;
 pub mod pool;
 pub mod provision;
+pub mod run;
 pub mod sandbox;
 pub mod schedule;
 pub mod serve;

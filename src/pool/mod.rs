@@ -31,7 +31,7 @@ pub use ids::{NoUid, uid_per_slot};
 pub use orphans::adopt_orphans;
 pub use process::{PARENT_SIDE, SLOT_SIDE};
 pub use room::{Scarce, SlotNeeds, of as room_for};
-pub use run::RunError;
+pub use run::{LivePipes, RunError};
 pub use session::{OpenError, Session};
 pub use settings::PoolSettings;
 pub use slot::{BuildError, SlotLost};

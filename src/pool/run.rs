@@ -15,6 +15,7 @@ use crate::spec::step::Step;
 use crate::sys::clock::{left_until, monotonic_ns};
 use crate::wire::message::EpisodeRequest;
 use nix::unistd::Pid;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 use tokio::time::timeout;
 use tracing::{debug, trace};
@@ -48,6 +49,13 @@ pub enum RunError {
     NoLoopback,
 }
 
+/// Where what programs print goes while it comes: for stdout, or for both streams where they are not captured apart, and for
+/// stderr.
+pub struct LivePipes {
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
+}
+
 impl Pool {
     /// Runs an episode in a slot that fits, waiting for one if all are taken. After an error that slot is gone.
     /// It ends at `deadline_ns` (CLOCK_MONOTONIC) at the latest.
@@ -56,10 +64,24 @@ impl Pool {
         episode: &Episode,
         deadline_ns: Option<u64>,
     ) -> Result<Execution, RunError> {
+        self.run_live(episode, deadline_ns, None).await
+    }
+
+    /// The same; what its programs print is also passed on to these pipes while it comes.
+    pub async fn run_live(
+        &self,
+        episode: &Episode,
+        deadline_ns: Option<u64>,
+        live: Option<&LivePipes>,
+    ) -> Result<Execution, RunError> {
         let sandbox = &episode.sandbox;
         self.check_network(sandbox.grants.network)?;
         let steps = with_host_files(&episode.steps, sandbox).await?;
         let unusual_places = name_unusual_places(sandbox, &steps);
+        let live_fds: Vec<RawFd> = live
+            .iter()
+            .flat_map(|live| [live.stdout.as_raw_fd(), live.stderr.as_raw_fd()])
+            .collect();
         let host = self.host();
         let mut refusals = 0;
         let (lease, whose, mut execution) = loop {
@@ -70,6 +92,7 @@ impl Pool {
             host.before(whose);
             let request = EpisodeRequest {
                 deadline_ns,
+                live: live.is_some(),
                 ..EpisodeRequest::new(episode, &steps, monotonic_ns())
             };
             trace!(
@@ -78,7 +101,7 @@ impl Pool {
                 "handed to a slot"
             );
             let process = lease.slot().process();
-            let answer = lease.slot().run(request);
+            let answer = lease.slot().run(request, &live_fds);
             let limit = AnswerLimit::of_episode(episode, deadline_ns);
             match limit.answered(process, answer).await {
                 Ok(execution) => break (lease, whose, execution),

@@ -196,11 +196,17 @@ impl Slot {
         Ok(slot)
     }
 
-    /// Runs one episode. After an error the slot must not be used again.
-    pub async fn run(&mut self, request: EpisodeRequest<'_>) -> Result<Execution, SlotLost> {
+    /// Runs one episode. `live`: the pipes that travel with one whose output is passed on. After an error the slot must not be
+    /// used again.
+    pub async fn run(
+        &mut self,
+        request: EpisodeRequest<'_>,
+        live: &[RawFd],
+    ) -> Result<Execution, SlotLost> {
         let expected = Expected::of_episode(&request);
-        self.tell(&Request::Episode(request), expected.most_bytes())
-            .await?;
+        let sent = self.send_with(&Request::Episode(request), live).await;
+        sent.map_err(|_| SlotLost::WasDead)?;
+        self.assembler.limit(expected.most_bytes());
         let reply = self.recv().await?;
         self.execution(&expected, reply)
     }

@@ -1,8 +1,10 @@
 //! What a program prints: kept up to the cap of each stream, and counted beyond it.
 
 use super::kept::Kept;
+use super::live::Live;
 use crate::spec::execution::Streams;
 use crate::spec::sandbox::{Capture, OutputKeep};
+use std::os::fd::BorrowedFd;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
@@ -16,6 +18,8 @@ pub struct OutputCapture {
     /// stdout and stderr, where they are captured apart.
     streams: Option<(Kept, Kept)>,
     produced: u64,
+    /// Where it goes at once, beside being kept.
+    live: Option<Live>,
 }
 
 impl OutputCapture {
@@ -25,11 +29,39 @@ impl OutputCapture {
             output: kept(),
             streams: (mode == Capture::Split).then(|| (kept(), kept())),
             produced: 0,
+            live: None,
         }
+    }
+
+    /// From now on all of it is passed on too.
+    pub fn pass_on(&mut self, live: Option<Live>) {
+        self.live = live;
+    }
+
+    /// Where it is passed on to, to be given to the next.
+    pub fn take_live(&mut self) -> Option<Live> {
+        self.live.take()
+    }
+
+    pub fn live(&mut self) -> Option<&mut Live> {
+        self.live.as_mut()
+    }
+
+    /// The pipes for which no more is to be read until they have room.
+    pub fn full(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.live.iter().flat_map(Live::full)
+    }
+
+    /// Whether more can be taken now.
+    pub fn has_room(&self) -> bool {
+        self.full().next().is_none()
     }
 
     pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
         self.produced += bytes.len() as u64;
+        if let Some(live) = &mut self.live {
+            live.push(stream, bytes);
+        }
         self.output.push(bytes);
         match (&mut self.streams, stream) {
             (Some((stdout, _)), Stream::Out) => stdout.push(bytes),

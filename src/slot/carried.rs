@@ -1,5 +1,6 @@
 //! What one program of an episode or a session leaves to the next.
 
+use super::live::Live;
 use super::watch::Due;
 use nix::sys::resource::{Resource, getrlimit};
 use std::os::fd::OwnedFd;
@@ -23,6 +24,8 @@ pub struct Carried {
     pub orphans_cpu_us: u64,
     /// CPU time of the programs of earlier steps, in microseconds.
     pub spent_cpu_us: u64,
+    /// Where what programs print is passed on to while none runs.
+    pub live: Option<Live>,
 }
 
 impl Carried {

@@ -7,6 +7,7 @@ use super::clean::Cleaner;
 use super::collect::collect;
 use super::forker::{Forkers, Wanted};
 use super::link::Link;
+use super::live::Live;
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::placement::Placement;
@@ -68,12 +69,20 @@ pub struct BuiltSlot {
 
 impl BuiltSlot {
     /// Runs one episode. An error means that the slot can't be trusted any more.
-    pub fn run(&mut self, request: &EpisodeRequest<'_>) -> Result<Execution, Failure> {
+    /// What its programs print is passed on to `live` while it comes.
+    pub fn run(
+        &mut self,
+        request: &EpisodeRequest<'_>,
+        live: Option<Live>,
+    ) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
         self.prepare(&request.sandbox.limits)?;
         self.admit_pythons(&request.steps);
         let mut steps = Vec::with_capacity(request.steps.len());
-        let mut carried = Carried::default();
+        let mut carried = Carried {
+            live,
+            ..Carried::default()
+        };
         for (i, step) in request.steps.iter().enumerate() {
             let more = i + 1 < request.steps.len() && step.on_failure == OnFailure::Continue;
             // What has not run has not ended well, however the one before did.
@@ -196,13 +205,16 @@ impl BuiltSlot {
             Start::Exec => own.as_ref().map(AsRawFd::as_raw_fd).or(cold_apart),
             Start::WarmBash | Start::WarmPython => apart,
         });
+        let mut capture =
+            OutputCapture::new(sandbox.capture, sandbox.output_keep, limits.output_bytes);
+        capture.pass_on(carried.live.take());
         let order = Order {
             start,
             launch,
             workdir: &step.workdir,
             ruleset,
             limits,
-            capture: OutputCapture::new(sandbox.capture, sandbox.output_keep, limits.output_bytes),
+            capture,
             split: sandbox.capture == Capture::Split,
             stdin: &step.stdin,
             timeout: step.timeout,

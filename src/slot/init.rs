@@ -6,6 +6,7 @@ use super::cgroup::Cgroup;
 use super::clean::Cleaner;
 use super::episode::BuiltSlot;
 use super::link::{Link, LinkBroken};
+use super::live::Live;
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
@@ -20,7 +21,7 @@ use crate::spec::limits::Limits;
 use crate::spec::policy::Enforced;
 use crate::sys::cores;
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{Reply, Request, Setup};
+use crate::wire::message::{EpisodeRequest, Reply, Request, Setup};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -156,10 +157,20 @@ fn end_start_up(cleaner: &Cleaner, census: &Census) -> Result<(), Failure> {
     cleaner.kill_all(census).map(drop)
 }
 
+/// The pipes that came with an episode whose output is to be passed on.
+fn live(request: &EpisodeRequest<'_>, fds: Vec<OwnedFd>) -> Result<Option<Live>, LinkBroken> {
+    if !request.live {
+        return Ok(None);
+    }
+    let [stdout, stderr] = fds.try_into().map_err(|_| LinkBroken)?;
+    Live::new(stdout, stderr).map(Some).map_err(|_| LinkBroken)
+}
+
 fn serve(slot: &mut BuiltSlot) -> Result<(), LinkBroken> {
     slot.runner.send(&Reply::Ready(slot.enforced))?;
     loop {
-        let request = match slot.runner.recv()? {
+        let mut fds = Vec::new();
+        let request = match slot.runner.recv_with(&mut fds)? {
             Request::Episode(request) => request,
             Request::Open { sandbox, files } => {
                 return session::serve(slot, sandbox.into_owned(), &files);
@@ -169,7 +180,8 @@ fn serve(slot: &mut BuiltSlot) -> Result<(), LinkBroken> {
                 return Err(LinkBroken);
             }
         };
-        match slot.run(&request) {
+        let live = live(&request, fds)?;
+        match slot.run(&request, live) {
             Ok(execution) => {
                 let clean = execution.clean;
                 slot.runner.send(&Reply::Ended(Box::new(execution)))?;

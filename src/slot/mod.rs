@@ -25,6 +25,7 @@ mod init;
 mod kept;
 mod kernel_memory;
 mod link;
+mod live;
 mod look_guard;
 mod mark;
 mod memory;

@@ -51,15 +51,21 @@ impl Pipes {
         both.into_iter().flatten().map(AsFd::as_fd)
     }
 
-    /// Reads what is there now, a bounded amount, and nothing more beyond `ceiling` bytes in all.
+    /// Reads what is there now, a bounded amount, and nothing more beyond `ceiling` bytes in all, or while the capture has no
+    /// room.
     pub fn drain(&mut self, capture: &mut OutputCapture, ceiling: u64, buffer: &mut [u8]) {
+        if let Some(live) = capture.live() {
+            live.flush();
+        }
         let streams = [
             (Stream::Out, &mut self.stdout),
             (Stream::Err, &mut self.stderr),
         ];
         for (stream, pipe) in streams {
             for _ in 0..READS {
-                let Some(fd) = &*pipe else { break };
+                let Some(fd) = pipe.as_ref().filter(|_| capture.has_room()) else {
+                    break;
+                };
                 match read(fd, buffer) {
                     Ok(0) => {
                         *pipe = None;
@@ -81,6 +87,9 @@ impl Pipes {
         let enough = capture.produced() + 2 * PIPE_BYTES;
         loop {
             let before = capture.produced();
+            if let Some(live) = capture.live() {
+                live.finish();
+            }
             self.drain(capture, ceiling, buffer);
             if capture.produced() == before || capture.produced() > enough {
                 return;

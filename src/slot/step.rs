@@ -251,9 +251,12 @@ impl Running<'_, '_> {
             PollFd::new(self.context.runner.as_fd(), said),
             PollFd::new(self.context.children.as_fd(), PollFlags::POLLIN),
         ];
-        for fd in self.pipes.outputs() {
-            fds.push(PollFd::new(fd, PollFlags::POLLIN));
+        if self.order.capture.has_room() {
+            let outputs = self.pipes.outputs();
+            fds.extend(outputs.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         }
+        let full = self.order.capture.full();
+        fds.extend(full.map(|fd| PollFd::new(fd, PollFlags::POLLOUT)));
         fds.extend(
             self.context
                 .carried

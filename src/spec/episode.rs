@@ -38,13 +38,16 @@ pub struct SessionStart {
 pub struct Origin {
     /// As the user wrote it; `stdin` for `-`.
     pub file: Arc<str>,
-    /// 1-based line in that file.
+    /// 1-based line in that file; 0 where it has no lines.
     pub line: u64,
 }
 
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} line {}", self.file, self.line)
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{} line {line}", self.file),
+        }
     }
 }
 

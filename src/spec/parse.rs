@@ -160,6 +160,28 @@ pub fn parse_exec(line: &str, defaults: &StepDefaults, file: &FileContext) -> Re
         .map_err(|Flaw(message)| one_line(message))
 }
 
+/// A program that a command line names.
+#[derive(Clone, Debug, Default)]
+pub struct ProgramSpec {
+    pub argv: Vec<String>,
+    pub env: Vec<(String, String)>,
+    pub workdir: Option<String>,
+    pub network: Option<String>,
+}
+
+/// The episode that runs it, with its output captured apart; or says what is wrong with it.
+pub fn parse_program(program: ProgramSpec, file: &FileContext) -> Result<Episode, String> {
+    let raw = raw::RawEpisode {
+        argv: Some(program.argv),
+        env: Some(raw::Pairs(program.env)),
+        workdir: program.workdir,
+        network: program.network,
+        capture: Some("split".into()),
+        ..raw::RawEpisode::default()
+    };
+    check::episode(raw, file, 0, 1).map_err(|Flaw(message)| one_line(message))
+}
+
 /// Paths may hold line ends; a message stays one line.
 fn one_line(message: String) -> String {
     if !message.contains(char::is_control) {

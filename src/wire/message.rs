@@ -193,6 +193,9 @@ pub struct EpisodeRequest<'a> {
     pub sandbox: Cow<'a, Sandbox>,
     pub steps: Cow<'a, [Step]>,
     pub collect: Cow<'a, [String]>,
+    /// Whether what programs print is to be passed on while it comes, to two pipes that travel with this: for stdout, or for
+    /// both streams where they are not captured apart, and for stderr.
+    pub live: bool,
 }
 
 impl<'a> EpisodeRequest<'a> {
@@ -204,6 +207,7 @@ impl<'a> EpisodeRequest<'a> {
             sandbox: Cow::Borrowed(&episode.sandbox),
             steps: Cow::Borrowed(steps),
             collect: Cow::Borrowed(&episode.collect),
+            live: false,
         }
     }
 }

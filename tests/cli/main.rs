@@ -10,6 +10,7 @@ mod lines;
 mod log;
 mod people;
 mod refusal;
+mod run;
 mod scarce;
 mod usage;
 

@@ -44,6 +44,10 @@ impl Running<'_, '_> {
         };
         let background = self.pipes.into_background();
         self.context.carried.drain_later(background);
+        if let Some(live) = self.order.capture.live() {
+            live.finish();
+        }
+        self.context.carried.live = self.order.capture.take_live();
         let produced = self.order.capture.produced();
         let (output, streams, truncated) = self.order.capture.finish(is_cut_short);
         Ok(StepExecution {

@@ -112,18 +112,19 @@ fn sandbox() -> impl Strategy<Value = Sandbox> {
 pub fn request() -> impl Strategy<Value = EpisodeRequest<'static>> {
     (
         any::<u64>(),
-        any::<Option<u64>>(),
+        any::<(Option<u64>, bool)>(),
         sandbox(),
         vec(step(), 1..4),
         vec(any::<String>(), 0..3),
     )
         .prop_map(
-            |(handed_ns, deadline_ns, sandbox, steps, collect)| EpisodeRequest {
+            |(handed_ns, (deadline_ns, live), sandbox, steps, collect)| EpisodeRequest {
                 handed_ns,
                 deadline_ns,
                 sandbox: Cow::Owned(sandbox),
                 steps: Cow::Owned(steps),
                 collect: Cow::Owned(collect),
+                live,
             },
         )
 }

@@ -1,0 +1,246 @@
+//! `runner run`: one episode, whose output is shown while it comes, and whose exit code is the runner's.
+
+use crate::config::{RunConfig, WhatToRun};
+use crate::exit_status::ExitStatus;
+use crate::pool::{self, LivePipes, Pool};
+use crate::provision::{self, ProvisionError, Wanted};
+use crate::schedule::stop::StopSignals;
+use crate::source::{self, Counters, SourceConfig, SourceError};
+use crate::spec::episode::Episode;
+use crate::spec::outcome::{Outcome, Status};
+use crate::spec::parse::{FileContext, ProgramSpec, parse_program};
+use crate::sys::clock::monotonic_ns;
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+/// How much of the output is read at a time.
+const READ_BYTES: usize = 64 << 10;
+/// The most that a program gets of our stdin, which is held in memory.
+const MAX_STDIN_BYTES: u64 = 256 << 20;
+
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error("{0}")]
+    Invalid(String),
+    #[error(transparent)]
+    Jobs(#[from] source::OpenError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(
+        "the jobs files have no episode {0:?}; an episode that names no id is called line-<n>, by its line"
+    )]
+    NoSuchId(String),
+    #[error("--stdin: {0}")]
+    Stdin(io::Error),
+    #[error("--stdin: there are more than {} MB; put them into `files` of a jobs file", MAX_STDIN_BYTES >> 20)]
+    LongStdin,
+    #[error("what the program prints can't be written: {0}")]
+    Output(io::Error),
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+impl RunError {
+    /// Whether its reader has simply had enough, as `head` has.
+    fn is_silent(&self) -> bool {
+        matches!(self, RunError::Output(why) if why.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    fn exit_status(&self) -> ExitStatus {
+        match self {
+            RunError::Provision(ProvisionError::NotWarm(_)) => ExitStatus::Usage,
+            RunError::Provision(_) | RunError::System(_) => ExitStatus::CantEnforce,
+            RunError::Output(_) => ExitStatus::Interrupted,
+            _ => ExitStatus::Usage,
+        }
+    }
+}
+
+/// Runs it to its end.
+pub fn run(config: RunConfig) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let done = runtime
+        .map_err(RunError::from)
+        .and_then(|runtime| LocalSet::new().block_on(&runtime, run_one(&config)));
+    done.unwrap_or_else(|error| {
+        if !error.is_silent() {
+            eprintln!("runner: {error}");
+        }
+        error.exit_status().into()
+    })
+}
+
+async fn run_one(config: &RunConfig) -> Result<ExitCode, RunError> {
+    let episode = match &config.what {
+        WhatToRun::Program(program) => of_program(config, program)?,
+        WhatToRun::Listed { jobs, id } => {
+            let id = id.clone();
+            let jobs = source::open_all(jobs)?;
+            find(config, jobs, id).await?
+        }
+    };
+    let mut stop = StopSignals::listen()?;
+    pool::adopt_orphans().map_err(io::Error::from)?;
+    let wanted = Wanted {
+        tier: config.tier,
+        warm: &config.warm,
+        warm_episodes: 1,
+        slots: 1,
+        spare: 1,
+        open_root: false,
+        defaults: &config.defaults,
+    };
+    let (pool, _) = provision::build(&wanted, |note| eprintln!("{note}")).await?;
+    let shown = shown(&pool, &episode);
+    let outcome = tokio::select! {
+        outcome = shown => Some(outcome),
+        () = stop.next() => None,
+    };
+    pool.shut_down().await;
+    Ok(match outcome {
+        Some(outcome) => told(config, &outcome?),
+        None => ExitStatus::Interrupted.into(),
+    })
+}
+
+/// The episode that the command line asks for.
+fn of_program(config: &RunConfig, program: &ProgramSpec) -> Result<Episode, RunError> {
+    let context = FileContext::new(
+        "the command line".into(),
+        Path::new("."),
+        config.defaults.clone(),
+    );
+    let mut episode = parse_program(program.clone(), &context).map_err(RunError::Invalid)?;
+    if config.stdin {
+        episode.steps[0].stdin = all_of_stdin()?.into();
+    }
+    Ok(episode)
+}
+
+fn all_of_stdin() -> Result<Vec<u8>, RunError> {
+    let mut all = Vec::new();
+    let mut limited = io::stdin().lock().take(MAX_STDIN_BYTES + 1);
+    limited.read_to_end(&mut all).map_err(RunError::Stdin)?;
+    if all.len() as u64 > MAX_STDIN_BYTES {
+        return Err(RunError::LongStdin);
+    }
+    Ok(all)
+}
+
+/// The episode of a jobs file that has this id.
+async fn find(
+    config: &RunConfig,
+    jobs: Vec<source::Jobs>,
+    id: String,
+) -> Result<Episode, RunError> {
+    let mut batches = source::start(SourceConfig {
+        jobs,
+        defaults: config.defaults.clone(),
+        shard: None,
+        done: None,
+        counters: Arc::new(Counters::default()),
+    });
+    while let Some(batch) = batches.recv().await {
+        for item in batch? {
+            match item.work {
+                Ok(episode) if episode.id == id => return Ok(*episode),
+                Err(invalid) if invalid.id == id => {
+                    return Err(RunError::Invalid(invalid.verdict.error.unwrap_or_default()));
+                }
+                _ => {}
+            }
+        }
+    }
+    Err(RunError::NoSuchId(id))
+}
+
+/// Runs the episode, and shows what its programs print until they have ended.
+async fn shown(pool: &Pool, episode: &Episode) -> Result<Outcome, RunError> {
+    let accepted_ns = monotonic_ns();
+    let deadline_ns = episode
+        .deadline
+        .map(|deadline| accepted_ns.saturating_add(deadline.as_nanos() as u64));
+    let (stdout, stdout_end) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
+    let (stderr, stderr_end) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
+    let (closed, mut is_closed) = mpsc::unbounded_channel();
+    let relays = [
+        relay(stdout, io::stdout(), closed.clone())?,
+        relay(stderr, io::stderr(), closed)?,
+    ];
+    let live = LivePipes {
+        stdout: stdout_end,
+        stderr: stderr_end,
+    };
+    let ran = tokio::select! {
+        ran = pool.run_live(episode, deadline_ns, Some(&live)) => ran,
+        Some(why) = is_closed.recv() => return Err(RunError::Output(why)),
+    };
+    drop(live);
+    while relays.iter().any(|relay| !relay.is_finished()) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(match ran {
+        Ok(execution) => Outcome::of(episode, execution, Vec::new(), accepted_ns),
+        Err(error) => Outcome::infra(episode, error.to_string(), Vec::new()),
+    })
+}
+
+/// Writes what comes out of a pipe until nobody writes to it any more, or says why that can't be done.
+fn relay(
+    pipe: OwnedFd,
+    mut to: impl Write + Send + 'static,
+    closed: mpsc::UnboundedSender<io::Error>,
+) -> io::Result<JoinHandle<()>> {
+    let mut pipe = File::from(pipe);
+    let mut buffer = vec![0; READ_BYTES];
+    let mut copy = move || -> io::Result<()> {
+        loop {
+            let length = pipe.read(&mut buffer)?;
+            if length == 0 {
+                return Ok(());
+            }
+            to.write_all(&buffer[..length])?;
+            to.flush()?;
+        }
+    };
+    let relay = move || {
+        if let Err(why) = copy() {
+            // Nobody wants to know once all has ended.
+            let _ = closed.send(why);
+        }
+    };
+    std::thread::Builder::new()
+        .name("relay".into())
+        .spawn(relay)
+}
+
+/// Says what the exit code can't, and gives that on.
+fn told(config: &RunConfig, outcome: &Outcome) -> ExitCode {
+    let verdict = &outcome.verdict;
+    if config.verdict {
+        let line = serde_json::to_string(outcome).expect("results are JSON");
+        eprintln!("{line}");
+    } else if verdict.error.is_some() || verdict.status == Status::Timeout {
+        let error = verdict.error.as_deref().unwrap_or("its time was over");
+        eprintln!("runner: {}: {error}", verdict.status.name());
+    }
+    match (verdict.exit_code, verdict.status) {
+        (Some(code), _) => ExitCode::from(code as u8),
+        (None, Status::Invalid) => ExitStatus::Usage.into(),
+        (None, _) => ExitStatus::Incomplete.into(),
+    }
+}
