@@ -81,6 +81,10 @@ pub struct Cli {
     #[arg(long, value_name = "FILE.json", help_heading = "For people")]
     pub stats: Option<PathBuf>,
 
+    /// Write a line of JSON for each attempt to run an episode: its slot, its phases, what ended it, what it left
+    #[arg(long, value_name = "FILE.jsonl", help_heading = "For people")]
+    pub trace: Option<PathBuf>,
+
     /// Progress bar on stderr; auto: when that is a terminal
     #[arg(long, value_enum, default_value_t = Progress::Auto, help_heading = "For people")]
     pub progress: Progress,

@@ -114,6 +114,7 @@ pub struct Config {
     pub defaults: Arc<Defaults>,
     pub startup_target: Duration,
     pub stats: Option<PathBuf>,
+    pub trace: Option<PathBuf>,
     pub progress: ProgressMode,
 }
 
@@ -150,6 +151,7 @@ impl TryFrom<Cli> for Config {
             audit: cli.audit.map(|percent| percent / 100.0),
             startup_target: Duration::from_secs_f64(cli.startup_target_ms / 1e3),
             stats: cli.stats,
+            trace: cli.trace,
             progress: match cli.progress {
                 Progress::Auto => ProgressMode::Auto,
                 Progress::Always => ProgressMode::Always,
@@ -368,7 +370,8 @@ fn files_of(cli: &Cli) -> impl Iterator<Item = PathBuf> {
         .iter()
         .flat_map(|path| [path.clone(), log_path(path)]);
     let output = cli.output.clone().unwrap_or(STDOUT.into());
-    read.chain(statistics).chain([output])
+    let trace = cli.trace.clone();
+    read.chain(statistics).chain(trace).chain([output])
 }
 
 /// What a shell has opened for us.

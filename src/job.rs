@@ -5,7 +5,7 @@ mod earlier;
 use self::earlier::Before;
 use crate::config::Config;
 use crate::exit_status::ExitStatus;
-use crate::pool;
+use crate::pool::{self, Trace, TraceError};
 use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::stop::StopSignals;
 use crate::schedule::{Sample, Settings, Sweep, SweepEnd};
@@ -38,6 +38,8 @@ enum StartError {
     Sink(#[from] SinkError),
     #[error(transparent)]
     Stats(#[from] StatsFileError),
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     #[error("{}", strict(.0))]
     Strict(#[from] StrictError),
     #[error(transparent)]
@@ -91,6 +93,7 @@ fn start(config: Config) -> Result<ExitStatus, StartError> {
         source::check_all(&mut input)?;
     }
     let stats = config.stats.as_deref().map(StatsFile::create).transpose()?;
+    let trace = config.trace.as_deref().map(Trace::create).transpose()?;
     let output = match &config.output {
         Some(path) => Output::File(earlier::hold(path, config.resume, &mut input)?),
         None => Output::Stdout(Destination::stdout()?),
@@ -99,7 +102,7 @@ fn start(config: Config) -> Result<ExitStatus, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    LocalSet::new().block_on(&runtime, sweep(config, input, output, stats))
+    LocalSet::new().block_on(&runtime, sweep(config, input, output, stats, trace))
 }
 
 async fn sweep(
@@ -107,6 +110,7 @@ async fn sweep(
     input: SourceConfig,
     output: Output,
     stats: Option<StatsFile>,
+    trace: Option<Trace>,
 ) -> Result<ExitStatus, StartError> {
     let mut stop = StopSignals::listen()?;
     pool::adopt_orphans().map_err(std::io::Error::from)?;
@@ -123,6 +127,9 @@ async fn sweep(
         defaults: &config.defaults,
     };
     let (pool, _) = provision::build(&wanted, |note| progress.println(note)).await?;
+    if let Some(trace) = trace {
+        pool.trace_to(trace);
+    }
     let counters = input.counters.clone();
     let opened = open(output, &config, &counters, &progress)?;
     let mut kept = opened.kept;

@@ -6,7 +6,7 @@ use runner::spec::policy::{Enforced, Tier};
 /// That of an episode which printed so many bytes.
 pub fn execution(output: usize) -> Execution {
     Execution {
-        clean: true,
+        unclean: None,
         enforced: Enforced {
             tier: Tier::Namespaces,
             landlock_abi: 7,

@@ -23,6 +23,7 @@ mod settings;
 mod slot;
 mod slot_log;
 mod state;
+mod trace;
 mod warm;
 
 pub use cgroup::{Cgroups, NoCgroups, ProcessLimit, killed_together, process_limits};
@@ -36,4 +37,5 @@ pub use session::{OpenError, Session};
 pub use settings::PoolSettings;
 pub use slot::{BuildError, SlotLost};
 pub use state::Pool;
+pub use trace::{Trace, TraceError};
 pub use warm::{NotWarm, PythonSettings};

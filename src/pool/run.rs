@@ -6,6 +6,7 @@ use super::input::{name_unusual_places, with_host_files};
 use super::process;
 use super::slot::{BuildError, SlotLost};
 use super::state::Pool;
+use super::trace::{Handed, UsedSlot};
 use crate::spec::collect::COLLECT_TIMEOUT_SECONDS;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
@@ -74,6 +75,25 @@ impl Pool {
         deadline_ns: Option<u64>,
         live: Option<&LivePipes>,
     ) -> Result<Execution, RunError> {
+        let mut handed = Handed {
+            accepted_ns: monotonic_ns(),
+            handed_ns: 0,
+            slot: None,
+        };
+        let ran = self.attempt(episode, deadline_ns, live, &mut handed).await;
+        if let Some(trace) = self.shared.trace.get() {
+            trace.attempt(episode, &handed, ran.as_ref());
+        }
+        ran
+    }
+
+    async fn attempt(
+        &self,
+        episode: &Episode,
+        deadline_ns: Option<u64>,
+        live: Option<&LivePipes>,
+        handed: &mut Handed,
+    ) -> Result<Execution, RunError> {
         let sandbox = &episode.sandbox;
         self.check_network(sandbox.grants.network)?;
         let steps = with_host_files(&episode.steps, sandbox).await?;
@@ -101,6 +121,11 @@ impl Pool {
                 "handed to a slot"
             );
             let process = lease.slot().process();
+            handed.handed_ns = request.handed_ns;
+            handed.slot = Some(UsedSlot {
+                number: lease.slot().number,
+                pid: process.as_raw(),
+            });
             let answer = lease.slot().run(request, &live_fds);
             let limit = AnswerLimit::of_episode(episode, deadline_ns);
             match limit.answered(process, answer).await {
@@ -128,12 +153,12 @@ impl Pool {
         if was_refused {
             self.settle_after_refusal();
         }
-        if execution.clean && !was_killed {
+        if execution.unclean.is_none() && !was_killed {
             lease.end();
         } else {
             debug!(
                 id = &*episode.id,
-                execution.clean, was_killed, "its slot is given up"
+                unclean = ?execution.unclean, was_killed, "its slot is given up"
             );
         }
         Ok(execution)

@@ -10,10 +10,11 @@ use super::scarcity::Scarcity;
 use super::scratch::{self, ScratchGranted};
 use super::settings::PoolSettings;
 use super::slot::{BuildError, Slot};
+use super::trace::Trace;
 use super::warm::Parent;
 use crate::spec::policy::{Enforced, Grants, Tier};
 use crate::sys::cores;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub(super) struct PoolState {
     pub(super) scratch: Option<PathBuf>,
     pub(super) closed: Cell<bool>,
     pub(super) ids: SlotIds,
+    /// Where each attempt is told of, if anywhere.
+    pub(super) trace: OnceCell<Trace>,
 }
 
 /// The pool. Clones share their slots; it lives on one thread.
@@ -85,6 +88,7 @@ impl Pool {
                 Some(scratch::parent().map_err(BuildError::NoScratch)?)
             },
             closed: Cell::new(false),
+            trace: OnceCell::new(),
             ids: SlotIds::claim(settings.size)?,
             settings,
         };
@@ -119,6 +123,11 @@ impl Pool {
         pool.give_back(first);
         pool.keep_spares();
         Ok((pool, enforced))
+    }
+
+    /// From now on each attempt is told of there. Only the first call has an effect.
+    pub fn trace_to(&self, trace: Trace) {
+        let _ = self.shared.trace.set(trace);
     }
 
     /// Slots that there may be at one time.

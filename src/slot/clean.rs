@@ -10,6 +10,7 @@ use super::placement::errno;
 use super::space::Space;
 use crate::sandbox::network;
 use crate::sandbox::tier::KILL_TIMEOUT_NS;
+use crate::spec::execution::Unclean;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::{
     clock::monotonic_ns, mode::set_mode, procfs::Stat, remove::remove_in, sysv, wait::reap_ended,
@@ -63,10 +64,6 @@ pub struct Cleaner {
     sockets: Option<Sockets>,
 }
 
-fn failed(errno: i32) -> Failure {
-    Failure::new(Stage::Clean, errno)
-}
-
 impl Cleaner {
     /// Takes the freshly built sandbox as the measure of clean.
     pub fn new(space: &Space, network: Network) -> Result<Self, Failure> {
@@ -104,7 +101,8 @@ impl Cleaner {
                 None
             },
         };
-        (cleaner.inodes, cleaner.blocks) = cleaner.in_use()?;
+        let in_use = cleaner.in_use();
+        (cleaner.inodes, cleaner.blocks) = in_use.map_err(|e| baseline(e.into()))?;
         Ok(cleaner)
     }
 
@@ -158,7 +156,7 @@ impl Cleaner {
     /// To ask for children is enough where we are PID 1: what a program leaves behind becomes our child before the
     /// program can be reaped (find_new_reaper in kernel/exit.c), and `CLONE_PARENT`, which would make it the zygote's, is
     /// denied. `kill(-1)` goes through all processes of the host, and holds up those that fork or exit.
-    pub fn kill_rest(&self, census: &Census) -> Result<u64, Failure> {
+    pub fn kill_rest(&self, census: &Census) -> Result<u64, Unclean> {
         if !self.tier.has_own_processes() {
             return self.kill_all(census);
         }
@@ -170,7 +168,7 @@ impl Cleaner {
 
     /// Ends every process of the slot but ours. Returns the CPU time of those that nobody had waited for, in
     /// microseconds.
-    pub fn kill_all(&self, census: &Census) -> Result<u64, Failure> {
+    pub fn kill_all(&self, census: &Census) -> Result<u64, Unclean> {
         let begin = monotonic_ns();
         let mut cpu_us = 0;
         loop {
@@ -187,10 +185,10 @@ impl Cleaner {
                 // It forks faster than it can be listed. This ends everything below us at one instant, the zygotes
                 // too, and so the slot.
                 let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
-                return Err(failed(libc::EAGAIN));
+                return Err(Unclean::ProcessesFork);
             }
             if elapsed > KILL_TIMEOUT_NS {
-                return Err(failed(libc::ETIMEDOUT));
+                return Err(Unclean::Processes);
             }
             if waiting {
                 std::thread::sleep(Duration::from_micros(100));
@@ -200,46 +198,65 @@ impl Cleaner {
 
     /// Removes what the episode left and proves that nothing of it is there any more. `extra` is how many
     /// directories the episode's own ruleset named.
-    pub fn wipe(&mut self, extra: usize) -> Result<(), Failure> {
+    pub fn wipe(&mut self, extra: usize) -> Result<(), Unclean> {
         self.pinned += extra as u64;
         if self.tier.has_own_ipc() && sysv::usage().objects > 0 {
             sysv::remove_all();
             if sysv::usage().objects > 0 {
-                return Err(failed(libc::EBUSY));
+                return Err(Unclean::SystemV);
             }
         }
-        if self.is_untouched()? {
+        if self.difference().is_none() {
             return Ok(());
         }
         let until_ns = monotonic_ns() + WIPE_TIMEOUT_NS;
         for at in 0..self.marks.len() {
             if !self.marks[at].holds() {
-                self.restore(at, until_ns)
-                    .map_err(|e| failed(e.raw_os_error().unwrap_or(0)))?;
+                self.restore(at, until_ns).map_err(|error| Unclean::Path {
+                    path: self.marks[at].path.to_string_lossy().into_owned(),
+                    errno: error.raw_os_error().unwrap_or(0),
+                })?;
             }
         }
         let deadline = monotonic_ns() + SETTLE_TIMEOUT_NS;
-        while !self.is_untouched()? {
+        while let Some(difference) = self.difference() {
             if monotonic_ns() > deadline {
-                return Err(failed(libc::ENOTEMPTY));
+                return Err(difference);
             }
             std::thread::sleep(std::time::Duration::from_micros(500));
         }
         Ok(())
     }
 
-    fn is_untouched(&mut self) -> Result<bool, Failure> {
-        let (inodes, blocks) = self.in_use()?;
+    /// What is not as it was in the fresh sandbox; the first such thing.
+    fn difference(&mut self) -> Option<Unclean> {
+        let (inodes, blocks) = match self.in_use() {
+            Ok(in_use) => in_use,
+            Err(errno) => {
+                return Some(Unclean::Unknown {
+                    errno: errno as i32,
+                });
+            }
+        };
         if inodes == self.inodes {
             self.pinned = 0;
         }
         let tolerated = self.inodes + self.pinned.min(MAX_PINNED);
-        let in_place = (self.inodes..=tolerated).contains(&inodes) && blocks == self.blocks;
-        let connected = self
-            .sockets
-            .as_ref()
-            .is_some_and(|sockets| !sockets.are_as_before());
-        Ok(in_place && !connected && self.marks.iter().all(Mark::holds))
+        if !(self.inodes..=tolerated).contains(&inodes) || blocks != self.blocks {
+            return Some(Unclean::InUse {
+                inodes: inodes.wrapping_sub(self.inodes) as i64,
+                blocks: blocks.wrapping_sub(self.blocks) as i64,
+            });
+        }
+        let sockets = self.sockets.as_ref();
+        if sockets.is_some_and(|sockets| !sockets.are_as_before()) {
+            return Some(Unclean::Sockets);
+        }
+        let changed = self.marks.iter().find(|mark| !mark.holds())?;
+        Some(Unclean::Path {
+            path: changed.path.to_string_lossy().into_owned(),
+            errno: 0,
+        })
     }
 
     /// Puts one of our directories back: its entries, its mode, no extended attributes, no time that was set. Of
@@ -289,11 +306,11 @@ impl Cleaner {
     }
 
     /// Inodes and blocks in use. A file system that is shared with the host has nothing to compare.
-    fn in_use(&self) -> Result<(u64, u64), Failure> {
+    fn in_use(&self) -> Result<(u64, u64), Errno> {
         if !self.tier.has_private_root() {
             return Ok((0, 0));
         }
-        let now = fstatfs(&self.marks[0].place).map_err(|e| failed(e as i32))?;
+        let now = fstatfs(&self.marks[0].place)?;
         Ok((
             now.files() - now.files_free(),
             now.blocks() - now.blocks_free(),

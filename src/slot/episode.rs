@@ -18,7 +18,9 @@ use super::warm::{Bash, Python};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::root;
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
-use crate::spec::execution::{Collected, End, Execution, NotPrepared, Start, StepExecution};
+use crate::spec::execution::{
+    Collected, End, Execution, NotPrepared, Start, StepExecution, Unclean,
+};
 use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Enforced;
@@ -113,7 +115,7 @@ impl BuiltSlot {
         // What has run has its verdict, whatever becomes of the slot.
         let killed = self.cleaner.kill_rest(&self.census);
         if let Some(last) = steps.last_mut() {
-            let others = carried.orphans_cpu_us + killed.unwrap_or(0);
+            let others = carried.orphans_cpu_us + killed.as_ref().unwrap_or(&0);
             last.cpu_us = last.cpu_us.saturating_add(others);
         }
         carried.background.clear();
@@ -121,12 +123,14 @@ impl BuiltSlot {
             [] => Collected::default(),
             patterns => collect(&self.space, &request.sandbox.workdir, patterns),
         };
-        let clean = killed.is_ok()
-            && !self.out_of_memory.has_killed()
-            && self.cleaner.wipe(carried.extra.len()).is_ok();
+        let unclean = match killed {
+            Err(unclean) => Some(unclean),
+            Ok(_) if self.out_of_memory.has_killed() => Some(Unclean::KernelKilled),
+            Ok(_) => self.cleaner.wipe(carried.extra.len()).err(),
+        };
         Ok(Execution {
             enforced: self.enforced,
-            clean,
+            unclean,
             steps,
             collected,
             handed_ns: request.handed_ns,

@@ -17,6 +17,7 @@ use super::{session, signals};
 use crate::sandbox::quotas::OwnLimits;
 use crate::sandbox::root::OpenGrants;
 use crate::sandbox::{privileges, tier};
+use crate::spec::execution::Unclean;
 use crate::spec::limits::Limits;
 use crate::spec::policy::Enforced;
 use crate::sys::cores;
@@ -145,16 +146,20 @@ fn build(
     })
 }
 
+fn unended() -> Failure {
+    Failure::new(Stage::Clean, 0)
+}
+
 /// Ends what start-up files left running, which is no part of any episode. Where many slots are built at once, and on a
 /// machine that is busy with other things, that may take longer than after an episode.
 fn end_start_up(cleaner: &Cleaner, census: &Census) -> Result<(), Failure> {
     for _ in 1..START_UP_ROUNDS {
         match cleaner.kill_all(census) {
-            Err(failure) if failure.errno == libc::ETIMEDOUT => {}
-            ended => return ended.map(drop),
+            Err(Unclean::Processes) => {}
+            ended => return ended.map(drop).map_err(|_| unended()),
         }
     }
-    cleaner.kill_all(census).map(drop)
+    cleaner.kill_all(census).map(drop).map_err(|_| unended())
 }
 
 /// The pipes that came with an episode whose output is to be passed on.
@@ -183,7 +188,7 @@ fn serve(slot: &mut BuiltSlot) -> Result<(), LinkBroken> {
         let live = live(&request, fds)?;
         match slot.run(&request, live) {
             Ok(execution) => {
-                let clean = execution.clean;
+                let clean = execution.unclean.is_none();
                 slot.runner.send(&Reply::Ended(Box::new(execution)))?;
                 if !clean {
                     return Err(LinkBroken);

@@ -100,7 +100,7 @@ impl Session {
         self.carried.spent_cpu_us = self.carried.spent_cpu_us.saturating_add(step.cpu_us);
         Ok(Execution {
             enforced: slot.enforced,
-            clean: true,
+            unclean: None,
             steps: vec![step],
             collected: Collected::default(),
             handed_ns: request.handed_ns,

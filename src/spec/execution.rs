@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Execution {
     pub enforced: Enforced,
-    /// Whether the sandbox has proven itself clean; if not, the slot ends itself and must not be used again.
-    pub clean: bool,
+    /// What was found that is not as it was before; then the slot ends itself and must not be used again. None where the
+    /// sandbox has proven itself clean.
+    pub unclean: Option<Unclean>,
     /// One per step that was started, in order; at least one.
     pub steps: Vec<StepExecution>,
     /// What became of `collect`.
@@ -27,6 +28,28 @@ pub struct Execution {
 
 /// The longest line that stands for output that was left out, in bytes.
 pub const MAX_NOTE_BYTES: usize = 64;
+
+/// What keeps a sandbox from being as it was before the episode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unclean {
+    /// Processes that could not be ended in time.
+    Processes,
+    /// Processes that became more faster than they could be listed.
+    ProcessesFork,
+    /// The kernel has killed at the slot's limit of memory, and may have killed more than a program.
+    KernelKilled,
+    /// System V objects that could not be removed.
+    SystemV,
+    /// Inodes and blocks of its file system that are in use, beyond those that were before.
+    InUse { inodes: i64, blocks: i64 },
+    /// Sockets that are still in use.
+    Sockets,
+    /// One of its own directories or links could not be put back. A path of ours.
+    Path { path: String, errno: i32 },
+    /// Its file system could not be asked.
+    Unknown { errno: i32 },
+}
 
 /// Facts of one execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,6 +182,7 @@ pub enum Start {
 
 /// How an execution ended. The evidence of a limit travels with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum End {
     Exited(i32),
     /// A signal that was not ours.
@@ -201,6 +225,7 @@ pub struct NotPrepared {
 
 /// How a program ended by itself, though for want of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Finish {
     Exited(i32),
     Signaled(i32),
@@ -208,6 +233,7 @@ pub enum Finish {
 
 /// What showed that the disk limit ended a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DiskEvidence {
     /// No free block was left; bytes in use.
     Bytes(u64),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HostFault {
     /// The kernel killed a process of the program because the host had no memory.
     Killed(CountedBy),
@@ -13,6 +14,7 @@ pub enum HostFault {
 
 /// Whose limit of processes was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RefusedBy {
     /// The pids cgroup that the runner is in counts a refusal.
     Cgroup,
@@ -22,6 +24,7 @@ pub enum RefusedBy {
 
 /// What counts the processes that the kernel killed for lack of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CountedBy {
     /// The memory cgroup of the slot, which nobody else is in.
     SlotCgroup,

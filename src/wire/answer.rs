@@ -5,7 +5,7 @@ use super::message::EpisodeRequest;
 use super::packet::{MESSAGE_BYTES, PACKET_BYTES};
 use crate::spec::collect::{COLLECT_BYTES, COLLECT_FILES, COLLECT_NAME_BYTES};
 use crate::spec::execution::{
-    Collected, End, Execution, Finish, MAX_NOTE_BYTES, StepExecution, WhyNot,
+    Collected, End, Execution, Finish, MAX_NOTE_BYTES, StepExecution, Unclean, WhyNot,
 };
 use crate::spec::sandbox::{Capture, OutputKeep, Sandbox};
 
@@ -96,6 +96,7 @@ impl Expected {
             && facts.steps.iter().all(|step| self.step_fits(step))
             && (facts.collected == Collected::default() || self.collects)
             && collected_fits(&facts.collected)
+            && unclean_fits(facts.unclean.as_ref())
     }
 
     fn step_fits(&self, step: &StepExecution) -> bool {
@@ -114,6 +115,14 @@ impl Expected {
             Some(s) => self.capture == Capture::Split && fits(&s.stdout) && fits(&s.stderr),
         };
         fits(&step.output) && streams && end_fits(&step.end)
+    }
+}
+
+/// It names a path of ours, if any.
+fn unclean_fits(unclean: Option<&Unclean>) -> bool {
+    match unclean {
+        Some(Unclean::Path { path, .. }) => path.len() <= NAME_BYTES,
+        _ => true,
     }
 }
 

@@ -174,7 +174,7 @@ fn an_answer_that_no_honest_slot_gives_does_not_fit() {
             tier: Tier::Namespaces,
             landlock_abi: 7,
         },
-        clean: true,
+        unclean: None,
         steps: vec![step.clone()],
         collected: Collected::default(),
         handed_ns: 5,

@@ -12,6 +12,7 @@ mod people;
 mod refusal;
 mod run;
 mod scarce;
+mod trace;
 mod usage;
 
 /// An episode that is over at once.

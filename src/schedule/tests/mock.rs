@@ -199,7 +199,7 @@ fn execution(end: End) -> Execution {
         truncated: false,
     };
     Execution {
-        clean: true,
+        unclean: None,
         enforced: Enforced {
             tier: Tier::Namespaces,
             landlock_abi: 7,

@@ -221,7 +221,7 @@ fn execution() -> impl Strategy<Value = Execution> {
         any::<[u64; 3]>(),
     )
         .prop_map(|(enforced, steps, collected, times)| Execution {
-            clean: true,
+            unclean: None,
             enforced,
             steps,
             collected,
