@@ -1,6 +1,6 @@
 //! The command line, as clap derives it. What it means is `config`'s business.
 
-use crate::spec::fields::Shape;
+use crate::spec::field::Shape;
 use crate::spec::limits::{LIMITS, Limit};
 use clap::builder::{TypedValueParser, ValueParser};
 use clap::{Arg, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser};

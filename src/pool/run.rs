@@ -82,7 +82,7 @@ impl Pool {
         };
         let ran = self.attempt(episode, deadline_ns, live, &mut handed).await;
         if let Some(trace) = self.shared.trace.get() {
-            trace.attempt(episode, &handed, ran.as_ref());
+            trace.attempt(episode, &handed, ran.as_ref().map_err(|error| error as _));
         }
         ran
     }

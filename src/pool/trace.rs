@@ -1,11 +1,11 @@
 //! `--trace`: a line for each attempt to run an episode, with what it took and what became of it.
 
-use super::run::RunError;
 use crate::spec::episode::Episode;
 use crate::spec::execution::{End, Execution, Start, StepExecution, Unclean};
 use crate::sys::clock::monotonic_ns;
 use serde::Serialize;
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, LineWriter, Write};
 use std::path::{Path, PathBuf};
@@ -101,7 +101,12 @@ impl Trace {
     }
 
     /// Writes the line of an attempt.
-    pub fn attempt(&self, episode: &Episode, handed: &Handed, ran: Result<&Execution, &RunError>) {
+    pub fn attempt(
+        &self,
+        episode: &Episode,
+        handed: &Handed,
+        ran: Result<&Execution, &dyn Display>,
+    ) {
         let since = |ns: u64| ms(ns.saturating_sub(handed.handed_ns));
         let facts = ran.ok();
         let steps = facts.map(|facts| facts.steps.iter());
@@ -120,7 +125,7 @@ impl Trace {
                 .collect(),
             cleaned_ms: facts.map(|facts| since(facts.cleaned_ns)),
             unclean: facts.and_then(|facts| facts.unclean.as_ref()),
-            error: ran.err().map(RunError::to_string),
+            error: ran.err().map(<dyn Display>::to_string),
         };
         if let Err(error) = self.write(&line) {
             error!(%error, "the trace could not be written");

@@ -1,7 +1,7 @@
 //! The fields of a request, read without making anything of their values: a short line can't become a large tree.
 
 use super::answer::RequestError;
-use crate::spec::fields::Field;
+use crate::spec::field::Field;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

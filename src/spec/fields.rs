@@ -5,152 +5,8 @@
 #[cfg(test)]
 mod tests;
 
+use super::field::{Field, NO_DEFAULT, Shape};
 use super::limits::LIMITS;
-use std::fmt::{self, Display};
-use std::ops::RangeInclusive;
-
-/// A field of a JSON object that users write.
-pub struct Field {
-    pub name: &'static str,
-    pub shape: Shape,
-    /// What holds without it, as the reference says it; a dash for nothing.
-    pub default: &'static str,
-    /// What it means, in Markdown for the reference.
-    pub doc: &'static str,
-}
-
-/// The type and the range of a field.
-pub enum Shape {
-    Text,
-    /// One of these strings.
-    Choice(&'static [&'static str]),
-    /// A number from the first to the second, and what it counts, in the plural.
-    Number(f64, f64, &'static str),
-    /// A whole number from the first to the second.
-    Whole(u64, u64),
-    /// Whatever is JSON.
-    Any,
-    List(&'static Shape),
-    /// A list of at most [`MAX_STEPS`].
-    Steps(&'static [&'static Field]),
-    /// An object with free keys.
-    Map(&'static Shape),
-    /// An object with these keys.
-    Object(&'static [&'static Field]),
-    /// A string, or an object with these keys.
-    TextOr(&'static [&'static Field]),
-}
-
-/// The most steps of one episode. A step takes many times what `{}` takes on the line.
-pub const MAX_STEPS: usize = 10_000;
-
-/// A value outside of its field's range; reads on after the field's name.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("must be {wanted}, not {value}")]
-pub struct OutOfRange {
-    wanted: String,
-    value: f64,
-}
-
-impl Field {
-    /// The lowest and the highest value of a number.
-    pub fn range(&self) -> RangeInclusive<f64> {
-        match self.shape {
-            Shape::Number(from, to, _) => from..=to,
-            Shape::Whole(from, to) => from as f64..=to as f64,
-            _ => f64::MIN..=f64::MAX,
-        }
-    }
-
-    /// Whether a number is in the field's range.
-    pub fn check(&self, value: f64) -> Result<f64, OutOfRange> {
-        if self.range().contains(&value) {
-            return Ok(value);
-        }
-        Err(OutOfRange {
-            wanted: self.shape.range_in_words(),
-            value,
-        })
-    }
-}
-
-impl Shape {
-    fn range_in_words(&self) -> String {
-        match self {
-            Shape::Whole(from, to) => format!("a whole number from {from} to {to}"),
-            Shape::Number(from, to, "") => format!("from {from} to {to}"),
-            Shape::Number(from, to, unit) => format!("from {from} to {to} {unit}"),
-            other => other.in_words().to_owned(),
-        }
-    }
-
-    /// What a value of another type is told.
-    pub fn in_words(&self) -> &'static str {
-        match self {
-            Shape::Text | Shape::Choice(_) => "a string",
-            Shape::Number(..) => "a number",
-            Shape::Whole(..) => "a whole number of 0 or more",
-            Shape::Any => "JSON",
-            Shape::List(_) => "an array of strings",
-            Shape::Steps(_) => "an array of objects",
-            Shape::Map(_) | Shape::Object(_) => "an object",
-            Shape::TextOr(fields) if fields.len() == 1 => "a string or {\"base64\": …}",
-            Shape::TextOr(_) => "a string, {\"base64\": …} or {\"host_path\": …}",
-        }
-    }
-
-    /// What stands at a path such as `steps[0].timeout_s`, where that is a field of ours.
-    pub fn at(&self, path: &str) -> Option<&Shape> {
-        match self {
-            _ if path.is_empty() => Some(self),
-            Shape::Any => Some(self),
-            // The rest begins with a free name, which ends wherever it likes.
-            Shape::Map(of) => Some(of),
-            Shape::List(of) => of.at(path.strip_prefix('[')?.split_once(']')?.1),
-            Shape::Steps(fields) => {
-                let path = path.strip_prefix('[')?.split_once(']')?.1;
-                at_field(fields, path)
-            }
-            Shape::Object(fields) | Shape::TextOr(fields) => at_field(fields, path),
-            Shape::Text | Shape::Choice(_) | Shape::Number(..) | Shape::Whole(..) => None,
-        }
-    }
-}
-
-fn at_field<'a>(fields: &'a [&'static Field], path: &str) -> Option<&'a Shape> {
-    let path = path.strip_prefix('.').unwrap_or(path);
-    let end = path.find(['.', '[']).unwrap_or(path.len());
-    let (name, rest) = path.split_at(end);
-    fields
-        .iter()
-        .find(|field| field.name == name)?
-        .shape
-        .at(rest)
-}
-
-/// As the reference writes a type.
-impl Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Shape::Text => f.write_str("string"),
-            Shape::Choice(words) => write!(f, "`{}`", words.join("`, `")),
-            Shape::Number(from, to, _) => write!(f, "number, {from} to {to}"),
-            Shape::Whole(from, to) => write!(f, "whole number, {from} to {to}"),
-            Shape::Any => f.write_str("any JSON"),
-            Shape::List(of) => write!(f, "[{of}]"),
-            Shape::Steps(_) => f.write_str("[step]"),
-            Shape::Map(of) => write!(f, "{{name: {of}}}"),
-            Shape::Object(_) => f.write_str("object"),
-            Shape::TextOr(fields) => {
-                f.write_str("string")?;
-                let contents = fields.iter().filter(|field| field.name != MODE.name);
-                contents
-                    .into_iter()
-                    .try_for_each(|field| write!(f, " or `{{\"{}\": …}}`", field.name))
-            }
-        }
-    }
-}
 
 /// Seconds: a millisecond to a week.
 const SECONDS: Shape = Shape::Number(0.001, 604_800.0, "seconds");
@@ -164,31 +20,31 @@ const ID: Field = Field {
 const COMMAND: Field = Field {
     name: "command",
     shape: Shape::Text,
-    default: "–",
+    default: NO_DEFAULT,
     doc: "run as `bash -lc <command>`",
 };
 const ARGV: Field = Field {
     name: "argv",
     shape: Shape::List(&Shape::Text),
-    default: "–",
+    default: NO_DEFAULT,
     doc: "run directly, no shell; `argv[0]` is found through PATH",
 };
 const STEPS: Field = Field {
     name: "steps",
     shape: Shape::Steps(STEP),
-    default: "–",
+    default: NO_DEFAULT,
     doc: "several executions in the same sandbox. Exactly one of `command`, `argv`, `steps`",
 };
 const BASE64: Field = Field {
     name: "base64",
     shape: Shape::Text,
-    default: "–",
+    default: NO_DEFAULT,
     doc: "bytes, in standard base64 with padding",
 };
 const HOST_PATH: Field = Field {
     name: "host_path",
     shape: Shape::Text,
-    default: "–",
+    default: NO_DEFAULT,
     doc: "a file or a directory of the host, which is copied",
 };
 const MODE: Field = Field {
@@ -207,7 +63,7 @@ const STDIN: Field = Field {
 const FILES: Field = Field {
     name: "files",
     shape: Shape::Map(&Shape::TextOr(&[&BASE64, &HOST_PATH, &MODE])),
-    default: "–",
+    default: NO_DEFAULT,
     doc: "written before the first step, by path; relative paths are under `workdir`; an object may have `\"mode\": \"0755\"` too. \
           A `host_path` copies a file or a directory in: all of an episode's together at most `disk_mb`, and 512 MB, where each \
           file, directory and link counts as its content, its path and 256 bytes; directories may be nested 200 deep. A link in \
@@ -217,7 +73,7 @@ const FILES: Field = Field {
 const ENV: Field = Field {
     name: "env",
     shape: Shape::Map(&Shape::Text),
-    default: "–",
+    default: NO_DEFAULT,
     doc: "added to a clean base: PATH, HOME, LANG, TMPDIR, USER, and LSAN_OPTIONS for \
           [sanitizers](../../tests/compatibility/PROGRAMS.md)",
 };
@@ -294,25 +150,25 @@ pub const OUTPUT_KEEP: Field = Field {
 const COLLECT: Field = Field {
     name: "collect",
     shape: Shape::List(&Shape::Text),
-    default: "–",
+    default: NO_DEFAULT,
     doc: "glob patterns of files [returned in the result](#collected-files); relative patterns are under `workdir`",
 };
 const GROUP: Field = Field {
     name: "group",
     shape: Shape::Text,
-    default: "–",
+    default: NO_DEFAULT,
     doc: "echoed",
 };
 const META: Field = Field {
     name: "meta",
     shape: Shape::Any,
-    default: "–",
+    default: NO_DEFAULT,
     doc: "echoed byte for byte",
 };
 const NAME: Field = Field {
     name: "name",
     shape: Shape::Text,
-    default: "–",
+    default: NO_DEFAULT,
     doc: "echoed with the step's result",
 };
 pub const ON_FAILURE: Field = Field {
@@ -341,7 +197,7 @@ const fn request_field(name: &'static str, doc: &'static str) -> Field {
     Field {
         name,
         shape: Shape::Any,
-        default: "–",
+        default: NO_DEFAULT,
         doc,
     }
 }

@@ -1,6 +1,6 @@
 //! The resource limits of one episode, with the defaults of the contract.
 
-use super::fields::{Field, Shape};
+use super::field::{Field, Shape};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;

@@ -7,6 +7,7 @@ pub mod collect;
 pub mod digest;
 pub mod episode;
 pub mod execution;
+pub mod field;
 pub mod fields;
 pub mod host;
 pub mod limits;

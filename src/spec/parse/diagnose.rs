@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 use super::raw::{Pairs, Whole as RawWhole};
-use crate::spec::fields::{EPISODE, EXEC, Field, MAX_STEPS, RESOURCE, START, STEP, Shape};
+use crate::spec::field::{Field, MAX_STEPS, Shape};
+use crate::spec::fields::{EPISODE, EXEC, RESOURCE, START, STEP};
 use Shape::*;
 
 /// Names that other tools use for a field of ours.

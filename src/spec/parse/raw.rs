@@ -3,7 +3,7 @@
 //! `null` stands for a field that is not set. Objects keep the order of their keys and any key that
 //! comes twice, so that the checks can refuse it.
 
-use crate::spec::fields::{MAX_STEPS, Shape};
+use crate::spec::field::{MAX_STEPS, Shape};
 use crate::spec::limits::{LIMITS, Limit};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
