@@ -56,6 +56,10 @@ pub struct Cli {
     #[command(flatten)]
     pub sandbox: Sandbox,
 
+    /// Begin when all slots are built and their interpreters are warm
+    #[arg(long)]
+    pub warm_wait: bool,
+
     /// Episodes that a slot with warm interpreters runs before it is replaced
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub warm_episodes: u32,
@@ -100,7 +104,7 @@ pub struct Sandbox {
     /// Interpreters kept warm: none, auto (bash and python3 where they exist), or a list as in
     /// bash,python=/usr/bin/python3:numpy,pandas. Python only in the namespaces tier [default: auto; serve: bash]
     #[arg(long, value_name = "LIST")]
-    pub warm: Option<String>,
+    pub warm: Vec<String>,
 
     /// Wall clock per execution, in seconds
     #[arg(
@@ -194,6 +198,11 @@ pub enum Command {
     /// Builds a sandbox and runs episodes in it, in each tier. Exit status: 0 a run with this --isolation can be
     /// had; 3 it can't.
     Doctor(Doctor),
+    /// Print the documentation: a topic, or the flags of a subcommand
+    Help {
+        /// What about; without it, what there is
+        topic: Option<String>,
+    },
     /// Run one program in a sandbox, show its output while it comes, and exit as it does
     ///
     /// Exit status: that of the program; 124 where its time was over, 128 + N where signal N ended it; 1 our side failed; 2 bad
@@ -201,7 +210,7 @@ pub enum Command {
     Run(Box<Run>),
     /// Keep sandboxes open for clients that run one command after the other
     ///
-    /// Speaks JSON lines over a Unix socket, or over stdin and stdout; src/serve/PROTOCOL.md has the protocol. A session lasts
+    /// Speaks JSON lines over a Unix socket, or over stdin and stdout; `runner help sessions` has the protocol. A session lasts
     /// until it is stopped, idle for too long, or its connection closes. Exit status: 0 ended by a signal, or at the
     /// end of stdin; 2 bad usage; 3 this machine can't enforce what was asked.
     Serve(Box<Serve>),

@@ -62,6 +62,7 @@ pub enum Task {
     Doctor(DoctorConfig),
     Serve(ServeConfig),
     Run(RunConfig),
+    Help(Option<String>),
 }
 
 impl TryFrom<Cli> for Task {
@@ -75,6 +76,7 @@ impl TryFrom<Cli> for Task {
                 concurrency: default_concurrency(),
                 processes: default_processes(),
             })),
+            Some(Command::Help { topic }) => Ok(Task::Help(topic)),
             Some(Command::Run(flags)) => RunConfig::try_from(*flags).map(Task::Run),
             Some(Command::Serve(flags)) => ServeConfig::try_from(*flags).map(Task::Serve),
             None => Config::try_from(cli).map(Task::Job),
@@ -107,6 +109,7 @@ pub struct Config {
     /// `None` for the best this machine grants.
     pub tier: Option<Tier>,
     pub warm: Warm,
+    pub warm_wait: bool,
     pub warm_episodes: u32,
     pub retries: u32,
     /// Of the episodes, the share that runs again, from 0 to 1.
@@ -123,7 +126,7 @@ impl TryFrom<Cli> for Config {
 
     fn try_from(cli: Cli) -> Result<Self, ConfigError> {
         let sandbox = &cli.sandbox;
-        let warm = Warm::parse(sandbox.warm.as_deref().unwrap_or("auto"))?;
+        let warm = warm(sandbox, "auto")?;
         in_range("--warm-episodes", cli.warm_episodes, 1..=1_000_000_000)?;
         let concurrency = cli.concurrency.unwrap_or_else(default_concurrency);
         in_range("--concurrency", concurrency, 1..=MAX_SLOTS)?;
@@ -146,6 +149,7 @@ impl TryFrom<Cli> for Config {
             strict: cli.strict,
             tier: tier(sandbox.isolation),
             warm,
+            warm_wait: cli.warm_wait,
             warm_episodes: cli.warm_episodes,
             retries: cli.retries,
             audit: cli.audit.map(|percent| percent / 100.0),
@@ -205,7 +209,7 @@ impl TryFrom<Run> for RunConfig {
             stdin: flags.stdin,
             verdict: flags.verdict,
             tier: tier(flags.sandbox.isolation),
-            warm: Warm::parse(flags.sandbox.warm.as_deref().unwrap_or("none"))?,
+            warm: warm(&flags.sandbox, "none")?,
             defaults: Arc::new(defaults(&flags.sandbox, BATCH_STRETCH, own_files)?),
         })
     }
@@ -267,10 +271,18 @@ impl TryFrom<Serve> for ServeConfig {
             wait: Duration::from_secs_f64(flags.wait_s),
             idle: (flags.idle_s > 0.0).then(|| Duration::from_secs_f64(flags.idle_s)),
             tier: tier(flags.sandbox.isolation),
-            warm: Warm::parse(flags.sandbox.warm.as_deref().unwrap_or("bash"))?,
+            warm: warm(&flags.sandbox, "bash")?,
             defaults: Arc::new(defaults),
         })
     }
+}
+
+fn warm(sandbox: &Sandbox, default: &str) -> Result<Warm, ConfigError> {
+    let given = sandbox.warm.iter().map(String::as_str);
+    Ok(match sandbox.warm.as_slice() {
+        [] => Warm::parse([default]),
+        _ => Warm::parse(given),
+    }?)
 }
 
 fn default_concurrency() -> usize {

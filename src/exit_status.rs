@@ -1,4 +1,4 @@
-//! What `runner` exits with, as COMMAND_LINE.md tells it.
+//! What `runner` exits with, as jobs/README.md tells it.
 
 use serde::{Serialize, Serializer};
 use std::process::ExitCode;

@@ -130,6 +130,15 @@ async fn sweep(
     if let Some(trace) = trace {
         pool.trace_to(trace);
     }
+    if config.warm_wait {
+        tokio::select! {
+            () = pool.warm_up() => {}
+            () = stop.next() => {
+                pool.shut_down().await;
+                return Ok(ExitStatus::Interrupted);
+            }
+        }
+    }
     let counters = input.counters.clone();
     let opened = open(output, &config, &counters, &progress)?;
     let mut kept = opened.kept;

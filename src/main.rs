@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     }
     match Task::try_from(cli) {
         Ok(Task::Job(config)) => runner::job::run(config),
+        Ok(Task::Help(topic)) => runner::help::run(topic.as_deref()),
         Ok(Task::Run(config)) => runner::run::run(config),
         Ok(Task::Doctor(config)) => runner::doctor::run(config),
         Ok(Task::Serve(config)) => runner::serve::run(config),

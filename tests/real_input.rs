@@ -55,7 +55,7 @@ fn humaneval_programs_get_the_same_verdicts_warm_and_cold() {
         let jobs = humaneval(kind);
         for way in Way::of_tier("namespaces") {
             let cold = run(way, &jobs, &["--warm", "none"]);
-            let warm = common::run_when_warm(way, &jobs, 2, 1, &[]);
+            let warm = common::run_when_warm(way, &jobs, 2, &[]);
             for (id, expected) in &cold.results {
                 let found = warm.get(id);
                 let seen = |r: &Value| (r["status"].clone(), r["exit_code"].clone());

@@ -58,6 +58,10 @@ pub(super) struct PoolState {
     pub(super) trace: OnceCell<Trace>,
 }
 
+/// How long warming up may take; more than the longest import of a warm Python.
+const WARM_UP_TIMEOUT: Duration = Duration::from_secs(90);
+const WARM_POLL_INTERVAL: Duration = Duration::from_millis(5);
+
 /// The pool. Clones share their slots; it lives on one thread.
 #[derive(Clone)]
 pub struct Pool {
@@ -128,6 +132,20 @@ impl Pool {
     /// From now on each attempt is told of there. Only the first call has an effect.
     pub fn trace_to(&self, trace: Trace) {
         let _ = self.shared.trace.set(trace);
+    }
+
+    /// Waits until all slots that are kept ready are built, and what is to be warm in them is, or never will be. For a pool
+    /// that nobody uses yet.
+    pub async fn warm_up(&self) {
+        let is_warm = || {
+            let wanted = self.shared.settings.spare.min(self.size());
+            let parents = self.shared.parents.borrow();
+            self.idle() >= wanted && parents.iter().all(|parent| parent.has_settled())
+        };
+        let begin = Instant::now();
+        while !is_warm() && begin.elapsed() < WARM_UP_TIMEOUT {
+            tokio::time::sleep(WARM_POLL_INTERVAL).await;
+        }
     }
 
     /// Slots that there may be at one time.

@@ -5,7 +5,7 @@
 
 use super::process::{self, Processes};
 use super::slot::BuildError;
-use crate::sys::socket;
+use crate::sys::{procfs, socket};
 use crate::wire::message::{PreloadedPython, VERSION, WarmNews, WarmParent};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
 use nix::errno::Errno;
@@ -148,6 +148,18 @@ impl Parent {
             tokio::task::spawn_local(watch(Rc::downgrade(self), reader, None));
         }
         handed.then_some(ours)
+    }
+
+    /// Whether each slot that was connected has its zygote, or never will have one.
+    pub fn has_settled(&self) -> bool {
+        let current = self.current.borrow();
+        if current.socket.is_none() {
+            return true;
+        }
+        let zygotes = procfs::children(current.pid.as_raw());
+        // It has said who it is when it waits for its slot.
+        let waits = |zygote: &i32| procfs::state(*zygote) == Some('S');
+        current.ready && zygotes.len() >= current.connected && zygotes.iter().all(waits)
     }
 
     pub fn python(&self) -> &PreloadedPython {

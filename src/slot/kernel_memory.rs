@@ -1,7 +1,7 @@
 //! Memory of the kernel's that belongs to no process: what a tree of processes has open, and what is in it.
 //!
 //! Looked at cheaply each time, by the number of descriptors, and closely only where there are many. What is not counted,
-//! and how much that can be, is in `sandbox/SHARED.md`. Locks on files are not: /proc/locks holds up everybody on the
+//! and how much that can be, is in `tests/README.md`. Locks on files are not: /proc/locks holds up everybody on the
 //! machine who locks a file while it is read.
 
 use super::memory::{Budget, ProcessMemory};

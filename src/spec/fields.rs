@@ -75,7 +75,7 @@ const ENV: Field = Field {
     shape: Shape::Map(&Shape::Text),
     default: NO_DEFAULT,
     doc: "added to a clean base: PATH, HOME, LANG, TMPDIR, USER, and LSAN_OPTIONS for \
-          [sanitizers](../../tests/compatibility/PROGRAMS.md)",
+          [sanitizers](../tests/compatibility/PROGRAMS.md)",
 };
 const WORKDIR: Field = Field {
     name: "workdir",

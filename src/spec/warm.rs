@@ -106,41 +106,54 @@ pub enum WarmError {
 }
 
 impl Warm {
-    /// Reads the flag. Looks at the file system to find the interpreters.
-    pub fn parse(list: &str) -> Result<Warm, WarmError> {
+    /// Reads the flag, which may be given several times, each with one interpreter or a list of them. Looks at the file system to
+    /// find them.
+    pub fn parse<'a>(lists: impl IntoIterator<Item = &'a str>) -> Result<Warm, WarmError> {
         let mut warm = Warm::default();
-        match list {
-            "none" => return Ok(warm),
-            "auto" => {
+        let lists: Vec<&str> = lists.into_iter().collect();
+        match lists.as_slice() {
+            ["none"] => return Ok(warm),
+            ["auto"] => {
                 warm.bash = true;
                 warm.pythons.extend(default_python(false));
                 return Ok(warm);
             }
             _ => {}
         }
+        for list in lists {
+            warm.add_list(list)?;
+        }
+        Ok(warm)
+    }
+
+    fn add_list(&mut self, list: &str) -> Result<(), WarmError> {
+        // The first is the name of an interpreter: no list goes on where another has ended.
+        let mut is_first = true;
         for element in list.split(',').map(str::trim) {
             match element.split_once('=') {
                 _ if element == "none" || element == "auto" => {
                     return Err(WarmError::Alone(element.into()));
                 }
-                _ if element == "bash" => warm.bash = true,
+                _ if element == "bash" => self.bash = true,
                 _ if element == "python" => {
-                    warm.add(default_python(true).ok_or(WarmError::NoPython)?)?;
+                    self.add(default_python(true).ok_or(WarmError::NoPython)?)?;
                 }
                 Some(("python", rest)) => {
                     let (path, module) = match rest.split_once(':') {
                         Some((path, module)) => (path, Some(module)),
                         None => (rest, None),
                     };
-                    warm.add(python(path)?)?;
+                    self.add(python(path)?)?;
                     if let Some(module) = module {
-                        warm.add_module(module)?;
+                        self.add_module(module)?;
                     }
                 }
-                _ => warm.add_module(element)?,
+                _ if is_first => return Err(WarmError::Stray(element.into())),
+                _ => self.add_module(element)?,
             }
+            is_first = false;
         }
-        Ok(warm)
+        Ok(())
     }
 
     fn add(&mut self, python: WarmPython) -> Result<(), WarmError> {

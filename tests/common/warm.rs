@@ -1,6 +1,6 @@
 //! Runs that begin when interpreters are warm, which is when the machine has had the time for it.
 
-use super::{Run, Way, command, parse, scratch};
+use super::{Run, Way, command, parse, run, scratch};
 use serde_json::json;
 use std::fs::{self, File};
 use std::process::{Output, Stdio};
@@ -9,20 +9,15 @@ use std::time::{Duration, Instant};
 /// Nothing takes longer on a machine that works, however busy it is.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Runs episodes in so many slots when as many copies of each of so many warm Pythons wait for them. Until then each slot
-/// has an episode `wait N`.
-pub fn run_when_warm(way: Way, jobs: &str, slots: usize, pythons: usize, args: &[&str]) -> Run {
-    run_when(way, jobs, slots, args, |runner, _| {
-        let parents = warm_parents(runner);
-        let ready = |parent: &u32| {
-            let copies = children(*parent);
-            copies.len() >= slots && copies.iter().all(|copy| sleeps(*copy))
-        };
-        parents.len() >= pythons && parents.iter().all(ready)
-    })
+/// Runs episodes in so many slots when what is to be warm in them is.
+pub fn run_when_warm(way: Way, jobs: &str, slots: usize, args: &[&str]) -> Run {
+    let slots = slots.to_string();
+    let waits = ["--warm-wait", "--concurrency", &slots];
+    run(way, jobs, &[&waits[..], args].concat())
 }
 
-/// The same, when something is so; asked with the runner's pid and with what it has said to people.
+/// Runs episodes in so many slots when something is so; asked with the runner's pid and with what it has said to people. Until
+/// then each slot has an episode `wait N`.
 pub fn run_when(
     way: Way,
     jobs: &str,

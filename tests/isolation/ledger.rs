@@ -130,7 +130,7 @@ fn the_page_says_what_the_tables_say() {
 
 #[test]
 fn the_shares_in_the_documentation_are_those_of_the_page() {
-    for name in ["README.md", "src/sandbox/ATTACKS.md"] {
+    for name in ["README.md", "tests/README.md"] {
         let text = fs::read_to_string(in_repository(name)).expect("a page");
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let sentence = page::sentence();

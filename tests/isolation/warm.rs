@@ -35,7 +35,7 @@ fn every_kind_of_probe_gets_the_same_answer_below_a_warm_python() {
     for way in Way::of_tier("namespaces") {
         let lines = episodes.each_ref().map(|episode| format!("{episode}\n"));
         let allowed = ["--allow-path", &directory];
-        let run = run_when_warm(way, &lines.concat(), 1, 1, &allowed);
+        let run = run_when_warm(way, &lines.concat(), 1, &allowed);
         let starts = ["warm", "cold"].map(|id| &run.get(id)["start"]);
         assert_eq!(starts, ["warm-python", "exec"], "{way:?}");
         let lines = |id| run.output(id).lines().collect::<Vec<_>>();

@@ -202,7 +202,7 @@ fn fork_bombs_in_c_bash_and_python_and_of_threads_end_by_their_timeout_and_spoil
         let run = run(way, &jobs, &["--concurrency", "1", "--ordered"]);
         for id in ["c", "bash", "python", "threads"] {
             let result = run.get(id);
-            // The kernel may be slow to free what forks that failed had taken (SHARED.md).
+            // The kernel may be slow to free what forks that failed had taken (tests/README.md).
             let goes_on_forking = id == "c" || id == "python";
             let is_charged = goes_on_forking && result["status"] == "memory_limit";
             assert!(

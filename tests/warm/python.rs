@@ -14,7 +14,7 @@ fn one(id: &str, code: &str) -> String {
 
 fn run_warm(way: Way, jobs: &str, args: &[&str]) -> Run {
     let all = [&["--warm", "python"], args].concat();
-    run_when_warm(way, jobs, 2, 1, &all)
+    run_when_warm(way, jobs, 2, &all)
 }
 
 /// What differs from run to run: addresses, directories of slots, uids, and times.
@@ -146,7 +146,7 @@ fn random_numbers_differ_from_episode_to_episode() {
     } else {
         &["--warm", "python"]
     };
-    let run = run_when_warm(Way::of_tier("namespaces")[0], &jobs, 2, 1, modules);
+    let run = run_when_warm(Way::of_tier("namespaces")[0], &jobs, 2, modules);
     let mut words = std::collections::BTreeSet::new();
     for i in 0..20 {
         let result = run.get(&format!("n{i}"));
@@ -165,7 +165,7 @@ fn no_two_programs_have_the_same_key_of_multiprocessing() {
         p = m.get_context('fork').Process(target=lambda: print(m.current_process().authkey.hex(), 0)); p.start(); p.join()";
     let jobs: String = (0..6).map(|i| one(&format!("n{i}"), code)).collect();
     let modules = ["--warm", "python=/usr/bin/python3:multiprocessing"];
-    let run = run_when_warm(Way::of_tier("namespaces")[0], &jobs, 2, 1, &modules);
+    let run = run_when_warm(Way::of_tier("namespaces")[0], &jobs, 2, &modules);
     let mut keys = std::collections::BTreeSet::new();
     for i in 0..6 {
         let result = run.get(&format!("n{i}"));
@@ -339,7 +339,7 @@ fn a_virtual_environment_is_warm_with_its_own_modules() {
     let list = format!("python={}", python.display());
     let readable = directory.path().to_str().unwrap();
     let args = ["--warm", &list, "--fs-readable", readable];
-    let warm = run_when_warm(Way::of_tier("namespaces")[0], &job("v"), 2, 1, &args);
+    let warm = run_when_warm(Way::of_tier("namespaces")[0], &job("v"), 2, &args);
     let cold = run(
         Way::of_tier("namespaces")[0],
         &job("v"),
@@ -364,7 +364,7 @@ fn several_interpreters_are_warm_at_once() {
         .into_iter()
         .filter(|way| way.root)
     {
-        let run = run_when_warm(way, &jobs, 2, 2, &args);
+        let run = run_when_warm(way, &jobs, 2, &args);
         for id in ["own", "system"] {
             assert_eq!(run.get(id)["start"], "warm-python", "{id}: {}", run.stderr);
         }

@@ -1,6 +1,6 @@
 //! What the kernel allocates, queues or runs for a call beyond its return, and who pays for it.
 
-/// Each kind names what bounds it for one episode; `src/sandbox/SHARED.md` says what remains, and what slots share.
+/// Each kind names what bounds it for one episode; `tests/README.md` says what remains, and what slots share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
     /// Nothing that outlives the call; its time in the kernel is CPU time of the caller.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// The reference, and the tables in it that are made from the fields: each stands between two comments with its name.
-const REFERENCE: &str = "src/spec/EPISODES.md";
+const REFERENCE: &str = "jobs/README.md";
 const TABLES: [(&str, &[&Field]); 3] =
     [("episode", EPISODE), ("step", STEP), ("limits", &RESOURCE)];
 
@@ -23,7 +23,7 @@ fn table(fields: &[&Field]) -> String {
     text
 }
 
-/// With UPDATE_REFERENCE=1 the tables are written anew.
+/// With UPDATE_EXPECT=1 the tables are written anew.
 #[test]
 fn the_tables_of_the_reference_are_made_from_the_fields() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(REFERENCE);
@@ -35,12 +35,12 @@ fn the_tables_of_the_reference_are_made_from_the_fields() {
         let (_, after) = rest.split_once(end).expect(name);
         wanted = [before, &begin, &table(fields), end, after].concat();
     }
-    if std::env::var_os("UPDATE_REFERENCE").is_some() {
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::write(&path, &wanted).unwrap();
     } else {
         assert!(
             written == wanted,
-            "{REFERENCE} is not what the fields say; run this test with UPDATE_REFERENCE=1"
+            "{REFERENCE} is not what the fields say; run this test with UPDATE_EXPECT=1"
         );
     }
 }
