@@ -1,4 +1,4 @@
-//! Builds what warm interpreters load: a small shared object for each (`src/sys/interpreter`) that then travels inside
+//! Builds what warm interpreters load: a small shared object for each (`src/guest`) that then travels inside
 //! the runner's binary. It is a crate of its own because it lives in processes that are not ours.
 
 use std::env;
@@ -7,7 +7,11 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=src/build.rs");
-    println!("cargo::rerun-if-changed=src/sys/interpreter");
+    for path in ["src/guest", "src/wire/kinds.rs", "src/sandbox/sequence.rs"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    // For the runner's own build of these files, which is for checks and tests.
+    println!("cargo::rustc-check-cfg=cfg(interpreter, values(\"bash\", \"python\"))");
     let variable = |name: &str| env::var(name).unwrap_or_else(|e| panic!("{name}: {e}"));
     for (interpreter, file) in [("bash", "interpreter.so"), ("python", "python.so")] {
         build(interpreter, file, variable);
@@ -26,13 +30,14 @@ fn build(interpreter: &str, file: &str, variable: impl Fn(&str) -> String) {
             "--check-cfg",
             "cfg(interpreter, values(\"bash\", \"python\"))",
         ])
+        .args(["--check-cfg", "cfg(test)"])
         .arg(format!("--cfg=interpreter=\"{interpreter}\""))
         .arg("-o")
         .arg(&output)
-        .arg("src/sys/interpreter/lib.rs");
+        .arg("src/guest/lib.rs");
     if let Ok(linker) = env::var("RUSTC_LINKER") {
         rustc.arg(format!("-Clinker={linker}"));
     }
     let status = rustc.status().expect("rustc starts");
-    assert!(status.success(), "src/sys/interpreter does not build");
+    assert!(status.success(), "src/guest does not build");
 }

@@ -7,6 +7,9 @@ pub mod compression;
 pub mod config;
 pub mod doctor;
 pub mod exit_status;
+#[cfg(any(test, clippy))]
+#[allow(dead_code, unsafe_code)]
+mod guest;
 pub mod help;
 pub mod job;
 pub mod logging;

@@ -6,6 +6,7 @@
 use super::process::{self, Processes};
 use super::slot::BuildError;
 use crate::sys::{procfs, socket};
+use crate::wire::kinds::news;
 use crate::wire::message::{PreloadedPython, VERSION, WarmNews, WarmParent};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
 use nix::errno::Errno;
@@ -21,15 +22,6 @@ use tokio::io::unix::AsyncFd;
 
 /// How long all modules of an interpreter may take to import.
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// `WarmNews::kind`.
-const FOUND: u64 = 0;
-const MISSING: u64 = 1;
-const IMPORTING: u64 = 2;
-const FAILED: u64 = 3;
-const THREADS: u64 = 4;
-const PRINTS: u64 = 5;
-const READY: u64 = 6;
 
 /// What can't be kept warm, and why; what people read.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +87,7 @@ impl Parent {
             None
         };
         if let Some(Ok(news)) = &first
-            && news.kind == MISSING
+            && news.kind == news::MISSING
         {
             return Err(BuildError::NotWarm(NotWarm::Missing {
                 python: settings.python.path.clone(),
@@ -332,13 +324,13 @@ impl Reader {
                 });
             };
             match kind {
-                FOUND => {}
-                IMPORTING => self.module = module,
-                READY => return Ok(()),
-                MISSING => return Err(format!("there is no module {module:?}")),
-                FAILED => return Err(format!("importing {module:?} fails with {detail}")),
-                THREADS => return Err(format!("importing {module:?} starts threads")),
-                PRINTS => return Err(format!("importing {module:?} prints {detail:?}")),
+                news::FOUND => {}
+                news::IMPORTING => self.module = module,
+                news::READY => return Ok(()),
+                news::MISSING => return Err(format!("there is no module {module:?}")),
+                news::FAILED => return Err(format!("importing {module:?} fails with {detail}")),
+                news::THREADS => return Err(format!("importing {module:?} starts threads")),
+                news::PRINTS => return Err(format!("importing {module:?} prints {detail:?}")),
                 _ => {
                     return Err(
                         "it is no Python that this can be done with (CPython 3.9 to 3.13)".into(),

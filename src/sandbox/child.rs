@@ -1,6 +1,7 @@
 //! What a forked child does between fork and the first instruction of the program. System calls only: it
 //! borrows the zygote's memory (see `sys::fork::vfork`).
 
+use super::sequence::{Restrict, hard_limit, restrict};
 use crate::sys::landlock::restrict_self;
 use crate::sys::sched::{Ordinary, give_up_precedence, lend_precedence};
 use crate::sys::{exec::Image, socket::replace_stdio};
@@ -33,24 +34,45 @@ pub fn run(plan: &Plan<'_>) -> ExitKind {
     }
 }
 
-fn restrict(plan: &Plan<'_>) -> Result<(), Failure> {
-    let failed = |stage| move |errno: Errno| Failure::new(stage, errno as i32);
-    // A process group of its own: `kill 0` stays inside, and one step's processes can be told from another's.
-    setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(failed(Stage::ProcessGroup))?;
-    replace_stdio(plan.stdio).map_err(failed(Stage::Stdio))?;
-    chdir(plan.workdir.as_c_str()).map_err(failed(Stage::Workdir))?;
-    if let Some(ruleset) = plan.ruleset {
-        restrict_self(ruleset).map_err(failed(Stage::Landlock))?;
+fn failed(stage: Stage) -> impl Fn(Errno) -> Failure {
+    move |errno| Failure::new(stage, errno as i32)
+}
+
+impl Restrict for Plan<'_> {
+    type Failure = Failure;
+
+    fn process_group(&self) -> Result<(), Failure> {
+        setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(failed(Stage::ProcessGroup))
     }
-    if plan.lends_precedence {
-        lend_precedence(plan.ordinary)
-    } else {
-        give_up_precedence(plan.ordinary)
+
+    fn stdio(&self) -> Result<(), Failure> {
+        replace_stdio(self.stdio).map_err(failed(Stage::Stdio))
     }
-    for limit in plan.rlimits {
-        set_rlimit(limit).map_err(failed(Stage::Rlimit))?;
+
+    fn workdir(&self) -> Result<(), Failure> {
+        chdir(self.workdir.as_c_str()).map_err(failed(Stage::Workdir))
     }
-    Ok(())
+
+    fn landlock(&self) -> Result<(), Failure> {
+        match self.ruleset {
+            Some(ruleset) => restrict_self(ruleset).map_err(failed(Stage::Landlock)),
+            None => Ok(()),
+        }
+    }
+
+    fn let_go(&self) -> Result<(), Failure> {
+        if self.lends_precedence {
+            lend_precedence(self.ordinary)
+        } else {
+            give_up_precedence(self.ordinary)
+        }
+        Ok(())
+    }
+
+    fn rlimits(&self) -> Result<(), Failure> {
+        let mut limits = self.rlimits.iter();
+        limits.try_for_each(|limit| set_rlimit(limit).map_err(failed(Stage::Rlimit)))
+    }
 }
 
 fn set_rlimit(limit: &Rlimit) -> Result<(), Errno> {
@@ -63,9 +85,8 @@ fn set_rlimit(limit: &Rlimit) -> Result<(), Errno> {
         libc::RLIMIT_SIGPENDING => Resource::RLIMIT_SIGPENDING,
         _ => return Err(Errno::EINVAL),
     };
-    // SIGXCPU comes at the soft limit and tells what happened; at the hard one it would be SIGKILL.
-    let room = u64::from(resource == Resource::RLIMIT_CPU);
-    match setrlimit(resource, limit.value, limit.value + room) {
+    let hard = hard_limit(limit.resource, limit.value);
+    match setrlimit(resource, limit.value, hard) {
         // More than this machine lets its users have: they get what there is.
         Err(Errno::EPERM) => {
             let (_, most) = getrlimit(resource)?;

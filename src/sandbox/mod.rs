@@ -10,5 +10,6 @@ pub mod quotas;
 pub mod root;
 pub mod ruleset;
 pub mod seccomp;
+pub mod sequence;
 pub mod syscalls;
 pub mod tier;

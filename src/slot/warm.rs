@@ -2,7 +2,7 @@
 //!
 //! Like the exec zygote, the interpreter is outside of the slot's PID namespace (without one: a child of init), and
 //! carries the filter, no capabilities and `no_new_privs` before it starts. What it loads
-//! (`sys::interpreter`) lets its children restrict themselves as an exec'd program is restricted. Whatever can't be
+//! (`guest`) lets its children restrict themselves as an exec'd program is restricted. Whatever can't be
 //! served identically goes to the exec zygote.
 //!
 //! A Python with large modules is too dear to be started in each slot: the runner starts one *parent* per interpreter,

@@ -1,6 +1,7 @@
 //! The messages. The order in which they may come is in the parent module.
 
 use super::failure::{Failure, Stage};
+use super::kinds::exit;
 use super::transfer::{Get, NotDone, Piece, Put};
 use crate::spec::episode::Episode;
 use crate::spec::execution::{Execution, NotPrepared};
@@ -99,9 +100,7 @@ pub struct WarmParent {
     pub python: PreloadedPython,
 }
 
-/// How a parent gets on. It does not know our enums: `kind` is 0 when all modules were found, 1 when this one was not,
-/// 2 when it is about to be imported, 3 when that failed, 4 when it leaves threads running, 5 when it prints, 6 when all
-/// is done, 7 when this interpreter can't be used.
+/// How a parent gets on. It does not know our enums: `kind` is one of [`kinds::news`](super::kinds::news).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WarmNews {
     pub kind: u64,
@@ -274,12 +273,11 @@ pub struct WarmStart {
 }
 
 /// The end of a [`Launch`] by a warm interpreter, which knows neither our enums nor serde
-/// (`sys/interpreter/launch.rs`): plain integers. For it, `Launch::env` is what goes beyond the base environment, and
+/// (`guest/launch.rs`): plain integers. For it, `Launch::env` is what goes beyond the base environment, and
 /// the ruleset's descriptor comes after the other three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WarmExit {
-    /// 0 exited, 1 signaled; otherwise what failed: 2 fork, 3 the process group, 4 stdio, 5 the working directory,
-    /// 6 Landlock, 7 a resource limit.
+    /// One of [`kinds::exit`](super::kinds::exit).
     pub kind: u64,
     /// The exit code, the signal, or the errno.
     pub value: u64,
@@ -291,26 +289,26 @@ pub struct WarmExit {
 }
 
 impl From<WarmExit> for Exit {
-    fn from(exit: WarmExit) -> Exit {
-        let value = exit.value as i32;
+    fn from(warm: WarmExit) -> Exit {
+        let value = warm.value as i32;
         let failed = |stage| ExitKind::Failed(Failure::new(stage, value));
         Exit {
-            ended: match exit.kind {
-                0 => ExitKind::Exited(value),
-                1 => ExitKind::Signaled(value),
-                2 => failed(Stage::Fork),
-                3 => failed(Stage::ProcessGroup),
-                4 => failed(Stage::Stdio),
-                5 => failed(Stage::Workdir),
-                6 => failed(Stage::Landlock),
-                7 => failed(Stage::Rlimit),
+            ended: match warm.kind {
+                exit::EXITED => ExitKind::Exited(value),
+                exit::SIGNALED => ExitKind::Signaled(value),
+                exit::FORK => failed(Stage::Fork),
+                exit::PROCESS_GROUP => failed(Stage::ProcessGroup),
+                exit::STDIO => failed(Stage::Stdio),
+                exit::WORKDIR => failed(Stage::Workdir),
+                exit::LANDLOCK => failed(Stage::Landlock),
+                exit::RLIMIT => failed(Stage::Rlimit),
                 _ => failed(Stage::Order),
             },
-            forked_ns: exit.forked_ns,
-            running_ns: exit.running_ns,
-            ended_ns: exit.ended_ns,
-            cpu_us: exit.cpu_us,
-            max_rss_bytes: exit.max_rss_bytes,
+            forked_ns: warm.forked_ns,
+            running_ns: warm.running_ns,
+            ended_ns: warm.ended_ns,
+            cpu_us: warm.cpu_us,
+            max_rss_bytes: warm.max_rss_bytes,
         }
     }
 }

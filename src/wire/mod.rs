@@ -36,6 +36,7 @@
 
 pub mod answer;
 pub mod failure;
+pub mod kinds;
 pub mod message;
 pub mod packet;
 pub mod transfer;

@@ -6,27 +6,18 @@ use super::end::cut_short;
 use super::enter::enter;
 use super::turn::Turn;
 use super::{lookups, room};
-use crate::c;
-use crate::child::Ordinary;
-use crate::launch::{Enter, Greeting, Launch, News};
-use crate::link::{LinkBroken, Link};
-use crate::zygote::Zygote;
+use crate::guest::c;
+use crate::guest::child::Ordinary;
+use crate::guest::launch::{Enter, Greeting, Launch, News};
+use crate::guest::link::{Link, LinkBroken};
+use crate::guest::zygote::Zygote;
+use crate::wire::kinds::news;
 use std::ffi::{CStr, CString, c_int};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 
 /// How long a module may take to import, all together, in seconds. The runner gives up before that.
 const IMPORT_TIMEOUT_S: u32 = 75;
-
-/// How it goes, as `wire::message::WarmNews::kind`.
-const FOUND: u64 = 0;
-const MISSING: u64 = 1;
-const IMPORTING: u64 = 2;
-const FAILED: u64 = 3;
-const THREADS: u64 = 4;
-const PRINTS: u64 = 5;
-const READY: u64 = 6;
-const UNUSABLE: u64 = 7;
 
 /// What init has to know of an interpreter that has imported its modules.
 struct Known {
@@ -59,7 +50,7 @@ pub fn run(api: &'static Api, orders: &str) -> c_int {
     unsafe { c::alarm(IMPORT_TIMEOUT_S) };
     let mut link = Link::new(socket);
     let Some((helper, fields, printed)) = start(api) else {
-        let _ = link.send(&News::new(UNUSABLE, "", "").encode());
+        let _ = link.send(&News::new(news::UNUSABLE, "", "").encode());
         return 2;
     };
     let Ok(known) = import(&helper, &link, &modules, printed) else {
@@ -119,33 +110,33 @@ fn import(
     for module in modules {
         let found = helper.call(c"find", &[helper.text(module)]);
         if !found.is_some_and(|found| helper.is_true(found)) {
-            say(MISSING, module, "")?;
+            say(news::MISSING, module, "")?;
             return Err(LinkBroken);
         }
     }
-    say(FOUND, c"", "")?;
+    say(news::FOUND, c"", "")?;
     for module in modules {
-        say(IMPORTING, module, "")?;
+        say(news::IMPORTING, module, "")?;
         let before = threads();
         let error = helper.call(c"load", &[helper.text(module)]);
         if let Some(text) = error.and_then(|error| helper.string(error)) {
-            say(FAILED, module, &text)?;
+            say(news::FAILED, module, &text)?;
             return Err(LinkBroken);
         }
         if threads() > before && threads_after_fork(helper.api) > before {
-            say(THREADS, module, "")?;
+            say(news::THREADS, module, "")?;
             return Err(LinkBroken);
         }
         let text = read_all(printed);
         if !text.is_empty() {
-            say(PRINTS, module, &text)?;
+            say(news::PRINTS, module, &text)?;
             return Err(LinkBroken);
         }
     }
     let named = helper.texts(modules);
     let settled = helper.call(c"settle", &[named]);
     let Some(loaded) = settled.and_then(|names| helper.string(names)) else {
-        say(UNUSABLE, c"", "")?;
+        say(news::UNUSABLE, c"", "")?;
         return Err(LinkBroken);
     };
     let names = |list: &str| list.split(',').map(str::to_owned).collect::<Vec<_>>();
@@ -153,7 +144,7 @@ fn import(
     let variables = variables.and_then(|names| helper.string(names));
     let mut looked_up = names(&variables.unwrap_or_default());
     looked_up.extend(lookups::end());
-    say(READY, c"", "")?;
+    say(news::READY, c"", "")?;
     Ok(Known {
         loaded: names(&loaded),
         looked_up,

@@ -7,9 +7,9 @@ use super::api::{Api, Helper, Object};
 use super::arguments::{Fields, shown};
 use super::parent::set_environment;
 use super::stack;
-use crate::c;
-use crate::launch::Launch;
-use crate::zygote::AroundFork;
+use crate::guest::c;
+use crate::guest::launch::Launch;
+use crate::guest::zygote::AroundFork;
 use std::ffi::{CStr, CString};
 
 /// Objects are those of modules, which refer to them while nothing else runs. They are not referred to from here: a
@@ -136,7 +136,11 @@ impl AroundFork for Turn<'_> {
         // passed on.
         unsafe {
             for (seed, taken) in &self.seeds {
-                let result = if *taken == api._Py_NoneStruct { (api.PyObject_CallNoArgs)(*seed) } else { call(api, *seed, *taken) };
+                let result = if *taken == api._Py_NoneStruct {
+                    (api.PyObject_CallNoArgs)(*seed)
+                } else {
+                    call(api, *seed, *taken)
+                };
                 if !result.is_null() {
                     (api.Py_DecRef)(result);
                 }

@@ -30,7 +30,6 @@ pub const PROT_READ: c_int = 1;
 pub const PROT_WRITE: c_int = 2;
 pub const MAP_SHARED: c_int = 1;
 pub const MAP_ANONYMOUS: c_int = 0x20;
-pub const RLIMIT_CPU: c_uint = 0;
 pub const RLIMIT_STACK: c_uint = 3;
 pub const EPERM: i32 = 1;
 /// The same on every architecture (landlock_restrict_self(2)).

@@ -4,7 +4,7 @@
 //! here, one there, copies a page for each; given fresh memory, it fills one page after another.
 
 use super::api::Api;
-use crate::c;
+use crate::guest::c;
 
 /// Those that Python's own allocator has blocks for, in bytes.
 const SIZES: usize = 512;

@@ -1,6 +1,6 @@
 //! The socket to init: packets as `wire::packet` cuts them, descriptors with the first.
 
-use crate::c;
+use crate::guest::c;
 use std::ffi::{c_int, c_void};
 use std::os::fd::{FromRawFd, OwnedFd};
 

@@ -3,9 +3,9 @@
 //! The order is that of `slot::boot` and `slot::zygote::give_up`. What to enter comes from init, as its first message,
 //! while no episode runs in the slot.
 
-use crate::c;
-use crate::child::become_real_time;
-use crate::launch::Enter;
+use crate::guest::c;
+use crate::guest::child::become_real_time;
+use crate::guest::launch::Enter;
 use std::ffi::{c_int, c_long, c_void};
 use std::os::fd::{AsRawFd, OwnedFd};
 

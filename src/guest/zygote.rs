@@ -1,15 +1,12 @@
 //! The zygote's loop: a launch comes in, a child is forked, its end goes out.
 
-use crate::c;
-use crate::child::{Ordinary, enforce, restrict};
-use crate::launch::{Exit, Launch};
-use crate::link::{LinkBroken, Link, wipe};
+use crate::guest::c;
+use crate::guest::child::{Ordinary, enforce, restrict};
+use crate::guest::launch::{Exit, Launch};
+use crate::guest::link::{Link, LinkBroken, wipe};
+use crate::wire::kinds::exit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
-
-const EXITED: u64 = 0;
-const SIGNALED: u64 = 1;
-const NOT_FORKED: u64 = 2;
 
 /// What a child tells its parent, in memory they share.
 #[repr(C)]
@@ -77,7 +74,11 @@ impl Zygote<'_> {
         }
     }
 
-    fn until_forked(&self, report: *mut ChildReport, mask: &c::SigSet) -> Result<Launch, LinkBroken> {
+    fn until_forked(
+        &self,
+        report: *mut ChildReport,
+        mask: &c::SigSet,
+    ) -> Result<Launch, LinkBroken> {
         let mut link = Link::new(self.socket);
         let ended = self.reaps.then(child_events);
         let mut restricted = false;
@@ -204,7 +205,7 @@ fn reap_orphans_until_asked(socket: i32, ended: i32) {
 
 fn not_forked(errno: i32, now: u64) -> Exit {
     Exit {
-        kind: NOT_FORKED,
+        kind: exit::FORK,
         value: errno as u64,
         forked_ns: now,
         running_ns: 0,
@@ -222,7 +223,11 @@ fn reap(pid: i32) -> Exit {
     let micros = |t: c::TimePair| (t.seconds * 1_000_000 + t.fraction) as u64;
     let signal = status & 0x7f;
     Exit {
-        kind: if signal == 0 { EXITED } else { SIGNALED },
+        kind: if signal == 0 {
+            exit::EXITED
+        } else {
+            exit::SIGNALED
+        },
         value: if signal == 0 {
             status >> 8 & 0xff
         } else {

@@ -10,7 +10,7 @@
 
 use super::api::{Api, Helper, Object};
 use super::silence::Silence;
-use crate::c;
+use crate::guest::c;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +46,11 @@ pub fn cut_short(helper: &Helper<'static>) {
     unsafe {
         let globals = |name: &CStr| {
             let module = (api.PyDict_GetItemString)((api.PyImport_GetModuleDict)(), name.as_ptr());
-            if module.is_null() { module } else { (api.PyModule_GetDict)(module) }
+            if module.is_null() {
+                module
+            } else {
+                (api.PyModule_GetDict)(module)
+            }
         };
         let interpreter = (api.PyInterpreterState_Get)();
         let default = api._PyEval_EvalFrameDefault as *const c_void;
@@ -146,12 +150,14 @@ unsafe extern "C" fn evaluate(thread: *mut c_void, frame: *mut c_void, throw: c_
         let interpreter = (api.PyInterpreterState_Get)();
         (api._PyInterpreterState_SetEvalFrameFunc)(interpreter, api._PyEval_EvalFrameDefault);
         let result = (api._PyEval_EvalFrameDefault)(thread, frame, throw);
-        let status = if result.is_null() { watched.status_of_error() } else { 
-                if let Some(silence) = &watched.silence {
-                    silence.end(IS_AUDITED.load(Ordering::Relaxed));
-                }
-                Some(0)
-             };
+        let status = if result.is_null() {
+            watched.status_of_error()
+        } else {
+            if let Some(silence) = &watched.silence {
+                silence.end(IS_AUDITED.load(Ordering::Relaxed));
+            }
+            Some(0)
+        };
         if let Some(status) = status {
             watched.note(status);
         }

@@ -6,7 +6,7 @@
 
 use super::api::{Api, Helper, Object};
 use super::lookups::getenv;
-use crate::c;
+use crate::guest::c;
 use std::ffi::{CStr, c_int};
 
 /// As `MOST` in `start.py`.
@@ -220,7 +220,11 @@ impl Silence {
             streams.map(|stream| stream as usize) == self.streams
                 && streams.into_iter().all(|stream| {
                     let flush = (api.PyObject_GetAttrString)(stream, c"flush".as_ptr());
-                    let done = if flush.is_null() { flush } else { (api.PyObject_CallNoArgs)(flush) };
+                    let done = if flush.is_null() {
+                        flush
+                    } else {
+                        (api.PyObject_CallNoArgs)(flush)
+                    };
                     self.no_error(!done.is_null())
                 })
         }

@@ -2,8 +2,8 @@
 //! the parent. A launch that has a limit of its own gets the stacks that a program would have which started with that.
 
 use super::dlsym;
-use crate::c;
-use crate::launch::Launch;
+use crate::guest::c;
+use crate::guest::launch::Launch;
 use std::ffi::{CStr, c_int, c_void};
 
 /// `pthread_attr_t`, of at most 64 bytes.
@@ -13,7 +13,11 @@ type SetSize = unsafe extern "C" fn(*mut Attributes, usize) -> c_int;
 
 /// Sets the size of the stacks of threads that are to come. To be called when the launch's limits are in force.
 pub fn of_threads(launch: &Launch) {
-    if launch.rlimits.iter().any(|(resource, _)| *resource == c::RLIMIT_STACK) {
+    if launch
+        .rlimits
+        .iter()
+        .any(|(resource, _)| *resource == c::RLIMIT_STACK)
+    {
         let mut limit = c::RLimit { soft: 0, hard: 0 };
         // SAFETY: the pointer is to a live local of the layout of struct rlimit.
         unsafe { c::getrlimit(c::RLIMIT_STACK, &mut limit) };

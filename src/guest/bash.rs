@@ -5,10 +5,10 @@
 //! string, which we have replaced: from there on nothing is ours. Names and layouts are those of bash 4.4 to 5.3
 //! (`shell.h`, `builtins.h`, `command.h`).
 
-use crate::c;
-use crate::child::Ordinary;
-use crate::launch::Launch;
-use crate::zygote::serve;
+use crate::guest::c;
+use crate::guest::child::Ordinary;
+use crate::guest::launch::Launch;
+use crate::guest::zygote::serve;
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 
 #[repr(C)]
@@ -76,7 +76,14 @@ unsafe extern "C" {
 
 extern "C" fn builtin(arguments: *const WordList) -> c_int {
     let numbers = [0, 1, 2, 3, 5].map(|index| argument(arguments, index));
-    let [Some(socket), Some(slice), Some(nice), Some(end_delay), Some(status)] = numbers else {
+    let [
+        Some(socket),
+        Some(slice),
+        Some(nice),
+        Some(end_delay),
+        Some(status),
+    ] = numbers
+    else {
         leave();
     };
     // A fork would be in another directory, and would not have what start-up files left running or open.

@@ -1,7 +1,7 @@
 //! The messages, in postcard's encoding: `Launch`, `WarmExit` and those of warm Pythons of `wire::message`, whose tests
 //! hold both sides together.
 
-use crate::link::wipe;
+use crate::guest::link::wipe;
 use std::ffi::CString;
 
 /// What to run.

@@ -4,7 +4,7 @@
 //! fields are is found out by asking: configurations are read from arguments that no other field could hold.
 
 use super::api::Api;
-use crate::c;
+use crate::guest::c;
 use std::ffi::{CStr, CString, c_char, c_void};
 
 /// More than any version's `PyConfig`, in bytes; 3.13's takes some 450.
