@@ -102,7 +102,7 @@ pub struct Sandbox {
     pub isolation: Isolation,
 
     /// Interpreters kept warm: none, auto (bash and python3 where they exist), or a list as in
-    /// bash,python=/usr/bin/python3:numpy,pandas. Python only in the namespaces tier [default: auto; serve: bash]
+    /// bash,python=/usr/bin/python3:numpy,pandas. Python only in the namespaces tier [default: auto; serve: bash; run: none]
     #[arg(long, value_name = "LIST")]
     pub warm: Vec<String>,
 

@@ -1,11 +1,17 @@
 //! From the command line to a validated configuration; the only reader of `cli::Cli`.
 
-use crate::cli::{Cli, Command, Isolation, Progress, Run, Sandbox, Serve};
+mod run;
+mod serve;
+
+pub use run::{RunConfig, WhatToRun};
+pub use serve::ServeConfig;
+
+use crate::cli::{Cli, Command, Isolation, Progress, Sandbox};
 use crate::sink::{ProgressMode, log_path};
 use crate::source::Shard;
 use crate::spec::fields;
 use crate::spec::limits::{self, Limit, Limits, StackTooLarge};
-use crate::spec::parse::{Defaults, PathNotGranted, ProgramSpec, check_own_files, grantable};
+use crate::spec::parse::{Defaults, PathNotGranted, check_own_files, grantable};
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::spec::warm::{Warm, WarmError};
 use crate::sys::cores::{self, Cores};
@@ -19,8 +25,6 @@ use std::time::Duration;
 
 /// Slots are processes with namespaces; more than this is a typo.
 const MAX_SLOTS: usize = 4096;
-/// A connection takes a descriptor, and there are no more of them.
-const MAX_CONNECTIONS: usize = 1 << 20;
 /// `--stretch` where it is not given. A session's timeout is an agent's budget of time.
 const BATCH_STRETCH: f64 = 2.0;
 const SESSION_STRETCH: f64 = 1.0;
@@ -101,6 +105,8 @@ pub struct DoctorConfig {
 pub struct Config {
     pub jobs: Vec<PathBuf>,
     pub output: Option<PathBuf>,
+    /// What the run reads and writes beside its trace.
+    pub files: Vec<PathBuf>,
     pub resume: bool,
     pub concurrency: usize,
     pub ordered: bool,
@@ -139,7 +145,12 @@ impl TryFrom<Cli> for Config {
             in_range("--audit", percent, 0.0..=100.0)?;
         }
         Ok(Config {
-            defaults: Arc::new(defaults(sandbox, BATCH_STRETCH, own_files(files_of(&cli)))?),
+            defaults: Arc::new(defaults(
+                sandbox,
+                BATCH_STRETCH,
+                own_files(files_of(&cli).chain(cli.trace.clone())),
+            )?),
+            files: files_of(&cli).collect(),
             jobs: cli.jobs.iter().map(PathBuf::from).collect(),
             output: cli.output,
             resume: cli.resume,
@@ -161,118 +172,6 @@ impl TryFrom<Cli> for Config {
                 Progress::Always => ProgressMode::Always,
                 Progress::Never => ProgressMode::Never,
             },
-        })
-    }
-}
-
-/// What `runner run` needs to know.
-#[derive(Debug)]
-pub struct RunConfig {
-    pub what: WhatToRun,
-    /// Whether the program gets what our stdin holds.
-    pub stdin: bool,
-    /// Whether the result is written to stderr.
-    pub verdict: bool,
-    /// `None` for the best this machine grants.
-    pub tier: Option<Tier>,
-    pub warm: Warm,
-    pub defaults: Arc<Defaults>,
-}
-
-#[derive(Debug)]
-pub enum WhatToRun {
-    Program(ProgramSpec),
-    /// The episode of this id in these jobs files.
-    Listed {
-        jobs: Vec<PathBuf>,
-        id: String,
-    },
-}
-
-impl TryFrom<Run> for RunConfig {
-    type Error = ConfigError;
-
-    fn try_from(flags: Run) -> Result<Self, ConfigError> {
-        let jobs: Vec<PathBuf> = flags.jobs.iter().map(PathBuf::from).collect();
-        let own_files = own_files(jobs.iter().cloned());
-        let what = match flags.id {
-            Some(id) => WhatToRun::Listed { jobs, id },
-            None => WhatToRun::Program(ProgramSpec {
-                argv: flags.program,
-                env: variables(flags.env)?,
-                workdir: flags.workdir,
-                network: flags.network,
-            }),
-        };
-        Ok(RunConfig {
-            what,
-            stdin: flags.stdin,
-            verdict: flags.verdict,
-            tier: tier(flags.sandbox.isolation),
-            warm: warm(&flags.sandbox, "none")?,
-            defaults: Arc::new(defaults(&flags.sandbox, BATCH_STRETCH, own_files)?),
-        })
-    }
-}
-
-/// `NAME=VALUE`, apart.
-fn variables(given: Vec<String>) -> Result<Vec<(String, String)>, ConfigError> {
-    let split = given.into_iter().map(|variable| {
-        let apart = variable
-            .split_once('=')
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        apart.ok_or(ConfigError::Variable(variable))
-    });
-    split.collect()
-}
-
-/// What `runner serve` needs to know.
-#[derive(Debug)]
-pub struct ServeConfig {
-    /// At least one of `socket` and `stdio`.
-    pub socket: Option<PathBuf>,
-    /// Whether stdin and stdout are a client, with whose end everything ends.
-    pub stdio: bool,
-    /// Sessions at one time.
-    pub sessions: usize,
-    /// Clients that may be connected at one time.
-    pub connections: usize,
-    /// Slots that are kept ready for the next sessions.
-    pub spare: usize,
-    /// How long a `start` may wait for a slot.
-    pub wait: Duration,
-    /// After how long without a request a session ends; `None` for never.
-    pub idle: Option<Duration>,
-    /// `None` for the best this machine grants.
-    pub tier: Option<Tier>,
-    pub warm: Warm,
-    pub defaults: Arc<Defaults>,
-}
-
-impl TryFrom<Serve> for ServeConfig {
-    type Error = ConfigError;
-
-    fn try_from(flags: Serve) -> Result<Self, ConfigError> {
-        in_range("--sessions", flags.sessions, 1..=MAX_SLOTS)?;
-        let connections = flags.connections.unwrap_or(4 * flags.sessions.max(16));
-        in_range("--connections", connections, 1..=MAX_CONNECTIONS)?;
-        in_range("--wait-s", flags.wait_s, 0.0..=MAX_SECONDS)?;
-        in_range("--idle-s", flags.idle_s, 0.0..=MAX_SECONDS)?;
-        let own_files = own_files(flags.socket.iter().cloned());
-        let mut defaults = defaults(&flags.sandbox, SESSION_STRETCH, own_files)?;
-        // There is no jobs file whose directory could be meant.
-        defaults.allow_paths.get_or_insert_default();
-        Ok(ServeConfig {
-            socket: flags.socket,
-            stdio: flags.stdio,
-            sessions: flags.sessions,
-            connections,
-            spare: default_concurrency().min(flags.sessions),
-            wait: Duration::from_secs_f64(flags.wait_s),
-            idle: (flags.idle_s > 0.0).then(|| Duration::from_secs_f64(flags.idle_s)),
-            tier: tier(flags.sandbox.isolation),
-            warm: warm(&flags.sandbox, "bash")?,
-            defaults: Arc::new(defaults),
         })
     }
 }
@@ -382,13 +281,13 @@ fn files_of(cli: &Cli) -> impl Iterator<Item = PathBuf> {
         .iter()
         .flat_map(|path| [path.clone(), log_path(path)]);
     let output = cli.output.clone().unwrap_or(STDOUT.into());
-    let trace = cli.trace.clone();
-    read.chain(statistics).chain(trace).chain([output])
+    read.chain(statistics).chain([output])
 }
 
 /// What a shell has opened for us.
 const STDIN: &str = "/proc/self/fd/0";
 const STDOUT: &str = "/proc/self/fd/1";
+const STDERR: &str = "/proc/self/fd/2";
 
 /// Where these files are, or will be, and where a link is that leads to one. What is no file is nowhere.
 fn own_files(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {

@@ -68,7 +68,10 @@ pub fn run(topic: Option<&str>) -> ExitCode {
     if let Some(topic) = TOPICS.iter().find(|topic| topic.name == name) {
         return print(topic.text);
     }
-    if let Some(command) = Cli::command().find_subcommand_mut(name) {
+    let mut all = Cli::command();
+    // So that the usage of each begins with our name.
+    all.build();
+    if let Some(command) = all.find_subcommand_mut(name) {
         return print(&command.render_long_help().to_string());
     }
     eprintln!(

@@ -5,7 +5,7 @@ mod earlier;
 use self::earlier::Before;
 use crate::config::Config;
 use crate::exit_status::ExitStatus;
-use crate::pool::{self, Trace, TraceError};
+use crate::pool::{self, Pool, Trace, TraceError, WARM_UP_TIMEOUT};
 use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::stop::StopSignals;
 use crate::schedule::{Sample, Settings, Sweep, SweepEnd};
@@ -93,11 +93,14 @@ fn start(config: Config) -> Result<ExitStatus, StartError> {
         source::check_all(&mut input)?;
     }
     let stats = config.stats.as_deref().map(StatsFile::create).transpose()?;
-    let trace = config.trace.as_deref().map(Trace::create).transpose()?;
     let output = match &config.output {
         Some(path) => Output::File(earlier::hold(path, config.resume, &mut input)?),
         None => Output::Stdout(Destination::stdout()?),
     };
+    // Not before: the output of another run, and its trace, are left alone.
+    let trace = config.trace.as_deref();
+    let trace = trace.map(|path| Trace::create(path, &config.files));
+    let trace = trace.transpose()?;
     // The scheduler, the pool and the signals are one thread: nothing of theirs is ever contended.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -116,28 +119,13 @@ async fn sweep(
     pool::adopt_orphans().map_err(std::io::Error::from)?;
     provision::raise_open_files();
     let progress = Progress::new(config.progress);
-    let slots = slots(&input, config.concurrency);
-    let wanted = Wanted {
-        tier: config.tier,
-        warm: &config.warm,
-        warm_episodes: config.warm_episodes,
-        slots,
-        spare: slots,
-        open_root: false,
-        defaults: &config.defaults,
-    };
-    let (pool, _) = provision::build(&wanted, |note| progress.println(note)).await?;
+    let pool = pool(&config, &input, &progress).await?;
     if let Some(trace) = trace {
         pool.trace_to(trace);
     }
-    if config.warm_wait {
-        tokio::select! {
-            () = pool.warm_up() => {}
-            () = stop.next() => {
-                pool.shut_down().await;
-                return Ok(ExitStatus::Interrupted);
-            }
-        }
+    if config.warm_wait && !warmed(&pool, &mut stop, &progress).await {
+        pool.shut_down().await;
+        return Ok(ExitStatus::Interrupted);
     }
     let counters = input.counters.clone();
     let opened = open(output, &config, &counters, &progress)?;
@@ -163,6 +151,9 @@ async fn sweep(
     };
     let end = work.run().await;
     statistics.end();
+    if let Some(error) = pool.trace_failure() {
+        progress.println(format!("runner: {error}"));
+    }
     pool.shut_down().await;
     let written = finish(sink, &mut stop).await;
     progress.finish();
@@ -184,6 +175,41 @@ async fn sweep(
     let bad =
         counts.get(Status::Invalid) + counts.get(Status::InfraError) + kept.get(Status::Invalid);
     Ok(status(&end, written, bad))
+}
+
+/// The pool, in the tier that was asked for or the best there is.
+async fn pool(
+    config: &Config,
+    input: &SourceConfig,
+    progress: &Progress,
+) -> Result<Pool, ProvisionError> {
+    let slots = slots(input, config.concurrency);
+    let wanted = Wanted {
+        tier: config.tier,
+        warm: &config.warm,
+        warm_episodes: config.warm_episodes,
+        slots,
+        spare: slots,
+        open_root: false,
+        defaults: &config.defaults,
+    };
+    let (pool, _) = provision::build(&wanted, |note| progress.println(note)).await?;
+    Ok(pool)
+}
+
+/// Waits until the pool is warm; whether the run is to go on.
+async fn warmed(pool: &Pool, stop: &mut StopSignals, progress: &Progress) -> bool {
+    let warm = tokio::select! {
+        warm = pool.warm_up() => warm,
+        () = stop.next() => return false,
+    };
+    if !warm {
+        progress.println(format!(
+            "runner: not everything is warm after {} s; the run begins without",
+            WARM_UP_TIMEOUT.as_secs()
+        ));
+    }
+    true
 }
 
 /// Where results go, before it is known that the run can start.

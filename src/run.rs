@@ -1,9 +1,13 @@
 //! `runner run`: one episode, whose output is shown while it comes, and whose exit code is the runner's.
 
+mod relay;
+
+use self::relay::Relay;
 use crate::config::{RunConfig, WhatToRun};
 use crate::exit_status::ExitStatus;
 use crate::pool::{self, LivePipes, Pool};
 use crate::provision::{self, ProvisionError, Wanted};
+use crate::schedule::NotRun;
 use crate::schedule::stop::StopSignals;
 use crate::source::{self, Counters, SourceConfig, SourceError};
 use crate::spec::episode::Episode;
@@ -12,19 +16,14 @@ use crate::spec::parse::{FileContext, ProgramSpec, parse_program};
 use crate::sys::clock::monotonic_ns;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-/// How much of the output is read at a time.
-const READ_BYTES: usize = 64 << 10;
 /// The most that a program gets of our stdin, which is held in memory.
 const MAX_STDIN_BYTES: u64 = 256 << 20;
 
@@ -98,7 +97,7 @@ async fn run_one(config: &RunConfig) -> Result<ExitCode, RunError> {
     let wanted = Wanted {
         tier: config.tier,
         warm: &config.warm,
-        warm_episodes: 1,
+        warm_episodes: u32::MAX,
         slots: 1,
         spare: 1,
         open_root: false,
@@ -178,8 +177,8 @@ async fn shown(pool: &Pool, episode: &Episode) -> Result<Outcome, RunError> {
     let (stderr, stderr_end) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
     let (closed, mut is_closed) = mpsc::unbounded_channel();
     let relays = [
-        relay(stdout, io::stdout(), closed.clone())?,
-        relay(stderr, io::stderr(), closed)?,
+        Relay::start(stdout, io::stdout(), closed.clone())?,
+        Relay::start(stderr, io::stderr(), closed)?,
     ];
     let live = LivePipes {
         stdout: stdout_end,
@@ -190,42 +189,22 @@ async fn shown(pool: &Pool, episode: &Episode) -> Result<Outcome, RunError> {
         Some(why) = is_closed.recv() => return Err(RunError::Output(why)),
     };
     drop(live);
-    while relays.iter().any(|relay| !relay.is_finished()) {
+    while !relays.iter().all(Relay::has_ended) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    if let Ok(why) = is_closed.try_recv() {
+        return Err(RunError::Output(why));
+    }
+    let ran = ran.map_err(|error| NotRun::of(episode, error));
     Ok(match ran {
         Ok(execution) => Outcome::of(episode, execution, Vec::new(), accepted_ns),
-        Err(error) => Outcome::infra(episode, error.to_string(), Vec::new()),
+        Err(NotRun::Spec(error)) => {
+            Outcome::invalid(episode.id.clone(), episode.echo.clone(), error)
+        }
+        Err(NotRun::Infra(error) | NotRun::Here(error)) => {
+            Outcome::infra(episode, error, Vec::new())
+        }
     })
-}
-
-/// Writes what comes out of a pipe until nobody writes to it any more, or says why that can't be done.
-fn relay(
-    pipe: OwnedFd,
-    mut to: impl Write + Send + 'static,
-    closed: mpsc::UnboundedSender<io::Error>,
-) -> io::Result<JoinHandle<()>> {
-    let mut pipe = File::from(pipe);
-    let mut buffer = vec![0; READ_BYTES];
-    let mut copy = move || -> io::Result<()> {
-        loop {
-            let length = pipe.read(&mut buffer)?;
-            if length == 0 {
-                return Ok(());
-            }
-            to.write_all(&buffer[..length])?;
-            to.flush()?;
-        }
-    };
-    let relay = move || {
-        if let Err(why) = copy() {
-            // Nobody wants to know once all has ended.
-            let _ = closed.send(why);
-        }
-    };
-    std::thread::Builder::new()
-        .name("relay".into())
-        .spawn(relay)
 }
 
 /// Says what the exit code can't, and gives that on.

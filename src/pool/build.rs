@@ -1,8 +1,9 @@
 //! Building slots: for whoever waits for one, and to have some to spare.
 
+use super::failure::{BuildError, SlotLost};
 use super::ids::NoUid;
 use super::scratch;
-use super::slot::{BuildError, Slot, SlotLost};
+use super::slot::Slot;
 use super::state::Pool;
 use crate::spec::policy::Grants;
 use crate::wire::message::{Setup, VERSION};

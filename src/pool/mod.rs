@@ -5,6 +5,7 @@
 
 mod build;
 mod cgroup;
+mod failure;
 mod host;
 mod host_files;
 mod host_sockets;
@@ -27,6 +28,7 @@ mod trace;
 mod warm;
 
 pub use cgroup::{Cgroups, NoCgroups, ProcessLimit, killed_together, process_limits};
+pub use failure::{BuildError, NotWarm, SlotLost};
 pub use host_files::HostFileError;
 pub use ids::{NoUid, uid_per_slot};
 pub use orphans::adopt_orphans;
@@ -35,7 +37,6 @@ pub use room::{Scarce, SlotNeeds, of as room_for};
 pub use run::{LivePipes, RunError};
 pub use session::{OpenError, Session};
 pub use settings::PoolSettings;
-pub use slot::{BuildError, SlotLost};
-pub use state::Pool;
+pub use state::{Pool, WARM_UP_TIMEOUT};
 pub use trace::{Trace, TraceError};
-pub use warm::{NotWarm, PythonSettings};
+pub use warm::PythonSettings;

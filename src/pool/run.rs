@@ -1,10 +1,11 @@
 //! One episode through the pool: lease, run, return.
 
+use super::failure::{BuildError, SlotLost};
 use super::host::Whose;
 use super::host_files::HostFileError;
 use super::input::{name_unusual_places, with_host_files};
+use super::lease::Lease;
 use super::process;
-use super::slot::{BuildError, SlotLost};
 use super::state::Pool;
 use super::trace::{Handed, UsedSlot};
 use crate::spec::collect::COLLECT_TIMEOUT_SECONDS;
@@ -137,7 +138,10 @@ impl Pool {
                     drop(lease);
                     refusals += 1;
                     // Nor is it one where a program could not be started, as long as others can give up what that takes.
-                    let is_over = refusals > MAX_REFUSALS || left_until(deadline_ns).is_zero();
+                    let is_over = refusals > MAX_REFUSALS
+                        || left_until(deadline_ns).is_zero()
+                        // What earlier steps printed has been shown.
+                        || live.is_some() && episode.steps.len() > 1;
                     if is_over || !lost.is_scarcity() || !self.settle_for_fewer() {
                         return Err(lost.into());
                     }
@@ -146,6 +150,12 @@ impl Pool {
             }
         };
         host.explain(whose, &sandbox.limits, &mut execution).await;
+        self.give_back_after(lease, episode, &execution);
+        Ok(execution)
+    }
+
+    /// Gives a slot back, unless it is not to be used again.
+    fn give_back_after(&self, lease: Lease, episode: &Episode, execution: &Execution) {
         // What the kernel killed may have been more than the program. To be refused a process harms no slot.
         let is_kill = |fault| matches!(fault, HostFault::Killed(_));
         let was_killed = execution.host_faults().any(is_kill);
@@ -161,7 +171,6 @@ impl Pool {
                 unclean = ?execution.unclean, was_killed, "its slot is given up"
             );
         }
-        Ok(execution)
     }
 
     /// Whether slots of this pool can have such a network.

@@ -1,11 +1,11 @@
 //! A slot as one session's own: it is not returned but ended.
 
+use super::failure::SlotLost;
 use super::host::{Host, Whose};
 use super::input::{files_of_host, with_host_files};
 use super::lease::Lease;
 use super::process::Processes;
 use super::run::{AnswerLimit, RunError};
-use super::slot::SlotLost;
 use super::state::Pool;
 use crate::spec::execution::{Execution, NotPrepared};
 use crate::spec::policy::Enforced;
@@ -21,8 +21,10 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long a slot may take over a piece of a file, or over opening.
+/// How long a slot may take over a piece of a file.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take over opening, with all the files of a start.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(120);
 /// How soon a process that is to end is looked for again, and at the latest.
 const MIN_POLL_INTERVAL: Duration = Duration::from_micros(500);
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(20);
@@ -56,7 +58,7 @@ impl Pool {
         loop {
             let lease = self.lease(&sandbox.grants, false).await;
             let mut lease = lease.map_err(RunError::from)?;
-            match within(ANSWER_TIMEOUT, lease.slot().open(sandbox, &files)).await {
+            match within(OPEN_TIMEOUT, lease.slot().open(sandbox, &files)).await {
                 Ok(Ok(())) => {
                     return Ok(Session {
                         lease,
@@ -85,7 +87,8 @@ impl Session {
         self.lease.slot().enforced
     }
 
-    /// Runs one execution in the sandbox that it was opened with; when `cancel` is ready it ends as at its timeout. After [`RunError::Lost`] the session is over.
+    /// Runs one execution in the sandbox that it was opened with; when `cancel` is ready it ends as at its timeout. After
+    /// [`RunError::Lost`] the session is over.
     /// The files and the stdin that go to the slot are taken out of the step: they can be large, and executions can be many
     /// and long.
     pub async fn exec(
@@ -95,20 +98,22 @@ impl Session {
         cancel: impl Future<Output = ()>,
     ) -> Result<Execution, RunError> {
         let sent = with_host_files(std::slice::from_ref(step), sandbox).await?;
+        let sent = sent.into_owned().remove(0);
+        (step.files, step.stdin) = (Vec::new(), Bytes::new());
         let slot = self.lease.slot();
         let whose = Whose::of(slot);
         self.host.before(whose);
         let expected = Expected::of_step(monotonic_ns(), sandbox);
         let request = StepRequest {
             handed_ns: expected.handed_ns,
-            step: Cow::Borrowed(&sent[0]),
+            step: Cow::Owned(sent),
         };
-        slot.send_step(request, &expected).await?;
-        drop(sent);
-        (step.files, step.stdin) = (Vec::new(), Bytes::new());
         let limit = AnswerLimit::of_step(step, sandbox.stretch);
         let process = slot.process();
-        let running = slot.finish_step(&expected, cancel);
+        let running = async {
+            slot.send_step(request, &expected).await?;
+            slot.finish_step(&expected, cancel).await
+        };
         let mut execution = limit.answered(process, running).await?;
         self.host
             .explain(whose, &sandbox.limits, &mut execution)

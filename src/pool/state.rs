@@ -1,6 +1,7 @@
 //! The pool itself: which slots it has, who gets which, and its end.
 
 use super::cgroup::Cgroups;
+use super::failure::BuildError;
 use super::host::Host;
 use super::host_sockets::HostSockets;
 use super::ids::SlotIds;
@@ -9,8 +10,8 @@ use super::process::Processes;
 use super::scarcity::Scarcity;
 use super::scratch::{self, ScratchGranted};
 use super::settings::PoolSettings;
-use super::slot::{BuildError, Slot};
-use super::trace::Trace;
+use super::slot::Slot;
+use super::trace::{Trace, TraceError};
 use super::warm::Parent;
 use crate::spec::policy::{Enforced, Grants, Tier};
 use crate::sys::cores;
@@ -59,7 +60,7 @@ pub(super) struct PoolState {
 }
 
 /// How long warming up may take; more than the longest import of a warm Python.
-const WARM_UP_TIMEOUT: Duration = Duration::from_secs(90);
+pub const WARM_UP_TIMEOUT: Duration = Duration::from_secs(90);
 const WARM_POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The pool. Clones share their slots; it lives on one thread.
@@ -134,18 +135,27 @@ impl Pool {
         let _ = self.shared.trace.set(trace);
     }
 
-    /// Waits until all slots that are kept ready are built, and what is to be warm in them is, or never will be. For a pool
-    /// that nobody uses yet.
-    pub async fn warm_up(&self) {
+    /// Waits until the slots that are kept ready are built, and what is to be warm in them is, or never will be; whether that
+    /// came to be in [`WARM_UP_TIMEOUT`]. For a pool that nobody uses yet.
+    pub async fn warm_up(&self) -> bool {
         let is_warm = || {
-            let wanted = self.shared.settings.spare.min(self.size());
             let parents = self.shared.parents.borrow();
-            self.idle() >= wanted && parents.iter().all(|parent| parent.has_settled())
+            let mut parents = parents.iter();
+            self.shared.coming.get() == 0 && parents.all(|parent| parent.has_settled(self.idle()))
         };
         let begin = Instant::now();
-        while !is_warm() && begin.elapsed() < WARM_UP_TIMEOUT {
+        while !is_warm() {
+            if begin.elapsed() > WARM_UP_TIMEOUT {
+                return false;
+            }
             tokio::time::sleep(WARM_POLL_INTERVAL).await;
         }
+        true
+    }
+
+    /// Why some of the trace is missing, if it is.
+    pub fn trace_failure(&self) -> Option<TraceError> {
+        self.shared.trace.get()?.failure()
     }
 
     /// Slots that there may be at one time.

@@ -6,14 +6,19 @@ use crate::sys::clock::monotonic_ns;
 use serde::Serialize;
 use std::cell::RefCell;
 use std::fmt::Display;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, LineWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tracing::error;
 
 /// Where the lines go.
-pub struct Trace(RefCell<LineWriter<File>>);
+pub struct Trace {
+    file: RefCell<LineWriter<File>>,
+    /// Why some of it is missing.
+    failure: RefCell<Option<TraceError>>,
+    path: PathBuf,
+}
 
 /// One attempt. Times are in milliseconds since it was handed to its slot, unless said otherwise.
 #[derive(Serialize)]
@@ -83,21 +88,46 @@ struct TracedStep<'a> {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the trace to {}: {error}; choose another file with --trace", path.display())]
-pub struct TraceError {
-    path: PathBuf,
-    error: io::Error,
+pub enum TraceError {
+    #[error("cannot write the trace to {}: {error}; choose another file with --trace", path.display())]
+    Write { path: PathBuf, error: io::Error },
+    #[error("--trace {} is {} too; choose another file", path.display(), other.display())]
+    Same { path: PathBuf, other: PathBuf },
 }
 
 impl Trace {
-    /// A new file, in place of one that is there.
-    pub fn create(path: &Path) -> Result<Trace, TraceError> {
-        let created = File::create(path);
-        let file = created.map_err(|error| TraceError {
+    /// A new file, in place of one that is there, unless that is one of `others`, which the run reads or writes.
+    pub fn create(path: &Path, others: &[PathBuf]) -> Result<Trace, TraceError> {
+        let failed = |error| TraceError::Write {
             path: path.to_owned(),
             error,
-        })?;
-        Ok(Trace(RefCell::new(LineWriter::new(file))))
+        };
+        let options = OpenOptions::new().append(true).create(true).to_owned();
+        let file = options.open(path).map_err(failed)?;
+        let meta = file.metadata().map_err(failed)?;
+        if meta.is_file() {
+            let is_it = |other: &&PathBuf| {
+                let other = other.metadata();
+                other.is_ok_and(|other| (other.dev(), other.ino()) == (meta.dev(), meta.ino()))
+            };
+            if let Some(other) = others.iter().find(is_it) {
+                return Err(TraceError::Same {
+                    path: path.to_owned(),
+                    other: other.clone(),
+                });
+            }
+            file.set_len(0).map_err(failed)?;
+        }
+        Ok(Trace {
+            file: RefCell::new(LineWriter::new(file)),
+            failure: RefCell::default(),
+            path: path.to_owned(),
+        })
+    }
+
+    /// Why some of it is missing, if it is.
+    pub fn failure(&self) -> Option<TraceError> {
+        self.failure.take()
     }
 
     /// Writes the line of an attempt.
@@ -128,14 +158,17 @@ impl Trace {
             error: ran.err().map(<dyn Display>::to_string),
         };
         if let Err(error) = self.write(&line) {
-            error!(%error, "the trace could not be written");
+            self.failure.borrow_mut().get_or_insert(TraceError::Write {
+                path: self.path.clone(),
+                error,
+            });
         }
     }
 
     fn write(&self, line: &Attempt<'_>) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        self.0.borrow_mut().write_all(&text)
+        self.file.borrow_mut().write_all(&text)
     }
 }
 

@@ -3,8 +3,8 @@
 //! Nothing waits for a parent. A slot that is built gets one end of a socket; the other goes to the parent once that is
 //! ready, or is dropped when it never will be, and then the slot starts Pythons cold.
 
+use super::failure::{BuildError, NotWarm};
 use super::process::{self, Processes};
-use super::slot::BuildError;
 use crate::sys::{procfs, socket};
 use crate::wire::kinds::news;
 use crate::wire::message::{PreloadedPython, VERSION, WarmNews, WarmParent};
@@ -22,15 +22,6 @@ use tokio::io::unix::AsyncFd;
 
 /// How long all modules of an interpreter may take to import.
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What can't be kept warm, and why; what people read.
-#[derive(Debug, thiserror::Error)]
-pub enum NotWarm {
-    #[error("{python} has no module {module:?}; install it there, or take it out of --warm")]
-    Missing { python: String, module: String },
-    #[error("{python} is not kept warm: {cause}; its programs start it anew")]
-    Parent { python: String, cause: String },
-}
 
 /// One interpreter that is to be warm.
 #[derive(Clone, Debug)]
@@ -142,16 +133,17 @@ impl Parent {
         handed.then_some(ours)
     }
 
-    /// Whether each slot that was connected has its zygote, or never will have one.
-    pub fn has_settled(&self) -> bool {
+    /// Whether so many slots have their zygotes, or never will have any.
+    pub fn has_settled(&self, slots: usize) -> bool {
         let current = self.current.borrow();
-        if current.socket.is_none() {
+        let pid = current.pid.as_raw();
+        if current.socket.is_none() || matches!(procfs::state(pid), None | Some('Z' | 'X')) {
             return true;
         }
-        let zygotes = procfs::children(current.pid.as_raw());
-        // It has said who it is when it waits for its slot.
+        // A zygote has said who it is when it waits for its slot.
         let waits = |zygote: &i32| procfs::state(*zygote) == Some('S');
-        current.ready && zygotes.len() >= current.connected && zygotes.iter().all(waits)
+        let zygotes = procfs::children(pid).into_iter().filter(waits);
+        current.ready && zygotes.count() >= slots
     }
 
     pub fn python(&self) -> &PreloadedPython {

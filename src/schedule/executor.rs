@@ -16,6 +16,26 @@ pub enum NotRun {
     Spec(String),
 }
 
+impl NotRun {
+    /// What the pool's reason means for this episode.
+    pub fn of(episode: &Episode, error: RunError) -> NotRun {
+        match error {
+            RunError::HostFile(ref reason) if !matches!(reason, HostFileError::Read { .. }) => {
+                NotRun::Spec(format!("{}: `files`: {error}", episode.origin))
+            }
+            RunError::Build(BuildError::Lost(SlotLost::Refused(failure)))
+                if failure.stage == Stage::GrantedPath =>
+            {
+                NotRun::Spec(format!("{}: {failure}", episode.origin))
+            }
+            RunError::NoLoopback | RunError::Build(BuildError::ScratchGranted(_)) => {
+                NotRun::Here(error.to_string())
+            }
+            other => NotRun::Infra(other.to_string()),
+        }
+    }
+}
+
 pub trait Executor {
     /// Runs an episode to its end, or until `deadline_ns` (CLOCK_MONOTONIC). Dropping the future ends the episode.
     fn execute(
@@ -38,20 +58,7 @@ impl Executor for Pool {
     ) -> Result<Execution, NotRun> {
         self.run(episode, deadline_ns)
             .await
-            .map_err(|error| match error {
-                RunError::HostFile(ref reason) if !matches!(reason, HostFileError::Read { .. }) => {
-                    NotRun::Spec(format!("{}: `files`: {error}", episode.origin))
-                }
-                RunError::Build(BuildError::Lost(SlotLost::Refused(failure)))
-                    if failure.stage == Stage::GrantedPath =>
-                {
-                    NotRun::Spec(format!("{}: {failure}", episode.origin))
-                }
-                RunError::NoLoopback | RunError::Build(BuildError::ScratchGranted(_)) => {
-                    NotRun::Here(error.to_string())
-                }
-                other => NotRun::Infra(other.to_string()),
-            })
+            .map_err(|error| NotRun::of(episode, error))
     }
 
     fn slots(&self) -> usize {

@@ -10,6 +10,7 @@ pub mod stop;
 mod sweep;
 
 pub use audit::Sample;
+pub use executor::NotRun;
 pub use sweep::{Settings, Sweep, SweepEnd};
 
 #[cfg(test)]

@@ -209,16 +209,13 @@ impl BuiltSlot {
             Start::Exec => own.as_ref().map(AsRawFd::as_raw_fd).or(cold_apart),
             Start::WarmBash | Start::WarmPython => apart,
         });
-        let mut capture =
-            OutputCapture::new(sandbox.capture, sandbox.output_keep, limits.output_bytes);
-        capture.pass_on(carried.live.take());
         let order = Order {
             start,
             launch,
             workdir: &step.workdir,
             ruleset,
             limits,
-            capture,
+            capture: capture(sandbox, carried),
             split: sandbox.capture == Capture::Split,
             stdin: &step.stdin,
             timeout: step.timeout,
@@ -335,6 +332,14 @@ impl BuiltSlot {
         }
         list
     }
+}
+
+/// Where a step's output goes.
+fn capture(sandbox: &Sandbox, carried: &mut Carried) -> OutputCapture {
+    let cap_bytes = sandbox.limits.output_bytes;
+    let mut capture = OutputCapture::new(sandbox.capture, sandbox.output_keep, cap_bytes);
+    capture.pass_on(carried.live.take());
+    capture
 }
 
 /// What a program finds in its environment, as execve(2) takes it: what is the same for all, and what its step was given. A

@@ -178,7 +178,7 @@ fn serve(slot: &mut BuiltSlot) -> Result<(), LinkBroken> {
         let request = match slot.runner.recv_with(&mut fds)? {
             Request::Episode(request) => request,
             Request::Open { sandbox, files } => {
-                return session::serve(slot, sandbox.into_owned(), &files);
+                return session::serve(slot, sandbox.into_owned(), files.into_owned());
             }
             Request::End => return Ok(()),
             Request::Step(_) | Request::Cancel | Request::Put(_) | Request::Get(_) => {

@@ -1,7 +1,7 @@
 //! What programs print, passed on while it comes (`runner run`), beside what is kept of it.
 //!
-//! Nothing is lost and nobody is waited for: as long as the reader has not taken what came before, no more is read from the
-//! program, which then waits in its own write(2).
+//! As long as the runner has not taken what came before, no more is read from the program, which then waits in its own write(2). The
+//! runner takes it at once; one that does not is stopped, or hangs, and then its output is kept and no longer passed on.
 
 use super::capture::Stream;
 use crate::sys::clock::monotonic_ns;
@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// How long the reader may take over the last of it, when all has ended.
+/// How long the runner may take over the last of it, when a program has ended.
 const LAST_TIMEOUT_NS: u64 = 10_000_000_000;
 
 pub struct Live {
@@ -56,7 +56,7 @@ impl Live {
         self.stderr.flush();
     }
 
-    /// Passes all of it on, waiting for the reader.
+    /// Passes all of it on, waiting for the runner. Where that takes too long no more is passed on.
     pub fn finish(&mut self) {
         let end_ns = monotonic_ns() + LAST_TIMEOUT_NS;
         loop {
@@ -65,7 +65,13 @@ impl Live {
                 .full()
                 .map(|pipe| PollFd::new(pipe, PollFlags::POLLOUT))
                 .collect();
-            if full.is_empty() || monotonic_ns() >= end_ns {
+            if full.is_empty() {
+                return;
+            }
+            if monotonic_ns() >= end_ns {
+                drop(full);
+                self.stdout.close();
+                self.stderr.close();
                 return;
             }
             let _ = poll(&mut full, PollTimeout::from(100u8));
@@ -96,13 +102,18 @@ impl Outlet {
                 Ok(count) => written += count,
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => break,
-                Err(_) => self.pipe = None,
+                Err(_) => return self.close(),
             }
         }
         self.waiting.drain(..written);
         if self.pipe.is_none() {
-            self.waiting.clear();
+            self.close();
         }
+    }
+
+    fn close(&mut self) {
+        self.pipe = None;
+        self.waiting.clear();
     }
 }
 

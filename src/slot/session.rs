@@ -32,14 +32,16 @@ const MAX_INTERVAL_NS: u64 = 250_000_000;
 pub fn serve(
     slot: &mut BuiltSlot,
     sandbox: Sandbox,
-    files: &[InputFile],
+    files: Vec<InputFile>,
 ) -> Result<(), LinkBroken> {
     if let Err(failure) = slot.prepare(&sandbox.limits) {
         slot.runner.send(&Reply::Refused(failure))?;
         return Err(LinkBroken);
     }
     let mut carried = Carried::default();
-    let placed = slot.place(None, files, &mut carried.extra);
+    let placed = slot.place(None, &files, &mut carried.extra);
+    // A session is long, and they can be large.
+    drop(files);
     slot.runner.send(&Reply::Opened(placed))?;
     let mut session = Session {
         sandbox,

@@ -10,7 +10,8 @@ pub const DEFAULT_WORKDIR: &str = "/workspace";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sandbox {
-    /// Shared by the many sandboxes that have the same.
+    /// Shared by the many sandboxes that have the same. A slot was built with them, and is not told again.
+    #[serde(skip)]
     pub grants: Arc<Grants>,
     pub limits: Limits,
     /// Up to so many times its timeout an execution may take, where the host kept it from running; at least 1.

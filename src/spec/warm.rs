@@ -127,8 +127,8 @@ impl Warm {
     }
 
     fn add_list(&mut self, list: &str) -> Result<(), WarmError> {
-        // The first is the name of an interpreter: no list goes on where another has ended.
-        let mut is_first = true;
+        // Modules are those of a python in their own list: no list goes on where another has ended.
+        let mut has_python = false;
         for element in list.split(',').map(str::trim) {
             match element.split_once('=') {
                 _ if element == "none" || element == "auto" => {
@@ -137,6 +137,7 @@ impl Warm {
                 _ if element == "bash" => self.bash = true,
                 _ if element == "python" => {
                     self.add(default_python(true).ok_or(WarmError::NoPython)?)?;
+                    has_python = true;
                 }
                 Some(("python", rest)) => {
                     let (path, module) = match rest.split_once(':') {
@@ -144,14 +145,14 @@ impl Warm {
                         None => (rest, None),
                     };
                     self.add(python(path)?)?;
+                    has_python = true;
                     if let Some(module) = module {
                         self.add_module(module)?;
                     }
                 }
-                _ if is_first => return Err(WarmError::Stray(element.into())),
+                _ if !has_python => return Err(WarmError::Stray(element.into())),
                 _ => self.add_module(element)?,
             }
-            is_first = false;
         }
         Ok(())
     }

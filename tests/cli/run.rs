@@ -130,6 +130,68 @@ fn a_flood_arrives_whole_and_a_reader_that_has_had_enough_ends_it() {
 }
 
 #[test]
+fn a_slow_reader_holds_up_nobody_and_gets_all_of_it() {
+    for way in Way::all() {
+        let script = "head -c 3000000 /dev/zero; echo done >&2";
+        let mut command = runner(
+            way,
+            &["--timeout-s", "5", "--stretch", "1", "sh", "-c", script],
+        );
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        // The program has ended when this comes, though nobody has read what it printed before.
+        let mut said = String::new();
+        let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+        stderr.read_line(&mut said).expect("a line");
+        assert_eq!(said, "done\n", "{way:?}");
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(
+            (output.status.code(), output.stdout.len()),
+            (Some(0), 3_000_000),
+            "{way:?}"
+        );
+    }
+}
+
+#[test]
+fn output_that_can_not_be_written_is_no_success_however_late_that_shows() {
+    let way = Way::all()[0];
+    let mut command = runner(way, &["head", "-c", "100000", "/dev/zero"]);
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("a full device");
+    let (code, _, said) = ran({
+        command.stdout(full);
+        command
+    });
+    assert_eq!(code, 130);
+    assert!(
+        said.starts_with("runner: what the program prints can't be written: "),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_the_machine_or_the_line_lacks_is_told_apart_as_in_a_job() {
+    let directory = scratch();
+    std::os::unix::fs::symlink("/etc", directory.path().join("out")).unwrap();
+    let line = json!({"id": "a", "argv": ["true"], "files": {"d": {"host_path": "."}}});
+    fs::write(directory.path().join("jobs.jsonl"), line.to_string()).unwrap();
+    let mut command = runner(Way::all()[0], &["--jobs", "jobs.jsonl", "--id", "a"]);
+    command.current_dir(directory.path());
+    let (code, _, said) = ran(command);
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        said.starts_with("runner: invalid: jobs.jsonl line 1: `files`: "),
+        "{said}"
+    );
+}
+
+#[test]
 fn an_episode_of_a_jobs_file_is_found_by_its_id_and_all_its_steps_are_shown() {
     let way = Way::all()[0];
     let directory = scratch();

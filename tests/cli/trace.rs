@@ -89,6 +89,55 @@ fn an_attempt_that_comes_to_nothing_says_why() {
 }
 
 #[test]
+fn a_file_of_the_run_is_no_place_for_its_trace() {
+    let directory = scratch();
+    let path = |name: &str| directory.path().join(name);
+    let jobs = "{\"id\":\"a\",\"argv\":[\"true\"]}\n";
+    fs::write(path("jobs.jsonl"), jobs).unwrap();
+    fs::hard_link(path("jobs.jsonl"), path("same.jsonl")).unwrap();
+    fs::write(path("results.jsonl"), "").unwrap();
+    for (trace, other) in [
+        ("jobs.jsonl", "jobs.jsonl"),
+        ("same.jsonl", "jobs.jsonl"),
+        ("results.jsonl", "results.jsonl"),
+    ] {
+        let args = [
+            "--jobs",
+            "jobs.jsonl",
+            "--output",
+            "results.jsonl",
+            "--resume",
+            "--trace",
+            trace,
+        ];
+        let run = run_args(directory.path(), &args, b"");
+        assert_eq!(run.code, Some(2), "{trace}");
+        let said = format!("runner: --trace {trace} is {other} too; choose another file\n");
+        assert_eq!(run.stderr, said);
+        assert_eq!(fs::read_to_string(path("jobs.jsonl")).unwrap(), jobs);
+    }
+}
+
+#[test]
+fn what_of_a_trace_could_not_be_written_is_said_at_the_end() {
+    let directory = scratch();
+    fs::write(
+        directory.path().join("jobs.jsonl"),
+        "{\"argv\":[\"true\"]}\n",
+    )
+    .unwrap();
+    let args = ["--jobs", "jobs.jsonl", "--trace", "/dev/full"];
+    let run = run_args(directory.path(), &args, b"");
+    assert_eq!((run.code, run.lines.len()), (Some(0), 1));
+    assert!(
+        run.stderr
+            .contains("runner: cannot write the trace to /dev/full: No space left"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn a_trace_that_can_not_be_written_is_said_before_anything_runs() {
     let directory = scratch();
     fs::write(

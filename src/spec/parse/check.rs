@@ -25,6 +25,10 @@ const MAX_PATTERN: usize = paths::MAX_PATH;
 const MAX_BRACES: usize = 64;
 /// What an `env` may come to when every step of the episode has its own copy, in bytes.
 const MAX_SHARED_ENV: usize = 64 << 20;
+/// What the `env` of a session may come to, which the server holds until its end, in bytes. The kernel gives no program more
+/// than 6 MB (execve(2)).
+const MAX_SESSION_ENV: usize = 8 << 20;
+
 /// Applies every check and default to a line that serde could read.
 pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result<Episode, Flaw> {
     if let Some(id) = &raw.id {
@@ -102,8 +106,18 @@ pub fn session(raw: RawStart, file: &FileContext) -> Result<SessionStart, Flaw> 
         },
         file,
     )?;
+    let defaults = step_defaults(&sandbox, raw.env, raw.timeout_s, file)?;
+    if env_bytes(&defaults.env) > MAX_SESSION_ENV {
+        let most = MAX_SESSION_ENV as u64 / MB;
+        return Err(Flaw::new(
+            "env",
+            format_args!(
+                "takes more than {most} MB, which no program could be given; put large values into `files`"
+            ),
+        ));
+    }
     Ok(SessionStart {
-        defaults: step_defaults(&sandbox, raw.env, raw.timeout_s, file)?,
+        defaults,
         files: files(&Location::of_episode(), raw.files, &sandbox.workdir, file)?,
         sandbox,
     })

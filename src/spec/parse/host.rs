@@ -21,6 +21,8 @@ pub enum PathNotGranted {
     NotAbsolute(String),
     #[error("names {path}, which cannot be used ({cause}); correct the path or create it")]
     Missing { path: String, cause: String },
+    #[error("names {0}, which is not UTF-8; rename it, or grant the directory that it is in")]
+    NotUtf8(String),
     #[error(
         "names {path}, which is or leads to {place}: that would show the host's own system to an episode; name a narrower path"
     )]
@@ -57,6 +59,9 @@ pub fn grantable(path: &Path) -> Result<PathBuf, PathNotGranted> {
         path: shown(),
         cause,
     })?;
+    if canonical.to_str().is_none() {
+        return Err(PathNotGranted::NotUtf8(shown()));
+    }
     if canonical == Path::new("/") {
         return Err(PathNotGranted::System {
             path: shown(),
