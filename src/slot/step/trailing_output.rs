@@ -16,7 +16,7 @@ const FIRST_INTERVAL: Duration = Duration::from_micros(50);
 const MAX_INTERVAL: Duration = Duration::from_millis(5);
 /// CPU time without any output after which they are busy with something else, in nanoseconds.
 const MAX_RUN_NS: u64 = 20_000_000;
-/// How long they are waited for, in nanoseconds, but for the time in which they wait for a core; and with that.
+/// How long they are waited for, in nanoseconds: while they sleep by the clock, else by their CPU time; and by the clock in all.
 const WAIT_TIMEOUT_NS: u64 = 500_000_000;
 const MAX_WAIT_NS: u64 = 5_000_000_000;
 /// More processes than these are no helpers, and take long to look at.
@@ -26,33 +26,47 @@ impl Running<'_, '_> {
     /// Reads until nobody holds the output any more, or those that do have gone to sleep.
     pub(super) fn await_trailing_output(&mut self) {
         let begin_ns = monotonic_ns();
-        let mut before = Left::default();
-        let (mut ran_ns, mut stalled_ns, mut looked_ns) = (0, 0, begin_ns);
+        let mut last = Left::default();
+        // The last since which nothing was printed.
+        let mut silent_since: Option<Left> = None;
+        let (mut ran_ns, mut waited_ns, mut looked_ns) = (0, 0, begin_ns);
         let mut interval = FIRST_INTERVAL;
-        let is_time_over = |stalled_ns: u64| {
-            let longest_ns = MAX_WAIT_NS.min(WAIT_TIMEOUT_NS + stalled_ns);
-            monotonic_ns() - begin_ns >= longest_ns
+        let is_time_over = |waited_ns: u64| {
+            waited_ns >= WAIT_TIMEOUT_NS || monotonic_ns() - begin_ns >= MAX_WAIT_NS
         };
-        while self.pipes.outputs().next().is_some() && !is_time_over(stalled_ns) {
+        while self.pipes.outputs().next().is_some() && !is_time_over(waited_ns) {
             let left = Left::look(self.context.census.processes());
-            ran_ns += left.run_since(&before);
+            let just_ran_ns = left.run_since(&last);
             let now_ns = monotonic_ns();
-            if left.waits_since(&before) {
-                stalled_ns += now_ns - looked_ns;
-            }
+            // On a busy machine we wait for a core as they do: what they have had of one is what counts.
+            waited_ns += if just_ran_ns > 0 || left.could_run() {
+                just_ran_ns
+            } else {
+                now_ns - looked_ns
+            };
             looked_ns = now_ns;
-            // Asleep twice, and no core in between: else one of them may have woken another after that was looked at.
-            let is_silent = left.all_asleep && left == before;
-            let is_busy = ran_ns > MAX_RUN_NS || left.threads.len() > MAX_PROCESSES;
-            if is_silent || is_busy || self.is_over_output() {
+            // After the look: what they ran for may have been printed while we waited for a core.
+            if self.drain() > 0 {
+                (silent_since, ran_ns) = (None, 0);
+            } else {
+                // While one waits for a core, what another does may be for it to pass on.
+                if !left.one_waits_since(&last) {
+                    ran_ns += just_ran_ns;
+                }
+                // Asleep twice, and no core in between: else one of them may have woken another after that was looked at.
+                let is_silent = left.all_asleep && silent_since.as_ref() == Some(&left);
+                let is_busy = ran_ns > MAX_RUN_NS || left.threads.len() > MAX_PROCESSES;
+                if is_silent || is_busy {
+                    return;
+                }
+                silent_since = Some(left.clone());
+            }
+            if self.is_over_output() {
                 return;
             }
-            before = left;
+            last = left;
             self.await_output(interval);
             interval = MAX_INTERVAL.min(interval * 2);
-            if self.drain() > 0 {
-                (before, ran_ns) = (Left::default(), 0);
-            }
         }
     }
 
@@ -66,7 +80,7 @@ impl Running<'_, '_> {
 }
 
 /// The processes that a program has left.
-#[derive(Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 struct Left {
     all_asleep: bool,
     /// How long the first thread of each has run, in nanoseconds, and whether it could run now.
@@ -97,17 +111,21 @@ impl Left {
     }
 
     /// Whether one of them could run, and has not run since then.
-    fn waits_since(&self, before: &Left) -> bool {
+    fn one_waits_since(&self, before: &Left) -> bool {
         let mut since = self.since(before);
         since.any(|(ran_ns, could_run)| could_run && ran_ns == 0)
     }
 
     fn since(&self, before: &Left) -> impl Iterator<Item = (u64, bool)> {
-        self.threads
-            .iter()
-            .filter_map(|(pid, (ran_ns, could_run))| {
-                let (earlier_ns, _) = before.threads.get(pid)?;
-                Some((ran_ns.saturating_sub(*earlier_ns), *could_run))
-            })
+        let threads = self.threads.iter();
+        threads.filter_map(|(pid, (ran_ns, could_run))| {
+            let (earlier_ns, _) = before.threads.get(pid)?;
+            Some((ran_ns.saturating_sub(*earlier_ns), *could_run))
+        })
+    }
+
+    /// Whether one of them runs, or waits for a core.
+    fn could_run(&self) -> bool {
+        self.threads.values().any(|(_, could_run)| *could_run)
     }
 }
