@@ -57,8 +57,8 @@ const STDIN: Field = Field {
     name: "stdin",
     shape: Shape::TextOr(&[&BASE64]),
     default: "empty",
-    doc: "what the program (of every step its own) reads as a file of its own: its size can be asked for, it can be mapped, and \
-          gone back in; it can't be written to. Without it stdin is `/dev/null`",
+    doc: "what the program reads as a file of its own: its size can be asked for, it can be mapped, and gone back in; it can't \
+          be written to. Without it stdin is `/dev/null`. Not with `steps`: each has its own",
 };
 const FILES: Field = Field {
     name: "files",
@@ -81,7 +81,7 @@ const WORKDIR: Field = Field {
     name: "workdir",
     shape: Shape::Text,
     default: "`/workspace`",
-    doc: "created when missing; a step's is relative to the episode's",
+    doc: "created when missing",
 };
 pub const TIMEOUT_S: Field = Field {
     name: "timeout_s",
@@ -100,8 +100,8 @@ pub const DEADLINE_S: Field = Field {
     shape: SECONDS,
     default: "none",
     doc: "wall clock over everything, from when the episode may begin: waiting for a slot, all steps, and attempts that are \
-          repeated. Then it ends as a `timeout`, as do its steps that have not begun, and nothing is repeated. One that still \
-          waited then, for a slot or for a second attempt, is an `infra_error`",
+          repeated. Then it ends as a `timeout`, as do its steps that have not begun, and nothing is repeated. If it passes \
+          while the episode still waits for a slot or for another attempt, the result is an `infra_error`",
 };
 const RESOURCES: Field = Field {
     name: "resources",
@@ -171,6 +171,29 @@ const NAME: Field = Field {
     default: NO_DEFAULT,
     doc: "echoed with the step's result",
 };
+// Of a step, where the same name means something else than at the top of an episode.
+const STEP_STDIN: Field = Field {
+    doc: "as of an episode that has its program itself",
+    ..STDIN
+};
+const STEP_ENV: Field = Field {
+    doc: "added to the episode's; the step's own value of a variable wins",
+    ..ENV
+};
+const STEP_WORKDIR: Field = Field {
+    default: "the episode's",
+    doc: "created when missing; a relative one is below the episode's",
+    ..WORKDIR
+};
+const STEP_TIMEOUT_S: Field = Field {
+    default: "the episode's",
+    doc: "as of an episode",
+    ..TIMEOUT_S
+};
+const STEP_FILES: Field = Field {
+    doc: "written before this step, as those of the episode before the first; relative paths are under the step's `workdir`",
+    ..FILES
+};
 pub const ON_FAILURE: Field = Field {
     name: "on_failure",
     shape: Shape::Choice(&["stop", "continue"]),
@@ -231,11 +254,11 @@ pub const STEP: &[&Field] = &[
     &NAME,
     &COMMAND,
     &ARGV,
-    &STDIN,
-    &ENV,
-    &WORKDIR,
-    &TIMEOUT_S,
-    &FILES,
+    &STEP_STDIN,
+    &STEP_ENV,
+    &STEP_WORKDIR,
+    &STEP_TIMEOUT_S,
+    &STEP_FILES,
     &ON_FAILURE,
 ];
 
