@@ -5,7 +5,7 @@ use super::carried::Carried;
 use super::census::Census;
 use super::clean::Cleaner;
 use super::collect::collect;
-use super::forker::{Forkers, Wanted};
+use super::forker::Forkers;
 use super::link::Link;
 use super::live::Live;
 use super::look_guard::LookGuard;
@@ -14,7 +14,7 @@ use super::placement::Placement;
 use super::space::Space;
 use super::stalled::Machine;
 use super::step::{self, Order, StepContext};
-use super::warm::{Bash, Python};
+use super::warm::{Interpreter, Wanted};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::root;
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
@@ -52,8 +52,7 @@ pub struct BuiltSlot {
     pub enforced: Enforced,
     pub runner: Link,
     pub zygote: Link,
-    pub bash: Option<Bash>,
-    pub pythons: Vec<Python>,
+    pub warm: Vec<Box<dyn Interpreter>>,
     pub space: Space,
     pub census: Census,
     pub look_guard: LookGuard,
@@ -79,7 +78,7 @@ impl BuiltSlot {
     ) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
         self.prepare(&request.sandbox.limits)?;
-        self.admit_pythons(&request.steps);
+        self.admit_warm(&request.steps);
         let mut steps = Vec::with_capacity(request.steps.len());
         let mut carried = Carried {
             live,
@@ -140,12 +139,11 @@ impl BuiltSlot {
     }
 
     /// Lets the processes that fork programs end at once. When the runner has died they are not told, and wait.
-    pub fn release_zygotes(&self) {
-        let bash = self.bash.iter().map(|bash| &bash.link);
-        let pythons = self.pythons.iter().map(|python| &python.link);
-        for link in std::iter::once(&self.zygote).chain(bash).chain(pythons) {
-            // One that is gone has no need of it.
-            let _ = link.send(&());
+    pub fn release_zygotes(&mut self) {
+        // One that is gone has no need of it.
+        let _ = self.zygote.send(&());
+        for interpreter in &mut self.warm {
+            let _ = interpreter.zygote().0.send(&());
         }
     }
 
@@ -159,10 +157,10 @@ impl BuiltSlot {
         Ok(())
     }
 
-    /// Lets those in that these steps may run in. To be called while nothing runs.
-    pub fn admit_pythons(&mut self, steps: &[Step]) {
-        let arrive = |python: &mut Python| python.arrive(steps);
-        for arrived in self.pythons.iter_mut().filter_map(arrive) {
+    /// Lets those warm interpreters in that these steps may run in. To be called while nothing runs.
+    pub fn admit_warm(&mut self, steps: &[Step]) {
+        let warm = self.warm.iter_mut();
+        for arrived in warm.filter_map(|interpreter| interpreter.arrive(steps)) {
             self.census.add_zygote(arrived);
             self.own_processes += 1;
         }
@@ -186,8 +184,7 @@ impl BuiltSlot {
         let own = self.own_ruleset(&carried.extra)?;
         let forkers = Forkers {
             exec: &mut self.zygote,
-            bash: self.bash.as_mut(),
-            pythons: &mut self.pythons,
+            warm: &mut self.warm,
         };
         // A program that enforces its slot's ruleset by itself is apart from others already.
         let cold_apart = apart.filter(|_| !self.setup.unusual_places);
@@ -201,13 +198,14 @@ impl BuiltSlot {
         let start = forker.start;
         let launch = Launch {
             argv,
-            env: environment(start, &self.space, &step.env),
+            env: environment(forker.has_base_environment, &self.space, &step.env),
             workdir: workdir.to_string_lossy().into_owned(),
             rlimits,
         };
-        let ruleset = forker.ruleset.or(match start {
-            Start::Exec => own.as_ref().map(AsRawFd::as_raw_fd).or(cold_apart),
-            Start::WarmBash | Start::WarmPython => apart,
+        let ruleset = forker.ruleset.or(if start.is_warm() {
+            apart
+        } else {
+            own.as_ref().map(AsRawFd::as_raw_fd).or(cold_apart)
         });
         let order = Order {
             start,
@@ -342,13 +340,14 @@ fn capture(sandbox: &Sandbox, carried: &mut Carried) -> OutputCapture {
     capture
 }
 
-/// What a program finds in its environment, as execve(2) takes it: what is the same for all, and what its step was given. A
-/// warm bash has the former already.
-fn environment(start: Start, space: &Space, given: &BTreeMap<String, String>) -> Vec<String> {
+/// What a program is sent of its environment, as execve(2) takes it: what is the same for all, where it does not have that from
+/// its zygote, and what its step was given.
+fn environment(has_base: bool, space: &Space, given: &BTreeMap<String, String>) -> Vec<String> {
     let real = |path: &str| space.real(path).to_string_lossy().into_owned();
-    let mut variables = match start {
-        Start::WarmBash => BTreeMap::new(),
-        Start::Exec | Start::WarmPython => space.layout.environment(real).into_iter().collect(),
+    let mut variables: BTreeMap<String, String> = if has_base {
+        BTreeMap::new()
+    } else {
+        space.layout.environment(real).into_iter().collect()
     };
     variables.extend(given.clone());
     let text = |(name, value)| format!("{name}={value}");

@@ -139,8 +139,7 @@ fn build(
         machine,
         buffer: vec![0; READ_BYTES],
         own_processes: isolation.own_processes(setup) + u32::from(bash.is_some()),
-        bash,
-        pythons,
+        warm: warm::all(bash, pythons),
         own_limits,
         out_of_memory,
     })

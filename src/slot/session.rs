@@ -88,7 +88,7 @@ impl Session {
         request: &StepRequest<'_>,
     ) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
-        slot.admit_pythons(std::slice::from_ref(&request.step));
+        slot.admit_warm(std::slice::from_ref(&request.step));
         // What the kernel killed before is no doing of this.
         self.carried.was_killed |= slot.out_of_memory.at_limit().is_some();
         slot.out_of_memory.host_has_killed();

@@ -178,11 +178,10 @@ impl Running<'_, '_> {
             }
             if ready.exit {
                 let zygote = &mut self.context.zygote;
-                let exit = match self.order.start {
-                    Start::Exec => zygote.recv(),
-                    Start::WarmBash | Start::WarmPython => {
-                        zygote.recv::<WarmExit>().map(Exit::from)
-                    }
+                let exit = if self.order.start.is_warm() {
+                    zygote.recv::<WarmExit>().map(Exit::from)
+                } else {
+                    zygote.recv()
                 };
                 return exit.or_else(|LinkBroken| self.lost_zygote());
             }

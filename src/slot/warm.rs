@@ -21,13 +21,56 @@ mod python;
 mod startup;
 
 use super::link::{Link, LinkBroken};
+use crate::spec::execution::Start;
 use crate::spec::policy::Tier;
-use std::os::fd::{AsRawFd, OwnedFd};
+use crate::spec::step::Step;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::Path;
+
+/// What is to be forked.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    pub step: &'a Step,
+    pub argv: &'a [String],
+    /// Where init sees the working directory.
+    pub workdir: &'a Path,
+    /// What the episode's own ruleset has to name.
+    pub extra: &'a [String],
+}
+
+/// A warm interpreter, as a slot uses it. What differs between interpreters is behind this.
+pub trait Interpreter {
+    /// What results say of a program that it forks.
+    fn start(&self) -> Start;
+
+    /// Whether a fork of it would do exactly what a new one would.
+    fn fits(&self, wanted: Wanted<'_>) -> bool;
+
+    /// The zygote, and the ruleset of its programs where it does not enforce one for all of them.
+    fn zygote(&mut self) -> (&mut Link, Option<RawFd>);
+
+    /// Whether its programs have the base environment from the zygote, so that only what a step adds is sent.
+    fn has_base_environment(&self) -> bool;
+
+    /// Lets its zygote in, if it has come by now and one of these steps asks for such a program; the pid, the one time that it
+    /// does. To be called between episodes: a process more would count against the limit of one that runs.
+    fn arrive(&mut self, _steps: &[Step]) -> Option<i32> {
+        None
+    }
+}
 
 pub use bash::Bash;
 pub use parent::main as parent_main;
 pub use process::{Forked, end, fork};
 pub use python::Python;
+
+/// All of a slot's, in the order in which they are asked.
+pub fn all(bash: Option<Bash>, pythons: Vec<Python>) -> Vec<Box<dyn Interpreter>> {
+    let mut all: Vec<Box<dyn Interpreter>> = Vec::new();
+    all.extend(bash.map(|bash| Box::new(bash) as _));
+    all.extend(pythons.into_iter().map(|python| Box::new(python) as _));
+    all
+}
 
 /// The largest stack that a fork of a warm interpreter can be given, in bytes. It lies where the interpreter's own lies, with
 /// as much address space below it as the kernel chose by chance when that was started: one in some thirty thousand has less.

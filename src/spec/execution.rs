@@ -180,6 +180,13 @@ pub enum Start {
     WarmPython,
 }
 
+impl Start {
+    /// Whether a warm interpreter has forked it.
+    pub fn is_warm(self) -> bool {
+        self != Start::Exec
+    }
+}
+
 /// How an execution ended. The evidence of a limit travels with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,15 +1,15 @@
 //! Init's side of the warm bash: how it is started, and what it may be given.
 
-use super::hand_over;
 use super::process::{Forked, SOCKET, STARTUP_TIMEOUT_S};
 use super::startup::{PARKED_IN, StartUp};
+use super::{Interpreter, Wanted, hand_over};
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::tier;
-use crate::slot::forker::Wanted;
 use crate::slot::link::Link;
 use crate::slot::mark::Mark;
 use crate::slot::open::open_in_root;
 use crate::slot::space::Space;
+use crate::spec::execution::Start;
 use crate::sys::remove::remove;
 use crate::wire::message::{Setup, WarmStart};
 use nix::fcntl::OFlag;
@@ -18,7 +18,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 /// What the interpreter loads.
@@ -35,9 +35,9 @@ const HOME: &str = "/home/runner";
 
 /// A login bash, parked at the end of its start-up files.
 pub struct Bash {
-    pub link: Link,
+    link: Link,
     /// None where it has enforced it on itself.
-    pub ruleset: Option<OwnedFd>,
+    ruleset: Option<OwnedFd>,
     /// As it was without any start-up file.
     home: Mark,
     startup: StartUp,
@@ -89,9 +89,14 @@ impl Bash {
             startup: StartUp::read()?,
         })
     }
+}
 
-    /// Whether it would do exactly what a new bash would.
-    pub fn fits(&self, wanted: Wanted<'_>) -> bool {
+impl Interpreter for Bash {
+    fn start(&self) -> Start {
+        Start::WarmBash
+    }
+
+    fn fits(&self, wanted: Wanted<'_>) -> bool {
         let step = wanted.step;
         // What starts like an option is one, even after -c.
         let is_command = matches!(wanted.argv, [bash, l, line] if bash == "bash" && l == "-lc" && !line.starts_with(['-', '+']));
@@ -105,6 +110,15 @@ impl Bash {
                 .iter()
                 .all(|(name, value)| self.startup.ignores(name, value))
             && !has_profile()
+    }
+
+    fn zygote(&mut self) -> (&mut Link, Option<RawFd>) {
+        let ruleset = self.ruleset.as_ref().map(AsRawFd::as_raw_fd);
+        (&mut self.link, ruleset)
+    }
+
+    fn has_base_environment(&self) -> bool {
+        true
     }
 }
 

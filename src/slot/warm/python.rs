@@ -1,13 +1,13 @@
 //! Init's side of a warm Python: what its zygote enters, and what it may be given.
 
-use super::hand_over;
+use super::{Interpreter, Wanted, hand_over};
 use crate::sandbox::layout::HOST_LAYOUT;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::tier;
-use crate::slot::forker::Wanted;
 use crate::slot::link::{Link, LinkBroken};
 use crate::slot::space::Space;
 use crate::slot::zygote::{candidates, filter};
+use crate::spec::execution::Start;
 use crate::spec::policy::Tier;
 use crate::spec::step::{Program, Step};
 use crate::wire::message::{PreloadedPython, Setup, WarmEnter, WarmGreeting};
@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -51,9 +51,9 @@ const MAX_ENTRIES: usize = 500;
 
 /// A Python that has imported its modules, or is about to.
 pub struct Python {
-    pub link: Link,
+    link: Link,
     /// None where its zygote has enforced it on itself.
-    pub ruleset: Option<OwnedFd>,
+    ruleset: Option<OwnedFd>,
     path: PathBuf,
     /// What variables of its modules begin with: `NUMPY_`.
     beginnings: Vec<String>,
@@ -77,6 +77,60 @@ enum State {
 
 /// What a zygote is to enter: the order, and the slot's namespaces.
 struct Invitation(WarmEnter, Vec<File>);
+
+impl Interpreter for Python {
+    fn start(&self) -> Start {
+        Start::WarmPython
+    }
+
+    fn fits(&self, wanted: Wanted<'_>) -> bool {
+        let argv = wanted.argv;
+        let State::Here(device, inode) = self.state else {
+            return false;
+        };
+        let is_it = |path: &Path| {
+            path.parent() == self.path.parent()
+                && fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (device, inode))
+        };
+        runs_a_program(argv)
+            && wanted.extra.is_empty()
+            && wanted.step.env.iter().all(|(name, _)| self.ignores(name))
+            && found(argv).is_some_and(|path| is_it(&path))
+            && fs::symlink_metadata(&self.user_modules).is_err()
+            && !self.is_shadowed(argv, wanted.workdir)
+    }
+
+    fn zygote(&mut self) -> (&mut Link, Option<RawFd>) {
+        let ruleset = self.ruleset.as_ref().map(AsRawFd::as_raw_fd);
+        (&mut self.link, ruleset)
+    }
+
+    fn has_base_environment(&self) -> bool {
+        false
+    }
+
+    // Entering takes it some 2 ms, for which nobody waits who has no need of it.
+    fn arrive(&mut self, steps: &[Step]) -> Option<i32> {
+        let State::Expected(invitation) = &self.state else {
+            return None;
+        };
+        if !steps.iter().any(|step| self.may_be(&step.program)) {
+            return None;
+        }
+        let mut answer = [PollFd::new(self.link.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut answer, PollTimeout::ZERO) != Ok(1) {
+            return None;
+        }
+        let entered = admit(&mut self.link, invitation);
+        self.state = State::Gone;
+        let greeting = entered.ok()?;
+        self.ruleset = hand_over(self.ruleset.take()?, &self.link, self.tier).ok()?;
+        self.loaded = greeting.loaded.into_iter().collect();
+        self.looked_up = greeting.looked_up.into_iter().collect();
+        self.state = State::Here(greeting.device, greeting.inode);
+        Some(greeting.pid as i32)
+    }
+}
 
 impl Python {
     /// Prepares for those that the runner has sockets to.
@@ -135,30 +189,6 @@ impl Python {
         })
     }
 
-    /// Lets its zygote in if it has come by now and one of these steps asks for such a program; the pid, the one time
-    /// that it does. To be called between episodes: a process more would count against the limit of one that runs.
-    /// Entering takes it some 2 ms, for which nobody waits who has no need of it.
-    pub fn arrive(&mut self, steps: &[Step]) -> Option<i32> {
-        let State::Expected(invitation) = &self.state else {
-            return None;
-        };
-        if !steps.iter().any(|step| self.may_be(&step.program)) {
-            return None;
-        }
-        let mut answer = [PollFd::new(self.link.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut answer, PollTimeout::ZERO) != Ok(1) {
-            return None;
-        }
-        let entered = admit(&mut self.link, invitation);
-        self.state = State::Gone;
-        let greeting = entered.ok()?;
-        self.ruleset = hand_over(self.ruleset.take()?, &self.link, self.tier).ok()?;
-        self.loaded = greeting.loaded.into_iter().collect();
-        self.looked_up = greeting.looked_up.into_iter().collect();
-        self.state = State::Here(greeting.device, greeting.inode);
-        Some(greeting.pid as i32)
-    }
-
     /// Whether this runs a program in what may be this interpreter.
     fn may_be(&self, program: &Program) -> bool {
         let Program::Argv(argv) = program else {
@@ -166,24 +196,6 @@ impl Python {
         };
         let found = || found(argv).is_some_and(|path| path.parent() == self.path.parent());
         runs_a_program(argv) && found()
-    }
-
-    /// Whether it would do exactly what a new Python would.
-    pub fn fits(&self, wanted: Wanted<'_>) -> bool {
-        let argv = wanted.argv;
-        let State::Here(device, inode) = self.state else {
-            return false;
-        };
-        let is_it = |path: &Path| {
-            path.parent() == self.path.parent()
-                && fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (device, inode))
-        };
-        runs_a_program(argv)
-            && wanted.extra.is_empty()
-            && wanted.step.env.iter().all(|(name, _)| self.ignores(name))
-            && found(argv).is_some_and(|path| is_it(&path))
-            && fs::symlink_metadata(&self.user_modules).is_err()
-            && !self.is_shadowed(argv, wanted.workdir)
     }
 
     /// Whether the program has a module of its own by a name that is loaded already, or may have: where it begins, or
