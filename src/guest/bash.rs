@@ -119,7 +119,7 @@ fn word<'a>(mut list: *const WordList, index: usize) -> Option<&'a CStr> {
         // SAFETY: bash hands us a null-terminated list of words, which it keeps while the builtin runs.
         list = unsafe { list.as_ref() }?.next;
     }
-    // SAFETY: as above; every word has a NUL-terminated text.
+    // SAFETY: the list is null-terminated, bash keeps it while the builtin runs, and every word has a NUL-terminated text.
     Some(unsafe { CStr::from_ptr((*list.as_ref()?.word).text) })
 }
 
@@ -127,7 +127,7 @@ fn current_directory() -> Option<CString> {
     let mut directory = [0; 4096];
     // SAFETY: getcwd fills at most as many bytes as it is told, and terminates them.
     let found = unsafe { getcwd(directory.as_mut_ptr(), directory.len()) };
-    // SAFETY: as above.
+    // SAFETY: what is not null is the text that getcwd has terminated, in a live local.
     (!found.is_null()).then(|| unsafe { CStr::from_ptr(found) }.to_owned())
 }
 

@@ -84,7 +84,7 @@ fn take_orders() -> Option<String> {
     }
     let mut orders = None;
     for name in [VARIABLE, c"LD_PRELOAD"] {
-        // SAFETY: as above. The strings lie in the writable area that the kernel gave us, as `NAME=text`; unsetenv only
+        // SAFETY: the program has not begun, so nothing else uses the environment. The strings lie in the writable area that the kernel gave us, as `NAME=text`; unsetenv only
         // takes the pointer out of the list.
         unsafe {
             let place = getenv(name.as_ptr());

@@ -90,7 +90,7 @@ impl Zygote<'_> {
             }
             let (message, fds) = link.recv()?;
             if message.is_empty() && fds.is_empty() {
-                // Init releases us. SAFETY: as above.
+                // Init releases us. SAFETY: _exit(2) has no preconditions.
                 unsafe { c::_exit(0) }
             }
             if let ([], [ruleset]) = (&*message, &*fds) {
@@ -122,7 +122,7 @@ impl Zygote<'_> {
                 -1 => link.send(&not_forked(c::errno(), forked_ns).encode())?,
                 pid => {
                     let mut exit = reap(pid);
-                    // SAFETY: as above; the child has ended.
+                    // SAFETY: `report` is a shared mapping that nothing unmaps, and the child, which wrote to it, has ended.
                     let told = unsafe { report.read() };
                     exit.forked_ns = forked_ns;
                     exit.running_ns = told.running_ns;

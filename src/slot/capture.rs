@@ -33,6 +33,11 @@ impl OutputCapture {
         }
     }
 
+    /// Whether stdout and stderr are captured apart.
+    pub fn is_split(&self) -> bool {
+        self.streams.is_some()
+    }
+
     /// From now on all of it is passed on too.
     pub fn pass_on(&mut self, live: Option<Live>) {
         self.live = live;

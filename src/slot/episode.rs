@@ -24,7 +24,7 @@ use crate::spec::execution::{
 use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Enforced;
-use crate::spec::sandbox::{Capture, Sandbox};
+use crate::spec::sandbox::Sandbox;
 use crate::spec::step::{InputFile, OnFailure, Step};
 use crate::sys::clock::monotonic_ns;
 use crate::wire::failure::{Failure, Stage};
@@ -182,10 +182,7 @@ impl BuiltSlot {
         let workdir = self.space.real(&step.workdir);
         let apart = self.apart(options.apart)?;
         let own = self.own_ruleset(&carried.extra)?;
-        let forkers = Forkers {
-            exec: &mut self.zygote,
-            warm: &mut self.warm,
-        };
+        let forkers = Forkers::new(&mut self.zygote, &mut self.warm);
         // A program that enforces its slot's ruleset by itself is apart from others already.
         let cold_apart = apart.filter(|_| !self.setup.unusual_places);
         let argv = step.program.argv();
@@ -195,26 +192,24 @@ impl BuiltSlot {
             workdir: &workdir,
             extra: &carried.extra,
         });
-        let start = forker.start;
         let launch = Launch {
             argv,
             env: environment(forker.has_base_environment, &self.space, &step.env),
             workdir: workdir.to_string_lossy().into_owned(),
             rlimits,
         };
-        let ruleset = forker.ruleset.or(if start.is_warm() {
+        let ruleset = forker.ruleset.or(if forker.start.is_warm() {
             apart
         } else {
             own.as_ref().map(AsRawFd::as_raw_fd).or(cold_apart)
         });
         let order = Order {
-            start,
+            start: forker.start,
             launch,
             workdir: &step.workdir,
             ruleset,
             limits,
             capture: capture(sandbox, carried),
-            split: sandbox.capture == Capture::Split,
             stdin: &step.stdin,
             timeout: step.timeout,
             longest: step.longest(sandbox.stretch),

@@ -8,8 +8,8 @@ use std::os::fd::RawFd;
 
 /// What can fork a program.
 pub struct Forkers<'a> {
-    pub exec: &'a mut Link,
-    pub warm: &'a mut [Box<dyn Interpreter>],
+    exec: &'a mut Link,
+    warm: &'a mut [Box<dyn Interpreter>],
 }
 
 /// Which of them does it.
@@ -23,6 +23,10 @@ pub struct Forker<'a> {
 }
 
 impl<'a> Forkers<'a> {
+    pub fn new(exec: &'a mut Link, warm: &'a mut [Box<dyn Interpreter>]) -> Forkers<'a> {
+        Forkers { exec, warm }
+    }
+
     /// Those that can give a program these limits: a warm one has the stack that it was started with.
     pub fn within(self, limits: &Limits) -> Forkers<'a> {
         match limits.stack_bytes {

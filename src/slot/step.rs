@@ -74,7 +74,6 @@ pub struct Order<'a> {
     pub ruleset: Option<RawFd>,
     pub limits: &'a Limits,
     pub capture: OutputCapture,
-    pub split: bool,
     pub stdin: &'a [u8],
     pub timeout: Duration,
     /// How long it may take where the host kept it from running.
@@ -113,7 +112,7 @@ struct Running<'a, 'b> {
 /// Runs it to its end.
 pub fn run(context: &mut StepContext<'_>, order: Order<'_>) -> Result<StepExecution, Failure> {
     let failed = |errno| Failure::new(Stage::Pipes, errno as i32);
-    let (pipes, ends) = Pipes::open(order.split).map_err(failed)?;
+    let (pipes, ends) = Pipes::open(order.capture.is_split()).map_err(failed)?;
     let (stdin, stdin_end) = Stdin::open(order.stdin).map_err(failed)?;
     let now = monotonic_ns();
     let mut theirs = vec![

@@ -6,6 +6,7 @@
 //! (does a granted path exist, is it allowed) are all in `host`.
 
 mod check;
+mod collect;
 mod diagnose;
 mod host;
 mod location;

@@ -32,7 +32,7 @@ macro_rules! api {
 
         // SAFETY: addresses of what lives as long as the process and is used by whoever holds the interpreter's lock.
         unsafe impl Send for Api {}
-        // SAFETY: as above.
+        // SAFETY: the addresses are never written to, and hold for every thread.
         unsafe impl Sync for Api {}
 
         impl Api {
@@ -175,7 +175,7 @@ impl<'a> Helper<'a> {
     /// Calls one of its functions, and takes the arguments over. None on an exception, which is dropped.
     pub fn call(&self, name: &CStr, arguments: &[Object]) -> Option<Object> {
         let api = self.api;
-        // SAFETY: as above; a tuple takes over the references put into it.
+        // SAFETY: Python is initialised, and its lock is ours; null results are not passed on. A tuple takes over the references put into it.
         unsafe {
             let function = (api.PyDict_GetItemString)(self.globals, name.as_ptr());
             let tuple = (api.PyTuple_New)(arguments.len() as isize);
@@ -197,7 +197,7 @@ impl<'a> Helper<'a> {
 
     /// A list of byte strings.
     pub fn bytes<'b>(&self, items: impl Iterator<Item = &'b [u8]>) -> Object {
-        // SAFETY: as above; the list takes references of its own.
+        // SAFETY: Python is initialised, and its lock is ours. The list takes references of its own.
         unsafe {
             let list = (self.api.PyList_New)(0);
             for item in items {
@@ -211,24 +211,24 @@ impl<'a> Helper<'a> {
     }
 
     pub fn text(&self, text: &CStr) -> Object {
-        // SAFETY: as above.
+        // SAFETY: Python is initialised, and its lock is ours; the string is NUL-terminated.
         unsafe { (self.api.PyUnicode_FromString)(text.as_ptr()) }
     }
 
     pub fn boolean(&self, value: bool) -> Object {
-        // SAFETY: as above.
+        // SAFETY: Python is initialised, and its lock is ours; takes a number.
         unsafe { (self.api.PyBool_FromLong)(value.into()) }
     }
 
     pub fn none(&self) -> Object {
-        // SAFETY: as above; the caller gets a reference of its own.
+        // SAFETY: Python is initialised, its lock is ours, and None is never freed; the caller gets a reference of its own.
         unsafe { (self.api.Py_IncRef)(self.api._Py_NoneStruct) };
         self.api._Py_NoneStruct
     }
 
     /// A list of strings.
     pub fn texts(&self, items: &[std::ffi::CString]) -> Object {
-        // SAFETY: as above.
+        // SAFETY: Python is initialised, and its lock is ours; each slice is as long as it says.
         unsafe {
             let list = (self.api.PyList_New)(0);
             for item in items {
@@ -241,14 +241,14 @@ impl<'a> Helper<'a> {
     }
 
     pub fn is_true(&self, object: Object) -> bool {
-        // SAFETY: as above; `object` is one that a call has returned.
+        // SAFETY: Python is initialised, and its lock is ours; `object` is one that a call has returned.
         unsafe { (self.api.PyObject_IsTrue)(object) == 1 }
     }
 
     /// A string as it is in Rust; None for what is no string.
     pub fn string(&self, object: Object) -> Option<String> {
         let mut length = 0;
-        // SAFETY: as above; the result points to `length` bytes that live as long as the object, which is kept.
+        // SAFETY: Python is initialised, and its lock is ours; the result points to `length` bytes that live as long as the object, which is kept.
         unsafe {
             let found = (self.api.PyUnicode_AsUTF8AndSize)(object, &mut length);
             if found.is_null() {

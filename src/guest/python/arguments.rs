@@ -46,7 +46,7 @@ impl Config {
 
     fn read(api: &Api, arguments: &[&CStr]) -> Option<Box<Config>> {
         let mut config = Config::of(api, arguments)?;
-        // SAFETY: as above.
+        // SAFETY: a `PyConfig` that `PyConfig_InitPythonConfig` has filled.
         let status = unsafe { (api.PyConfig_Read)(config.0.as_mut_ptr().cast()) };
         // SAFETY: takes a struct of plain values.
         (unsafe { (api.PyStatus_Exception)(status) } == 0).then_some(config)

@@ -31,7 +31,7 @@ struct Watched {
 
 // SAFETY: used by the one thread that there is, with the interpreter's lock.
 unsafe impl Send for Watched {}
-// SAFETY: as above.
+// SAFETY: the one thread that there is uses it with the lock of the interpreter.
 unsafe impl Sync for Watched {}
 
 static IS_AUDITED: AtomicBool = AtomicBool::new(false);
@@ -244,7 +244,7 @@ impl Watched {
     unsafe fn note(&self, status: c_int) {
         let api = self.api;
         let (mut kind, mut value, mut traceback) = Default::default();
-        // SAFETY: as above.
+        // SAFETY: Python is initialised, and its lock is ours; the three are live locals that the call fills.
         unsafe {
             (api.PyErr_Fetch)(&mut kind, &mut value, &mut traceback);
             let number = (api.PyLong_FromLong)(status.into());

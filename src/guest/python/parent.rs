@@ -56,7 +56,7 @@ pub fn run(api: &'static Api, orders: &str) -> c_int {
     let Ok(known) = import(&helper, &link, &modules, printed) else {
         return 2;
     };
-    // SAFETY: as above.
+    // SAFETY: takes a number only, and takes back the end that importing was threatened with.
     unsafe { c::alarm(0) };
     room::make(api);
     match serve(&helper, &fields, &mut link, socket, ordinary, &known) {
@@ -258,7 +258,7 @@ fn become_zygote(
     drop(link);
     cut_short(helper);
     let Some(turn) = Turn::prepare(helper, fields, env) else {
-        // SAFETY: as above.
+        // SAFETY: _exit(2) has no preconditions.
         unsafe { c::_exit(1) }
     };
     // As above: never freed.

@@ -38,7 +38,7 @@ pub fn make(api: &Api) {
     };
     let mut size = HOLE;
     while size > STEP && left > size {
-        // SAFETY: as above.
+        // SAFETY: plain allocations; what is freed is not used again.
         unsafe {
             let block = c::malloc(size);
             left -= size;

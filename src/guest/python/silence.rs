@@ -144,7 +144,7 @@ impl Silence {
             // SAFETY: the interpreter's lock is ours; the function is referred to for good.
             let found = unsafe { (api.PyObject_CallNoArgs)(function as Object) };
             if !found.is_null() {
-                // SAFETY: as above; the result is ours.
+                // SAFETY: the interpreter's lock is ours, and so is the reference that is given up.
                 unsafe { (api.Py_DecRef)(found) };
             }
             self.no_error(found) == api._Py_NoneStruct

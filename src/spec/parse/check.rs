@@ -1,7 +1,8 @@
 //! From a line's raw fields to a valid episode: defaults, ranges, which fields go together.
 
+use super::collect::collect;
 use super::location::Location;
-use super::program::{env, files, no_duplicate, no_nul, program, stdin};
+use super::program::{env, files, no_duplicate, program, stdin};
 use super::raw::{Few, Object, Pairs, RawEpisode, RawExec, RawResources, RawStart, RawStep};
 use super::{Defaults, FileContext, Flaw, default_id, host, quoted};
 use crate::spec::episode::{Echo, Episode, SessionStart};
@@ -11,7 +12,6 @@ use crate::spec::limits::{Limits, MB};
 use crate::spec::paths;
 use crate::spec::sandbox::{DEFAULT_WORKDIR, Sandbox};
 use crate::spec::step::{InputFile, OnFailure, Step, StepDefaults, env_bytes};
-use globset::GlobBuilder;
 use serde::de::DeserializeOwned;
 use serde::de::value::StrDeserializer;
 use std::collections::BTreeMap;
@@ -19,10 +19,6 @@ use std::time::Duration;
 
 /// The longest id, in bytes.
 const MAX_ID: usize = 512;
-/// The longest pattern of `collect`, in bytes: no path is longer.
-const MAX_PATTERN: usize = paths::MAX_PATH;
-/// The most `{` of a pattern: `{a,{b,c}}` nests, and globset compiles it with one call per level.
-const MAX_BRACES: usize = 64;
 /// What an `env` may come to when every step of the episode has its own copy, in bytes.
 const MAX_SHARED_ENV: usize = 64 << 20;
 /// What the `env` of a session may come to, which the server holds until its end, in bytes. The kernel gives no program more
@@ -353,55 +349,4 @@ fn not_among(at: &Location, field: &Field, value: &str) -> Flaw {
             quoted(value)
         ),
     )
-}
-
-fn collect(patterns: Vec<String>) -> Result<Vec<String>, Flaw> {
-    for (i, pattern) in patterns.iter().enumerate() {
-        let field = || format!("collect[{i}]");
-        if pattern.is_empty() {
-            return Err(Flaw::new(
-                &field(),
-                "is empty; write a pattern such as \"*.txt\"",
-            ));
-        }
-        no_nul(field, pattern)?;
-        if pattern.len() > MAX_PATTERN {
-            return Err(Flaw::new(
-                &field(),
-                format_args!(
-                    "is {} bytes long; no path is longer than {MAX_PATTERN}",
-                    pattern.len()
-                ),
-            ));
-        }
-        if pattern.bytes().filter(|byte| *byte == b'{').count() > MAX_BRACES {
-            return Err(Flaw::new(
-                &field(),
-                format_args!("holds more than {MAX_BRACES} `{{`; write it as several patterns"),
-            ));
-        }
-        if pattern.split('/').any(|name| name == "..") {
-            return Err(Flaw::new(
-                &field(),
-                format_args!(
-                    "holds `..` ({}); write an absolute pattern inside the sandbox",
-                    quoted(pattern)
-                ),
-            ));
-        }
-        GlobBuilder::new(pattern)
-            .literal_separator(true)
-            .build()
-            .map_err(|e| {
-                Flaw::new(
-                    &field(),
-                    format_args!(
-                        "is not a valid pattern ({}); correct {}",
-                        e.kind(),
-                        quoted(pattern)
-                    ),
-                )
-            })?;
-    }
-    Ok(patterns)
 }
