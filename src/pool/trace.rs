@@ -84,6 +84,8 @@ struct TracedStep<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     running_ms: Option<f64>,
     ended_ms: f64,
+    /// For how long, by estimate, the host kept it from running.
+    stalled_ms: f64,
     end: &'a End,
 }
 
@@ -180,6 +182,7 @@ fn traced(step: &StepExecution, since: impl Fn(u64) -> f64) -> TracedStep<'_> {
         forked_ms: when(step.forked_ns),
         running_ms: when(step.running_ns),
         ended_ms: since(step.ended_ns),
+        stalled_ms: ms(step.stalled_ns),
         end: &step.end,
     }
 }

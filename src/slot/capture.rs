@@ -1,17 +1,10 @@
 //! What a program prints: kept up to the cap of each stream, and counted beyond it.
 
 use super::kept::Kept;
-use super::live::Live;
+use super::live::{Live, Stream};
 use crate::spec::execution::Streams;
 use crate::spec::sandbox::{Capture, OutputKeep};
 use std::os::fd::BorrowedFd;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// The one pipe of merged capture, or stdout.
-    Out,
-    Err,
-}
 
 pub struct OutputCapture {
     output: Kept,

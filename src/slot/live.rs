@@ -3,7 +3,6 @@
 //! As long as the runner has not taken what came before, no more is read from the program, which then waits in its own write(2). The
 //! runner takes it at once; one that does not is stopped, or hangs, and then its output is kept and no longer passed on.
 
-use super::capture::Stream;
 use crate::sys::clock::monotonic_ns;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -13,6 +12,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How long the runner may take over the last of it, when a program has ended.
 const LAST_TIMEOUT_NS: u64 = 10_000_000_000;
+
+/// Which of a program's streams something came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// The one pipe of merged capture, or stdout.
+    Out,
+    Err,
+}
 
 pub struct Live {
     stdout: Outlet,

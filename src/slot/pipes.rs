@@ -1,6 +1,7 @@
 //! The pipes of one execution: its output is drained into the capture.
 
-use super::capture::{OutputCapture, Stream};
+use super::capture::OutputCapture;
+use super::live::Stream;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{pipe2, read};
