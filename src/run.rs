@@ -27,8 +27,9 @@ use tokio::task::LocalSet;
 /// The most that a program gets of our stdin, which is held in memory.
 const MAX_STDIN_BYTES: u64 = 256 << 20;
 
+/// Why there is no result.
 #[derive(Debug, thiserror::Error)]
-enum RunError {
+enum NotShown {
     #[error("{0}")]
     Invalid(String),
     #[error(transparent)]
@@ -51,17 +52,17 @@ enum RunError {
     System(#[from] io::Error),
 }
 
-impl RunError {
+impl NotShown {
     /// Whether its reader has simply had enough, as `head` has.
     fn is_silent(&self) -> bool {
-        matches!(self, RunError::Output(why) if why.kind() == io::ErrorKind::BrokenPipe)
+        matches!(self, NotShown::Output(why) if why.kind() == io::ErrorKind::BrokenPipe)
     }
 
     fn exit_status(&self) -> ExitStatus {
         match self {
-            RunError::Provision(ProvisionError::NotWarm(_)) => ExitStatus::Usage,
-            RunError::Provision(_) | RunError::System(_) => ExitStatus::CantEnforce,
-            RunError::Output(_) => ExitStatus::Interrupted,
+            NotShown::Provision(ProvisionError::NotWarm(_)) => ExitStatus::Usage,
+            NotShown::Provision(_) | NotShown::System(_) => ExitStatus::CantEnforce,
+            NotShown::Output(_) => ExitStatus::Interrupted,
             _ => ExitStatus::Usage,
         }
     }
@@ -73,7 +74,7 @@ pub fn run(config: RunConfig) -> ExitCode {
         .enable_all()
         .build();
     let done = runtime
-        .map_err(RunError::from)
+        .map_err(NotShown::from)
         .and_then(|runtime| LocalSet::new().block_on(&runtime, run_one(&config)));
     done.unwrap_or_else(|error| {
         if !error.is_silent() {
@@ -83,7 +84,7 @@ pub fn run(config: RunConfig) -> ExitCode {
     })
 }
 
-async fn run_one(config: &RunConfig) -> Result<ExitCode, RunError> {
+async fn run_one(config: &RunConfig) -> Result<ExitCode, NotShown> {
     let episode = match &config.what {
         WhatToRun::Program(program) => of_program(config, program)?,
         WhatToRun::Listed { jobs, id } => {
@@ -117,25 +118,25 @@ async fn run_one(config: &RunConfig) -> Result<ExitCode, RunError> {
 }
 
 /// The episode that the command line asks for.
-fn of_program(config: &RunConfig, program: &ProgramSpec) -> Result<Episode, RunError> {
+fn of_program(config: &RunConfig, program: &ProgramSpec) -> Result<Episode, NotShown> {
     let context = FileContext::new(
         "the command line".into(),
         Path::new("."),
         config.defaults.clone(),
     );
-    let mut episode = parse_program(program.clone(), &context).map_err(RunError::Invalid)?;
+    let mut episode = parse_program(program.clone(), &context).map_err(NotShown::Invalid)?;
     if config.stdin {
         episode.steps[0].stdin = all_of_stdin()?.into();
     }
     Ok(episode)
 }
 
-fn all_of_stdin() -> Result<Vec<u8>, RunError> {
+fn all_of_stdin() -> Result<Vec<u8>, NotShown> {
     let mut all = Vec::new();
     let mut limited = io::stdin().lock().take(MAX_STDIN_BYTES + 1);
-    limited.read_to_end(&mut all).map_err(RunError::Stdin)?;
+    limited.read_to_end(&mut all).map_err(NotShown::Stdin)?;
     if all.len() as u64 > MAX_STDIN_BYTES {
-        return Err(RunError::LongStdin);
+        return Err(NotShown::LongStdin);
     }
     Ok(all)
 }
@@ -145,7 +146,7 @@ async fn find(
     config: &RunConfig,
     jobs: Vec<source::Jobs>,
     id: String,
-) -> Result<Episode, RunError> {
+) -> Result<Episode, NotShown> {
     let mut batches = source::start(SourceConfig {
         jobs,
         defaults: config.defaults.clone(),
@@ -158,17 +159,17 @@ async fn find(
             match item.work {
                 Ok(episode) if episode.id == id => return Ok(*episode),
                 Err(invalid) if invalid.id == id => {
-                    return Err(RunError::Invalid(invalid.verdict.error.unwrap_or_default()));
+                    return Err(NotShown::Invalid(invalid.verdict.error.unwrap_or_default()));
                 }
                 _ => {}
             }
         }
     }
-    Err(RunError::NoSuchId(id))
+    Err(NotShown::NoSuchId(id))
 }
 
 /// Runs the episode, and shows what its programs print until they have ended.
-async fn shown(pool: &Pool, episode: &Episode) -> Result<Outcome, RunError> {
+async fn shown(pool: &Pool, episode: &Episode) -> Result<Outcome, NotShown> {
     let accepted_ns = monotonic_ns();
     let deadline_ns = episode
         .deadline
@@ -186,14 +187,14 @@ async fn shown(pool: &Pool, episode: &Episode) -> Result<Outcome, RunError> {
     };
     let ran = tokio::select! {
         ran = pool.run_live(episode, deadline_ns, Some(&live)) => ran,
-        Some(why) = is_closed.recv() => return Err(RunError::Output(why)),
+        Some(why) = is_closed.recv() => return Err(NotShown::Output(why)),
     };
     drop(live);
     while !relays.iter().all(Relay::has_ended) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     if let Ok(why) = is_closed.try_recv() {
-        return Err(RunError::Output(why));
+        return Err(NotShown::Output(why));
     }
     let ran = ran.map_err(|error| NotRun::of(episode, error));
     Ok(match ran {

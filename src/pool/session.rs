@@ -89,6 +89,7 @@ impl Session {
 
     /// Runs one execution in the sandbox that it was opened with; when `cancel` is ready it ends as at its timeout. After
     /// [`RunError::Lost`] the session is over.
+    ///
     /// The files and the stdin that go to the slot are taken out of the step: they can be large, and executions can be many
     /// and long.
     pub async fn exec(

@@ -98,7 +98,7 @@ impl Statistics {
 
     /// Takes in one result. Allocates only at the first of a kind of start.
     pub fn record(&mut self, outcome: &Outcome) {
-        self.record_execution(&outcome.verdict, outcome.queue_ms, outcome.phases);
+        self.count_verdict(&outcome.verdict, outcome.queue_ms, outcome.phases);
         self.retried += u64::from(outcome.attempts > 1);
         self.extra_attempts += u64::from(outcome.attempts.saturating_sub(1));
         if let Some(audit) = &mut self.audit {
@@ -108,10 +108,10 @@ impl Statistics {
 
     /// Takes in the result of one execution of a session.
     pub fn record_exec(&mut self, outcome: &ExecOutcome) {
-        self.record_execution(&outcome.verdict, outcome.queue_ms, outcome.phases);
+        self.count_verdict(&outcome.verdict, outcome.queue_ms, outcome.phases);
     }
 
-    fn record_execution(&mut self, verdict: &Verdict, queue_ms: f64, phases: Option<Phases>) {
+    fn count_verdict(&mut self, verdict: &Verdict, queue_ms: f64, phases: Option<Phases>) {
         self.counts.add(verdict.status);
         let (Some(phases), Some(start)) = (phases, verdict.start) else {
             return;

@@ -14,7 +14,7 @@ use super::placement::Placement;
 use super::space::Space;
 use super::stalled::Machine;
 use super::step::{self, Order, StepContext};
-use super::warm::{Interpreter, Wanted};
+use super::warm::{ForkRequest, Interpreter};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::root;
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
@@ -186,7 +186,7 @@ impl BuiltSlot {
         // A program that enforces its slot's ruleset by itself is apart from others already.
         let cold_apart = apart.filter(|_| !self.setup.unusual_places);
         let argv = step.program.argv();
-        let forker = forkers.within(limits).choose(Wanted {
+        let forker = forkers.within(limits).choose(ForkRequest {
             step,
             argv: &argv,
             workdir: &workdir,

@@ -1,7 +1,7 @@
 //! Which process forks a program: a warm interpreter where one fits, or else the exec zygote.
 
 use super::link::Link;
-use super::warm::{self, Interpreter, Wanted};
+use super::warm::{self, ForkRequest, Interpreter};
 use crate::spec::execution::Start;
 use crate::spec::limits::Limits;
 use std::os::fd::RawFd;
@@ -39,9 +39,9 @@ impl<'a> Forkers<'a> {
     }
 
     /// A warm one where the program fits.
-    pub fn choose(self, wanted: Wanted<'_>) -> Forker<'a> {
+    pub fn choose(self, request: ForkRequest<'_>) -> Forker<'a> {
         let mut warm = self.warm.iter_mut();
-        match warm.find(|interpreter| interpreter.fits(wanted)) {
+        match warm.find(|interpreter| interpreter.fits(request)) {
             Some(interpreter) => {
                 let start = interpreter.start();
                 let has_base_environment = interpreter.has_base_environment();

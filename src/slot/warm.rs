@@ -29,7 +29,7 @@ use std::path::Path;
 
 /// What is to be forked.
 #[derive(Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct ForkRequest<'a> {
     pub step: &'a Step,
     pub argv: &'a [String],
     /// Where init sees the working directory.
@@ -44,7 +44,7 @@ pub trait Interpreter {
     fn start(&self) -> Start;
 
     /// Whether a fork of it would do exactly what a new one would.
-    fn fits(&self, wanted: Wanted<'_>) -> bool;
+    fn fits(&self, request: ForkRequest<'_>) -> bool;
 
     /// The zygote, and the ruleset of its programs where it does not enforce one for all of them.
     fn zygote(&mut self) -> (&mut Link, Option<RawFd>);

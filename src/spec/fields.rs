@@ -1,4 +1,5 @@
-//! The fields of episodes, steps and sessions: one table for what is read, checked, said to users and documented.
+//! The fields of episodes, steps and sessions: one table for what is checked, said to users and documented. `parse::raw` has the
+//! same fields as types; a test holds both together.
 //!
 //! The limits among them are in a table of their own ([`LIMITS`]), because each is a flag too.
 
@@ -224,6 +225,9 @@ const fn request_field(name: &'static str, doc: &'static str) -> Field {
         doc,
     }
 }
+
+/// The fields of requests that say nothing of a sandbox or a step.
+pub const PROTOCOL: &[&Field] = &[&REQUEST_ID, &OP, &SESSION, &PATH, &OF, &WAIT_S, &IDLE_S];
 
 /// An episode: one line of a jobs file.
 pub const EPISODE: &[&Field] = &[

@@ -1,6 +1,6 @@
 //! One line of a jobs file to one validated [`Episode`], or to a sentence that says what to change.
 //!
-//! The hot path is one serde pass (`raw`) and one pass of checks (`check`). Only a line that
+//! The hot path is one serde pass (`raw`, `request`) and one pass of checks (`check`). Only a line that
 //! failed is read again: by `diagnose`, to name the field that is wrong, and by `salvage`, to keep
 //! the id, group and meta that its result should carry. Checks that need the host's file tree
 //! (does a granted path exist, is it allowed) are all in `host`.
@@ -13,15 +13,16 @@ mod location;
 mod no_number;
 mod program;
 mod raw;
+mod request;
 mod salvage;
 #[cfg(test)]
 mod tests;
 
 use super::episode::{Echo, Episode, Origin, SessionStart};
+use super::fields::{EPISODE, EXEC, START};
 use super::limits::Limits;
 use super::policy::Grants;
 use super::step::{Step, StepDefaults};
-use diagnose::Kind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -140,23 +141,23 @@ pub fn parse(bytes: &[u8], line: u64, n: u64, file: &FileContext) -> Result<Epis
         salvage::invalid_utf8(bytes, message)
     })?;
     raw::read(text)
-        .map_err(|e| diagnose::explain(text, &e, Kind::Episode))
+        .map_err(|e| diagnose::explain(text, &e, EPISODE))
         .and_then(|raw| check::episode(raw, file, line, n))
         .map_err(|Flaw(message)| salvage::invalid(text, one_line(message)))
 }
 
 /// Parses the request that starts a session, or says what is wrong with it.
 pub fn parse_start(line: &str, file: &FileContext) -> Result<SessionStart, String> {
-    raw::read(line)
-        .map_err(|e| diagnose::explain(line, &e, Kind::Start))
+    request::read(line, START)
+        .map_err(|e| diagnose::explain(line, &e, START))
         .and_then(|raw| check::session(raw, file))
         .map_err(|Flaw(message)| one_line(message))
 }
 
 /// Parses the request for one execution of a session, which has these defaults, or says what is wrong with it.
 pub fn parse_exec(line: &str, defaults: &StepDefaults, file: &FileContext) -> Result<Step, String> {
-    raw::read(line)
-        .map_err(|e| diagnose::explain(line, &e, Kind::Exec))
+    request::read(line, EXEC)
+        .map_err(|e| diagnose::explain(line, &e, EXEC))
         .and_then(|raw| check::exec(raw, defaults, file))
         .map_err(|Flaw(message)| one_line(message))
 }

@@ -6,6 +6,7 @@ mod common;
 mod bad;
 mod doctor;
 mod files;
+mod help;
 mod lines;
 mod log;
 mod people;

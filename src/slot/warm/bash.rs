@@ -2,7 +2,7 @@
 
 use super::process::{Forked, SOCKET, STARTUP_TIMEOUT_S};
 use super::startup::{PARKED_IN, StartUp};
-use super::{Interpreter, Wanted, hand_over};
+use super::{ForkRequest, Interpreter, hand_over};
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::tier;
 use crate::slot::link::Link;
@@ -96,14 +96,14 @@ impl Interpreter for Bash {
         Start::WarmBash
     }
 
-    fn fits(&self, wanted: Wanted<'_>) -> bool {
-        let step = wanted.step;
+    fn fits(&self, request: ForkRequest<'_>) -> bool {
+        let step = request.step;
         // What starts like an option is one, even after -c.
-        let is_command = matches!(wanted.argv, [bash, l, line] if bash == "bash" && l == "-lc" && !line.starts_with(['-', '+']));
+        let is_command = matches!(request.argv, [bash, l, line] if bash == "bash" && l == "-lc" && !line.starts_with(['-', '+']));
         let is_there = |name: &&str| fs::symlink_metadata(self.home.path.join(name)).is_ok();
         let has_profile = || !self.home.holds() && PROFILES.iter().any(is_there);
         is_command
-            && wanted.extra.is_empty()
+            && request.extra.is_empty()
             && self.startup.ignores_place(&step.workdir, &self.home.path)
             && step
                 .env

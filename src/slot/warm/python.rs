@@ -1,6 +1,6 @@
 //! Init's side of a warm Python: what its zygote enters, and what it may be given.
 
-use super::{Interpreter, Wanted, hand_over};
+use super::{ForkRequest, Interpreter, hand_over};
 use crate::sandbox::layout::HOST_LAYOUT;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::tier;
@@ -83,8 +83,8 @@ impl Interpreter for Python {
         Start::WarmPython
     }
 
-    fn fits(&self, wanted: Wanted<'_>) -> bool {
-        let argv = wanted.argv;
+    fn fits(&self, request: ForkRequest<'_>) -> bool {
+        let argv = request.argv;
         let State::Here(device, inode) = self.state else {
             return false;
         };
@@ -93,11 +93,11 @@ impl Interpreter for Python {
                 && fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (device, inode))
         };
         runs_a_program(argv)
-            && wanted.extra.is_empty()
-            && wanted.step.env.iter().all(|(name, _)| self.ignores(name))
+            && request.extra.is_empty()
+            && request.step.env.iter().all(|(name, _)| self.ignores(name))
             && found(argv).is_some_and(|path| is_it(&path))
             && fs::symlink_metadata(&self.user_modules).is_err()
-            && !self.is_shadowed(argv, wanted.workdir)
+            && !self.is_shadowed(argv, request.workdir)
     }
 
     fn zygote(&mut self) -> (&mut Link, Option<RawFd>) {

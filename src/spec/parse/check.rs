@@ -2,8 +2,8 @@
 
 use super::collect::collect;
 use super::location::Location;
-use super::program::{env, files, no_duplicate, program, stdin};
-use super::raw::{Few, Object, Pairs, RawEpisode, RawExec, RawResources, RawStart, RawStep};
+use super::program::{env, files, program, stdin};
+use super::raw::{Few, Object, Pairs, RawEpisode, RawResources, RawStep};
 use super::{Defaults, FileContext, Flaw, default_id, host, quoted};
 use crate::spec::episode::{Echo, Episode, SessionStart};
 use crate::spec::field::{Field, Shape};
@@ -26,33 +26,26 @@ const MAX_SHARED_ENV: usize = 64 << 20;
 const MAX_SESSION_ENV: usize = 8 << 20;
 
 /// Applies every check and default to a line that serde could read.
-pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result<Episode, Flaw> {
+pub fn episode(
+    mut raw: RawEpisode,
+    file: &FileContext,
+    line: u64,
+    n: u64,
+) -> Result<Episode, Flaw> {
     if let Some(id) = &raw.id {
         check_id(id)?;
     }
     one_program(&raw)?;
-    let sandbox = sandbox(
-        RawSandbox {
-            workdir: raw.workdir,
-            stretch: raw.stretch,
-            resources: raw.resources,
-            fs_readable: raw.fs_readable,
-            fs_writable: raw.fs_writable,
-            network: raw.network,
-            capture: raw.capture,
-            output_keep: raw.output_keep,
-        },
-        file,
-    )?;
+    let sandbox = sandbox(&mut raw, file)?;
     let defaults = step_defaults(&sandbox, raw.env, raw.timeout_s, file)?;
-    let at = Location::of_episode();
-    let files = files(&at, raw.files, &sandbox.workdir, file)?;
+    let at = Location::Episode;
+    let files = files(at, raw.files, &sandbox.workdir, file, Vec::new())?;
     let multi_step = raw.steps.is_some();
-    let steps = match (program(&at, raw.command, raw.argv)?, raw.steps) {
+    let steps = match (program(at, raw.command, raw.argv)?, raw.steps) {
         (Some(program), _) => vec![Step {
             name: None,
             program,
-            stdin: stdin(&at, raw.stdin)?,
+            stdin: stdin(at, raw.stdin)?,
             env: defaults.env,
             workdir: defaults.workdir,
             timeout: defaults.timeout,
@@ -68,9 +61,7 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
         (None, Some(Few(raw))) => steps(raw, &defaults, files, file)?,
         (None, None) => return Err(at.nothing_to_run("`command`, `argv` or `steps`")),
     };
-    let deadline = raw
-        .deadline_s
-        .map(|s| duration(&at, &fields::DEADLINE_S, s));
+    let deadline = raw.deadline_s.map(|s| duration(at, &fields::DEADLINE_S, s));
     Ok(Episode {
         id: raw.id.unwrap_or_else(|| default_id(n)),
         origin: file.origin(line),
@@ -87,21 +78,9 @@ pub fn episode(raw: RawEpisode, file: &FileContext, line: u64, n: u64) -> Result
     })
 }
 
-/// The same for what a session is started with.
-pub fn session(raw: RawStart, file: &FileContext) -> Result<SessionStart, Flaw> {
-    let sandbox = sandbox(
-        RawSandbox {
-            workdir: raw.workdir,
-            stretch: None,
-            resources: raw.resources,
-            fs_readable: raw.fs_readable,
-            fs_writable: raw.fs_writable,
-            network: raw.network,
-            capture: raw.capture,
-            output_keep: raw.output_keep,
-        },
-        file,
-    )?;
+/// The same for what a session is started with, which has fields of an episode.
+pub fn session(mut raw: RawEpisode, file: &FileContext) -> Result<SessionStart, Flaw> {
+    let sandbox = sandbox(&mut raw, file)?;
     let defaults = step_defaults(&sandbox, raw.env, raw.timeout_s, file)?;
     if env_bytes(&defaults.env) > MAX_SESSION_ENV {
         let most = MAX_SESSION_ENV as u64 / MB;
@@ -114,55 +93,39 @@ pub fn session(raw: RawStart, file: &FileContext) -> Result<SessionStart, Flaw> 
     }
     Ok(SessionStart {
         defaults,
-        files: files(&Location::of_episode(), raw.files, &sandbox.workdir, file)?,
+        files: files(
+            Location::Episode,
+            raw.files,
+            &sandbox.workdir,
+            file,
+            Vec::new(),
+        )?,
         sandbox,
     })
 }
 
-/// The same for one execution of a session, which has these defaults.
-pub fn exec(raw: RawExec, defaults: &StepDefaults, file: &FileContext) -> Result<Step, Flaw> {
-    let raw = RawStep {
-        name: None,
-        command: raw.command,
-        argv: raw.argv,
-        stdin: raw.stdin,
-        env: raw.env,
-        workdir: raw.workdir,
-        timeout_s: raw.timeout_s,
-        files: raw.files,
-        on_failure: None,
-    };
-    step(raw, &Location::of_execution(), defaults, Vec::new(), file)
+/// The same for one execution of a session, which has fields of a step, and these defaults.
+pub fn exec(raw: RawStep, defaults: &StepDefaults, file: &FileContext) -> Result<Step, Flaw> {
+    step(raw, Location::Execution, defaults, Vec::new(), file)
 }
 
-/// The fields that say what programs run in, wherever they stand.
-struct RawSandbox {
-    workdir: Option<String>,
-    stretch: Option<f64>,
-    resources: Option<RawResources>,
-    fs_readable: Option<Vec<String>>,
-    fs_writable: Option<Vec<String>>,
-    network: Option<String>,
-    capture: Option<String>,
-    output_keep: Option<String>,
-}
-
-fn sandbox(raw: RawSandbox, file: &FileContext) -> Result<Sandbox, Flaw> {
-    let at = Location::of_episode();
+/// What programs run in; takes the fields that say so.
+fn sandbox(raw: &mut RawEpisode, file: &FileContext) -> Result<Sandbox, Flaw> {
+    let at = Location::Episode;
     Ok(Sandbox {
-        workdir: workdir("workdir", DEFAULT_WORKDIR, raw.workdir.as_deref())?,
+        workdir: workdir(at, DEFAULT_WORKDIR, raw.workdir.as_deref())?,
         stretch: raw.stretch.map_or(Ok(file.defaults.stretch), |times| {
-            in_range(&at, &fields::STRETCH, times)
+            in_range(at, &fields::STRETCH, times)
         })?,
-        limits: limits(raw.resources, &file.defaults)?,
+        limits: limits(raw.resources.take(), &file.defaults)?,
         grants: host::grants(
-            raw.fs_readable,
-            raw.fs_writable,
+            raw.fs_readable.take(),
+            raw.fs_writable.take(),
             raw.network.as_deref(),
             file,
         )?,
-        capture: choice(&at, &fields::CAPTURE, raw.capture.as_deref())?,
-        output_keep: choice(&at, &fields::OUTPUT_KEEP, raw.output_keep.as_deref())?,
+        capture: choice(at, &fields::CAPTURE, raw.capture.as_deref())?,
+        output_keep: choice(at, &fields::OUTPUT_KEEP, raw.output_keep.as_deref())?,
     })
 }
 
@@ -172,13 +135,13 @@ fn step_defaults(
     timeout_s: Option<f64>,
     file: &FileContext,
 ) -> Result<StepDefaults, Flaw> {
-    let at = Location::of_episode();
+    let at = Location::Episode;
     let mut all = BTreeMap::new();
-    env(&at, variables, &mut all)?;
+    env(at, variables, &mut all)?;
     Ok(StepDefaults {
         env: all,
         workdir: sandbox.workdir.clone(),
-        timeout: timeout(&at, timeout_s, file.defaults.timeout)?,
+        timeout: timeout(at, timeout_s, file.defaults.timeout)?,
     })
 }
 
@@ -223,38 +186,32 @@ fn steps(
     let mut files = Some(files);
     let step = |(i, Object(raw))| {
         let files = files.take().unwrap_or_default();
-        step(raw, &Location::of_step(i), defaults, files, file)
+        step(raw, Location::Step(i), defaults, files, file)
     };
     raw.into_iter().enumerate().map(step).collect()
 }
 
-/// One step, whose files come after those that are given.
+/// One step, whose files come after those that are there before.
 fn step(
     raw: RawStep,
-    at: &Location,
+    at: Location,
     defaults: &StepDefaults,
-    mut inputs: Vec<InputFile>,
+    before: Vec<InputFile>,
     file: &FileContext,
 ) -> Result<Step, Flaw> {
     let Some(program) = program(at, raw.command, raw.argv)? else {
         return Err(at.nothing_to_run("`command` or `argv`"));
     };
-    let workdir = workdir(
-        &at.field("workdir"),
-        &defaults.workdir,
-        raw.workdir.as_deref(),
-    )?;
+    let workdir = workdir(at, &defaults.workdir, raw.workdir.as_deref())?;
     let mut variables = defaults.env.clone();
     env(at, raw.env, &mut variables)?;
-    inputs.extend(files(at, raw.files, &workdir, file)?);
-    no_duplicate(at, &inputs)?;
     Ok(Step {
         name: raw.name,
         program,
         stdin: stdin(at, raw.stdin)?,
         env: variables,
         timeout: timeout(at, raw.timeout_s, defaults.timeout)?,
-        files: inputs,
+        files: files(at, raw.files, &workdir, file, before)?,
         on_failure: choice(at, &fields::ON_FAILURE, raw.on_failure.as_deref())?,
         workdir,
     })
@@ -286,34 +243,36 @@ pub fn check_id(id: &str) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn workdir(field: &str, base: &str, path: Option<&str>) -> Result<String, Flaw> {
+fn workdir(at: Location, base: &str, path: Option<&str>) -> Result<String, Flaw> {
     match path {
         None => Ok(base.to_owned()),
-        Some(path) => paths::resolve(base, path).map_err(|flaw| Flaw::new(field, flaw)),
+        Some(path) => {
+            paths::resolve(base, path).map_err(|flaw| Flaw::new(&at.field("workdir"), flaw))
+        }
     }
 }
 
-fn timeout(at: &Location, seconds: Option<f64>, default: Duration) -> Result<Duration, Flaw> {
+fn timeout(at: Location, seconds: Option<f64>, default: Duration) -> Result<Duration, Flaw> {
     seconds.map_or(Ok(default), |seconds| {
         duration(at, &fields::TIMEOUT_S, seconds)
     })
 }
 
 /// A number of seconds that is in the field's range.
-fn duration(at: &Location, field: &Field, seconds: f64) -> Result<Duration, Flaw> {
+fn duration(at: Location, field: &Field, seconds: f64) -> Result<Duration, Flaw> {
     Ok(Duration::from_secs_f64(in_range(at, field, seconds)?))
 }
 
-fn in_range(at: &Location, field: &Field, value: f64) -> Result<f64, Flaw> {
+fn in_range(at: Location, field: &Field, value: f64) -> Result<f64, Flaw> {
     let checked = field.check(value);
     checked.map_err(|why| Flaw::new(&at.field(field.name), why))
 }
 
 fn limits(raw: Option<RawResources>, defaults: &Defaults) -> Result<Limits, Flaw> {
     let mut limits = defaults.limits.clone();
-    let at = Location::of_resources();
+    let at = Location::Resources;
     for (limit, value) in raw.into_iter().flat_map(|raw| raw.0) {
-        (limit.set)(&mut limits, in_range(&at, &limit.field, value)?);
+        (limit.set)(&mut limits, in_range(at, &limit.field, value)?);
     }
     limits
         .check_stack(defaults.most_stack_bytes)
@@ -323,7 +282,7 @@ fn limits(raw: Option<RawResources>, defaults: &Defaults) -> Result<Limits, Flaw
 
 /// What a field that has few values stands for.
 pub(super) fn choice<T: DeserializeOwned + Default>(
-    at: &Location,
+    at: Location,
     field: &Field,
     value: Option<&str>,
 ) -> Result<T, Flaw> {
@@ -335,7 +294,7 @@ pub(super) fn choice<T: DeserializeOwned + Default>(
 }
 
 /// The sentence for a value that a field does not have.
-fn not_among(at: &Location, field: &Field, value: &str) -> Flaw {
+fn not_among(at: Location, field: &Field, value: &str) -> Flaw {
     let Shape::Choice(words) = field.shape else {
         return Flaw::new(&at.field(field.name), "has another value");
     };

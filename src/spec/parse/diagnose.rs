@@ -1,7 +1,7 @@
 //! Why serde refused a line, in words that name the field.
 //!
-//! Runs only on lines that failed. The shape of an episode is a table here; walking a line against
-//! it finds the first field that is unknown, given twice or of the wrong type, however deep.
+//! Runs only on lines that failed. Walking a line against the table of fields finds the first field that is unknown, given twice or
+//! of the wrong type, however deep.
 
 use super::{Flaw, no_number, quoted};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use super::raw::{Pairs, Whole as RawWhole};
 use crate::spec::field::{Field, MAX_STEPS, Shape};
-use crate::spec::fields::{EPISODE, EXEC, RESOURCE, START, STEP};
+use crate::spec::fields::{EPISODE, RESOURCE, STEP};
 use Shape::*;
 
 /// Names that other tools use for a field of ours.
@@ -25,26 +25,8 @@ const ALIASES: [(&str, &str); 7] = [
     ("metadata", "meta"),
 ];
 
-/// What a line is to be.
-#[derive(Clone, Copy)]
-pub enum Kind {
-    Episode,
-    Start,
-    Exec,
-}
-
-impl Kind {
-    fn fields(self) -> &'static [&'static Field] {
-        match self {
-            Kind::Episode => EPISODE,
-            Kind::Start => START,
-            Kind::Exec => EXEC,
-        }
-    }
-}
-
-/// The sentence for a line that [`super::raw::read`] refused with `error`.
-pub fn explain(text: &str, error: &serde_json::Error, kind: Kind) -> Flaw {
+/// The sentence for a line that is to have these fields, and that [`super::raw`] refused with `error`.
+pub fn explain(text: &str, error: &serde_json::Error, fields: &'static [&'static Field]) -> Flaw {
     let raw = match serde_json::from_str::<&RawValue>(text) {
         Ok(raw) => raw,
         Err(syntax) => return not_json(text, &syntax),
@@ -61,7 +43,7 @@ pub fn explain(text: &str, error: &serde_json::Error, kind: Kind) -> Flaw {
             ));
         }
     }
-    find("", raw, &Object(kind.fields())).unwrap_or_else(|| {
+    find("", raw, &Object(fields)).unwrap_or_else(|| {
         // The table and the structs of `raw` disagree; the tests hold them together.
         Flaw(format!(
             "the line is not a valid episode: {}; correct that field",

@@ -122,7 +122,7 @@ pub fn grants(
 }
 
 fn network(value: Option<&str>, file: &FileContext) -> Result<Network, Flaw> {
-    let network = choice(&Location::of_episode(), &NETWORK, value)?;
+    let network = choice(Location::Episode, &NETWORK, value)?;
     if network == Network::Host && !file.defaults.allow_host_network {
         return Err(Flaw::new(
             "network",

@@ -16,7 +16,7 @@ const MAX_ARGUMENT: usize = 131_071;
 
 /// `command` or `argv`.
 pub fn program(
-    at: &Location,
+    at: Location,
     command: Option<String>,
     argv: Option<Vec<String>>,
 ) -> Result<Option<Program>, Flaw> {
@@ -78,7 +78,7 @@ pub fn no_nul(field: impl Fn() -> String, text: &str) -> Result<(), Flaw> {
 }
 
 /// The bytes of `stdin`; nothing when it is not set.
-pub fn stdin(at: &Location, stdin: Option<TextOr<RawBase64>>) -> Result<Bytes, Flaw> {
+pub fn stdin(at: Location, stdin: Option<TextOr<RawBase64>>) -> Result<Bytes, Flaw> {
     match stdin {
         None => Ok(Bytes::new()),
         Some(TextOr::Text(text)) => Ok(text.into()),
@@ -97,7 +97,7 @@ fn decode(field: impl Fn() -> String, base64: &str) -> Result<Bytes, Flaw> {
 
 /// Adds the variables of `env` to `to`; a later one of the same name wins over those before `env`.
 pub fn env(
-    at: &Location,
+    at: Location,
     env: Option<Pairs<String>>,
     to: &mut BTreeMap<String, String>,
 ) -> Result<(), Flaw> {
@@ -131,17 +131,19 @@ pub fn env(
     Ok(())
 }
 
-/// The `files`, whose relative paths start at `workdir`.
+/// The `files`, whose relative paths start at `workdir`, after those that are there `before`; none twice.
 pub fn files(
-    at: &Location,
+    at: Location,
     files: Option<Pairs<TextOr<RawFile>>>,
     workdir: &str,
     file: &FileContext,
+    before: Vec<InputFile>,
 ) -> Result<Vec<InputFile>, Flaw> {
     let Some(Pairs(pairs)) = files else {
-        return Ok(Vec::new());
+        return Ok(before);
     };
-    let mut to = Vec::with_capacity(pairs.len());
+    let mut to = before;
+    to.reserve(pairs.len());
     for (name, raw) in pairs {
         let field = || at.field(&format!("files[{}]", quoted(&name)));
         let (content, mode, directory) = content(field, raw, file)?;
@@ -217,7 +219,7 @@ fn mode(field: &str, text: &str) -> Result<u32, Flaw> {
 }
 
 /// Refuses two files of one path.
-pub fn no_duplicate(at: &Location, files: &[InputFile]) -> Result<(), Flaw> {
+fn no_duplicate(at: Location, files: &[InputFile]) -> Result<(), Flaw> {
     let mut paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     paths.sort_unstable();
     match paths.windows(2).find(|pair| pair[0] == pair[1]) {

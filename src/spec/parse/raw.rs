@@ -6,7 +6,7 @@
 use crate::spec::field::{MAX_STEPS, Shape};
 use crate::spec::limits::{LIMITS, Limit};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -51,49 +51,6 @@ pub struct RawStep {
     pub timeout_s: Option<f64>,
     pub files: Option<Pairs<TextOr<RawFile>>>,
     pub on_failure: Option<String>,
-}
-
-/// The request that starts a session. What is ignored here is read with the rest of the protocol.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawStart {
-    #[serde(rename = "id")]
-    _id: Option<IgnoredAny>,
-    #[serde(rename = "op")]
-    _op: Option<IgnoredAny>,
-    #[serde(rename = "wait_s")]
-    _wait_s: Option<IgnoredAny>,
-    #[serde(rename = "idle_s")]
-    _idle_s: Option<IgnoredAny>,
-    pub files: Option<Pairs<TextOr<RawFile>>>,
-    pub env: Option<Pairs<String>>,
-    pub workdir: Option<String>,
-    pub timeout_s: Option<f64>,
-    pub resources: Option<RawResources>,
-    pub fs_readable: Option<Vec<String>>,
-    pub fs_writable: Option<Vec<String>>,
-    pub network: Option<String>,
-    pub capture: Option<String>,
-    pub output_keep: Option<String>,
-}
-
-/// The request for one execution of a session; as [`RawStart`].
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawExec {
-    #[serde(rename = "id")]
-    _id: Option<IgnoredAny>,
-    #[serde(rename = "op")]
-    _op: Option<IgnoredAny>,
-    #[serde(rename = "session")]
-    _session: Option<IgnoredAny>,
-    pub command: Option<String>,
-    pub argv: Option<Vec<String>>,
-    pub stdin: Option<TextOr<RawBase64>>,
-    pub env: Option<Pairs<String>>,
-    pub workdir: Option<String>,
-    pub timeout_s: Option<f64>,
-    pub files: Option<Pairs<TextOr<RawFile>>>,
 }
 
 /// The limits of `resources` that are set, as the table has them.
@@ -145,8 +102,8 @@ pub struct RawFile {
 }
 
 /// Reads one line. serde's errors do not name fields; `diagnose` does.
-pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> serde_json::Result<T> {
-    serde_json::from_str::<Object<T>>(text).map(|object| object.0)
+pub fn read(text: &str) -> serde_json::Result<RawEpisode> {
+    serde_json::from_str::<Object<RawEpisode>>(text).map(|object| object.0)
 }
 
 /// A `null` here is a value, not an absence: `meta` is echoed as it is.

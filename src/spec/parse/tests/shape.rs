@@ -1,6 +1,9 @@
 //! Lines that are not JSON, or not of the shape of an episode.
 
-use super::{flaw, flaw_with};
+use super::{context, flaw, flaw_with};
+use crate::spec::field::Field;
+use crate::spec::fields::{EPISODE, EXEC, START, STEP};
+use crate::spec::parse::{parse_exec, parse_start};
 use serde_json::json;
 
 #[test]
@@ -249,5 +252,60 @@ fn a_name_with_a_broken_escape_is_placed() {
     ] {
         let found = flaw(line);
         assert!(found.starts_with(message), "{found}");
+    }
+}
+
+/// A request with this one field, which is not set.
+fn request_with(name: &str) -> String {
+    format!("{{{name:?}: null, \"command\": \"true\"}}")
+}
+
+#[test]
+fn requests_have_the_fields_of_their_tables_and_no_others() {
+    let names = |fields: &[&Field]| fields.iter().map(|field| field.name).collect::<Vec<_>>();
+    for name in names(START) {
+        let read = parse_start(&format!("{{{name:?}: null}}"), &context());
+        assert!(read.is_ok(), "{name}: {read:?}");
+    }
+    let start = parse_start("{}", &context()).unwrap();
+    let exec = |line: &str| parse_exec(line, &start.defaults, &context());
+    for name in names(EXEC) {
+        let line = match name {
+            "command" => "{\"command\": \"true\"}".to_owned(),
+            name => request_with(name),
+        };
+        assert!(exec(&line).is_ok(), "{name}");
+    }
+    for name in names(STEP)
+        .iter()
+        .filter(|name| !names(EXEC).contains(name))
+    {
+        let said = exec(&request_with(name)).unwrap_err();
+        assert!(
+            said.starts_with(&format!("unknown field `{name}` in ")),
+            "{said}"
+        );
+    }
+    for name in names(EPISODE)
+        .iter()
+        .filter(|name| !names(START).contains(name))
+    {
+        let said = parse_start(&format!("{{{name:?}: null}}"), &context()).unwrap_err();
+        assert!(
+            said.starts_with(&format!("unknown field `{name}` in ")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn no_field_of_a_request_is_given_twice() {
+    for (line, name) in [
+        ("{\"id\":1,\"id\":2}", "id"),
+        ("{\"wait_s\":1,\"env\":{},\"wait_s\":1}", "wait_s"),
+        ("{\"env\":{},\"env\":{}}", "env"),
+    ] {
+        let said = parse_start(line, &context()).unwrap_err();
+        assert_eq!(said, format!("`{name}` is given twice; keep one of them"));
     }
 }
