@@ -159,7 +159,7 @@ impl Args for LimitFlags {
                 _ => value_parser!(f64).into(),
             };
             Arg::new(limit.field.name)
-                .long(limit.field.name.replace('_', "-"))
+                .long(limit.flag())
                 .value_name(limit.unit)
                 .value_parser(value)
                 .help(format!(

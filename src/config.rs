@@ -239,7 +239,7 @@ fn limits(given: &[(&'static Limit, f64)]) -> Result<Limits, ConfigError> {
         ..Limits::default()
     };
     for (limit, value) in given {
-        let flag = format!("--{}", limit.field.name.replace('_', "-"));
+        let flag = format!("--{}", limit.flag());
         in_range(&flag, *value, limit.field.range())?;
         (limit.set)(&mut limits, *value);
     }

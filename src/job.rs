@@ -51,8 +51,8 @@ enum StartError {
 impl StartError {
     fn exit_status(&self) -> ExitStatus {
         match self {
-            StartError::Pool(ProvisionError::NotWarm(_)) => ExitStatus::Usage,
-            StartError::Pool(_) | StartError::System(_) => ExitStatus::CantEnforce,
+            StartError::Pool(error) => error.exit_status(),
+            StartError::System(_) => ExitStatus::CantEnforce,
             StartError::Strict(StrictError::Invalid { .. }) => ExitStatus::Incomplete,
             _ => ExitStatus::Usage,
         }

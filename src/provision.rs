@@ -1,6 +1,7 @@
 //! The pool in the tier that was asked for, or in the best that the machine grants.
 
 use crate::doctor::{self, Obstacle};
+use crate::exit_status::ExitStatus;
 use crate::pool::{BuildError, NotWarm, Pool, PoolSettings, PythonSettings, SlotNeeds, room_for};
 use crate::spec::parse::Defaults;
 use crate::spec::policy::{Enforced, Tier};
@@ -40,6 +41,16 @@ pub enum ProvisionError {
         remedy: String,
         other: &'static str,
     },
+}
+
+impl ProvisionError {
+    /// What the caller is told of it.
+    pub fn exit_status(&self) -> ExitStatus {
+        match self {
+            ProvisionError::NotWarm(_) => ExitStatus::Usage,
+            _ => ExitStatus::CantEnforce,
+        }
+    }
 }
 
 /// Builds it; `note` is told what people should know about it.

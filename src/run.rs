@@ -60,8 +60,8 @@ impl NotShown {
 
     fn exit_status(&self) -> ExitStatus {
         match self {
-            NotShown::Provision(ProvisionError::NotWarm(_)) => ExitStatus::Usage,
-            NotShown::Provision(_) | NotShown::System(_) => ExitStatus::CantEnforce,
+            NotShown::Provision(error) => error.exit_status(),
+            NotShown::System(_) => ExitStatus::CantEnforce,
             NotShown::Output(_) => ExitStatus::Interrupted,
             _ => ExitStatus::Usage,
         }
@@ -171,9 +171,7 @@ async fn find(
 /// Runs the episode, and shows what its programs print until they have ended.
 async fn shown(pool: &Pool, episode: &Episode) -> Result<Outcome, NotShown> {
     let accepted_ns = monotonic_ns();
-    let deadline_ns = episode
-        .deadline
-        .map(|deadline| accepted_ns.saturating_add(deadline.as_nanos() as u64));
+    let deadline_ns = episode.deadline_ns(accepted_ns);
     let (stdout, stdout_end) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
     let (stderr, stderr_end) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
     let (closed, mut is_closed) = mpsc::unbounded_channel();

@@ -31,9 +31,7 @@ pub async fn until_verdict(
     retries: u32,
 ) -> Outcome {
     let accepted_ns = monotonic_ns();
-    let deadline_ns = episode
-        .deadline
-        .map(|deadline| accepted_ns.saturating_add(deadline.as_nanos() as u64));
+    let deadline_ns = episode.deadline_ns(accepted_ns);
     let mut earlier = Vec::new();
     let mut trust = Trust::default();
     loop {

@@ -84,10 +84,9 @@ pub fn run(config: ServeConfig) -> ExitCode {
         Err(error) => {
             eprintln!("runner: {error}");
             ExitCode::from(match error {
-                ServeError::Listen(_)
-                | ServeError::StdioClosed
-                | ServeError::Provision(ProvisionError::NotWarm(_)) => ExitStatus::Usage,
-                _ => ExitStatus::CantEnforce,
+                ServeError::Listen(_) | ServeError::StdioClosed => ExitStatus::Usage,
+                ServeError::Provision(error) => error.exit_status(),
+                ServeError::System(_) => ExitStatus::CantEnforce,
             })
         }
     }

@@ -21,6 +21,7 @@ pub enum Stream {
     Err,
 }
 
+/// The two pipes to the runner.
 pub struct Live {
     stdout: Outlet,
     stderr: Outlet,

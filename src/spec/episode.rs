@@ -25,6 +25,14 @@ pub struct Episode {
     pub echo: Echo,
 }
 
+impl Episode {
+    /// When it has to be over, if it may begin at this time; both CLOCK_MONOTONIC nanoseconds.
+    pub fn deadline_ns(&self, begin_ns: u64) -> Option<u64> {
+        let deadline = self.deadline?;
+        Some(begin_ns.saturating_add(deadline.as_nanos() as u64))
+    }
+}
+
 /// What a session is started with; its steps come later.
 #[derive(Clone, Debug)]
 pub struct SessionStart {

@@ -85,6 +85,13 @@ const fn whole(
     }
 }
 
+impl Limit {
+    /// The name of its flag, without the dashes before it.
+    pub fn flag(&self) -> String {
+        self.field.name.replace('_', "-")
+    }
+}
+
 impl fmt::Debug for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.field.name)

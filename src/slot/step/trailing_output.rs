@@ -27,8 +27,7 @@ impl Running<'_, '_> {
     pub(super) fn await_trailing_output(&mut self) {
         let begin_ns = monotonic_ns();
         let mut last = Left::default();
-        // The last since which nothing was printed.
-        let mut silent_since: Option<Left> = None;
+        let mut has_printed = true;
         let (mut ran_ns, mut waited_ns, mut looked_ns) = (0, 0, begin_ns);
         let mut interval = FIRST_INTERVAL;
         let is_time_over = |waited_ns: u64| {
@@ -46,20 +45,20 @@ impl Running<'_, '_> {
             };
             looked_ns = now_ns;
             // After the look: what they ran for may have been printed while we waited for a core.
-            if self.drain() > 0 {
-                (silent_since, ran_ns) = (None, 0);
+            let had_printed = std::mem::replace(&mut has_printed, self.drain() > 0);
+            if has_printed {
+                ran_ns = 0;
             } else {
                 // While one waits for a core, what another does may be for it to pass on.
                 if !left.one_waits_since(&last) {
                     ran_ns += just_ran_ns;
                 }
                 // Asleep twice, and no core in between: else one of them may have woken another after that was looked at.
-                let is_silent = left.all_asleep && silent_since.as_ref() == Some(&left);
+                let is_silent = left.all_asleep && !had_printed && left == last;
                 let is_busy = ran_ns > MAX_RUN_NS || left.threads.len() > MAX_PROCESSES;
                 if is_silent || is_busy {
                     return;
                 }
-                silent_since = Some(left.clone());
             }
             if self.is_over_output() {
                 return;
@@ -80,7 +79,7 @@ impl Running<'_, '_> {
 }
 
 /// The processes that a program has left.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Default, PartialEq)]
 struct Left {
     all_asleep: bool,
     /// How long the first thread of each has run, in nanoseconds, and whether it could run now.
