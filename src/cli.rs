@@ -21,7 +21,7 @@ use std::path::PathBuf;
     after_help = "Exit status: 0 every episode has a verdict; 1 some ended invalid or infra_error; 2 bad usage \
     or unreadable input;\n3 this machine can't enforce what was asked; 130 interrupted (finish with --resume)."
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 
@@ -96,7 +96,7 @@ pub struct Cli {
 
 /// What sandboxes are and grant, and the limits of an episode that names none.
 #[derive(Debug, Args)]
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     /// How episodes are isolated; auto: namespaces where the kernel grants them, else landlock
     #[arg(long, value_enum, default_value_t = Isolation::Auto)]
     pub isolation: Isolation,
@@ -148,7 +148,7 @@ const LIMITS_HEADING: &str = "Limits of an episode that names none";
 
 /// The limits that were given, each a flag of the name that the field has in `resources`.
 #[derive(Debug)]
-pub struct LimitFlags(pub Vec<(&'static Limit, f64)>);
+pub(crate) struct LimitFlags(pub Vec<(&'static Limit, f64)>);
 
 impl Args for LimitFlags {
     fn augment_args(command: clap::Command) -> clap::Command {
@@ -192,7 +192,7 @@ impl FromArgMatches for LimitFlags {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Say what this machine can enforce, and what to type for what is missing
     ///
     /// Builds a sandbox and runs episodes in it, in each tier. Exit status: 0 a run with this --isolation can be
@@ -218,7 +218,7 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("where").required(true).multiple(true))]
-pub struct Serve {
+pub(crate) struct Serve {
     /// Socket to listen on; only its user may connect
     #[arg(long, value_name = "PATH", group = "where")]
     pub socket: Option<PathBuf>,
@@ -248,7 +248,7 @@ pub struct Serve {
 }
 
 #[derive(Debug, Args)]
-pub struct Run {
+pub(crate) struct Run {
     /// The program and its arguments
     #[arg(
         value_name = "PROGRAM",
@@ -292,7 +292,7 @@ pub struct Run {
 }
 
 #[derive(Debug, Args)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// One JSON object instead of a screen
     #[arg(long)]
     pub json: bool,
@@ -303,14 +303,14 @@ pub struct Doctor {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Isolation {
+pub(crate) enum Isolation {
     Auto,
     Namespaces,
     Landlock,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Progress {
+pub(crate) enum Progress {
     Auto,
     Always,
     Never,

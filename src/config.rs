@@ -3,8 +3,8 @@
 mod run;
 mod serve;
 
-pub use run::{RunConfig, WhatToRun};
-pub use serve::ServeConfig;
+pub(crate) use run::{RunConfig, WhatToRun};
+pub(crate) use serve::ServeConfig;
 
 use crate::cli::{Cli, Command, Isolation, Progress, Sandbox};
 use crate::sink::{ProgressMode, log_path};
@@ -33,7 +33,7 @@ const MAX_SECONDS: f64 = 604_800.0;
 
 /// A flag whose value can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     #[error("{flag} is {value}; give a value from {from} to {to}")]
     Range {
         flag: String,
@@ -61,7 +61,7 @@ pub enum ConfigError {
 
 /// What was asked for.
 #[derive(Debug)]
-pub enum Task {
+pub(crate) enum Task {
     Job(Config),
     Doctor(DoctorConfig),
     Serve(ServeConfig),
@@ -90,7 +90,7 @@ impl TryFrom<Cli> for Task {
 
 /// What `runner doctor` needs to know.
 #[derive(Debug)]
-pub struct DoctorConfig {
+pub(crate) struct DoctorConfig {
     pub json: bool,
     /// `None` for the best this machine grants.
     pub tier: Option<Tier>,
@@ -102,7 +102,7 @@ pub struct DoctorConfig {
 
 /// Everything a run needs to know, checked.
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     pub jobs: Vec<PathBuf>,
     pub output: Option<PathBuf>,
     /// What the run reads and writes beside its trace.

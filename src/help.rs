@@ -61,7 +61,7 @@ const TOPICS: [Topic; 9] = [
 ];
 
 /// Prints a topic, the flags of a subcommand, or, without either, what there is.
-pub fn run(topic: Option<&str>) -> ExitCode {
+pub(crate) fn run(topic: Option<&str>) -> ExitCode {
     let Some(name) = topic else {
         return print(&contents());
     };

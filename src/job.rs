@@ -70,7 +70,7 @@ fn strict(error: &StrictError) -> String {
 }
 
 /// Runs the job to its end.
-pub fn run(config: Config) -> ExitCode {
+pub(crate) fn run(config: Config) -> ExitCode {
     match start(config) {
         Ok(status) => status.into(),
         Err(error) => {

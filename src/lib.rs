@@ -1,28 +1,32 @@
 #![doc = include_str!("README.md")]
 #![deny(unsafe_code)]
 #![deny(clippy::undocumented_unsafe_blocks)]
+#![warn(unreachable_pub)]
 
-pub mod cli;
+mod cli;
 pub mod compression;
-pub mod config;
-pub mod doctor;
-pub mod exit_status;
+mod config;
+mod doctor;
+mod entry;
+mod exit_status;
 #[cfg(any(test, clippy))]
 #[allow(dead_code, unsafe_code)]
 mod guest;
-pub mod help;
-pub mod job;
-pub mod logging;
+mod help;
+mod job;
+mod logging;
 pub mod pool;
-pub mod provision;
-pub mod run;
+mod provision;
+mod run;
 pub mod sandbox;
 pub mod schedule;
-pub mod serve;
+mod serve;
 pub mod sink;
 pub mod slot;
 pub mod source;
 pub mod spec;
 #[allow(unsafe_code)]
-pub mod sys;
+mod sys;
 pub mod wire;
+
+pub use entry::main;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use tracing_subscriber::EnvFilter;
 
 /// The environment variable that says what is told, as `RUST_LOG` does elsewhere: `debug`, or `runner::pool=trace,info`.
-pub const VARIABLE: &str = "RUNNER_LOG";
+pub(crate) const VARIABLE: &str = "RUNNER_LOG";
 
 /// What draws on the terminal, if anything does.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -15,10 +15,10 @@ static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 #[error(
     "{VARIABLE} can't be read: {0}; write a level (error, warn, info, debug, trace), or MODULE=LEVEL,…"
 )]
-pub struct UnreadableFilter(#[from] tracing_subscriber::filter::ParseError);
+pub(crate) struct UnreadableFilter(#[from] tracing_subscriber::filter::ParseError);
 
 /// To be called once. Without the variable nothing is told, and next to nothing is spent on it.
-pub fn start() -> Result<(), UnreadableFilter> {
+pub(crate) fn start() -> Result<(), UnreadableFilter> {
     let Some(wanted) = std::env::var(VARIABLE)
         .ok()
         .filter(|wanted| !wanted.is_empty())
@@ -35,7 +35,7 @@ pub fn start() -> Result<(), UnreadableFilter> {
 }
 
 /// Says what draws on the terminal from now on.
-pub fn set_bar(bar: Option<ProgressBar>) {
+pub(crate) fn set_bar(bar: Option<ProgressBar>) {
     if let Ok(mut current) = BAR.lock() {
         *current = bar;
     }

@@ -9,7 +9,7 @@ use crate::spec::warm::{Warm, WarmPython as WarmInterpreter};
 use crate::wire::message::PreloadedPython;
 
 /// What the pool is to be.
-pub struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// `None` for the best this machine grants.
     pub tier: Option<Tier>,
     pub warm: &'a Warm,
@@ -24,7 +24,7 @@ pub struct Wanted<'a> {
 
 /// Why there is no pool.
 #[derive(Debug, thiserror::Error)]
-pub enum ProvisionError {
+pub(crate) enum ProvisionError {
     #[error("--warm: {0}")]
     NotWarm(NotWarm),
     #[error("{0}")]
@@ -45,7 +45,7 @@ pub enum ProvisionError {
 
 impl ProvisionError {
     /// What the caller is told of it.
-    pub fn exit_status(&self) -> ExitStatus {
+    pub(crate) fn exit_status(&self) -> ExitStatus {
         match self {
             ProvisionError::NotWarm(_) => ExitStatus::Usage,
             _ => ExitStatus::CantEnforce,
@@ -54,7 +54,7 @@ impl ProvisionError {
 }
 
 /// Builds it; `note` is told what people should know about it.
-pub async fn build(
+pub(crate) async fn build(
     wanted: &Wanted<'_>,
     note: impl Fn(String),
 ) -> Result<(Pool, Enforced), ProvisionError> {
@@ -119,7 +119,7 @@ fn slots(wanted: &Wanted<'_>, note: impl Fn(String)) -> Result<usize, ProvisionE
 }
 
 /// Each slot takes a descriptor here; the usual soft limit of 1,024 is meant for programs that use select(2).
-pub fn raise_open_files() {
+pub(crate) fn raise_open_files() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);

@@ -69,7 +69,7 @@ impl NotShown {
 }
 
 /// Runs it to its end.
-pub fn run(config: RunConfig) -> ExitCode {
+pub(crate) fn run(config: RunConfig) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

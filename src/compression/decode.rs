@@ -13,14 +13,14 @@ const BUFFER_BYTES: usize = 128 << 10;
 
 /// What zeros are that follow the last member or frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Zeros {
+pub(super) enum Zeros {
     /// After members of gzip nothing, after frames of Zstandard no frame, and so an error.
     Padding,
     /// A torn end.
     Torn,
 }
 
-pub fn gzip(input: impl Read + Send, zeros: Zeros) -> impl Read + Send {
+pub(super) fn gzip(input: impl Read + Send, zeros: Zeros) -> impl Read + Send {
     let (input, used) = counted(input);
     Located {
         decoder: Gzip {
@@ -31,7 +31,7 @@ pub fn gzip(input: impl Read + Send, zeros: Zeros) -> impl Read + Send {
     }
 }
 
-pub fn zstd<R: Read + Send>(input: R, zeros: Zeros) -> io::Result<impl Read + Send> {
+pub(super) fn zstd<R: Read + Send>(input: R, zeros: Zeros) -> io::Result<impl Read + Send> {
     let (input, used) = counted(input);
     let decoder = Zstd {
         decoder: zstd::stream::read::Decoder::with_buffer(input)?,

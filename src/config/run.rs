@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// What `runner run` needs to know.
 #[derive(Debug)]
-pub struct RunConfig {
+pub(crate) struct RunConfig {
     pub what: WhatToRun,
     /// Whether the program gets what our stdin holds.
     pub stdin: bool,
@@ -23,7 +23,7 @@ pub struct RunConfig {
 }
 
 #[derive(Debug)]
-pub enum WhatToRun {
+pub(crate) enum WhatToRun {
     Program(ProgramSpec),
     /// The episode of this id in these jobs files.
     Listed {

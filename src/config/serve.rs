@@ -17,7 +17,7 @@ const MAX_CONNECTIONS: usize = 1 << 20;
 
 /// What `runner serve` needs to know.
 #[derive(Debug)]
-pub struct ServeConfig {
+pub(crate) struct ServeConfig {
     /// At least one of `socket` and `stdio`.
     pub socket: Option<PathBuf>,
     /// Whether stdin and stdout are a client, with whose end everything ends.

@@ -14,7 +14,7 @@ use std::path::Path;
 const OLDEST_KERNEL: (u32, u32) = (5, 15);
 
 /// All that was seen and tried.
-pub struct Findings<'a> {
+pub(super) struct Findings<'a> {
     pub facts: &'a Facts,
     pub namespaces: &'a Result<Working, TrialError>,
     pub landlock: &'a Result<Working, TrialError>,
@@ -28,7 +28,7 @@ pub struct Findings<'a> {
 
 impl Findings<'_> {
     /// Every check, in the order in which they are shown.
-    pub fn checks(&self) -> Vec<Check> {
+    pub(super) fn checks(&self) -> Vec<Check> {
         vec![
             self.kernel(),
             self.user(),

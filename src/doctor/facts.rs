@@ -12,11 +12,11 @@ use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
 /// Kinds of namespaces a slot has, as in /proc/sys/user/max_<kind>_namespaces (namespaces(7)).
-pub const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "ipc", "net", "uts", "cgroup"];
+pub(super) const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "ipc", "net", "uts", "cgroup"];
 
 /// What the machine says about itself.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub(super) struct Facts {
     /// As in `uname -r`.
     pub kernel: String,
     pub uid: u32,
@@ -63,7 +63,7 @@ pub struct Facts {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Container {
+pub(super) enum Container {
     Docker,
     Podman,
     Kubernetes,
@@ -71,7 +71,7 @@ pub enum Container {
 
 impl Facts {
     /// Capabilities that root needs in this tier and does not have.
-    pub fn missing(&self, tier: Tier) -> &[String] {
+    pub(super) fn missing(&self, tier: Tier) -> &[String] {
         match tier {
             Tier::Namespaces => &self.missing_namespaces,
             Tier::Landlock => &self.missing_landlock,
@@ -79,7 +79,7 @@ impl Facts {
     }
 
     /// Reads them. Takes a millisecond, and changes nothing.
-    pub fn read() -> Facts {
+    pub(super) fn read() -> Facts {
         let mounts = read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let status = read_to_string("/proc/self/status").ok();
         let filters = filters();

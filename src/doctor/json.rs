@@ -20,10 +20,13 @@ use crate::spec::policy::Tier;
 use serde::Serializer;
 
 /// The report as one JSON object, without a line end.
-pub fn render(report: &Report) -> String {
+pub(super) fn render(report: &Report) -> String {
     serde_json::to_string(report).expect("strings and numbers are always JSON")
 }
 
-pub fn isolation<S: Serializer>(asked: &Option<Tier>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn isolation<S: Serializer>(
+    asked: &Option<Tier>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(asked.map_or("auto", Tier::name))
 }

@@ -28,14 +28,14 @@ use facts::Facts;
 use report::Report;
 
 use crate::exit_status::ExitStatus;
-pub use remedy::{Obstacle, of_scarce};
+pub(crate) use remedy::{Obstacle, of_scarce};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use tokio::task::LocalSet;
 use trial::{TrialError, Working};
 
 /// Examines the machine and prints what was found on stdout.
-pub fn run(config: DoctorConfig) -> ExitCode {
+pub(crate) fn run(config: DoctorConfig) -> ExitCode {
     let report = match examine(&config) {
         Ok(report) => report,
         Err(error) => {
@@ -100,16 +100,16 @@ fn tier_of_a_run(
 
 /// Why no pool can be built here whose first slot failed like this, and what to do about it, where that is known and no matter
 /// of the tier.
-pub fn obstacle(tier: Tier, error: &BuildError) -> Option<Obstacle> {
+pub(crate) fn obstacle(tier: Tier, error: &BuildError) -> Option<Obstacle> {
     remedy::of_build(tier, error, &Facts::read())
 }
 
 /// /proc is not mounted, without which no slot can be started.
-pub fn no_proc() -> Option<Obstacle> {
+pub(crate) fn no_proc() -> Option<Obstacle> {
     (!procfs::is_mounted()).then(remedy::no_proc)
 }
 
 /// What to do about a tier that a run was refused.
-pub fn remedy(tier: Tier, refused: BuildError) -> String {
+pub(crate) fn remedy(tier: Tier, refused: BuildError) -> String {
     remedy::explain(tier, &TrialError::Build(refused), &Facts::read()).remedy
 }

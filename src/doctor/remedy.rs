@@ -12,7 +12,7 @@ use std::path::Path;
 /// A cause on this machine, and the remedy: a command line where there is one. Both are one line that fits the
 /// screen when no path of the machine is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Obstacle {
+pub(crate) struct Obstacle {
     pub cause: String,
     pub remedy: String,
 }
@@ -25,7 +25,7 @@ fn obstacle(cause: impl Into<String>, remedy: impl Into<String>) -> Obstacle {
 }
 
 /// Explains why a tier does not work here.
-pub fn explain(tier: Tier, fault: &TrialError, facts: &Facts) -> Obstacle {
+pub(super) fn explain(tier: Tier, fault: &TrialError, facts: &Facts) -> Obstacle {
     match (fault.failure(), fault) {
         (Some(failure), _) => of_stage(tier, failure, facts),
         (None, _) if !facts.proc => no_proc(),
@@ -66,7 +66,7 @@ fn of_stage(tier: Tier, failure: Failure, facts: &Facts) -> Obstacle {
 }
 
 /// What gives the runner a cgroup of its own, where systemd can.
-pub fn no_cgroups(why: &NoCgroups) -> Option<&'static str> {
+pub(super) fn no_cgroups(why: &NoCgroups) -> Option<&'static str> {
     match why {
         NoCgroups::NotMounted | NoCgroups::Closed { version: 1, .. } => None,
         NoCgroups::Closed { .. } | NoCgroups::Shared => {
@@ -76,7 +76,7 @@ pub fn no_cgroups(why: &NoCgroups) -> Option<&'static str> {
 }
 
 /// What keeps the kernel from killing this cgroup as a whole.
-pub fn killed_together(cgroup: &Path, facts: &Facts) -> String {
+pub(super) fn killed_together(cgroup: &Path, facts: &Facts) -> String {
     match facts.container {
         Some(Container::Kubernetes) => {
             "singleProcessOOMKill: true in the kubelet's configuration".to_owned()
@@ -163,7 +163,7 @@ fn unconfine(facts: &Facts) -> &'static str {
 }
 
 /// Parts of /proc are covered, or a fresh one was refused.
-pub fn covered_proc(facts: &Facts) -> Obstacle {
+pub(super) fn covered_proc(facts: &Facts) -> Obstacle {
     let cause = match facts.proc_masks.as_slice() {
         [] => "the kernel refuses to mount a fresh one".to_owned(),
         [one] => format!("{one} is covered by a mount"),
@@ -183,7 +183,7 @@ pub fn covered_proc(facts: &Facts) -> Obstacle {
 }
 
 /// What is wrong with Landlock for the landlock tier, if anything is.
-pub fn landlock(facts: &Facts) -> Option<Obstacle> {
+pub(super) fn landlock(facts: &Facts) -> Option<Obstacle> {
     let least = LEAST_ALONE as u32;
     match facts.landlock {
         Ok(abi) if abi >= least => None,
@@ -219,7 +219,7 @@ fn modules_have_landlock(facts: &Facts) -> bool {
     modules.split(',').any(|module| module == "landlock")
 }
 
-pub fn no_proc() -> Obstacle {
+pub(super) fn no_proc() -> Obstacle {
     obstacle("/proc is not mounted", "sudo mount -t proc proc /proc")
 }
 
@@ -238,7 +238,7 @@ fn powerless_root(tier: Tier, facts: &Facts) -> Obstacle {
 }
 
 /// What keeps any pool of this machine from being built, and is no matter of the tier.
-pub fn of_build(tier: Tier, error: &BuildError, facts: &Facts) -> Option<Obstacle> {
+pub(super) fn of_build(tier: Tier, error: &BuildError, facts: &Facts) -> Option<Obstacle> {
     match error {
         _ if !facts.proc => Some(no_proc()),
         error if error.is_scarcity() => Some(scarce(error, facts)),
@@ -310,7 +310,7 @@ fn too_few_of_all() -> Obstacle {
 }
 
 /// What lets there be more slots.
-pub fn of_scarce(scarce: &Scarce) -> String {
+pub(crate) fn of_scarce(scarce: &Scarce) -> String {
     match scarce {
         Scarce::CgroupProcesses(of) => more_in_cgroup(&of.cgroup, &Facts::read()),
         Scarce::Processes { .. } => MORE_PROCESSES.to_owned(),

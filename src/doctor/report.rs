@@ -7,7 +7,7 @@ use serde::Serialize;
 /// How much of what a run wants there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(super) enum State {
     Ok,
     /// Not there, or not usable.
     Missing,
@@ -17,7 +17,7 @@ pub enum State {
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
-pub struct Check {
+pub(super) struct Check {
     /// Stable, lower case with underscores.
     pub name: &'static str,
     pub state: State,
@@ -28,7 +28,7 @@ pub struct Check {
 }
 
 impl Check {
-    pub fn ok(name: &'static str, value: impl Into<String>) -> Check {
+    pub(super) fn ok(name: &'static str, value: impl Into<String>) -> Check {
         Check {
             name,
             state: State::Ok,
@@ -37,7 +37,7 @@ impl Check {
         }
     }
 
-    pub fn missing(
+    pub(super) fn missing(
         name: &'static str,
         value: impl Into<String>,
         remedy: impl Into<String>,
@@ -50,7 +50,7 @@ impl Check {
         }
     }
 
-    pub fn limited(
+    pub(super) fn limited(
         name: &'static str,
         value: impl Into<String>,
         remedy: impl Into<String>,
@@ -64,7 +64,7 @@ impl Check {
 
 /// Everything that is shown.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     /// `None` for `--isolation auto`.
     #[serde(serialize_with = "super::json::isolation")]
     pub isolation: Option<Tier>,

@@ -38,7 +38,7 @@ impl Row {
 }
 
 /// Compares them with what `slots` episodes at one time want, each of so many processes.
-pub fn check(facts: &Facts, slots: usize, processes: u32) -> Check {
+pub(super) fn check(facts: &Facts, slots: usize, processes: u32) -> Check {
     let rows = rows(facts, slots, processes);
     let low: Vec<&Row> = rows.iter().filter(|row| row.has < row.wanted).collect();
     if low.is_empty() {

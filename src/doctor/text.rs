@@ -7,7 +7,7 @@ const COLUMNS: usize = 100;
 const LINES: usize = 24;
 
 /// The report for people, with a line end after every line.
-pub fn render(report: &Report) -> String {
+pub(super) fn render(report: &Report) -> String {
     let mut lines = Vec::new();
     let mut told = Vec::new();
     // Whatever is found, the verdict and every check have their line; what is left is for remedies.

@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A tier that works, with what episodes found in it.
 #[derive(Debug)]
-pub struct Working {
+pub(super) struct Working {
     pub enforced: Enforced,
     pub bash: Found,
     pub python3: Found,
@@ -25,7 +25,7 @@ pub struct Working {
 
 /// A program, as an episode met it.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub(super) enum Found {
     /// What it said of its version.
     Version(String),
     Absent,
@@ -34,7 +34,7 @@ pub enum Found {
 
 /// Why a tier does not work.
 #[derive(Debug, thiserror::Error)]
-pub enum TrialError {
+pub(super) enum TrialError {
     #[error("{0}")]
     Build(BuildError),
     #[error("a slot was built, but no episode could be run in it: {0}")]
@@ -47,7 +47,7 @@ pub enum TrialError {
 
 impl TrialError {
     /// What the slot said, if it said anything.
-    pub fn failure(&self) -> Option<Failure> {
+    pub(super) fn failure(&self) -> Option<Failure> {
         match self {
             TrialError::Build(BuildError::Lost(SlotLost::Refused(failure)))
             | TrialError::Run(RunError::Build(BuildError::Lost(SlotLost::Refused(failure))))
@@ -57,13 +57,13 @@ impl TrialError {
     }
 
     /// Whether `--isolation auto` goes on to the next tier.
-    pub fn is_refusal(&self) -> bool {
+    pub(super) fn is_refusal(&self) -> bool {
         matches!(self, TrialError::Build(error) if error.is_refusal())
     }
 }
 
 /// Builds a slot of the tier with default limits and runs episodes in it; leaves nothing behind.
-pub async fn attempt(tier: Tier) -> Result<Working, TrialError> {
+pub(super) async fn attempt(tier: Tier) -> Result<Working, TrialError> {
     let settings = PoolSettings {
         warm_bash: false,
         pythons: Vec::new(),

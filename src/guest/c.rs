@@ -2,55 +2,55 @@
 
 use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 
-pub const SOL_SOCKET: c_int = 1;
-pub const SCM_RIGHTS: c_int = 1;
-pub const MSG_NOSIGNAL: c_int = 0x4000;
-pub const MSG_CMSG_CLOEXEC: c_int = 0x4000_0000;
-pub const EINTR: i32 = 4;
-pub const SIG_BLOCK: c_int = 0;
-pub const SIG_SETMASK: c_int = 2;
-pub const SIGCHLD: c_int = 17;
-pub const CLOCK_MONOTONIC: c_int = 1;
-pub const PR_SET_DUMPABLE: c_int = 4;
-pub const PR_SET_NAME: c_int = 15;
-pub const PR_SET_SECCOMP: c_int = 22;
-pub const PR_CAPBSET_DROP: c_int = 24;
-pub const PR_SET_CHILD_SUBREAPER: c_int = 36;
-pub const PR_SET_NO_NEW_PRIVS: c_int = 38;
-pub const PR_CAP_AMBIENT: c_int = 47;
-pub const PR_CAP_AMBIENT_CLEAR_ALL: c_int = 4;
-pub const SECCOMP_MODE_FILTER: c_int = 2;
-pub const SIG_DFL: usize = 0;
-pub const SIG_IGN: usize = 1;
-pub const O_CLOEXEC: c_int = 0o2000000;
-pub const O_NONBLOCK: c_int = 0o4000;
-pub const POLLIN: i16 = 1;
-pub const WNOHANG: c_int = 1;
-pub const PROT_READ: c_int = 1;
-pub const PROT_WRITE: c_int = 2;
-pub const MAP_SHARED: c_int = 1;
-pub const MAP_ANONYMOUS: c_int = 0x20;
-pub const RLIMIT_STACK: c_uint = 3;
-pub const EPERM: i32 = 1;
+pub(super) const SOL_SOCKET: c_int = 1;
+pub(super) const SCM_RIGHTS: c_int = 1;
+pub(super) const MSG_NOSIGNAL: c_int = 0x4000;
+pub(super) const MSG_CMSG_CLOEXEC: c_int = 0x4000_0000;
+pub(super) const EINTR: i32 = 4;
+pub(super) const SIG_BLOCK: c_int = 0;
+pub(super) const SIG_SETMASK: c_int = 2;
+pub(super) const SIGCHLD: c_int = 17;
+pub(super) const CLOCK_MONOTONIC: c_int = 1;
+pub(super) const PR_SET_DUMPABLE: c_int = 4;
+pub(super) const PR_SET_NAME: c_int = 15;
+pub(super) const PR_SET_SECCOMP: c_int = 22;
+pub(super) const PR_CAPBSET_DROP: c_int = 24;
+pub(super) const PR_SET_CHILD_SUBREAPER: c_int = 36;
+pub(super) const PR_SET_NO_NEW_PRIVS: c_int = 38;
+pub(super) const PR_CAP_AMBIENT: c_int = 47;
+pub(super) const PR_CAP_AMBIENT_CLEAR_ALL: c_int = 4;
+pub(super) const SECCOMP_MODE_FILTER: c_int = 2;
+pub(super) const SIG_DFL: usize = 0;
+pub(super) const SIG_IGN: usize = 1;
+pub(super) const O_CLOEXEC: c_int = 0o2000000;
+pub(super) const O_NONBLOCK: c_int = 0o4000;
+pub(super) const POLLIN: i16 = 1;
+pub(super) const WNOHANG: c_int = 1;
+pub(super) const PROT_READ: c_int = 1;
+pub(super) const PROT_WRITE: c_int = 2;
+pub(super) const MAP_SHARED: c_int = 1;
+pub(super) const MAP_ANONYMOUS: c_int = 0x20;
+pub(super) const RLIMIT_STACK: c_uint = 3;
+pub(super) const EPERM: i32 = 1;
 /// The same on every architecture (landlock_restrict_self(2)).
-pub const SYS_LANDLOCK_RESTRICT_SELF: c_long = 446;
+pub(super) const SYS_LANDLOCK_RESTRICT_SELF: c_long = 446;
 #[cfg(target_arch = "x86_64")]
-pub const SYS_CAPSET: c_long = 126;
+pub(super) const SYS_CAPSET: c_long = 126;
 #[cfg(not(target_arch = "x86_64"))]
 pub const SYS_CAPSET: c_long = 91;
 #[cfg(target_arch = "x86_64")]
-pub const SYS_SCHED_SETATTR: c_long = 314;
+pub(super) const SYS_SCHED_SETATTR: c_long = 314;
 #[cfg(not(target_arch = "x86_64"))]
 pub const SYS_SCHED_SETATTR: c_long = 274;
 
 #[repr(C)]
-pub struct IoVec {
+pub(super) struct IoVec {
     pub base: *mut c_void,
     pub length: usize,
 }
 
 #[repr(C)]
-pub struct MsgHdr {
+pub(super) struct MsgHdr {
     pub name: *mut c_void,
     pub name_length: c_uint,
     pub parts: *mut IoVec,
@@ -62,7 +62,7 @@ pub struct MsgHdr {
 
 /// Followed by the data, aligned to 8 bytes (cmsg(3)).
 #[repr(C)]
-pub struct CmsgHdr {
+pub(super) struct CmsgHdr {
     pub length: usize,
     pub level: c_int,
     pub kind: c_int,
@@ -70,7 +70,7 @@ pub struct CmsgHdr {
 
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-pub struct TimePair {
+pub(super) struct TimePair {
     pub seconds: i64,
     /// Nano- or microseconds, by function.
     pub fraction: i64,
@@ -78,7 +78,7 @@ pub struct TimePair {
 
 #[repr(C)]
 #[derive(Default)]
-pub struct RUsage {
+pub(super) struct RUsage {
     pub user: TimePair,
     pub system: TimePair,
     /// In kilobytes.
@@ -87,13 +87,13 @@ pub struct RUsage {
 }
 
 #[repr(C)]
-pub struct RLimit {
+pub(super) struct RLimit {
     pub soft: u64,
     pub hard: u64,
 }
 
 #[repr(C)]
-pub struct SchedAttr {
+pub(super) struct SchedAttr {
     pub size: u32,
     pub policy: u32,
     pub flags: u64,
@@ -104,11 +104,11 @@ pub struct SchedAttr {
     pub period: u64,
 }
 
-pub const PRIO_PROCESS: c_int = 0;
-pub const F_GETFD: c_int = 1;
+pub(super) const PRIO_PROCESS: c_int = 0;
+pub(super) const F_GETFD: c_int = 1;
 
 #[repr(C)]
-pub struct PollFd {
+pub(super) struct PollFd {
     pub fd: c_int,
     pub events: i16,
     pub got: i16,
@@ -116,7 +116,7 @@ pub struct PollFd {
 
 /// `struct dl_phdr_info` (dl_iterate_phdr(3)).
 #[repr(C)]
-pub struct LoadInfo {
+pub(super) struct LoadInfo {
     pub address: usize,
     pub name: *const c_char,
     pub headers: *const c_void,
@@ -127,55 +127,63 @@ pub struct LoadInfo {
 }
 
 /// glibc's 1,024 bits.
-pub type SigSet = [u64; 16];
+pub(super) type SigSet = [u64; 16];
 
 unsafe extern "C" {
-    pub fn sendmsg(socket: c_int, message: *const MsgHdr, flags: c_int) -> isize;
-    pub fn recvmsg(socket: c_int, message: *mut MsgHdr, flags: c_int) -> isize;
-    pub fn fork() -> c_int;
-    pub fn _exit(code: c_int) -> !;
-    pub fn exit(code: c_int) -> !;
-    pub fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
-    pub fn fflush(stream: *mut c_void) -> c_int;
-    pub fn dl_iterate_phdr(
+    pub(super) fn sendmsg(socket: c_int, message: *const MsgHdr, flags: c_int) -> isize;
+    pub(super) fn recvmsg(socket: c_int, message: *mut MsgHdr, flags: c_int) -> isize;
+    pub(super) fn fork() -> c_int;
+    pub(super) fn _exit(code: c_int) -> !;
+    pub(super) fn exit(code: c_int) -> !;
+    pub(super) fn on_exit(
+        function: extern "C" fn(c_int, *mut c_void),
+        argument: *mut c_void,
+    ) -> c_int;
+    pub(super) fn fflush(stream: *mut c_void) -> c_int;
+    pub(super) fn dl_iterate_phdr(
         callback: extern "C" fn(*const LoadInfo, usize, *mut c_void) -> c_int,
         data: *mut c_void,
     ) -> c_int;
-    pub fn explicit_bzero(bytes: *mut c_void, length: usize);
-    pub fn wait4(pid: c_int, status: *mut c_int, options: c_int, usage: *mut RUsage) -> c_int;
-    pub fn alarm(seconds: c_uint) -> c_uint;
-    pub fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
-    pub fn setpriority(which: c_int, who: c_uint, nice: c_int) -> c_int;
-    pub fn malloc(bytes: usize) -> *mut c_void;
-    pub fn free(block: *mut c_void);
-    pub fn getpid() -> c_int;
-    pub fn setpgid(pid: c_int, group: c_int) -> c_int;
-    pub fn dup2(from: c_int, to: c_int) -> c_int;
-    pub fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int;
-    pub fn chdir(path: *const c_char) -> c_int;
-    pub fn prctl(option: c_int, ...) -> c_int;
-    pub fn syscall(number: c_long, ...) -> c_long;
-    pub fn getrlimit(resource: c_uint, limit: *mut RLimit) -> c_int;
-    pub fn setrlimit(resource: c_uint, limit: *const RLimit) -> c_int;
-    pub fn sigemptyset(set: *mut SigSet) -> c_int;
-    pub fn sigaddset(set: *mut SigSet, signal: c_int) -> c_int;
-    pub fn sigprocmask(how: c_int, set: *const SigSet, old: *mut SigSet) -> c_int;
-    pub fn clock_gettime(clock: c_int, time: *mut TimePair) -> c_int;
-    pub fn gettimeofday(time: *mut TimePair, zone: *mut c_void) -> c_int;
-    pub fn setns(namespace: c_int, kind: c_int) -> c_int;
-    pub fn setgroups(count: usize, groups: *const c_uint) -> c_int;
-    pub fn setresgid(real: c_uint, effective: c_uint, saved: c_uint) -> c_int;
-    pub fn setresuid(real: c_uint, effective: c_uint, saved: c_uint) -> c_int;
-    pub fn signal(signal: c_int, handler: usize) -> usize;
-    pub fn signalfd(fd: c_int, mask: *const SigSet, flags: c_int) -> c_int;
-    pub fn poll(fds: *mut PollFd, count: u64, timeout: c_int) -> c_int;
-    pub fn pipe2(ends: *mut c_int, flags: c_int) -> c_int;
-    pub fn close(fd: c_int) -> c_int;
-    pub fn read(fd: c_int, buffer: *mut c_void, length: usize) -> isize;
-    pub fn write(fd: c_int, buffer: *const c_void, length: usize) -> isize;
-    pub fn clearenv() -> c_int;
-    pub fn putenv(variable: *mut c_char) -> c_int;
-    pub fn process_vm_readv(
+    pub(super) fn explicit_bzero(bytes: *mut c_void, length: usize);
+    pub(super) fn wait4(
+        pid: c_int,
+        status: *mut c_int,
+        options: c_int,
+        usage: *mut RUsage,
+    ) -> c_int;
+    pub(super) fn alarm(seconds: c_uint) -> c_uint;
+    pub(super) fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
+    pub(super) fn setpriority(which: c_int, who: c_uint, nice: c_int) -> c_int;
+    pub(super) fn malloc(bytes: usize) -> *mut c_void;
+    pub(super) fn free(block: *mut c_void);
+    pub(super) fn getpid() -> c_int;
+    pub(super) fn setpgid(pid: c_int, group: c_int) -> c_int;
+    pub(super) fn dup2(from: c_int, to: c_int) -> c_int;
+    pub(super) fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int;
+    pub(super) fn chdir(path: *const c_char) -> c_int;
+    pub(super) fn prctl(option: c_int, ...) -> c_int;
+    pub(super) fn syscall(number: c_long, ...) -> c_long;
+    pub(super) fn getrlimit(resource: c_uint, limit: *mut RLimit) -> c_int;
+    pub(super) fn setrlimit(resource: c_uint, limit: *const RLimit) -> c_int;
+    pub(super) fn sigemptyset(set: *mut SigSet) -> c_int;
+    pub(super) fn sigaddset(set: *mut SigSet, signal: c_int) -> c_int;
+    pub(super) fn sigprocmask(how: c_int, set: *const SigSet, old: *mut SigSet) -> c_int;
+    pub(super) fn clock_gettime(clock: c_int, time: *mut TimePair) -> c_int;
+    pub(super) fn gettimeofday(time: *mut TimePair, zone: *mut c_void) -> c_int;
+    pub(super) fn setns(namespace: c_int, kind: c_int) -> c_int;
+    pub(super) fn setgroups(count: usize, groups: *const c_uint) -> c_int;
+    pub(super) fn setresgid(real: c_uint, effective: c_uint, saved: c_uint) -> c_int;
+    pub(super) fn setresuid(real: c_uint, effective: c_uint, saved: c_uint) -> c_int;
+    pub(super) fn signal(signal: c_int, handler: usize) -> usize;
+    pub(super) fn signalfd(fd: c_int, mask: *const SigSet, flags: c_int) -> c_int;
+    pub(super) fn poll(fds: *mut PollFd, count: u64, timeout: c_int) -> c_int;
+    pub(super) fn pipe2(ends: *mut c_int, flags: c_int) -> c_int;
+    pub(super) fn close(fd: c_int) -> c_int;
+    pub(super) fn read(fd: c_int, buffer: *mut c_void, length: usize) -> isize;
+    pub(super) fn write(fd: c_int, buffer: *const c_void, length: usize) -> isize;
+    pub(super) fn clearenv() -> c_int;
+    pub(super) fn putenv(variable: *mut c_char) -> c_int;
+    pub(super) fn process_vm_readv(
         pid: c_int,
         ours: *const IoVec,
         our_count: usize,
@@ -183,8 +191,8 @@ unsafe extern "C" {
         their_count: usize,
         flags: usize,
     ) -> isize;
-    pub fn munmap(address: *mut c_void, length: usize) -> c_int;
-    pub fn mmap(
+    pub(super) fn munmap(address: *mut c_void, length: usize) -> c_int;
+    pub(super) fn mmap(
         address: *mut c_void,
         length: usize,
         protection: c_int,
@@ -195,18 +203,18 @@ unsafe extern "C" {
 }
 
 /// The error of the last call.
-pub fn errno() -> i32 {
+pub(super) fn errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }
 
 /// Whether a descriptor is open on a character device.
-pub fn is_device(fd: c_int) -> bool {
+pub(super) fn is_device(fd: c_int) -> bool {
     use std::os::unix::fs::FileTypeExt;
     std::fs::metadata(format!("/proc/self/fd/{fd}")).is_ok_and(|m| m.file_type().is_char_device())
 }
 
 /// CLOCK_MONOTONIC, which all processes of a machine share.
-pub fn monotonic_ns() -> u64 {
+pub(super) fn monotonic_ns() -> u64 {
     let mut now = TimePair::default();
     // SAFETY: the pointer is to a live local of the layout of struct timespec.
     unsafe { clock_gettime(CLOCK_MONOTONIC, &mut now) };

@@ -8,7 +8,7 @@ use crate::wire::kinds::exit;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Which part failed, as `WarmExit::kind`, and the errno.
-pub type Failure = (u64, i32);
+pub(super) type Failure = (u64, i32);
 
 struct Child<'a> {
     launch: &'a Launch,
@@ -19,7 +19,7 @@ struct Child<'a> {
 }
 
 /// Restricts this process for good. Without a ruleset among the descriptors it has to be `restricted` already.
-pub fn restrict(launch: &Launch, fds: &[OwnedFd], restricted: bool) -> Result<(), Failure> {
+pub(super) fn restrict(launch: &Launch, fds: &[OwnedFd], restricted: bool) -> Result<(), Failure> {
     sequence::restrict(&Child {
         launch,
         fds,
@@ -87,14 +87,14 @@ impl Restrict for Child<'_> {
 }
 
 /// Enforces a Landlock ruleset on this process and those it forks from now on.
-pub fn enforce(ruleset: i32) -> i64 {
+pub(super) fn enforce(ruleset: i32) -> i64 {
     // SAFETY: a system call on integers.
     unsafe { c::syscall(c::SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0) }
 }
 
 /// How programs are scheduled, in contrast to the processes of their slot (`sys::sched`).
 #[derive(Clone, Copy)]
-pub struct Ordinary {
+pub(super) struct Ordinary {
     /// The time slice in nanoseconds, 0 where it is not known.
     pub slice_ns: u64,
     pub nice: i32,
@@ -102,7 +102,7 @@ pub struct Ordinary {
 
 impl Ordinary {
     /// To be called when the program begins: until then the child has the precedence of its zygote.
-    pub fn begin(self) {
+    pub(super) fn begin(self) {
         // Who leaves real time is queued anew: with a short slice first in line, with the ordinary one last.
         schedule(SCHED_OTHER, self.nice, 0, SHORTEST_SLICE_NS);
         schedule(SCHED_OTHER, self.nice, 0, self.slice_ns);
@@ -110,7 +110,7 @@ impl Ordinary {
 }
 
 /// What `sys::sched::make_real_time` does for the slot's other processes.
-pub fn become_real_time() {
+pub(super) fn become_real_time() {
     schedule(SCHED_FIFO, 0, SERVING, 0);
 }
 

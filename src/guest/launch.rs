@@ -5,7 +5,7 @@ use crate::guest::link::wipe;
 use std::ffi::CString;
 
 /// What to run.
-pub struct Launch {
+pub(super) struct Launch {
     pub argv: Vec<CString>,
     /// `NAME=value`, beyond what the interpreter started with.
     pub env: Vec<CString>,
@@ -16,7 +16,7 @@ pub struct Launch {
 
 impl Launch {
     /// None for anything that init would not send.
-    pub fn decode(bytes: &[u8]) -> Option<Launch> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<Launch> {
         let mut rest = bytes;
         let launch = Launch {
             argv: list(&mut rest, text)?,
@@ -28,14 +28,14 @@ impl Launch {
     }
 
     /// Leaves nothing of it in memory.
-    pub fn wipe(self) {
+    pub(super) fn wipe(self) {
         let strings = self.argv.into_iter().chain(self.env).chain([self.workdir]);
         strings.for_each(|text| wipe(text.into_bytes()));
     }
 }
 
 /// How a launch ended; `kind` and `value` as `wire::message::WarmExit` says.
-pub struct Exit {
+pub(super) struct Exit {
     pub kind: u64,
     pub value: u64,
     pub forked_ns: u64,
@@ -46,7 +46,7 @@ pub struct Exit {
 }
 
 impl Exit {
-    pub fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let fields = [
             self.kind,
             self.value,
@@ -63,7 +63,7 @@ impl Exit {
 }
 
 /// What a copy of a parent is to become.
-pub struct Enter {
+pub(super) struct Enter {
     pub slot: u32,
     /// Whether to take on the uid and gid.
     pub change: bool,
@@ -82,7 +82,7 @@ pub struct Enter {
 }
 
 impl Enter {
-    pub fn decode(bytes: &[u8]) -> Option<Enter> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<Enter> {
         let mut rest = bytes;
         Some(Enter {
             slot: number(&mut rest)? as u32,
@@ -99,7 +99,7 @@ impl Enter {
 }
 
 /// What a Python zygote says first.
-pub struct Greeting {
+pub(super) struct Greeting {
     pub pid: u64,
     pub device: u64,
     pub inode: u64,
@@ -110,7 +110,7 @@ pub struct Greeting {
 }
 
 impl Greeting {
-    pub fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for field in [self.pid, self.device, self.inode] {
             put(&mut bytes, field);
@@ -127,14 +127,14 @@ impl Greeting {
 }
 
 /// How a parent gets on with its modules.
-pub struct News<'a> {
+pub(super) struct News<'a> {
     kind: u64,
     module: &'a str,
     detail: &'a str,
 }
 
 impl<'a> News<'a> {
-    pub fn new(kind: u64, module: &'a str, detail: &'a str) -> News<'a> {
+    pub(super) fn new(kind: u64, module: &'a str, detail: &'a str) -> News<'a> {
         News {
             kind,
             module,
@@ -142,7 +142,7 @@ impl<'a> News<'a> {
         }
     }
 
-    pub fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         put(&mut bytes, self.kind);
         for text in [self.module, self.detail] {

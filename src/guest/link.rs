@@ -13,9 +13,9 @@ const MAX_FDS: usize = 8;
 const CONTROL_BYTES: usize = size_of::<c::CmsgHdr>() + MAX_FDS * size_of::<c_int>();
 
 /// Init is gone, or what came from it is not from init.
-pub struct LinkBroken;
+pub(super) struct LinkBroken;
 
-pub struct Link {
+pub(super) struct Link {
     socket: c_int,
     buffer: Vec<u8>,
     /// How much of the buffer packets have filled since it was wiped, in bytes.
@@ -24,7 +24,7 @@ pub struct Link {
 
 impl Link {
     /// `socket` stays open as long as the process lives.
-    pub fn new(socket: c_int) -> Link {
+    pub(super) fn new(socket: c_int) -> Link {
         Link {
             socket,
             buffer: vec![0; PACKET_BYTES],
@@ -33,7 +33,7 @@ impl Link {
     }
 
     /// One message that fits into a packet.
-    pub fn send(&self, message: &[u8]) -> Result<(), LinkBroken> {
+    pub(super) fn send(&self, message: &[u8]) -> Result<(), LinkBroken> {
         let packet = [&[LAST], message].concat();
         let mut part = c::IoVec {
             base: packet.as_ptr() as *mut c_void,
@@ -59,7 +59,7 @@ impl Link {
     }
 
     /// One whole message and the descriptors that came with it.
-    pub fn recv(&mut self) -> Result<(Vec<u8>, Vec<OwnedFd>), LinkBroken> {
+    pub(super) fn recv(&mut self) -> Result<(Vec<u8>, Vec<OwnedFd>), LinkBroken> {
         let (mut message, mut fds) = (Vec::new(), Vec::new());
         loop {
             let length = self.packet(&mut fds)?;
@@ -75,7 +75,7 @@ impl Link {
     }
 
     /// Leaves nothing of past packets in memory.
-    pub fn wipe(&mut self) {
+    pub(super) fn wipe(&mut self) {
         wipe_slice(&mut self.buffer[..self.used]);
         self.used = 0;
     }
@@ -125,7 +125,7 @@ fn append(message: &mut Vec<u8>, body: &[u8]) {
 }
 
 /// Frees memory without leaving in it what it held.
-pub fn wipe(mut bytes: Vec<u8>) {
+pub(super) fn wipe(mut bytes: Vec<u8>) {
     wipe_slice(&mut bytes);
 }
 

@@ -20,7 +20,7 @@ struct ChildReport {
 }
 
 /// What an interpreter does around a fork.
-pub trait AroundFork {
+pub(super) trait AroundFork {
     fn before(&self) {}
     fn parent(&self) {}
     /// In the child, restricted.
@@ -31,7 +31,7 @@ pub trait AroundFork {
 impl AroundFork for () {}
 
 /// Serves launches of an interpreter that needs nothing special.
-pub fn serve(socket: i32, ordinary: Ordinary, end_delay_ms: u32) -> Launch {
+pub(super) fn serve(socket: i32, ordinary: Ordinary, end_delay_ms: u32) -> Launch {
     Zygote {
         socket,
         ordinary,
@@ -42,7 +42,7 @@ pub fn serve(socket: i32, ordinary: Ordinary, end_delay_ms: u32) -> Launch {
     .serve()
 }
 
-pub struct Zygote<'a> {
+pub(super) struct Zygote<'a> {
     pub socket: i32,
     pub ordinary: Ordinary,
     pub around_fork: &'a dyn AroundFork,
@@ -54,7 +54,7 @@ pub struct Zygote<'a> {
 
 impl Zygote<'_> {
     /// Serves launches. Returns in the children alone, each time with what to run; the zygote itself ends with init.
-    pub fn serve(&self) -> Launch {
+    pub(super) fn serve(&self) -> Launch {
         let report = shared_report();
         // SAFETY: plain system calls: one keeps others of the same user out of this process (ptrace, /proc/<pid>/mem),
         // one takes back the end that start-up files had been threatened with.

@@ -14,14 +14,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// An output that is this run's alone, and in which nothing was changed yet.
-pub struct Before {
+pub(super) struct Before {
     held: Held,
     /// All ids that lines have, where verdicts may have to go for it.
     ids: Option<Identities>,
 }
 
 /// Locks and reads the output. With `resume`, `input` leaves out what has a verdict that counts.
-pub fn hold(path: &Path, resume: bool, input: &mut SourceConfig) -> Result<Before, OpenError> {
+pub(super) fn hold(
+    path: &Path,
+    resume: bool,
+    input: &mut SourceConfig,
+) -> Result<Before, OpenError> {
     let mut held = hold_output(path, resume)?;
     if !resume {
         return Ok(Before { held, ids: None });
@@ -40,7 +44,7 @@ pub fn hold(path: &Path, resume: bool, input: &mut SourceConfig) -> Result<Befor
 
 impl Before {
     /// Removes what does not count any more; also returns how many verdicts of lines that are gone those were.
-    pub fn open(self, changed: &Changed) -> Result<(Opened, u64), OpenError> {
+    pub(super) fn open(self, changed: &Changed) -> Result<(Opened, u64), OpenError> {
         let Before { held, ids } = self;
         if changed.is_empty() && ids.is_none() {
             return Ok((held.open(None)?, 0));
@@ -57,7 +61,7 @@ impl Before {
 }
 
 /// What people are told of changed lines.
-pub fn note(changed: &Changed) -> Option<String> {
+pub(super) fn note(changed: &Changed) -> Option<String> {
     let (count, first) = changed.summary()?;
     Some(match count {
         1 => format!("1 line changed since its verdict and runs again: {first}"),
@@ -68,7 +72,7 @@ pub fn note(changed: &Changed) -> Option<String> {
 }
 
 /// What people are told of `invalid` results that were removed.
-pub fn note_gone(count: u64) -> Option<String> {
+pub(super) fn note_gone(count: u64) -> Option<String> {
     match count {
         0 => None,
         1 => Some("1 invalid result was removed, because no line has its id any more".into()),
@@ -79,7 +83,7 @@ pub fn note_gone(count: u64) -> Option<String> {
 }
 
 /// Removes the verdicts of lines that turned out to be changed while the run went on, and counts them.
-pub fn drop_outdated(path: &Path, changed: &Changed) -> Result<Counts, OpenError> {
+pub(super) fn drop_outdated(path: &Path, changed: &Changed) -> Result<Counts, OpenError> {
     let held = hold_output(path, true)?;
     held.drop_outdated(&|verdict| changed.has_outdated(verdict.id, verdict.digest))
 }

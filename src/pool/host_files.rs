@@ -30,13 +30,13 @@ const ENTRY_BYTES: u64 = 256;
 const MAX_DEPTH: usize = 200;
 
 /// Files are held in memory on their way, so no more is read than the episode could store.
-pub struct Budget {
+pub(super) struct Budget {
     left: u64,
     disk_mb: u64,
 }
 
 impl Budget {
-    pub fn new(disk_bytes: u64) -> Budget {
+    pub(super) fn new(disk_bytes: u64) -> Budget {
         let disk_mb = disk_bytes / MB;
         Budget {
             left: disk_mb.min(MAX_COPIED_MB) * MB,
@@ -66,7 +66,7 @@ impl Budget {
 }
 
 /// Adds a file, or a directory with everything below it, to what is put at a place inside.
-pub fn copy(
+pub(super) fn copy(
     host: &Path,
     inside: &str,
     mode: Option<u32>,

@@ -16,13 +16,13 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// What was found last, and when.
 #[derive(Default)]
-pub struct HostSockets {
+pub(super) struct HostSockets {
     last: RefCell<Option<(Instant, Vec<PathBuf>)>>,
 }
 
 impl HostSockets {
     /// Where sockets can be connected to by their path now, links resolved.
-    pub fn list(&self) -> Vec<PathBuf> {
+    pub(super) fn list(&self) -> Vec<PathBuf> {
         let mut last = self.last.borrow_mut();
         match &*last {
             Some((at, found)) if at.elapsed() < MAX_AGE => found.clone(),

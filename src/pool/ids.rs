@@ -54,7 +54,7 @@ pub fn uid_per_slot() -> Result<bool, NoUid> {
 }
 
 /// The ids of a pool's slots, its own until it is dropped.
-pub struct SlotIds {
+pub(super) struct SlotIds {
     /// None where all slots are the caller.
     first: Option<u32>,
     numbers: u32,
@@ -63,7 +63,7 @@ pub struct SlotIds {
 
 impl SlotIds {
     /// For a pool of at most so many slots at one time.
-    pub fn claim(slots: usize) -> Result<SlotIds, NoUid> {
+    pub(super) fn claim(slots: usize) -> Result<SlotIds, NoUid> {
         let numbers = u32::try_from(slots)
             .unwrap_or(u32::MAX)
             .saturating_mul(NUMBERS_PER_SLOT)
@@ -99,12 +99,12 @@ impl SlotIds {
     }
 
     /// Slot numbers are below this.
-    pub fn numbers(&self) -> u32 {
+    pub(super) fn numbers(&self) -> u32 {
         self.numbers
     }
 
     /// Ids of the slot with this number.
-    pub fn of_slot(&self, number: u32) -> Ids {
+    pub(super) fn of_slot(&self, number: u32) -> Ids {
         match self.first {
             Some(first) => Ids {
                 uid: first + number,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 /// Whether they name a working directory or a file outside of the places that their slot has for writing anyway.
-pub fn name_unusual_places(sandbox: &Sandbox, steps: &[Step]) -> bool {
+pub(super) fn name_unusual_places(sandbox: &Sandbox, steps: &[Step]) -> bool {
     let writable = &sandbox.grants.writable;
     let is_unusual = |step: &Step| {
         let files = step.files.iter().map(|file| file.path.as_str());
@@ -20,7 +20,7 @@ pub fn name_unusual_places(sandbox: &Sandbox, steps: &[Step]) -> bool {
 }
 
 /// The steps with the content of the host files that they name, which are read beside the other work.
-pub async fn with_host_files<'a>(
+pub(super) async fn with_host_files<'a>(
     steps: &'a [Step],
     sandbox: &Sandbox,
 ) -> Result<Cow<'a, [Step]>, HostFileError> {
@@ -39,7 +39,7 @@ pub async fn with_host_files<'a>(
 }
 
 /// The same for files that belong to no step.
-pub async fn files_of_host(
+pub(super) async fn files_of_host(
     files: Vec<InputFile>,
     sandbox: &Sandbox,
 ) -> Result<Vec<InputFile>, HostFileError> {

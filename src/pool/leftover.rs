@@ -24,7 +24,7 @@ pub struct Scratch {
 }
 
 /// A scratch directory that has outlived its slot.
-pub struct Leftover {
+pub(super) struct Leftover {
     pub slot: Pid,
     pub number: u32,
     scratch: Scratch,
@@ -42,7 +42,7 @@ enum Removal {
 
 impl Leftover {
     /// What a slot that has ended left; None when it has removed it by itself.
-    pub fn of(slot: Pid, number: u32, scratch: Scratch) -> Option<Leftover> {
+    pub(super) fn of(slot: Pid, number: u32, scratch: Scratch) -> Option<Leftover> {
         // One that died early may not have given it away yet; then it is empty.
         (!remove_empty(&scratch.path)).then_some(Leftover {
             slot,
@@ -53,7 +53,7 @@ impl Leftover {
     }
 
     /// Goes on with its removal; whether it is still there. `quiet` says that nobody writes to it any more.
-    pub fn is_there(&mut self, quiet: bool) -> bool {
+    pub(super) fn is_there(&mut self, quiet: bool) -> bool {
         match std::mem::replace(&mut self.removal, Removal::Waiting) {
             Removal::Waiting if quiet => self.start(Instant::now()),
             Removal::Waiting => {}

@@ -23,7 +23,7 @@ pub fn adopt_orphans() -> Result<(), Errno> {
 }
 
 /// Tells orphans of slots from other children.
-pub struct Orphans {
+pub(super) struct Orphans {
     /// Children that were there first. Their numbers are theirs until we reap them.
     before: BTreeSet<Pid>,
     own: Confinement,
@@ -38,7 +38,7 @@ struct Confinement {
 
 impl Orphans {
     /// To be called before any slot is started.
-    pub fn new() -> Orphans {
+    pub(super) fn new() -> Orphans {
         Orphans {
             before: children(Pid::this()).into_iter().collect(),
             own: Confinement::of("self"),
@@ -46,14 +46,14 @@ impl Orphans {
     }
 
     /// A child was reaped: its number may be another's from now on.
-    pub fn reaped(&mut self, child: Pid) {
+    pub(super) fn reaped(&mut self, child: Pid) {
         self.before.remove(&child);
     }
 
     /// Kills the orphans of slots and what is below them; whether there were any, those included that wait to be
     /// reaped. What forks fast is listed and killed again at once: a killed process can't finish a fork, so each round
     /// leaves fewer.
-    pub fn kill(&self, is_slot: impl Fn(&Pid) -> bool) -> bool {
+    pub(super) fn kill(&self, is_slot: impl Fn(&Pid) -> bool) -> bool {
         let end = Instant::now() + KILL_TIMEOUT;
         loop {
             let mut open = children(Pid::this());
@@ -98,7 +98,7 @@ fn is_alive(process: Pid) -> bool {
 }
 
 /// Children of all threads of a process.
-pub fn children(process: Pid) -> Vec<Pid> {
+pub(super) fn children(process: Pid) -> Vec<Pid> {
     let numbers = procfs::children(process.as_raw());
     numbers.into_iter().map(Pid::from_raw).collect()
 }

@@ -26,12 +26,12 @@ pub const PARENT_SIDE: &str = "__python";
 
 /// Starts a slot process; the socket becomes its descriptor 0, and it prints to `log`. It leads a process group with init and
 /// zygote in it. Re-exec keeps this safe while other threads run (fork without exec would not be).
-pub fn start(slot: u32, socket: OwnedFd, log: Stdio) -> io::Result<Pid> {
+pub(super) fn start(slot: u32, socket: OwnedFd, log: Stdio) -> io::Result<Pid> {
     start_as(&format!("runner: slot {slot}"), SLOT_SIDE, socket, log)
 }
 
 /// Starts what becomes the parent of warm Pythons, in a process group of its own.
-pub fn start_parent(socket: OwnedFd) -> io::Result<Pid> {
+pub(super) fn start_parent(socket: OwnedFd) -> io::Result<Pid> {
     start_as("runner: python", PARENT_SIDE, socket, Stdio::null())
 }
 
@@ -50,7 +50,7 @@ fn start_as(shown: &str, side: &str, socket: OwnedFd, stderr: Stdio) -> io::Resu
 
 /// Makes a slot's own processes real-time processes, if we may: init, the zygote and a warm bash. To be called while no
 /// program runs in it.
-pub fn make_real_time(slot: Pid) {
+pub(super) fn make_real_time(slot: Pid) {
     let others = children(slot);
     others
         .into_iter()
@@ -233,13 +233,13 @@ impl Processes {
 }
 
 /// Kills a slot's own processes, which are its process group; those of an episode go with init.
-pub fn end(slot: Pid) {
+pub(super) fn end(slot: Pid) {
     let _ = killpg(slot, Signal::SIGKILL);
 }
 
 /// Whether one of a slot's own processes was stopped, which only somebody outside can do: the slot's process or a child
 /// of it in its process group, init or the zygote.
-pub fn is_stopped(slot: Pid) -> bool {
+pub(super) fn is_stopped(slot: Pid) -> bool {
     let in_group = |child: &Pid| getpgid(Some(*child)) == Ok(slot);
     let others = children(slot).into_iter().filter(in_group);
     others

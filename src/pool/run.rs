@@ -191,7 +191,7 @@ pub(super) struct AnswerLimit {
 }
 
 impl AnswerLimit {
-    pub fn of_step(step: &Step, stretch: f64) -> AnswerLimit {
+    pub(super) fn of_step(step: &Step, stretch: f64) -> AnswerLimit {
         AnswerLimit {
             allowed: step.longest(stretch),
             slack: HUNG_TIMEOUT,
@@ -215,7 +215,7 @@ impl AnswerLimit {
 
     /// The slot's answer. A slot that is overdue because it was stopped is killed: left alone, its program would go on after
     /// its timeout for as long as we wait. One that is busy is waited for.
-    pub async fn answered<T>(
+    pub(super) async fn answered<T>(
         &self,
         slot: Pid,
         answer: impl Future<Output = Result<T, SlotLost>>,

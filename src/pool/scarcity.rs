@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_secs(5);
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 
-pub struct Scarcity {
+pub(super) struct Scarcity {
     /// When a slot was refused last, or one more was allowed.
     since: Cell<Option<Instant>>,
     pause: Cell<Duration>,
@@ -16,7 +16,7 @@ pub struct Scarcity {
 }
 
 impl Scarcity {
-    pub fn new() -> Scarcity {
+    pub(super) fn new() -> Scarcity {
         Scarcity {
             since: Cell::new(None),
             pause: Cell::new(PAUSE),
@@ -25,7 +25,7 @@ impl Scarcity {
     }
 
     /// To be called when a slot was refused.
-    pub fn met(&self, now: Instant) {
+    pub(super) fn met(&self, now: Instant) {
         let pause = self.pause.get();
         let since = self.since.replace(Some(now));
         if self.has_tried.take() && since.is_some_and(|since| now < since + pause) {
@@ -34,13 +34,13 @@ impl Scarcity {
     }
 
     /// Whether a slot was refused, or one more was allowed, so recently.
-    pub fn was_met_within(&self, interval: Duration) -> bool {
+    pub(super) fn was_met_within(&self, interval: Duration) -> bool {
         let since = self.since.get();
         since.is_some_and(|since| since.elapsed() < interval)
     }
 
     /// Whether one more may be tried for now. If so, the next is not before another pause.
-    pub fn allows_more(&self, now: Instant) -> bool {
+    pub(super) fn allows_more(&self, now: Instant) -> bool {
         let since = self.since.get();
         let is_over = since.is_some_and(|since| now >= since + self.pause.get());
         if is_over {

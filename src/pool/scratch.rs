@@ -23,7 +23,7 @@ const PREFIX: &str = "runner-";
 /// # Errors
 ///
 /// Where TMPDIR leads nowhere.
-pub fn parent() -> io::Result<PathBuf> {
+pub(super) fn parent() -> io::Result<PathBuf> {
     let named = std::env::temp_dir();
     if named.as_os_str().is_empty() {
         Path::new(".").canonicalize()
@@ -33,7 +33,7 @@ pub fn parent() -> io::Result<PathBuf> {
 }
 
 /// The directory of a slot. Unguessable, so that nobody can make it first.
-pub fn directory(parent: &Path, number: u32) -> PathBuf {
+pub(super) fn directory(parent: &Path, number: u32) -> PathBuf {
     use std::hash::{BuildHasher, RandomState};
     let random = RandomState::new().hash_one(number);
     let pid = std::process::id();
@@ -45,7 +45,7 @@ pub fn directory(parent: &Path, number: u32) -> PathBuf {
 /// # Errors
 ///
 /// Where one is the directory that the slots' own are in, above it, or one of them.
-pub fn check(grants: &Grants, parent: &Path) -> Result<(), ScratchGranted> {
+pub(super) fn check(grants: &Grants, parent: &Path) -> Result<(), ScratchGranted> {
     let mut granted = grants.readable.iter().chain(&grants.writable);
     match granted.find(|path| shows(path, parent)) {
         None => Ok(()),

@@ -32,7 +32,7 @@ pub struct PythonSettings {
 }
 
 /// The parent of one interpreter, and its successors.
-pub struct Parent {
+pub(super) struct Parent {
     settings: PythonSettings,
     processes: Rc<Processes>,
     /// Of the pool. Once each has been connected, those that follow are to have another parent: what programs have in
@@ -65,7 +65,7 @@ struct ZygoteRequest {
 impl Parent {
     /// Starts it. With modules that were asked for it waits until they are all found, some 30 ms; without, it imports
     /// nothing before [`Parent::begin`].
-    pub async fn start(
+    pub(super) async fn start(
         settings: PythonSettings,
         processes: Rc<Processes>,
         slots: usize,
@@ -97,14 +97,14 @@ impl Parent {
     }
 
     /// Lets it import what it is to have. The first slot is built before: a run of a few episodes is over by then.
-    pub fn begin(&self) {
+    pub(super) fn begin(&self) {
         if !self.settings.named {
             self.current.borrow().begin(&self.settings.python);
         }
     }
 
     /// A socket for a slot, whose other end is or will be a zygote in the slot's cgroup; None when there won't be one.
-    pub fn connect(self: &Rc<Self>, cgroup: Option<OwnedFd>) -> Option<OwnedFd> {
+    pub(super) fn connect(self: &Rc<Self>, cgroup: Option<OwnedFd>) -> Option<OwnedFd> {
         let mut current = self.current.borrow_mut();
         let socket = current.socket.clone()?;
         let (ours, theirs) = socket::pair().ok()?;
@@ -134,7 +134,7 @@ impl Parent {
     }
 
     /// Whether so many slots have their zygotes, or never will have any.
-    pub fn has_settled(&self, slots: usize) -> bool {
+    pub(super) fn has_settled(&self, slots: usize) -> bool {
         let current = self.current.borrow();
         let pid = current.pid.as_raw();
         if current.socket.is_none() || matches!(procfs::state(pid), None | Some('Z' | 'X')) {
@@ -146,7 +146,7 @@ impl Parent {
         current.ready && zygotes.count() >= slots
     }
 
-    pub fn python(&self) -> &PreloadedPython {
+    pub(super) fn python(&self) -> &PreloadedPython {
         &self.settings.python
     }
 
@@ -323,11 +323,12 @@ impl Reader {
                 news::FAILED => return Err(format!("importing {module:?} fails with {detail}")),
                 news::THREADS => return Err(format!("importing {module:?} starts threads")),
                 news::PRINTS => return Err(format!("importing {module:?} prints {detail:?}")),
-                _ => {
+                news::UNUSABLE => {
                     return Err(
                         "it is no Python that this can be done with (CPython 3.9 to 3.13)".into(),
                     );
                 }
+                _ => return Err("it sends news of an unknown kind".into()),
             }
         }
     }

@@ -28,11 +28,11 @@ struct State {
 }
 
 /// A stream that is passed on; it has ended when both have.
-pub struct Relay([JoinHandle<()>; 2]);
+pub(super) struct Relay([JoinHandle<()>; 2]);
 
 impl Relay {
     /// Passes on what comes out of a pipe until nobody writes to it any more. Why that can't be done is told to `failed`.
-    pub fn start(
+    pub(super) fn start(
         pipe: OwnedFd,
         to: impl Write + Send + 'static,
         failed: UnboundedSender<io::Error>,
@@ -56,7 +56,7 @@ impl Relay {
         ]))
     }
 
-    pub fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         self.0.iter().all(JoinHandle::is_finished)
     }
 }

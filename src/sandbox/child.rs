@@ -14,7 +14,7 @@ use std::ffi::CString;
 use std::os::fd::{BorrowedFd, RawFd};
 
 /// Everything a child needs, made ready before the fork.
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     pub image: Image,
     pub workdir: CString,
     pub stdio: [RawFd; 3],
@@ -27,7 +27,7 @@ pub struct Plan<'a> {
 }
 
 /// Restricts this process and execs. Returns only when that failed.
-pub fn run(plan: &Plan<'_>) -> ExitKind {
+pub(crate) fn run(plan: &Plan<'_>) -> ExitKind {
     match restrict(plan) {
         Ok(()) => ExitKind::NotExecutable(plan.image.exec() as i32),
         Err(failure) => ExitKind::Failed(failure),

@@ -1,15 +1,15 @@
 //! Policy → kernel, in two phases: *prepare* (allocates, opens, compiles; once per slot or zygote) and
 //! *enforce* (system calls only; in the forked child of every episode).
 
-pub mod child;
+pub(crate) mod child;
 pub mod layout;
-pub mod namespaces;
-pub mod network;
-pub mod privileges;
-pub mod quotas;
-pub mod root;
-pub mod ruleset;
-pub mod seccomp;
-pub mod sequence;
+pub(crate) mod namespaces;
+pub(crate) mod network;
+pub(crate) mod privileges;
+pub(crate) mod quotas;
+pub(crate) mod root;
+pub(crate) mod ruleset;
+pub(crate) mod seccomp;
+pub(crate) mod sequence;
 pub mod syscalls;
-pub mod tier;
+pub(crate) mod tier;

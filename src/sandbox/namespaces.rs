@@ -24,7 +24,7 @@ use std::os::fd::OwnedFd;
 
 /// Creates the namespaces of a slot for this process, all but the network's where it has the host's, and that of
 /// processes, which is [`enter_processes`]. The uid is still the runner's afterwards: see [`change_ids`].
-pub fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
+pub(crate) fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
     let failed = |errno: Errno| Failure::new(Stage::Namespaces, errno as i32);
     let mut all = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
@@ -77,12 +77,12 @@ fn become_owner(ids: &Ids) -> Result<(), Errno> {
 }
 
 /// Creates the PID namespace of a slot: the next child of this process is PID 1 of it.
-pub fn enter_processes() -> Result<(), Failure> {
+pub(crate) fn enter_processes() -> Result<(), Failure> {
     unshare(CloneFlags::CLONE_NEWPID).map_err(|e| Failure::new(Stage::Namespaces, e as i32))
 }
 
 /// Makes the children of this process, but not itself, part of a PID namespace.
-pub fn join_processes(namespace: &OwnedFd) -> Result<(), Failure> {
+pub(crate) fn join_processes(namespace: &OwnedFd) -> Result<(), Failure> {
     setns(namespace, CloneFlags::CLONE_NEWPID)
         .map_err(|e| Failure::new(Stage::Namespaces, e as i32))
 }
@@ -96,7 +96,7 @@ fn reap_helper(helper: Pid) -> Result<(), Failure> {
 }
 
 /// Takes on the slot's uid and gid; capabilities in the user namespace stay. For root in either tier.
-pub fn change_ids(uid: u32, gid: u32) -> Result<(), Failure> {
+pub(crate) fn change_ids(uid: u32, gid: u32) -> Result<(), Failure> {
     let failed = |errno: Errno| Failure::new(Stage::ChangeIds, errno as i32);
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     setgroups(&[]).map_err(failed)?;

@@ -9,10 +9,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Where name servers are configured; read only by slots with the host's network.
-pub const RESOLVER: &str = "/etc/resolv.conf";
+pub(crate) const RESOLVER: &str = "/etc/resolv.conf";
 
 /// Brings up what the slot's own namespace has. To be called as PID 1, with its own /proc mounted.
-pub fn bring_up(network: Network) -> Result<(), Failure> {
+pub(crate) fn bring_up(network: Network) -> Result<(), Failure> {
     let failed = |errno: i32| Failure::new(Stage::Loopback, errno);
     if network != Network::Loopback {
         return Ok(());
@@ -26,10 +26,10 @@ pub fn bring_up(network: Network) -> Result<(), Failure> {
 
 /// Where the kernel counts the sockets of this network namespace, those in flight and those that no process holds any more
 /// included (proc_net(5)).
-pub const SOCKETS: &str = "/proc/net/sockstat";
+pub(crate) const SOCKETS: &str = "/proc/net/sockstat";
 
 /// How many there are now, by that file, which begins anew at each reading.
-pub fn sockets_in(counts: &File) -> Option<u64> {
+pub(crate) fn sockets_in(counts: &File) -> Option<u64> {
     let mut buffer = [0; 64];
     let length = counts.read_at(&mut buffer, 0).ok()?;
     let text = std::str::from_utf8(&buffer[..length]).ok()?;
@@ -41,12 +41,12 @@ pub fn sockets_in(counts: &File) -> Option<u64> {
 }
 
 /// The same, once.
-pub fn sockets() -> Option<u64> {
+pub(crate) fn sockets() -> Option<u64> {
     sockets_in(&File::open(SOCKETS).ok()?)
 }
 
 /// The file that /etc/resolv.conf leads to, where that lies outside of what every slot sees of the host.
-pub fn resolver_elsewhere(layout: &Layout, network: Network) -> Option<PathBuf> {
+pub(crate) fn resolver_elsewhere(layout: &Layout, network: Network) -> Option<PathBuf> {
     if network != Network::Host {
         return None;
     }

@@ -34,7 +34,7 @@ fn needed_by_root(tier: Tier) -> &'static [Capability] {
 }
 
 /// Those of them that this process does not have.
-pub fn missing_to_root(tier: Tier) -> Vec<Capability> {
+pub(crate) fn missing_to_root(tier: Tier) -> Vec<Capability> {
     let has = caps::read(None, CapSet::Effective).unwrap_or_default();
     let needed = needed_by_root(tier).iter().copied();
     needed
@@ -43,12 +43,12 @@ pub fn missing_to_root(tier: Tier) -> Vec<Capability> {
 }
 
 /// Gives up every capability in every set, for good: the zygote's children can't get any back.
-pub fn drop_all() -> Result<(), Failure> {
+pub(crate) fn drop_all() -> Result<(), Failure> {
     keep_only(&CapsHashSet::new())
 }
 
 /// Gives up, for good, all that init does not need in its user namespace.
-pub fn drop_for_init() -> Result<(), Failure> {
+pub(crate) fn drop_for_init() -> Result<(), Failure> {
     keep_only(&INIT_KEEPS.into_iter().collect())
 }
 
@@ -63,7 +63,7 @@ fn keep_only(keep: &CapsHashSet) -> Result<(), Failure> {
 }
 
 /// Empties the bounding set where we have the right to. Root does, before it changes its uid.
-pub fn drop_bounding() {
+pub(crate) fn drop_bounding() {
     for capability in caps::runtime::thread_all_supported() {
         // EINVAL: the bit is not in the bounding set or not known to this kernel; EPERM: we never had the right,
         // and then no_new_privs keeps an exec from granting what is left in the bounding set.
@@ -72,12 +72,12 @@ pub fn drop_bounding() {
 }
 
 /// No exec may gain privileges (set-uid, file capabilities); needed by Landlock and seccomp without root.
-pub fn forbid_new() -> Result<(), Failure> {
+pub(crate) fn forbid_new() -> Result<(), Failure> {
     prctl::set_no_new_privs().map_err(|e| Failure::new(Stage::Capabilities, e as i32))
 }
 
 /// Makes this process untouchable to others of its uid (ptrace, /proc/<pid>/mem) and keeps it from dumping core.
-pub fn forbid_inspection() -> Result<(), Failure> {
+pub(crate) fn forbid_inspection() -> Result<(), Failure> {
     prctl::set_dumpable(false).map_err(|e| Failure::new(Stage::Capabilities, e as i32))
 }
 
@@ -86,13 +86,13 @@ pub fn forbid_inspection() -> Result<(), Failure> {
 /// Not 0: a handler (`|program` in core_pattern) runs as the host's root, with our memory as its input, whatever the
 /// limit is, except for a limit of 1 (core(5); `do_coredump` in the kernel). A file of one byte is not written either.
 /// The filter keeps programs from changing it, lowering included.
-pub fn forbid_cores() -> Result<(), Failure> {
+pub(crate) fn forbid_cores() -> Result<(), Failure> {
     let (_, most) = nix::sys::resource::getrlimit(Resource::RLIMIT_CORE).map_err(rlimit_failed)?;
     setrlimit(Resource::RLIMIT_CORE, most.min(1), most.min(1)).map_err(rlimit_failed)
 }
 
 /// Limits that are the same for every episode and are inherited from the zygote.
-pub fn fixed_rlimits() -> Result<(), Failure> {
+pub(crate) fn fixed_rlimits() -> Result<(), Failure> {
     let fixed = [
         (Resource::RLIMIT_MEMLOCK, 8 << 20, 8 << 20),
         (Resource::RLIMIT_MSGQUEUE, 0, 0),

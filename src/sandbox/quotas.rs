@@ -31,13 +31,13 @@ const MAX_IN_FLIGHT: u64 = 320;
 
 /// What the slot's own processes may have, of which programs get a share.
 #[derive(Clone, Copy, Debug)]
-pub struct OwnLimits {
+pub(crate) struct OwnLimits {
     pub open_files: u64,
     pub pending_signals: u64,
 }
 
 impl OwnLimits {
-    pub fn read() -> Result<Self, Errno> {
+    pub(crate) fn read() -> Result<Self, Errno> {
         let most = |resource| Ok::<_, Errno>(getrlimit(resource)?.1);
         Ok(OwnLimits {
             open_files: most(Resource::RLIMIT_NOFILE)?,
@@ -47,19 +47,19 @@ impl OwnLimits {
 }
 
 /// RLIMIT_SIGPENDING of programs, where so many slots share a uid and this is its limit.
-pub fn pending_signals(sharing: u32, limit: u64) -> u64 {
+pub(crate) fn pending_signals(sharing: u32, limit: u64) -> u64 {
     share(MAX_PENDING_SIGNALS, limit, sharing)
 }
 
 /// RLIMIT_NOFILE of programs that are to have so many descriptors. Where the slot's own processes may have no more than
 /// `limit`, programs get fewer: what they have in flight in Unix sockets is counted for the user, and once it is more
 /// than the sender's own limit nobody of this user can hand on a descriptor any more, init included (unix(7)).
-pub fn open_files(wanted: u64, limit: u64) -> u64 {
+pub(crate) fn open_files(wanted: u64, limit: u64) -> u64 {
     wanted.min(limit.saturating_sub(MAX_IN_FLIGHT).max(limit / 2))
 }
 
 /// How many pseudo-terminals the devpts of one of so many slots may have.
-pub fn terminals(slots: u32) -> u64 {
+pub(crate) fn terminals(slots: u32) -> u64 {
     let setting = |name| read(&format!("/proc/sys/kernel/pty/{name}"));
     let all = setting("max").zip(setting("reserve"));
     let left = all.map_or(MAX_TERMINALS, |(max, reserve)| max.saturating_sub(reserve));
@@ -68,7 +68,7 @@ pub fn terminals(slots: u32) -> u64 {
 
 /// Bounds what a slot's user namespace may have, where so many slots share a uid. To be called as PID 1 of the slot, with
 /// all capabilities in its user namespace and its own /proc mounted and not yet sealed.
-pub fn bound_user_namespace(sharing: u32) -> Result<(), Failure> {
+pub(crate) fn bound_user_namespace(sharing: u32) -> Result<(), Failure> {
     let of_user = |name| read(&format!("/proc/sys/fs/inotify/{name}")).unwrap_or(u64::MAX);
     let instances = share(
         MAX_INOTIFY_INSTANCES,

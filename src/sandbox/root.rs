@@ -5,7 +5,7 @@ mod devices;
 mod etc;
 mod grants;
 
-pub use grants::OpenGrants;
+pub(crate) use grants::OpenGrants;
 
 use super::layout::{self, Layout};
 use super::quotas;
@@ -31,7 +31,7 @@ const NOTHING: &str = "/.etc/.nothing";
 const NONE: Option<&str> = None;
 
 /// Mount options of the slot's tmpfs for a disk limit.
-pub fn tmpfs_options(disk_bytes: u64) -> String {
+pub(crate) fn tmpfs_options(disk_bytes: u64) -> String {
     format!(
         "size={disk_bytes},nr_inodes={},mode=0755",
         inodes(disk_bytes)
@@ -39,7 +39,7 @@ pub fn tmpfs_options(disk_bytes: u64) -> String {
 }
 
 /// Sets the disk limit of the running slot.
-pub fn resize(disk_bytes: u64) -> Result<(), Failure> {
+pub(crate) fn resize(disk_bytes: u64) -> Result<(), Failure> {
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let options = format!("size={disk_bytes},nr_inodes={}", inodes(disk_bytes));
     mount(NONE, "/", NONE, flags, Some(options.as_str()))
@@ -50,7 +50,7 @@ pub fn resize(disk_bytes: u64) -> Result<(), Failure> {
 /// PID 1 of the slot, with the slot's uid and all capabilities in its user namespace.
 ///
 /// An *open* root is one whose programs may write wherever no mount forbids it.
-pub fn build(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
+pub(crate) fn build(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
     let (network, open) = (setup.grants.network, setup.open_root);
     let layout = layout::of(setup);
     private_root(layout).map_err(|e| Failure::new(Stage::PrivateRoot, e))?;
@@ -135,7 +135,7 @@ fn system_directory(path: &str) -> Result<(), i32> {
 }
 
 /// Makes /proc read-only, where Landlock does not keep it from being written to.
-pub fn seal_proc() -> Result<(), Failure> {
+pub(crate) fn seal_proc() -> Result<(), Failure> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let read_only = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
     mount(NONE, "/proc", NONE, read_only, NONE).map_err(|e| Failure::new(Stage::Proc, e as i32))

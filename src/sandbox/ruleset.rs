@@ -28,10 +28,10 @@ use std::path::{Path, PathBuf};
 const NEWEST: ABI = ABI::V10;
 /// What the landlock tier can't do without: below this, truncation (ABI 3), device ioctls (5) and signals to
 /// other processes of the same user (6) would go unchecked (landlock(7)).
-pub const LEAST_ALONE: ABI = ABI::V6;
+pub(crate) const LEAST_ALONE: ABI = ABI::V6;
 
 /// Host paths a ruleset is made of.
-pub struct Scene<'a> {
+pub(crate) struct Scene<'a> {
     pub tier: Tier,
     pub layout: &'static Layout,
     pub grants: &'a Grants,
@@ -45,7 +45,7 @@ pub struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// That of a slot, with further writable directories of one episode.
-    pub fn of(setup: &'a Setup, extra: &'a [String]) -> Self {
+    pub(crate) fn of(setup: &'a Setup, extra: &'a [String]) -> Self {
         Scene {
             tier: setup.tier,
             layout: layout::of(setup),
@@ -58,7 +58,7 @@ impl<'a> Scene<'a> {
 }
 
 /// A ruleset ready to be enforced any number of times.
-pub struct Ruleset {
+pub(crate) struct Ruleset {
     created: RulesetCreated,
 }
 
@@ -68,7 +68,7 @@ fn failed(_: impl std::error::Error) -> Failure {
 
 impl Ruleset {
     /// Opens every path of the scene and builds the ruleset; about 30 µs.
-    pub fn prepare(scene: &Scene<'_>) -> Result<Self, Failure> {
+    pub(crate) fn prepare(scene: &Scene<'_>) -> Result<Self, Failure> {
         let everything = AccessFs::from_all(NEWEST);
         let read = AccessFs::ReadFile | AccessFs::ReadDir | settled(scene.tier);
         let run = read | AccessFs::Execute;
@@ -134,14 +134,14 @@ impl Ruleset {
 
     /// The ruleset's descriptor, for a process that enforces it by itself (`sys::landlock::restrict_self`). Fails where
     /// the kernel has no Landlock.
-    pub fn into_fd(self) -> Result<OwnedFd, Failure> {
+    pub(crate) fn into_fd(self) -> Result<OwnedFd, Failure> {
         let fd: Option<OwnedFd> = self.created.into();
         fd.ok_or(Failure::new(Stage::Landlock, Errno::ENOSYS as i32))
     }
 
     /// Restricts this process and all its descendants, for good. System calls only; needs `no_new_privs`.
     /// Returns the Landlock ABI in force.
-    pub fn enforce(&self) -> Result<u32, Failure> {
+    pub(crate) fn enforce(&self) -> Result<u32, Failure> {
         let duplicate = self.created.try_clone().map_err(failed)?;
         let status = duplicate
             .no_new_privs(false)
@@ -178,7 +178,7 @@ fn scope(tier: Tier, network: Network) -> Option<BitFlags<Scope>> {
 
 /// Keeps this process and all its descendants from signalling any other, for good: then `kill(-1)` is these and no
 /// others. Landlock ABI 6; needs `no_new_privs`.
-pub fn contain_signals() -> Result<(), Failure> {
+pub(crate) fn contain_signals() -> Result<(), Failure> {
     landlock::Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .scope(Scope::Signal)
@@ -191,7 +191,7 @@ pub fn contain_signals() -> Result<(), Failure> {
 /// A ruleset that forbids nothing. Each process that enforces it is in a domain of its own with what it starts, and out of
 /// reach for those in another: one program's descriptors, memory and environment in /proc are closed to the programs of
 /// other steps (ptrace restrictions, landlock(7)).
-pub fn apart() -> Result<OwnedFd, Failure> {
+pub(crate) fn apart() -> Result<OwnedFd, Failure> {
     let created = refer_alone(landlock::Ruleset::default()).map_err(failed)?;
     Ruleset { created }.into_fd()
 }

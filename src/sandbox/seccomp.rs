@@ -14,13 +14,13 @@ use seccompiler::{
 use std::collections::BTreeMap;
 
 /// A filter ready to be installed.
-pub struct Filter {
+pub(crate) struct Filter {
     program: BpfProgram,
 }
 
 impl Filter {
     /// Compiles the policy of a setting. Fails only on a table that seccompiler refuses.
-    pub fn compile(setting: Setting) -> Result<Self, seccompiler::Error> {
+    pub(crate) fn compile(setting: Setting) -> Result<Self, seccompiler::Error> {
         let mut programs = Vec::new();
         for (errno, entries) in syscalls::answered() {
             let answer = SeccompAction::Errno(errno as u32);
@@ -44,7 +44,7 @@ impl Filter {
     }
 
     /// As an array of `struct sock_filter`: for a process that installs it by itself.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let bytes = self.program.iter().map(|instruction| {
             let [code0, code1] = instruction.code.to_ne_bytes();
             let [k0, k1, k2, k3] = instruction.k.to_ne_bytes();
@@ -54,7 +54,7 @@ impl Filter {
     }
 
     /// Installs it on this thread, for good. Needs `no_new_privs`.
-    pub fn install(&self) -> Result<(), Failure> {
+    pub(crate) fn install(&self) -> Result<(), Failure> {
         apply_filter(&self.program).map_err(|error| {
             let errno = match error {
                 seccompiler::Error::Prctl(e) | seccompiler::Error::Seccomp(e) => e.raw_os_error(),

@@ -3,7 +3,7 @@
 //! file as its own, by the C library alone.
 
 /// What a child can do to itself.
-pub trait Restrict {
+pub(crate) trait Restrict {
     type Failure;
 
     /// Takes a process group of its own: `kill 0` stays inside, and one step's processes can be told from another's.
@@ -19,7 +19,7 @@ pub trait Restrict {
     fn rlimits(&self) -> Result<(), Self::Failure>;
 }
 
-pub fn restrict<R: Restrict>(child: &R) -> Result<(), R::Failure> {
+pub(crate) fn restrict<R: Restrict>(child: &R) -> Result<(), R::Failure> {
     child.process_group()?;
     child.stdio()?;
     child.workdir()?;
@@ -33,6 +33,6 @@ const RLIMIT_CPU: u32 = 0;
 
 /// The hard limit that goes with a soft one. SIGXCPU comes at the soft limit and tells what happened; at the hard one it would be
 /// SIGKILL.
-pub fn hard_limit(resource: u32, soft: u64) -> u64 {
+pub(crate) fn hard_limit(resource: u32, soft: u64) -> u64 {
     soft + u64::from(resource == RLIMIT_CPU)
 }

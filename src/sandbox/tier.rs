@@ -13,10 +13,10 @@ use std::fs::File;
 use std::io;
 
 /// How long killed processes may take to be gone, in nanoseconds.
-pub const KILL_TIMEOUT_NS: u64 = 5_000_000_000;
+pub(crate) const KILL_TIMEOUT_NS: u64 = 5_000_000_000;
 
 /// The only place where a tier is chosen.
-pub fn of(tier: Tier) -> &'static dyn Isolation {
+pub(crate) fn of(tier: Tier) -> &'static dyn Isolation {
     match tier {
         Tier::Namespaces => &namespaces::Namespaces,
         Tier::Landlock => &landlock::Landlock,
@@ -24,7 +24,7 @@ pub fn of(tier: Tier) -> &'static dyn Isolation {
 }
 
 /// A tier, on the slot's side.
-pub trait Isolation: Sync {
+pub(crate) trait Isolation: Sync {
     /// Takes this process into the sandbox, before it forks anything. What comes back is for [`build_root`](Self::build_root).
     fn enter(&self, setup: &Setup) -> Result<OpenGrants, Failure>;
 

@@ -17,14 +17,14 @@ use tracing::debug;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What the attempts of a sweep know of each other.
-pub struct Others {
+pub(crate) struct Others {
     pub quiet: Quiet,
     pub load: RefCell<Load>,
 }
 
 /// Runs an episode, at most `retries` times more after failures of our side or the host's, and no more after its deadline.
 /// One that the machine had no time for is run once more, in quiet.
-pub async fn until_verdict(
+pub(crate) async fn until_verdict(
     executor: &impl Executor,
     others: &Others,
     episode: &Episode,

@@ -28,7 +28,7 @@ impl Sample {
 }
 
 /// A first result whose episode is to run again.
-pub struct Held {
+pub(super) struct Held {
     pub episode: Box<Episode>,
     pub first: Outcome,
 }
@@ -78,7 +78,7 @@ fn text_bytes(text: &str) -> usize {
     size_of::<String>() + text.len()
 }
 
-pub struct Audits {
+pub(super) struct Audits {
     sample: Option<Sample>,
     held: VecDeque<Held>,
     /// Those whose episodes run again now, by id.
@@ -89,7 +89,7 @@ pub struct Audits {
 }
 
 impl Audits {
-    pub fn new(sample: Option<Sample>) -> Audits {
+    pub(super) fn new(sample: Option<Sample>) -> Audits {
         Audits {
             sample,
             held: VecDeque::new(),
@@ -99,14 +99,14 @@ impl Audits {
         }
     }
 
-    pub fn chooses(&self, episode: &Episode) -> bool {
+    pub(super) fn chooses(&self, episode: &Episode) -> bool {
         self.sample
             .is_some_and(|sample| sample.chooses(&episode.id))
     }
 
     /// Holds it until everything has begun. Gives it back where that would be more than may be held: its episode does not
     /// run again.
-    pub fn hold(&mut self, held: Held) -> Result<(), Box<Held>> {
+    pub(super) fn hold(&mut self, held: Held) -> Result<(), Box<Held>> {
         let bytes = self.bytes + held.bytes();
         if bytes > self.most_bytes {
             return Err(Box::new(held));
@@ -117,19 +117,19 @@ impl Audits {
     }
 
     /// The next that is to run again.
-    pub fn next(&mut self) -> Option<Box<Episode>> {
+    pub(super) fn next(&mut self) -> Option<Box<Episode>> {
         let held = self.take()?;
         self.again.insert(held.episode.id.clone(), held.first);
         Some(held.episode)
     }
 
     /// The first result of an episode that has run again.
-    pub fn first_of(&mut self, id: &str) -> Outcome {
+    pub(super) fn first_of(&mut self, id: &str) -> Outcome {
         (self.again.remove(id)).expect("what runs again has run before")
     }
 
     /// A first result that no second one follows any more.
-    pub fn give_up(&mut self) -> Option<Outcome> {
+    pub(super) fn give_up(&mut self) -> Option<Outcome> {
         let waiting = self.take().map(|held| held.first);
         waiting.or_else(|| self.again.pop_first().map(|(_, first)| first))
     }
@@ -141,18 +141,18 @@ impl Audits {
     }
 
     /// How many wait.
-    pub fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         self.held.len()
     }
 
     /// How many run again now.
-    pub fn running(&self) -> usize {
+    pub(super) fn running(&self) -> usize {
         self.again.len()
     }
 }
 
 /// The first result, with what the second came to.
-pub fn compared(mut first: Outcome, second: &Outcome) -> Outcome {
+pub(super) fn compared(mut first: Outcome, second: &Outcome) -> Outcome {
     let status = second.verdict.status;
     first.audit = Some(Audit {
         status,

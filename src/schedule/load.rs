@@ -12,7 +12,7 @@ const TOO_MUCH: f64 = 2.0 / 3.0;
 /// How many ends it takes to judge, at least.
 const MIN_ENDS: usize = 8;
 
-pub struct Load {
+pub(crate) struct Load {
     cores: usize,
     full: usize,
     allowed: usize,
@@ -24,7 +24,7 @@ pub struct Load {
 
 impl Load {
     /// `full` is what was asked for.
-    pub fn new(full: usize, cores: usize) -> Load {
+    pub(crate) fn new(full: usize, cores: usize) -> Load {
         Load {
             cores,
             full,
@@ -36,17 +36,17 @@ impl Load {
     }
 
     /// How many may run at one time.
-    pub fn allowed(&self) -> usize {
+    pub(crate) fn allowed(&self) -> usize {
         self.allowed
     }
 
     /// What people are to be told, once.
-    pub fn take_note(&mut self) -> Option<String> {
+    pub(crate) fn take_note(&mut self) -> Option<String> {
         self.note.take()
     }
 
     /// Takes the end of an attempt into account, whatever becomes of its episode.
-    pub fn record(&mut self, attempt: &Execution) {
+    pub(crate) fn record(&mut self, attempt: &Execution) {
         let note = self.ended(attempt.wall_ns(), attempt.stalled_ns());
         self.note = note.or(self.note.take());
     }

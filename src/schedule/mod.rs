@@ -1,6 +1,6 @@
 //! Which episode runs when: concurrency, retries, the ordered window, stopping.
 
-pub mod attempt;
+pub(crate) mod attempt;
 mod audit;
 pub mod executor;
 mod load;

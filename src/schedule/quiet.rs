@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 const QUIET_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Shared by all attempts of a sweep.
-pub struct Quiet {
+pub(crate) struct Quiet {
     /// How many may run at one time in quiet.
     few: usize,
     places: Semaphore,
@@ -25,7 +25,7 @@ pub struct Quiet {
 
 impl Quiet {
     /// On a machine with so many cores.
-    pub fn new(cores: usize) -> Quiet {
+    pub(crate) fn new(cores: usize) -> Quiet {
         let few = (cores / 2).max(1);
         Quiet {
             few,
@@ -38,19 +38,19 @@ impl Quiet {
     }
 
     /// Whether nothing new is to be started.
-    pub fn is_wanted(&self) -> bool {
+    pub(crate) fn is_wanted(&self) -> bool {
         self.wanted.get() > 0
     }
 
     /// Runs an attempt among the others.
-    pub async fn beside_others<T>(&self, attempt: impl Future<Output = T>) -> T {
+    pub(crate) async fn beside_others<T>(&self, attempt: impl Future<Output = T>) -> T {
         let _running = Count::one_more(&self.running, &self.ended);
         attempt.await
     }
 
     /// Runs an attempt when few others run, or when they have been waited for long enough. `None` where `deadline_ns`
     /// (CLOCK_MONOTONIC) came first.
-    pub async fn alone<T>(
+    pub(crate) async fn alone<T>(
         &self,
         deadline_ns: Option<u64>,
         attempt: impl Future<Output = T>,

@@ -1,18 +1,18 @@
 //! What people are told of slots that can't be had, and that can be had again.
 
-pub struct Slots {
+pub(super) struct Slots {
     full: usize,
     /// The fewest since there were all of them.
     fewest: usize,
 }
 
 impl Slots {
-    pub fn new(full: usize) -> Slots {
+    pub(super) fn new(full: usize) -> Slots {
         Slots { full, fewest: full }
     }
 
     /// What to say where there are so many now.
-    pub fn note(&mut self, now: usize) -> Option<String> {
+    pub(super) fn note(&mut self, now: usize) -> Option<String> {
         if now < self.fewest {
             self.fewest = now;
             return Some(format!(

@@ -22,7 +22,7 @@ const MAX_MESSAGE_BYTES: usize = 4096;
 /// What went wrong, in a word for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Code {
+pub(super) enum Code {
     BadRequest,
     TooLong,
     Invalid,
@@ -40,13 +40,13 @@ pub enum Code {
 /// An error answer.
 #[derive(Clone, Debug, Serialize, thiserror::Error)]
 #[error("{message}")]
-pub struct RequestError {
+pub(super) struct RequestError {
     pub code: Code,
     pub message: String,
 }
 
 impl RequestError {
-    pub fn new(code: Code, message: impl Into<String>) -> RequestError {
+    pub(super) fn new(code: Code, message: impl Into<String>) -> RequestError {
         let mut message = message.into();
         if message.len() > MAX_MESSAGE_BYTES {
             let mut cuts = (0..=MAX_MESSAGE_BYTES).rev();
@@ -57,19 +57,19 @@ impl RequestError {
         RequestError { code, message }
     }
 
-    pub fn bad(message: impl Into<String>) -> RequestError {
+    pub(super) fn bad(message: impl Into<String>) -> RequestError {
         RequestError::new(Code::BadRequest, message)
     }
 }
 
 /// An error answer as a line.
-pub fn refusal(id: &Id, fault: RequestError) -> Vec<u8> {
+pub(super) fn refusal(id: &Id, fault: RequestError) -> Vec<u8> {
     answer_line(id, Err::<(), _>(fault))
 }
 
 /// The way to one client. Clones share it.
 #[derive(Clone)]
-pub struct Client {
+pub(super) struct Client {
     lines: mpsc::Sender<(Vec<u8>, OwnedSemaphorePermit)>,
     room: Arc<Semaphore>,
     /// Held while an answer is made into a line and waits for room. As a line, a result is up to six times as long
@@ -78,14 +78,14 @@ pub struct Client {
 }
 
 /// What is to be written to a client. When it is dropped, whoever waits for the client goes on.
-pub struct Unwritten {
+pub(super) struct Unwritten {
     lines: mpsc::Receiver<(Vec<u8>, OwnedSemaphorePermit)>,
     room: Arc<Semaphore>,
 }
 
 impl Client {
     /// A client, and the lines that are to be written to it.
-    pub fn new() -> (Client, Unwritten) {
+    pub(super) fn new() -> (Client, Unwritten) {
         let (sender, lines) = mpsc::channel(MAX_WAITING);
         let room = Arc::new(Semaphore::new(MAX_WAITING_BYTES));
         let client = Client {
@@ -97,7 +97,7 @@ impl Client {
     }
 
     /// Sends one line. A client that is gone needs none.
-    pub async fn line(&self, message: impl Serialize) {
+    pub(super) async fn line(&self, message: impl Serialize) {
         let line = line(&message);
         // What it was made of is not held while the client takes its time.
         drop(message);
@@ -105,7 +105,7 @@ impl Client {
     }
 
     /// The final answer to a request.
-    pub async fn answer<T: Serialize>(&self, id: &Id, done: Result<T, RequestError>) {
+    pub(super) async fn answer<T: Serialize>(&self, id: &Id, done: Result<T, RequestError>) {
         let _turn = self.turn.lock().await;
         self.send(answer_line(id, done)).await;
     }
@@ -120,7 +120,7 @@ impl Client {
 
 impl Unwritten {
     /// The next line, with the room that it takes until it is dropped.
-    pub async fn next(&mut self) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
+    pub(super) async fn next(&mut self) -> Option<(Vec<u8>, OwnedSemaphorePermit)> {
         self.lines.recv().await
     }
 }

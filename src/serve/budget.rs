@@ -14,29 +14,29 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 /// The most that one connection may hold.
-pub const CONNECTION_BYTES: usize = 64 << 20;
+pub(super) const CONNECTION_BYTES: usize = 64 << 20;
 
 /// The most that all connections may hold together, beyond what is free.
-pub const TOTAL_BYTES: usize = 256 << 20;
+pub(super) const TOTAL_BYTES: usize = 256 << 20;
 
 /// What a line, and what a connection, may hold before it counts.
-pub const FREE_BYTES: usize = 64 << 10;
+pub(super) const FREE_BYTES: usize = 64 << 10;
 
 /// What a request counts beside its line.
-pub const REQUEST_BYTES: usize = 1 << 10;
+pub(super) const REQUEST_BYTES: usize = 1 << 10;
 
 /// What a start counts beside its line while it waits.
-pub const START_BYTES: usize = 16 << 10;
+pub(super) const START_BYTES: usize = 16 << 10;
 
 /// Starts of one connection that may wait.
-pub const MAX_WAITING_STARTS: usize = 1024;
+pub(super) const MAX_WAITING_STARTS: usize = 1024;
 
 /// How long a line or a piece of an upload waits for others to give back what they hold.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Full {
+pub(super) enum Full {
     Connection,
     Total,
 }
@@ -60,25 +60,25 @@ impl From<Full> for RequestError {
 
 /// What all connections hold together.
 #[derive(Default)]
-pub struct Total {
+pub(super) struct Total {
     held: Cell<usize>,
     freed: Notify,
 }
 
 impl Total {
-    pub fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         self.held.get()
     }
 }
 
 /// What one connection holds.
-pub struct Budget {
+pub(super) struct Budget {
     total: Rc<Total>,
     held: Cell<usize>,
 }
 
 /// So many bytes of a budget, given back when this is dropped.
-pub struct Held {
+pub(super) struct Held {
     budget: Rc<Budget>,
     bytes: usize,
 }
@@ -89,7 +89,7 @@ fn counted(held: usize) -> usize {
 }
 
 impl Budget {
-    pub fn new(total: Rc<Total>) -> Rc<Budget> {
+    pub(super) fn new(total: Rc<Total>) -> Rc<Budget> {
         Rc::new(Budget {
             total,
             held: Cell::new(0),
@@ -97,7 +97,7 @@ impl Budget {
     }
 
     /// Nothing yet, which may grow.
-    pub fn nothing(self: &Rc<Self>) -> Held {
+    pub(super) fn nothing(self: &Rc<Self>) -> Held {
         Held {
             budget: self.clone(),
             bytes: 0,
@@ -105,7 +105,7 @@ impl Budget {
     }
 
     /// So many bytes, if there is room now.
-    pub fn take(self: &Rc<Self>, bytes: usize) -> Result<Held, Full> {
+    pub(super) fn take(self: &Rc<Self>, bytes: usize) -> Result<Held, Full> {
         let mut held = self.nothing();
         self.add(bytes)?;
         held.bytes = bytes;
@@ -113,7 +113,7 @@ impl Budget {
     }
 
     /// So many bytes, as soon as there is room.
-    pub async fn wait_for(self: &Rc<Self>, bytes: usize) -> Result<Held, Full> {
+    pub(super) async fn wait_for(self: &Rc<Self>, bytes: usize) -> Result<Held, Full> {
         let mut held = self.nothing();
         held.grow(bytes).await?;
         Ok(held)
@@ -144,7 +144,7 @@ impl Budget {
 
 impl Held {
     /// Becomes so many bytes, at least what it is, as soon as there is room.
-    pub async fn grow(&mut self, bytes: usize) -> Result<(), Full> {
+    pub(super) async fn grow(&mut self, bytes: usize) -> Result<(), Full> {
         let more = bytes.saturating_sub(self.bytes);
         let end = tokio::time::Instant::now() + ROOM_TIMEOUT;
         loop {
@@ -162,7 +162,7 @@ impl Held {
     }
 
     /// Becomes so many bytes, at most what it is.
-    pub fn shrink(&mut self, bytes: usize) {
+    pub(super) fn shrink(&mut self, bytes: usize) {
         let less = self.bytes.saturating_sub(bytes);
         self.bytes -= less;
         if less > 0 {

@@ -28,7 +28,7 @@ const REMEMBERED: usize = 256;
 const MAX_OP_CHARS: usize = 16;
 
 /// What the sessions of a connection share.
-pub struct ConnectionState {
+pub(super) struct ConnectionState {
     pub client: Client,
     pub uploads: Uploads,
     /// What its client makes the server hold.
@@ -44,7 +44,7 @@ pub struct ConnectionState {
 }
 
 /// A start that waits, counted for as long as this lives.
-pub struct WaitingStart(Rc<ConnectionState>);
+pub(super) struct WaitingStart(Rc<ConnectionState>);
 
 impl Drop for WaitingStart {
     fn drop(&mut self) {
@@ -55,7 +55,7 @@ impl Drop for WaitingStart {
 
 impl ConnectionState {
     /// Says since when the connection is at its end.
-    pub fn closing(&self) -> Closing {
+    pub(super) fn closing(&self) -> Closing {
         self.closing.subscribe()
     }
 
@@ -72,7 +72,7 @@ impl ConnectionState {
     }
 
     /// Takes a new session in; its name.
-    pub fn register(&self, handle: Handle) -> String {
+    pub(super) fn register(&self, handle: Handle) -> String {
         self.next.set(self.next.get() + 1);
         let name = format!("s{}", self.next.get());
         self.sessions.borrow_mut().insert(name.clone(), handle);
@@ -80,7 +80,7 @@ impl ConnectionState {
     }
 
     /// A session is over, and why.
-    pub fn over(&self, name: &str, why: String) {
+    pub(super) fn over(&self, name: &str, why: String) {
         self.sessions.borrow_mut().remove(name);
         let mut over = self.over.borrow_mut();
         over.push_back((name.to_owned(), why));
@@ -90,7 +90,7 @@ impl ConnectionState {
     }
 
     /// A request has been answered.
-    pub fn forget(&self, id: &Id) {
+    pub(super) fn forget(&self, id: &Id) {
         self.cancels.borrow_mut().remove(id.key());
     }
 
@@ -141,7 +141,7 @@ impl ConnectionState {
 }
 
 /// Serves one client until it is gone or the server ends, and returns when nothing of its sessions is left.
-pub async fn serve(
+pub(super) async fn serve(
     server: Rc<Server>,
     _counted: Counted,
     reader: impl AsyncRead + Unpin,

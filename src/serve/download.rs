@@ -29,7 +29,7 @@ struct Shown<'a> {
 }
 
 /// Sends everything at `path`.
-pub async fn run(
+pub(super) async fn run(
     session: &mut Session,
     path: String,
     id: &Id,

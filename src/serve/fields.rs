@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The fields of a request, each as the client wrote it.
-pub struct Fields<'a> {
+pub(super) struct Fields<'a> {
     op: &'static str,
     fields: BTreeMap<&'static str, &'a RawValue>,
 }
@@ -21,7 +21,7 @@ const MAX_QUOTED: usize = 60;
 
 impl<'a> Fields<'a> {
     /// Reads a line again, whole; a field that is not among `known` is an error.
-    pub fn read(
+    pub(super) fn read(
         line: &'a [u8],
         op: &'static str,
         known: &'static [&'static Field],
@@ -40,12 +40,12 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes out a field.
-    pub fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+    pub(super) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
         self.fields.remove(name)
     }
 
     /// Takes out a field that has to be there, and a string.
-    pub fn text(&mut self, name: &str) -> Result<String, RequestError> {
+    pub(super) fn text(&mut self, name: &str) -> Result<String, RequestError> {
         match self.take(name) {
             Some(value) => serde_json::from_str(value.get())
                 .map_err(|_| RequestError::bad(format!("`{name}` is not a string"))),
@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes out a number of seconds, up to a week.
-    pub fn seconds(&mut self, name: &str) -> Result<Option<f64>, RequestError> {
+    pub(super) fn seconds(&mut self, name: &str) -> Result<Option<f64>, RequestError> {
         let Some(value) = self.take(name).map(RawValue::get) else {
             return Ok(None);
         };

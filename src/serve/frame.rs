@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// The longest line that is taken, in bytes.
-pub const MAX_BYTES: usize = 16 << 20;
+pub(super) const MAX_BYTES: usize = 16 << 20;
 
 /// How long may be written to a client, all in all, once nothing more is done for it.
-pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Since when a connection is at its end.
-pub type Closing = watch::Receiver<Option<Instant>>;
+pub(super) type Closing = watch::Receiver<Option<Instant>>;
 
 /// The longest that a long line may take to come, so that half a line does not keep for ever what others could have.
 const LINE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ const BEGINNING_BYTES: usize = 4 << 10;
 
 /// Why a line was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Skipped {
+pub(super) enum Skipped {
     TooLong,
     NoRoom(Full),
     TooSlow,
@@ -52,7 +52,7 @@ impl From<Skipped> for RequestError {
 
 /// The next thing a client said.
 #[derive(Debug, PartialEq, Eq)]
-pub enum ClientLine<'a> {
+pub(super) enum ClientLine<'a> {
     Whole(&'a [u8]),
     /// One that was not taken, with its beginning.
     Skipped(Skipped, &'a [u8]),
@@ -60,7 +60,7 @@ pub enum ClientLine<'a> {
     End,
 }
 
-pub struct Lines<R> {
+pub(super) struct Lines<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
     /// What `line` takes beyond what is free.
@@ -68,7 +68,7 @@ pub struct Lines<R> {
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
-    pub fn new(reader: R, held: Held) -> Self {
+    pub(super) fn new(reader: R, held: Held) -> Self {
         Lines {
             reader: BufReader::with_capacity(64 << 10, reader),
             line: Vec::new(),
@@ -76,7 +76,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    pub async fn next(&mut self) -> io::Result<ClientLine<'_>> {
+    pub(super) async fn next(&mut self) -> io::Result<ClientLine<'_>> {
         self.forget();
         let mut skipped: Option<Skipped> = None;
         // Since when it takes what others could have.
@@ -164,7 +164,7 @@ async fn make_room(line: &mut Vec<u8>, held: &mut Held, length: usize) -> Result
 
 /// Writes a client's lines until it is gone, does not read for longer than `idle_timeout`, or nothing is left to say; and
 /// no longer than [`CLOSE_TIMEOUT`] of the time after its connection is at its end.
-pub async fn write_all(
+pub(super) async fn write_all(
     mut writer: impl AsyncWrite + Unpin,
     mut lines: Unwritten,
     idle_timeout: Option<Duration>,
@@ -201,7 +201,7 @@ async fn sleep_until_over(since: Option<Instant>) {
 }
 
 /// Sleeps, for ever if nothing is said.
-pub async fn sleep_for(duration: Option<Duration>) {
+pub(super) async fn sleep_for(duration: Option<Duration>) {
     match duration {
         Some(duration) => tokio::time::sleep(duration).await,
         None => std::future::pending().await,
@@ -217,7 +217,7 @@ async fn sleep_from_end(mut closing: Closing, duration: Duration) {
 }
 
 /// A client whose lines are written to `writer`.
-pub fn client(
+pub(super) fn client(
     writer: impl AsyncWrite + Unpin + 'static,
     idle_timeout: Option<Duration>,
     closing: Closing,

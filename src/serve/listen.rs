@@ -13,7 +13,7 @@ use tokio::net::UnixListener;
 
 /// Why a socket can't be had.
 #[derive(Debug, thiserror::Error)]
-pub enum ListenError {
+pub(super) enum ListenError {
     #[error("--socket {0:?}: another server listens there; stop it, or give this one another path")]
     Taken(PathBuf),
     #[error("--socket {0:?} exists and is no socket; remove it, or give another path")]
@@ -34,7 +34,7 @@ pub enum ListenError {
 }
 
 /// A socket that clients can connect to. The file goes with it.
-pub struct Socket {
+pub(super) struct Socket {
     pub listener: UnixListener,
     path: PathBuf,
     identity: (u64, u64),
@@ -49,7 +49,7 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Socket {
     /// Makes it. What a server that is gone has left is replaced.
-    pub fn listen(path: &Path) -> Result<Socket, ListenError> {
+    pub(super) fn listen(path: &Path) -> Result<Socket, ListenError> {
         let failed = |error: io::Error| ListenError::System {
             path: path.to_owned(),
             error,

@@ -72,7 +72,7 @@ mod session;
 mod stats;
 mod upload;
 
-pub use run::run;
+pub(crate) use run::run;
 
 /// What is spoken here; the server names it when a client connects.
 const PROTOCOL: u32 = 1;

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A session's place among those that there may be, and in the counts.
-pub type SessionPermit = (OwnedSemaphorePermit, Counted);
+pub(super) type SessionPermit = (OwnedSemaphorePermit, Counted);
 
 /// A sandbox for a session.
-pub struct Opened {
+pub(super) struct Opened {
     pub session: pool::Session,
     pub place: SessionPermit,
     pub sandbox: Sandbox,
@@ -27,7 +27,7 @@ pub struct Opened {
 }
 
 /// Waits for a place and for a slot, and puts the files of the start in.
-pub async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, RequestError> {
+pub(super) async fn open(server: &Rc<Server>, start: &Start) -> Result<Opened, RequestError> {
     let begin = Instant::now();
     let wait = start
         .wait_s

@@ -84,7 +84,7 @@ impl<'de> Visitor<'de> for &mut Beginning {
 
 /// A line as far as all lines are alike.
 #[derive(Deserialize)]
-pub struct Head<'a> {
+pub(super) struct Head<'a> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -102,12 +102,12 @@ pub struct Head<'a> {
 
 impl<'a> Head<'a> {
     /// Whether it belongs to an upload.
-    pub fn is_piece(&self) -> bool {
+    pub(super) fn is_piece(&self) -> bool {
         self.entry.is_some() || self.data.is_some() || self.end || self.abort
     }
 
     /// The line's id, and the line if it can be read.
-    pub fn read(line: &'a [u8]) -> (Id, Result<Head<'a>, RequestError>) {
+    pub(super) fn read(line: &'a [u8]) -> (Id, Result<Head<'a>, RequestError>) {
         if !line.trim_ascii_start().starts_with(b"{") {
             let message = "the line is no JSON object; send one object per line";
             return (Id::none(), Err(RequestError::bad(message)));
@@ -131,14 +131,14 @@ impl<'a> Head<'a> {
 
 /// A `start` that was read. It is kept as it was written, for that takes the least memory, and is parsed again when there is
 /// a slot for it.
-pub struct Start {
+pub(super) struct Start {
     pub wait_s: Option<f64>,
     pub idle_s: Option<f64>,
     line: String,
 }
 
 impl Start {
-    pub fn read(line: &[u8], context: &FileContext) -> Result<Start, RequestError> {
+    pub(super) fn read(line: &[u8], context: &FileContext) -> Result<Start, RequestError> {
         let mut asked = Fields::read(line, "start", START)?;
         let start = Start {
             wait_s: asked.seconds("wait_s")?,
@@ -149,25 +149,25 @@ impl Start {
         Ok(start)
     }
 
-    pub fn parse(&self, context: &FileContext) -> Result<SessionStart, RequestError> {
+    pub(super) fn parse(&self, context: &FileContext) -> Result<SessionStart, RequestError> {
         parse_start(&self.line, context).map_err(|why| RequestError::new(Code::Invalid, why))
     }
 }
 
 /// An `exec` whose session is known. It is kept as it was written until its session gets to it.
-pub struct Exec {
+pub(super) struct Exec {
     line: String,
 }
 
 impl Exec {
     /// With the session that it is for.
-    pub fn read(line: &[u8]) -> Result<(String, Exec), RequestError> {
+    pub(super) fn read(line: &[u8]) -> Result<(String, Exec), RequestError> {
         let mut fields = Fields::read(line, "exec", EXEC)?;
         let session = fields.text("session")?;
         Ok((session, Exec { line: text(line)? }))
     }
 
-    pub fn parse(
+    pub(super) fn parse(
         self,
         defaults: &StepDefaults,
         context: &FileContext,
@@ -184,13 +184,13 @@ fn text(line: &[u8]) -> Result<String, RequestError> {
 }
 
 /// The session and the path of a transfer.
-pub fn transfer(line: &[u8], op: &'static str) -> Result<(String, String), RequestError> {
+pub(super) fn transfer(line: &[u8], op: &'static str) -> Result<(String, String), RequestError> {
     let mut fields = Fields::read(line, op, TRANSFER)?;
     Ok((fields.text("session")?, fields.text("path")?))
 }
 
 /// The session and the request of it that is to be given up.
-pub fn cancel(line: &[u8]) -> Result<(String, Id), RequestError> {
+pub(super) fn cancel(line: &[u8]) -> Result<(String, Id), RequestError> {
     let mut fields = Fields::read(line, "cancel", CANCEL)?;
     let session = fields.text("session")?;
     match fields.take("of").and_then(Id::read) {
@@ -202,7 +202,7 @@ pub fn cancel(line: &[u8]) -> Result<(String, Id), RequestError> {
 }
 
 /// The session that is to be stopped.
-pub fn stop(line: &[u8]) -> Result<String, RequestError> {
+pub(super) fn stop(line: &[u8]) -> Result<String, RequestError> {
     Fields::read(line, "stop", STOP)?.text("session")
 }
 

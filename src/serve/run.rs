@@ -31,7 +31,7 @@ const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 const END_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What all connections share.
-pub struct Server {
+pub(super) struct Server {
     pub config: ServeConfig,
     pub pool: Pool,
     pub enforced: Enforced,
@@ -49,7 +49,7 @@ pub struct Server {
 
 impl Server {
     /// Becomes true when the server is at its end.
-    pub fn ending(&self) -> watch::Receiver<bool> {
+    pub(super) fn ending(&self) -> watch::Receiver<bool> {
         self.ending.subscribe()
     }
 }
@@ -69,7 +69,7 @@ enum ServeError {
 }
 
 /// Serves until a signal, or the end of stdin, says that it is enough.
-pub fn run(config: ServeConfig) -> ExitCode {
+pub(crate) fn run(config: ServeConfig) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

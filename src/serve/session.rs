@@ -20,10 +20,10 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
 /// Requests that may wait in one session.
-pub const MAX_WAITING: usize = 64;
+pub(super) const MAX_WAITING: usize = 64;
 
 /// What is asked of a session.
-pub enum Op {
+pub(super) enum Op {
     /// With the time at which it came.
     Exec(Exec, u64),
     Upload(String),
@@ -31,7 +31,7 @@ pub enum Op {
 }
 
 /// A request of a session until it is answered.
-pub struct Request {
+pub(super) struct Request {
     pub id: Id,
     pub op: Op,
     /// Says that it is to be given up.
@@ -40,7 +40,7 @@ pub struct Request {
 }
 
 /// A start until it is answered.
-pub struct Asked {
+pub(super) struct Asked {
     pub id: Id,
     pub start: Start,
     pub waits: WaitingStart,
@@ -48,21 +48,21 @@ pub struct Asked {
 }
 
 /// What of a session a connection holds.
-pub struct Handle {
+pub(super) struct Handle {
     pub ops: mpsc::Sender<Request>,
     pub stop: oneshot::Sender<Id>,
 }
 
 /// Why a request has no result.
 #[derive(Debug)]
-pub enum NoResult {
+pub(super) enum NoResult {
     Request(RequestError),
     /// The session is over with it.
     Session(String),
 }
 
 impl NoResult {
-    pub fn lost(lost: SlotLost) -> NoResult {
+    pub(super) fn lost(lost: SlotLost) -> NoResult {
         NoResult::Session(lost.to_string())
     }
 }
@@ -77,7 +77,7 @@ struct Started<'a> {
 }
 
 /// Waits for a slot, answers the start, and lives until the session is over.
-pub async fn live(server: Rc<Server>, shared: Rc<ConnectionState>, asked: Asked) {
+pub(super) async fn live(server: Rc<Server>, shared: Rc<ConnectionState>, asked: Asked) {
     let Asked {
         id,
         start,
@@ -349,6 +349,6 @@ fn was_stopped() -> RequestError {
     )
 }
 
-pub fn was_cancelled() -> RequestError {
+pub(super) fn was_cancelled() -> RequestError {
     RequestError::new(Code::Cancelled, "the request was cancelled")
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Startup latency that executions are compared with.
 const TARGET: Duration = Duration::from_millis(5);
 
-pub struct Stats {
+pub(super) struct Stats {
     executions: RefCell<Statistics>,
     connections: Cell<usize>,
     sessions: Cell<usize>,
@@ -21,7 +21,7 @@ pub struct Stats {
 }
 
 #[derive(Serialize)]
-pub struct Answer {
+pub(super) struct Answer {
     /// Clients that are connected.
     connections: usize,
     /// What of their requests counts against what all may hold together, in bytes.
@@ -38,7 +38,7 @@ pub struct Answer {
 }
 
 /// Counts in one of the cells for as long as it lives.
-pub struct Counted(Rc<Stats>, fn(&Stats) -> &Cell<usize>);
+pub(super) struct Counted(Rc<Stats>, fn(&Stats) -> &Cell<usize>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -48,7 +48,7 @@ impl Drop for Counted {
 }
 
 impl Stats {
-    pub fn new() -> Rc<Stats> {
+    pub(super) fn new() -> Rc<Stats> {
         Rc::new(Stats {
             executions: RefCell::new(Statistics::new(TARGET)),
             connections: Cell::new(0),
@@ -59,19 +59,19 @@ impl Stats {
     }
 
     /// Clients that are connected.
-    pub fn connections(&self) -> usize {
+    pub(super) fn connections(&self) -> usize {
         self.connections.get()
     }
 
-    pub fn connection(self: &Rc<Self>) -> Counted {
+    pub(super) fn connection(self: &Rc<Self>) -> Counted {
         self.count(|stats| &stats.connections)
     }
 
-    pub fn waits(self: &Rc<Self>) -> Counted {
+    pub(super) fn waits(self: &Rc<Self>) -> Counted {
         self.count(|stats| &stats.waiting)
     }
 
-    pub fn session(self: &Rc<Self>) -> Counted {
+    pub(super) fn session(self: &Rc<Self>) -> Counted {
         self.started.set(self.started.get() + 1);
         self.count(|stats| &stats.sessions)
     }
@@ -81,11 +81,11 @@ impl Stats {
         Counted(self.clone(), which)
     }
 
-    pub fn record(&self, outcome: &ExecOutcome) {
+    pub(super) fn record(&self, outcome: &ExecOutcome) {
         self.executions.borrow_mut().record_exec(outcome);
     }
 
-    pub fn answer(&self, ready: usize, held_bytes: usize) -> Answer {
+    pub(super) fn answer(&self, ready: usize, held_bytes: usize) -> Answer {
         Answer {
             connections: self.connections.get(),
             held_bytes,

@@ -41,7 +41,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// What a client sends of an upload.
-pub enum Frame {
+pub(super) enum Frame {
     Entry(RawEntry),
     Data(Vec<u8>),
     End,
@@ -51,7 +51,7 @@ pub enum Frame {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawEntry {
+pub(super) struct RawEntry {
     path: String,
     kind: Kind,
     mode: Option<String>,
@@ -60,7 +60,7 @@ pub struct RawEntry {
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub(super) enum Kind {
     File,
     Directory,
     Link,
@@ -68,7 +68,7 @@ pub enum Kind {
 
 /// What went in or out.
 #[derive(Default, Serialize)]
-pub struct Moved {
+pub(super) struct Moved {
     pub entries: u64,
     pub bytes: u64,
     /// What a download left out.
@@ -77,7 +77,7 @@ pub struct Moved {
 }
 
 impl Frame {
-    pub fn read(head: &Head<'_>) -> Frame {
+    pub(super) fn read(head: &Head<'_>) -> Frame {
         let read = || match (&head.entry, &head.data, head.end, head.abort) {
             (Some(entry), None, false, false) => serde_json::from_str(entry.get())
                 .map(Frame::Entry)
@@ -108,7 +108,7 @@ type Frames = mpsc::Sender<(Frame, Held)>;
 
 /// The uploads of one connection that are under way, by the ids of their requests.
 #[derive(Clone, Default)]
-pub struct Uploads {
+pub(super) struct Uploads {
     open: Rc<RefCell<HashMap<String, Frames>>>,
 }
 
@@ -123,13 +123,13 @@ impl Drop for Open<'_> {
 
 impl Uploads {
     /// Whether there is such an upload. One that is over needs no more frames.
-    pub fn is_open(&self, id: &Id) -> bool {
+    pub(super) fn is_open(&self, id: &Id) -> bool {
         self.open.borrow().contains_key(id.key())
     }
 
     /// Hands a frame to the upload it belongs to, when that has taken the last one: until then no more is read from its
     /// client.
-    pub async fn hand(&self, id: &Id, frame: Frame, held: Held) {
+    pub(super) async fn hand(&self, id: &Id, frame: Frame, held: Held) {
         let upload = self.open.borrow().get(id.key()).cloned();
         if let Some(upload) = upload {
             let _ = upload.send((frame, held)).await;
@@ -137,7 +137,7 @@ impl Uploads {
     }
 
     /// Hands a frame to each of them.
-    pub async fn fail_all(&self, bad: impl Fn() -> (Frame, Held)) {
+    pub(super) async fn fail_all(&self, bad: impl Fn() -> (Frame, Held)) {
         let open: Vec<Frames> = self.open.borrow().values().cloned().collect();
         for upload in open {
             let _ = upload.send(bad()).await;
@@ -159,7 +159,7 @@ impl Uploads {
 }
 
 /// Where an upload comes from.
-pub struct UploadSource<'a> {
+pub(super) struct UploadSource<'a> {
     pub id: &'a Id,
     pub client: &'a Client,
     pub uploads: &'a Uploads,
@@ -168,7 +168,7 @@ pub struct UploadSource<'a> {
 }
 
 /// Takes an upload in.
-pub async fn run(
+pub(super) async fn run(
     session: &mut Session,
     base: &str,
     from: UploadSource<'_>,
@@ -279,7 +279,7 @@ fn entry(base: &str, raw: RawEntry) -> Result<Entry, RequestError> {
 }
 
 /// What a path that could not be read or written means to a client.
-pub fn refusal(not_done: &NotDone, tier: Tier) -> RequestError {
+pub(super) fn refusal(not_done: &NotDone, tier: Tier) -> RequestError {
     let path = &not_done.path;
     let errno = Errno::from_raw(not_done.errno);
     let (code, why) = match errno {

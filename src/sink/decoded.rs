@@ -14,7 +14,7 @@ pub(super) struct Decoded<'a> {
 
 impl<'a> Decoded<'a> {
     /// Reads `file` from its start.
-    pub fn open(mut file: &'a File, compression: Compression) -> io::Result<Self> {
+    pub(super) fn open(mut file: &'a File, compression: Compression) -> io::Result<Self> {
         file.rewind()?;
         Ok(Decoded {
             reader: compression.reader_of_appended(file)?,
@@ -48,7 +48,7 @@ pub(super) struct Without<'a, R> {
 }
 
 impl<'a, R: Read> Without<'a, R> {
-    pub fn new(input: R, end: u64, gaps: &'a [Range<u64>]) -> Self {
+    pub(super) fn new(input: R, end: u64, gaps: &'a [Range<u64>]) -> Self {
         Without {
             input,
             at: 0,

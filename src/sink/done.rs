@@ -56,12 +56,12 @@ impl<'a> FromIterator<&'a str> for DoneIds {
 pub(super) struct Superseded(HashMap<Fingerprint, u64>);
 
 impl Superseded {
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether a later line of this id follows. To be asked once for each of its lines, in order.
-    pub fn is_followed(&mut self, id: &str) -> bool {
+    pub(super) fn is_followed(&mut self, id: &str) -> bool {
         if self.0.is_empty() {
             return false;
         }
@@ -80,13 +80,13 @@ impl Superseded {
 pub(super) struct Builder(Vec<Done>);
 
 impl Builder {
-    pub fn add(&mut self, id: &str, digest: Option<Digest>) {
+    pub(super) fn add(&mut self, id: &str, digest: Option<Digest>) {
         let id = fingerprint(id);
         self.0.push(Done { id, digest });
     }
 
     /// The last verdict of each id counts.
-    pub fn build(mut self) -> (DoneIds, Superseded) {
+    pub(super) fn build(mut self) -> (DoneIds, Superseded) {
         let mut superseded = Superseded::default();
         // Stable, so that lines of one id stay in the order of the file.
         self.0.sort_by_key(|done| done.id);

@@ -99,7 +99,7 @@ pub(super) struct Reorder<T> {
 }
 
 impl<T> Reorder<T> {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Reorder {
             next: 0,
             waiting: VecDeque::new(),
@@ -107,7 +107,7 @@ impl<T> Reorder<T> {
     }
 
     /// Takes number `sequence`, which must not have been taken before.
-    pub fn insert(&mut self, sequence: u64, item: T) {
+    pub(super) fn insert(&mut self, sequence: u64, item: T) {
         debug_assert!(
             sequence >= self.next,
             "number {sequence} was already emitted"
@@ -120,7 +120,7 @@ impl<T> Reorder<T> {
     }
 
     /// The next item in order, if it has arrived.
-    pub fn pop(&mut self) -> Option<T> {
+    pub(super) fn pop(&mut self) -> Option<T> {
         let item = self.waiting.front_mut()?.take()?;
         self.waiting.pop_front();
         self.next += 1;
@@ -128,7 +128,7 @@ impl<T> Reorder<T> {
     }
 
     /// Everything that still waits, in order, across gaps.
-    pub fn into_rest(self) -> impl Iterator<Item = T> {
+    pub(super) fn into_rest(self) -> impl Iterator<Item = T> {
         self.waiting.into_iter().flatten()
     }
 }

@@ -17,7 +17,7 @@ use std::io::{self, BufRead};
 use std::ops::Range;
 
 /// Whether a verdict is to go.
-pub type IsOutdated<'a> = dyn Fn(&Earlier<'_>) -> bool + 'a;
+pub(super) type IsOutdated<'a> = dyn Fn(&Earlier<'_>) -> bool + 'a;
 
 /// A verdict that an output holds.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +63,7 @@ pub(super) enum ScanError {
 
 impl Scan {
     /// What is to be left out of the file, in order.
-    pub fn gaps(&self) -> Vec<Range<u64>> {
+    pub(super) fn gaps(&self) -> Vec<Range<u64>> {
         let mut gaps = [&self.infra[..], &self.stale].concat();
         gaps.sort_unstable_by_key(|gap| gap.start);
         gaps

@@ -5,7 +5,7 @@ use crate::spec::execution::Start;
 use crate::spec::outcome::{Outcome, Phases, Status, Verdict};
 
 /// A result of an episode that started in 300 µs through `exec`, or never ran (`invalid`).
-pub fn outcome(id: &str, status: Status) -> Outcome {
+pub(super) fn outcome(id: &str, status: Status) -> Outcome {
     let ran = status != Status::Invalid;
     let phases = Phases {
         dispatch: 20_000,

@@ -25,7 +25,7 @@ impl Usage {
 }
 
 /// User plus system time of this process so far, in seconds.
-pub fn cpu_s() -> f64 {
+pub(super) fn cpu_s() -> f64 {
     let cpu_us = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |u| {
         u.user_time().num_microseconds() + u.system_time().num_microseconds()
     });

@@ -86,7 +86,7 @@ fn refuse(runner: &Link, failure: Failure) -> i32 {
 }
 
 /// Leaves the runner's process group, terminal, signals and umask behind.
-pub fn quiet_down() -> Result<(), Errno> {
+pub(super) fn quiet_down() -> Result<(), Errno> {
     setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
     terminal::leave();
     signals::reset()?;
@@ -208,11 +208,11 @@ fn be_zygote(
     zygote::main(init, setup, given.ordinary, run_delay, given.procs, warm);
 }
 
-pub fn control_pair() -> Result<(OwnedFd, OwnedFd), Failure> {
+pub(super) fn control_pair() -> Result<(OwnedFd, OwnedFd), Failure> {
     socket::pair().map_err(|e| Failure::new(Stage::Sockets, e as i32))
 }
 
-pub fn name(setup: &Setup, role: &str) {
+pub(super) fn name(setup: &Setup, role: &str) {
     // 15 bytes at most (PR_SET_NAME); for people who look at `ps`, so a failure does not matter.
     if let Ok(name) = CString::new(format!("slot{} {role}", setup.slot)) {
         let _ = set_name(&name);
@@ -220,7 +220,7 @@ pub fn name(setup: &Setup, role: &str) {
 }
 
 /// Opens the space of a slot whose root is built.
-pub fn open_space(setup: &Setup) -> Result<Space, Failure> {
+pub(super) fn open_space(setup: &Setup) -> Result<Space, Failure> {
     let scratch = setup.scratch.clone().unwrap_or_else(|| PathBuf::from("/"));
     Space::open(
         setup.tier,

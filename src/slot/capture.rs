@@ -6,7 +6,7 @@ use crate::spec::execution::Streams;
 use crate::spec::sandbox::{Capture, OutputKeep};
 use std::os::fd::BorrowedFd;
 
-pub struct OutputCapture {
+pub(super) struct OutputCapture {
     output: Kept,
     /// stdout and stderr, where they are captured apart.
     streams: Option<(Kept, Kept)>,
@@ -16,7 +16,7 @@ pub struct OutputCapture {
 }
 
 impl OutputCapture {
-    pub fn new(mode: Capture, keep: OutputKeep, cap_bytes: u64) -> Self {
+    pub(super) fn new(mode: Capture, keep: OutputKeep, cap_bytes: u64) -> Self {
         let kept = || Kept::new(keep, cap_bytes as usize);
         OutputCapture {
             output: kept(),
@@ -27,35 +27,35 @@ impl OutputCapture {
     }
 
     /// Whether stdout and stderr are captured apart.
-    pub fn is_split(&self) -> bool {
+    pub(super) fn is_split(&self) -> bool {
         self.streams.is_some()
     }
 
     /// From now on all of it is passed on too.
-    pub fn pass_on(&mut self, live: Option<Live>) {
+    pub(super) fn pass_on(&mut self, live: Option<Live>) {
         self.live = live;
     }
 
     /// Where it is passed on to, to be given to the next.
-    pub fn take_live(&mut self) -> Option<Live> {
+    pub(super) fn take_live(&mut self) -> Option<Live> {
         self.live.take()
     }
 
-    pub fn live(&mut self) -> Option<&mut Live> {
+    pub(super) fn live(&mut self) -> Option<&mut Live> {
         self.live.as_mut()
     }
 
     /// The pipes for which no more is to be read until they have room.
-    pub fn full(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+    pub(super) fn full(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.live.iter().flat_map(Live::full)
     }
 
     /// Whether more can be taken now.
-    pub fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         self.full().next().is_none()
     }
 
-    pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
+    pub(super) fn push(&mut self, stream: Stream, bytes: &[u8]) {
         self.produced += bytes.len() as u64;
         if let Some(live) = &mut self.live {
             live.push(stream, bytes);
@@ -69,13 +69,13 @@ impl OutputCapture {
     }
 
     /// All bytes that were produced, kept or not.
-    pub fn produced(&self) -> u64 {
+    pub(super) fn produced(&self) -> u64 {
         self.produced
     }
 
     /// The kept output, the kept streams, and whether anything of the output was discarded. `is_cut_short`: the program
     /// was ended, maybe in the middle of a character.
-    pub fn finish(self, is_cut_short: bool) -> (Vec<u8>, Option<Streams>, bool) {
+    pub(super) fn finish(self, is_cut_short: bool) -> (Vec<u8>, Option<Streams>, bool) {
         let is_truncated = self.output.is_truncated();
         let streams = self.streams.map(|(stdout, stderr)| Streams {
             stdout: stdout.finish(is_cut_short),

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 
 /// What one step of an episode leaves to the next.
 #[derive(Default)]
-pub struct Carried {
+pub(super) struct Carried {
     /// Whether the last program ended for what it had on disk, which is still there.
     pub was_full: bool,
     /// Whether the kernel has killed at the slot's limit of memory. It may have killed a zygote too.
@@ -30,14 +30,14 @@ pub struct Carried {
 
 impl Carried {
     /// What ended between two programs is no part of the second.
-    pub fn spend_orphans(&mut self) {
+    pub(super) fn spend_orphans(&mut self) {
         let orphans_us = std::mem::take(&mut self.orphans_cpu_us);
         self.spent_cpu_us = self.spent_cpu_us.saturating_add(orphans_us);
     }
 
     /// Keeps pipes that background processes may still write to. Where there are so many that we would have no descriptors
     /// left for the next program, nobody reads the oldest any more.
-    pub fn drain_later(&mut self, pipes: impl Iterator<Item = OwnedFd>) {
+    pub(super) fn drain_later(&mut self, pipes: impl Iterator<Item = OwnedFd>) {
         self.background.extend(pipes);
         if self.background.is_empty() {
             return;

@@ -44,7 +44,7 @@ const COUNT_TIMEOUT_NS: u64 = 20_000_000;
 
 /// Finds the processes of the episode.
 #[derive(Clone)]
-pub struct Census {
+pub(super) struct Census {
     tier: Tier,
     isolation: &'static dyn Isolation,
     /// Our own children that are not part of any episode.
@@ -57,7 +57,7 @@ pub struct Census {
 
 /// What the episode's processes use at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TreeUsage {
+pub(super) struct TreeUsage {
     pub memory_bytes: u64,
     pub cpu_us: u64,
     pub took_ns: u64,
@@ -75,7 +75,12 @@ struct Held {
 }
 
 impl Census {
-    pub fn new(tier: Tier, network: Network, zygotes: Vec<Pid>, shared: SharedMemory) -> Self {
+    pub(super) fn new(
+        tier: Tier,
+        network: Network,
+        zygotes: Vec<Pid>,
+        shared: SharedMemory,
+    ) -> Self {
         let setting = |name, fallback| sysconf(name).ok().flatten().map_or(fallback, |v| v as u64);
         Census {
             tier,
@@ -89,19 +94,19 @@ impl Census {
     }
 
     /// A zygote that came later; one that is outside of the slot's processes is out of sight.
-    pub fn add_zygote(&mut self, pid: i32) {
+    pub(super) fn add_zygote(&mut self, pid: i32) {
         if !self.tier.has_own_processes() {
             self.zygotes.push(pid);
         }
     }
 
     /// Every process of the episode, zombies included.
-    pub fn processes(&self) -> Vec<i32> {
+    pub(super) fn processes(&self) -> Vec<i32> {
         self.isolation.processes(&self.zygotes)
     }
 
     /// What the episode has on disk below `root`, named or not, as far as `count` gets in one look.
-    pub fn on_disk(&self, count: &mut Count, root: &Path, limits: &Limits) -> DiskReading {
+    pub(super) fn on_disk(&self, count: &mut Count, root: &Path, limits: &Limits) -> DiskReading {
         let begin_ns = monotonic_ns();
         let until_ns = begin_ns + COUNT_TIMEOUT_NS;
         let named = count.look(root, limits.disk_bytes, limits.inodes(), until_ns);
@@ -120,18 +125,18 @@ impl Census {
     }
 
     /// Whether the episode has a process, zombies included.
-    pub fn is_anything_left(&self) -> bool {
+    pub(super) fn is_anything_left(&self) -> bool {
         self.isolation.is_anything_left(&self.zygotes)
     }
 
     /// Sends SIGKILL to every process of the episode; whether there was one, zombies included.
-    pub fn kill(&self) -> bool {
+    pub(super) fn kill(&self) -> bool {
         self.isolation.kill(&self.zygotes)
     }
 
     /// The program a zygote started last, and what can be told to belong to it: its process group and its
     /// descendants.
-    pub fn program(&self) -> Vec<i32> {
+    pub(super) fn program(&self) -> Vec<i32> {
         let is_zygote = |parent: i32| self.isolation.is_zygote(parent, &self.zygotes);
         let all = self.processes();
         let stats: Vec<_> = all
@@ -163,7 +168,7 @@ impl Census {
     /// Memory and CPU time of the whole tree now. While even the upper bound of memory is below `limit`, that is
     /// the reading. Otherwise the tree is stopped for the exact count, which takes long enough for a fast one to
     /// grow by much, and may wait for locks of processes that wait for a core; it goes on unless it is over.
-    pub fn read(&self, limit: u64, with_cpu: bool) -> TreeUsage {
+    pub(super) fn read(&self, limit: u64, with_cpu: bool) -> TreeUsage {
         let begin_ns = monotonic_ns();
         let mut stopped = self.is_crowd(limit / 2).then(|| self.stop());
         let running = match stopped {
@@ -207,7 +212,7 @@ impl Census {
     }
 
     /// Threads of all processes together.
-    pub fn threads(&self) -> u64 {
+    pub(super) fn threads(&self) -> u64 {
         if self.is_anything_left() {
             self.settled().iter().map(|p| p.threads).sum()
         } else {
@@ -246,7 +251,7 @@ impl Census {
 
     /// Stops every process of the episode, and reads them; `stopped` is what they were before. A program may see
     /// it: its parent gets a SIGCHLD.
-    pub fn stop(&self) -> Vec<ProcessMemory> {
+    pub(super) fn stop(&self) -> Vec<ProcessMemory> {
         let mut told = BTreeSet::new();
         let mut before: BTreeSet<i32> = BTreeSet::new();
         for _ in 0..ROUNDS {
@@ -335,7 +340,7 @@ impl Census {
     }
 
     /// Bytes held by files of the private root, where there is one, and by System V objects.
-    pub fn files_in_memory(&self) -> u64 {
+    pub(super) fn files_in_memory(&self) -> u64 {
         let Held { pages, kernel } = self.held_by_files();
         pages + kernel
     }
@@ -362,7 +367,7 @@ impl Census {
 }
 
 /// Lets go on what `stop` stopped, and nothing that had stopped before.
-pub fn resume(processes: &[ProcessMemory]) {
+pub(super) fn resume(processes: &[ProcessMemory]) {
     for process in processes.iter().filter(|p| !p.stopped) {
         let _ = kill(Pid::from_raw(process.pid), Signal::SIGCONT);
     }

@@ -16,14 +16,14 @@ use std::sync::Arc;
 const MARGIN_BYTES: u64 = 128 << 20;
 
 /// The open `cgroup.procs`, for a process that is to join.
-pub struct CgroupProcs(OwnedFd);
+pub(super) struct CgroupProcs(OwnedFd);
 
 /// What a cgroup is charged with, by kind.
 #[derive(Clone)]
-pub struct Stat(Arc<File>);
+pub(super) struct Stat(Arc<File>);
 
 /// For init.
-pub struct Cgroup {
+pub(super) struct Cgroup {
     limit: File,
     hits: File,
     killed: File,
@@ -34,7 +34,7 @@ pub struct Cgroup {
 
 impl CgroupProcs {
     /// Moves the calling process into the cgroup, and with it all that it will fork. The kernel takes some 10 ms.
-    pub fn join(&self) -> Result<(), Failure> {
+    pub(super) fn join(&self) -> Result<(), Failure> {
         match write(&self.0, b"0") {
             Ok(_) => Ok(()),
             Err(errno) => Err(Failure::new(Stage::Cgroup, errno as i32)),
@@ -43,7 +43,7 @@ impl CgroupProcs {
 }
 
 /// Takes the descriptors of a slot that has a cgroup, which come first.
-pub fn take(fds: &mut Vec<OwnedFd>) -> Result<(CgroupProcs, Cgroup), Failure> {
+pub(super) fn take(fds: &mut Vec<OwnedFd>) -> Result<(CgroupProcs, Cgroup), Failure> {
     let mut next = || {
         if fds.is_empty() {
             Err(Failure::new(Stage::Cgroup, libc::EBADMSG))
@@ -64,14 +64,14 @@ pub fn take(fds: &mut Vec<OwnedFd>) -> Result<(CgroupProcs, Cgroup), Failure> {
 
 impl Stat {
     /// Shared memory in it: files of tmpfs, System V segments and shared anonymous mappings. What is swapped out is left out.
-    pub fn shared_bytes(&self) -> Option<u64> {
+    pub(super) fn shared_bytes(&self) -> Option<u64> {
         shared(&contents(&self.0))
     }
 }
 
 impl Cgroup {
     /// Sets the limit for programs that may use so much. To be called while none runs.
-    pub fn allow(&mut self, memory_bytes: u64) {
+    pub(super) fn allow(&mut self, memory_bytes: u64) {
         let wanted = memory_bytes.saturating_add(MARGIN_BYTES);
         // Where more than that is in use already, the old limit stays: what is counted is limited all the same.
         if wanted != self.limit_bytes && write!(self.limit, "{wanted}").is_ok() {
@@ -80,12 +80,12 @@ impl Cgroup {
     }
 
     /// How many processes in it the kernel has killed because there was no memory, there or on the host.
-    pub fn killed(&self) -> u64 {
+    pub(super) fn killed(&self) -> u64 {
         number(&contents(&self.killed), "oom_kill ")
     }
 
     /// How often it was at its limit.
-    pub fn hits(&self) -> u64 {
+    pub(super) fn hits(&self) -> u64 {
         hits(&contents(&self.hits))
     }
 }

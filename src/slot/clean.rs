@@ -49,7 +49,7 @@ const SETTLE_TIMEOUT_NS: u64 = 1_000_000_000;
 const MAX_PINNED: u64 = 256;
 
 /// What the sandbox looks like when it is clean.
-pub struct Cleaner {
+pub(super) struct Cleaner {
     tier: Tier,
     /// Everything that is ours below the root.
     own: BTreeSet<PathBuf>,
@@ -66,7 +66,7 @@ pub struct Cleaner {
 
 impl Cleaner {
     /// Takes the freshly built sandbox as the measure of clean.
-    pub fn new(space: &Space, network: Network) -> Result<Self, Failure> {
+    pub(super) fn new(space: &Space, network: Network) -> Result<Self, Failure> {
         let baseline =
             |e: std::io::Error| Failure::new(Stage::Baseline, e.raw_os_error().unwrap_or(0));
         let root = space.root_path().to_owned();
@@ -108,7 +108,7 @@ impl Cleaner {
 
     /// Sends SIGKILL to every process of the episode once, and reaps what is ours to reap.
     /// Returns the CPU time of those, in microseconds.
-    pub fn kill_programs(&self, census: &Census) -> u64 {
+    pub(super) fn kill_programs(&self, census: &Census) -> u64 {
         census.kill();
         reap_ended().0
     }
@@ -117,7 +117,7 @@ impl Cleaner {
     /// steps started live. The program itself goes last: until then its process group and children can be told. Where they
     /// become more faster than they can be listed, it goes after a while, and some of them stay as what runs in the
     /// background does.
-    pub fn kill_program(&self, census: &Census) {
+    pub(super) fn kill_program(&self, census: &Census) {
         let begin = monotonic_ns();
         let mut killed = HashSet::new();
         loop {
@@ -156,7 +156,7 @@ impl Cleaner {
     /// To ask for children is enough where we are PID 1: what a program leaves behind becomes our child before the
     /// program can be reaped (find_new_reaper in kernel/exit.c), and `CLONE_PARENT`, which would make it the zygote's, is
     /// denied. `kill(-1)` goes through all processes of the host, and holds up those that fork or exit.
-    pub fn kill_rest(&self, census: &Census) -> Result<u64, Unclean> {
+    pub(super) fn kill_rest(&self, census: &Census) -> Result<u64, Unclean> {
         if !self.tier.has_own_processes() {
             return self.kill_all(census);
         }
@@ -168,7 +168,7 @@ impl Cleaner {
 
     /// Ends every process of the slot but ours. Returns the CPU time of those that nobody had waited for, in
     /// microseconds.
-    pub fn kill_all(&self, census: &Census) -> Result<u64, Unclean> {
+    pub(super) fn kill_all(&self, census: &Census) -> Result<u64, Unclean> {
         let begin = monotonic_ns();
         let mut cpu_us = 0;
         loop {
@@ -198,7 +198,7 @@ impl Cleaner {
 
     /// Removes what the episode left and proves that nothing of it is there any more. `extra` is how many
     /// directories the episode's own ruleset named.
-    pub fn wipe(&mut self, extra: usize) -> Result<(), Unclean> {
+    pub(super) fn wipe(&mut self, extra: usize) -> Result<(), Unclean> {
         self.pinned += extra as u64;
         if self.tier.has_own_ipc() && sysv::usage().objects > 0 {
             sysv::remove_all();

@@ -30,7 +30,7 @@ const WALL_TIMEOUT: Duration = Duration::from_secs(COLLECT_TIMEOUT_SECONDS);
 /// The episode may have put links anywhere, its own working directory included, and init is not restricted by
 /// Landlock: every directory and file is opened below the space's root, without leaving it and without crossing into
 /// a mount of the host.
-pub fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Collected {
+pub(super) fn collect(space: &Space, workdir: &str, patterns: &[String]) -> Collected {
     let patterns = Patterns::of(patterns);
     let mut search = Search::within(Bound::from_now(CPU_TIMEOUT, WALL_TIMEOUT));
     for name in patterns.literal {

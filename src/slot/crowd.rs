@@ -6,20 +6,20 @@
 const REMEMBERED_NS: u64 = 500_000_000;
 
 #[derive(Default)]
-pub struct Crowd {
+pub(super) struct Crowd {
     seen_ns: u64,
     most: u64,
 }
 
 impl Crowd {
     /// Takes a look.
-    pub fn see(&mut self, count: u64, now_ns: u64) {
+    pub(super) fn see(&mut self, count: u64, now_ns: u64) {
         if count >= self.most || now_ns.saturating_sub(self.seen_ns) > REMEMBERED_NS {
             (self.seen_ns, self.most) = (now_ns, count);
         }
     }
 
-    pub fn most(&self) -> u64 {
+    pub(super) fn most(&self) -> u64 {
         self.most
     }
 }

@@ -25,7 +25,7 @@ const MAX_OPEN: usize = 128;
 
 /// What some files take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
+pub(super) struct Usage {
     /// Bytes on disk: holes of a file take none.
     pub bytes: u64,
     /// Files, directories and links, each name by itself.
@@ -33,12 +33,12 @@ pub struct Usage {
 }
 
 impl Usage {
-    pub fn add(&mut self, blocks: u64) {
+    pub(super) fn add(&mut self, blocks: u64) {
         self.bytes = self.bytes.saturating_add(blocks * BLOCK_BYTES);
         self.inodes += 1;
     }
 
-    pub fn plus(self, other: Usage) -> Usage {
+    pub(super) fn plus(self, other: Usage) -> Usage {
         Usage {
             bytes: self.bytes.saturating_add(other.bytes),
             inodes: self.inodes + other.inodes,
@@ -54,14 +54,14 @@ impl Usage {
     }
 
     /// Whether this is over what an episode may have on disk; both are the most that it may.
-    pub fn is_over(self, bytes: u64, inodes: u64) -> bool {
+    pub(super) fn is_over(self, bytes: u64, inodes: u64) -> bool {
         self.bytes > bytes || self.inodes > inodes
     }
 }
 
 /// What one look found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
+pub(super) struct Counted {
     pub used: Usage,
     /// Whether that is all there is, and not the most that is known so far.
     pub whole: bool,
@@ -72,7 +72,7 @@ pub struct Counted {
 
 /// A count that may take several looks.
 #[derive(Default)]
-pub struct Count {
+pub(super) struct Count {
     /// The directories of which something is still to be looked into, each below the one before. The last [`MAX_OPEN`]
     /// of them are open.
     open: Vec<Directory>,
@@ -99,7 +99,7 @@ struct Directory {
 }
 
 /// Everything below a directory, counted at once, or what was found in [`USAGE_NS`]. See [`Count::look`].
-pub fn usage(root: &Path, most_bytes: u64, most_inodes: u64) -> Counted {
+pub(super) fn usage(root: &Path, most_bytes: u64, most_inodes: u64) -> Counted {
     let until_ns = monotonic_ns() + USAGE_NS;
     Count::default().look(root, most_bytes, most_inodes, until_ns)
 }
@@ -107,7 +107,7 @@ pub fn usage(root: &Path, most_bytes: u64, most_inodes: u64) -> Counted {
 impl Count {
     /// Counts everything below a directory, links not followed, until CLOCK_MONOTONIC is `until_ns`, but one entry at
     /// least. A count ends once it is over the most that may be there.
-    pub fn look(
+    pub(super) fn look(
         &mut self,
         root: &Path,
         most_bytes: u64,

@@ -35,7 +35,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// How a step stands to the others of its episode or session.
 #[derive(Clone, Copy)]
-pub struct StepOptions {
+pub(super) struct StepOptions {
     /// When all of the episode is to end, CLOCK_MONOTONIC.
     pub deadline_ns: Option<u64>,
     /// Whether its programs are to be out of the reach of those of other steps.
@@ -45,7 +45,7 @@ pub struct StepOptions {
 }
 
 /// A built slot, as init sees it.
-pub struct BuiltSlot {
+pub(super) struct BuiltSlot {
     pub setup: Setup,
     /// What keeps programs of one episode apart, once it was needed.
     pub apart: Option<OwnedFd>,
@@ -71,7 +71,7 @@ pub struct BuiltSlot {
 impl BuiltSlot {
     /// Runs one episode. An error means that the slot can't be trusted any more.
     /// What its programs print is passed on to `live` while it comes.
-    pub fn run(
+    pub(super) fn run(
         &mut self,
         request: &EpisodeRequest<'_>,
         live: Option<Live>,
@@ -139,7 +139,7 @@ impl BuiltSlot {
     }
 
     /// Lets the processes that fork programs end at once. When the runner has died they are not told, and wait.
-    pub fn release_zygotes(&mut self) {
+    pub(super) fn release_zygotes(&mut self) {
         // One that is gone has no need of it.
         let _ = self.zygote.send(&());
         for interpreter in &mut self.warm {
@@ -148,7 +148,7 @@ impl BuiltSlot {
     }
 
     /// Makes the slot ready for somebody with these limits.
-    pub fn prepare(&mut self, limits: &Limits) -> Result<(), Failure> {
+    pub(super) fn prepare(&mut self, limits: &Limits) -> Result<(), Failure> {
         self.out_of_memory.begin(limits.memory_bytes);
         if self.enforced.tier.has_private_root() && limits.disk_bytes != self.disk_bytes {
             root::resize(limits.disk_bytes)?;
@@ -158,7 +158,7 @@ impl BuiltSlot {
     }
 
     /// Lets those warm interpreters in that these steps may run in. To be called while nothing runs.
-    pub fn admit_warm(&mut self, steps: &[Step]) {
+    pub(super) fn admit_warm(&mut self, steps: &[Step]) {
         let warm = self.warm.iter_mut();
         for arrived in warm.filter_map(|interpreter| interpreter.arrive(steps)) {
             self.census.add_zygote(arrived);
@@ -167,7 +167,7 @@ impl BuiltSlot {
     }
 
     /// Runs one step to its end.
-    pub fn step(
+    pub(super) fn step(
         &mut self,
         sandbox: &Sandbox,
         step: &Step,
@@ -261,7 +261,7 @@ impl BuiltSlot {
     }
 
     /// Puts a working directory and files in place.
-    pub fn place(
+    pub(super) fn place(
         &self,
         workdir: Option<&str>,
         files: &[InputFile],

@@ -7,13 +7,13 @@ use crate::spec::limits::Limits;
 use std::os::fd::RawFd;
 
 /// What can fork a program.
-pub struct Forkers<'a> {
+pub(super) struct Forkers<'a> {
     exec: &'a mut Link,
     warm: &'a mut [Box<dyn Interpreter>],
 }
 
 /// Which of them does it.
-pub struct Forker<'a> {
+pub(super) struct Forker<'a> {
     pub start: Start,
     pub zygote: &'a mut Link,
     /// That of the zygote's own programs, where it does not enforce one for all.
@@ -23,12 +23,12 @@ pub struct Forker<'a> {
 }
 
 impl<'a> Forkers<'a> {
-    pub fn new(exec: &'a mut Link, warm: &'a mut [Box<dyn Interpreter>]) -> Forkers<'a> {
+    pub(super) fn new(exec: &'a mut Link, warm: &'a mut [Box<dyn Interpreter>]) -> Forkers<'a> {
         Forkers { exec, warm }
     }
 
     /// Those that can give a program these limits: a warm one has the stack that it was started with.
-    pub fn within(self, limits: &Limits) -> Forkers<'a> {
+    pub(super) fn within(self, limits: &Limits) -> Forkers<'a> {
         match limits.stack_bytes {
             Some(bytes) if bytes > warm::MAX_STACK => Forkers {
                 warm: &mut [],
@@ -39,7 +39,7 @@ impl<'a> Forkers<'a> {
     }
 
     /// A warm one where the program fits.
-    pub fn choose(self, request: ForkRequest<'_>) -> Forker<'a> {
+    pub(super) fn choose(self, request: ForkRequest<'_>) -> Forker<'a> {
         let mut warm = self.warm.iter_mut();
         match warm.find(|interpreter| interpreter.fits(request)) {
             Some(interpreter) => {

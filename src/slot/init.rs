@@ -32,7 +32,7 @@ use std::os::fd::OwnedFd;
 const START_UP_ROUNDS: u32 = 4;
 
 /// The processes that fork programs, as init has to tell them from programs.
-pub struct Zygotes {
+pub(super) struct Zygotes {
     /// The exec zygote, where init is the parent of zygotes.
     pub exec: Option<Pid>,
     /// The nice value of what they fork.
@@ -51,7 +51,7 @@ impl Zygotes {
 }
 
 /// Serves the runner until it is gone; the exit code of this process.
-pub fn main(
+pub(super) fn main(
     runner: Link,
     zygote: Link,
     setup: &Setup,

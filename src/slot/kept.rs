@@ -6,7 +6,7 @@
 use crate::spec::execution::MAX_NOTE_BYTES;
 use crate::spec::sandbox::OutputKeep;
 
-pub struct Kept {
+pub(super) struct Kept {
     keep: OutputKeep,
     cap: usize,
     /// How much of the buffer is the beginning; what follows is the ring.
@@ -18,7 +18,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub fn new(keep: OutputKeep, cap: usize) -> Self {
+    pub(super) fn new(keep: OutputKeep, cap: usize) -> Self {
         Kept {
             keep,
             cap,
@@ -33,7 +33,7 @@ impl Kept {
         }
     }
 
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
         self.produced += bytes.len() as u64;
         let room = self.cap - self.buffer.len();
         let (fitting, rest) = bytes.split_at(bytes.len().min(room));
@@ -54,13 +54,13 @@ impl Kept {
     }
 
     /// Whether more was produced than is kept.
-    pub fn is_truncated(&self) -> bool {
+    pub(super) fn is_truncated(&self) -> bool {
         self.produced > self.cap as u64
     }
 
     /// The kept bytes in order. Where output was cut, no half of a character is left; with `is_cut_short` its end was cut,
     /// too, because the program was ended.
-    pub fn finish(mut self, is_cut_short: bool) -> Vec<u8> {
+    pub(super) fn finish(mut self, is_cut_short: bool) -> Vec<u8> {
         if !self.is_truncated() {
             if is_cut_short {
                 let whole = self.buffer.len() - half_at_end(&self.buffer);

@@ -25,20 +25,20 @@ const PIPE_BYTES: u64 = 9_500;
 /// As many of one user together hold 64 MB at most, and usually next to nothing.
 const FREE_PIPES: usize = 1024;
 /// A Unix socket with its inode (`struct unix_sock`, `struct socket_alloc`, `struct dentry`, `struct file`).
-pub const SOCKET_BYTES: u64 = 2304;
+pub(super) const SOCKET_BYTES: u64 = 2304;
 /// What one descriptor that is watched by one epoll takes (`struct epitem`, `struct eppoll_entry`).
 const EPOLL_ITEM_BYTES: u64 = 200;
 /// So few epolls can't watch much.
 const FREE_EPOLLS: usize = 64;
 /// As many descriptors in a tree may be of unknown kinds: those of a gpg-agent, say.
-pub const FREE_UNKNOWN: u64 = 16;
+pub(super) const FREE_UNKNOWN: u64 = 16;
 /// The most that one of an unknown kind can hold: a Unix socket whose peer's buffer is full (net.core.wmem_default).
 const UNKNOWN_BYTES: u64 = 220 << 10;
 
 /// What these processes make the kernel hold by their descriptors, beyond what every program may have. Counting ends
 /// where it is more than `limit`. Sockets are left out where all of those in a network namespace are counted. Where there are
 /// more than can be looked at within the budget, a random part of them stands for all.
-pub fn of_descriptors(
+pub(super) fn of_descriptors(
     processes: &[ProcessMemory],
     sockets_are_counted: bool,
     limit: u64,
@@ -76,7 +76,7 @@ fn share(bytes: u64, all: u64, seen: u64) -> u64 {
 }
 
 /// A table of descriptors, which the threads of a process usually share.
-pub struct Table {
+pub(super) struct Table {
     pub directory: PathBuf,
     pub count: u64,
     process: i32,
@@ -85,12 +85,12 @@ pub struct Table {
 impl Table {
     /// Whether that its process forbids inspection is why it can't be read. One that is ending can't be looked into either,
     /// and has no memory any more.
-    pub fn is_hidden(&self) -> bool {
+    pub(super) fn is_hidden(&self) -> bool {
         ProcessMemory::read(self.process).is_some_and(|process| process.has_memory())
     }
 }
 
-pub fn tables(process: &ProcessMemory) -> Vec<Table> {
+pub(super) fn tables(process: &ProcessMemory) -> Vec<Table> {
     let mut tables = vec![table(process, process.file("fd"), process.descriptors)];
     if process.threads > 1 {
         let tasks = fs::read_dir(format!("/proc/{}/task", process.pid));

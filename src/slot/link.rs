@@ -10,19 +10,19 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 /// The peer is gone or speaks nonsense; there is nothing to do but to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LinkBroken;
+pub(super) struct LinkBroken;
 
 /// The header of a message without content.
 const EMPTY_PACKET_BYTES: usize = 1;
 
-pub struct Link {
+pub(super) struct Link {
     socket: OwnedFd,
     buffer: Vec<u8>,
     assembler: Assembler,
 }
 
 impl Link {
-    pub fn new(socket: OwnedFd) -> Self {
+    pub(super) fn new(socket: OwnedFd) -> Self {
         Link {
             socket,
             buffer: vec![0; PACKET_BYTES],
@@ -31,18 +31,18 @@ impl Link {
     }
 
     /// A link whose peer has short things to say: what is longer than a packet is refused.
-    pub fn short(socket: OwnedFd) -> Self {
+    pub(super) fn short(socket: OwnedFd) -> Self {
         let mut link = Link::new(socket);
         link.assembler.limit(PACKET_BYTES);
         link
     }
 
-    pub fn send<T: Serialize>(&self, message: &T) -> Result<(), LinkBroken> {
+    pub(super) fn send<T: Serialize>(&self, message: &T) -> Result<(), LinkBroken> {
         self.send_with(message, &[])
     }
 
     /// Descriptors travel with the first packet.
-    pub fn send_with<T: Serialize>(
+    pub(super) fn send_with<T: Serialize>(
         &self,
         message: &T,
         mut fds: &[RawFd],
@@ -54,11 +54,11 @@ impl Link {
         Ok(())
     }
 
-    pub fn recv<T: DeserializeOwned>(&mut self) -> Result<T, LinkBroken> {
+    pub(super) fn recv<T: DeserializeOwned>(&mut self) -> Result<T, LinkBroken> {
         self.recv_with(&mut Vec::new())
     }
 
-    pub fn recv_with<T: DeserializeOwned>(
+    pub(super) fn recv_with<T: DeserializeOwned>(
         &mut self,
         fds: &mut Vec<OwnedFd>,
     ) -> Result<T, LinkBroken> {
@@ -71,7 +71,7 @@ impl Link {
     }
 
     /// For a zygote: its next order, or None when it is released.
-    pub fn recv_order<T: DeserializeOwned>(
+    pub(super) fn recv_order<T: DeserializeOwned>(
         &mut self,
         fds: &mut Vec<OwnedFd>,
     ) -> Result<Option<T>, LinkBroken> {
@@ -87,7 +87,7 @@ impl Link {
     }
 
     /// For init: whether the runner is gone without having said that the slot is not needed any more.
-    pub fn is_abandoned(&mut self) -> bool {
+    pub(super) fn is_abandoned(&mut self) -> bool {
         // The runner may be there, and have nothing to say.
         let _ = fcntl(&self.socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
         loop {

@@ -15,14 +15,14 @@ const LAST_TIMEOUT_NS: u64 = 10_000_000_000;
 
 /// Which of a program's streams something came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub(super) enum Stream {
     /// The one pipe of merged capture, or stdout.
     Out,
     Err,
 }
 
 /// The two pipes to the runner.
-pub struct Live {
+pub(super) struct Live {
     stdout: Outlet,
     stderr: Outlet,
 }
@@ -34,14 +34,14 @@ struct Outlet {
 }
 
 impl Live {
-    pub fn new(stdout: OwnedFd, stderr: OwnedFd) -> Result<Live, Errno> {
+    pub(super) fn new(stdout: OwnedFd, stderr: OwnedFd) -> Result<Live, Errno> {
         Ok(Live {
             stdout: Outlet::new(stdout)?,
             stderr: Outlet::new(stderr)?,
         })
     }
 
-    pub fn push(&mut self, stream: Stream, bytes: &[u8]) {
+    pub(super) fn push(&mut self, stream: Stream, bytes: &[u8]) {
         match stream {
             Stream::Out => self.stdout.push(bytes),
             Stream::Err => self.stderr.push(bytes),
@@ -49,7 +49,7 @@ impl Live {
     }
 
     /// The pipes that have no room for what waits.
-    pub fn full(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+    pub(super) fn full(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         [&self.stdout, &self.stderr]
             .into_iter()
             .filter_map(|outlet| {
@@ -59,13 +59,13 @@ impl Live {
     }
 
     /// Passes on what waits, as far as there is room.
-    pub fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         self.stdout.flush();
         self.stderr.flush();
     }
 
     /// Passes all of it on, waiting for the runner. Where that takes too long no more is passed on.
-    pub fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         let end_ns = monotonic_ns() + LAST_TIMEOUT_NS;
         loop {
             self.flush();

@@ -19,7 +19,7 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 const STACK_BYTES: usize = 128 << 10;
 
 /// For init. Its thread counts as a process of the slot's uid, and ends with init.
-pub struct LookGuard(Arc<GuardState>);
+pub(super) struct LookGuard(Arc<GuardState>);
 
 #[derive(Default)]
 struct GuardState {
@@ -37,7 +37,7 @@ enum GuardedLook {
 }
 
 impl LookGuard {
-    pub fn start() -> io::Result<LookGuard> {
+    pub(super) fn start() -> io::Result<LookGuard> {
         let shared = Arc::<GuardState>::default();
         let guard = LookGuard(shared.clone());
         let thread = Builder::new().stack_size(STACK_BYTES);
@@ -46,7 +46,7 @@ impl LookGuard {
     }
 
     /// As [`Census::read`], however the program tries to put it off.
-    pub fn read(&self, census: &Census, limit: u64, with_cpu: bool) -> TreeUsage {
+    pub(super) fn read(&self, census: &Census, limit: u64, with_cpu: bool) -> TreeUsage {
         let (reading, stopped) = self.during(census, || census.read(limit, with_cpu));
         if reading.memory_bytes <= limit {
             resume(&stopped);
@@ -55,7 +55,7 @@ impl LookGuard {
     }
 
     /// What a look sees, unless the program had to be stopped meanwhile: that is no sight of what it does.
-    pub fn undisturbed<T>(&self, census: &Census, look: impl FnOnce() -> T) -> Option<T> {
+    pub(super) fn undisturbed<T>(&self, census: &Census, look: impl FnOnce() -> T) -> Option<T> {
         let (seen, stopped) = self.during(census, look);
         resume(&stopped);
         stopped.is_empty().then_some(seen)

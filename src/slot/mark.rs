@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 /// One of our own directories or links.
-pub struct Mark {
+pub(super) struct Mark {
     pub path: PathBuf,
     /// Open on what was there when the sandbox was built: looked at after every episode, and a path takes the kernel three
     /// times as long. If something else is in its place now, the directory that it was in has changed.
@@ -17,7 +17,7 @@ pub struct Mark {
 
 /// What it was when it was last known to be clean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
+pub(super) struct State {
     pub inode: u64,
     pub mode: u32,
     /// Any change of the directory or its entries moves it (inode(7)).
@@ -27,7 +27,7 @@ pub struct State {
 }
 
 impl Mark {
-    pub fn new(path: &Path) -> std::io::Result<Mark> {
+    pub(super) fn new(path: &Path) -> std::io::Result<Mark> {
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let place = open(path, flags, Mode::empty())?;
         Ok(Mark {
@@ -38,13 +38,13 @@ impl Mark {
     }
 
     /// Whether nothing about it has changed.
-    pub fn holds(&self) -> bool {
+    pub(super) fn holds(&self) -> bool {
         State::of(&self.place).is_ok_and(|now| now == self.clean)
     }
 }
 
 impl State {
-    pub fn of(place: &OwnedFd) -> Result<State, Errno> {
+    pub(super) fn of(place: &OwnedFd) -> Result<State, Errno> {
         let found = fstat(place)?;
         Ok(State {
             inode: found.st_ino,

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 /// One process, as /proc/<pid>/status has it; all sizes in bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ProcessMemory {
+pub(super) struct ProcessMemory {
     pub pid: i32,
     /// The thread that shows what it has: the first one, or another when that has ended and left the process to it.
     pub thread: i32,
@@ -58,7 +58,7 @@ const MAX_MAPPINGS: u64 = 65_530;
 const PAGE_BYTES: u64 = 4096;
 
 /// What a look may cost.
-pub struct Budget {
+pub(super) struct Budget {
     cpu_until_us: u64,
     until_ns: u64,
 }
@@ -66,7 +66,7 @@ pub struct Budget {
 impl Budget {
     /// So much CPU time of ours, and so much time in all: a busy process can make us wait for its locks, and a busy
     /// machine for a core.
-    pub fn new(cpu_us: u64, wall_ns: u64) -> Self {
+    pub(super) fn new(cpu_us: u64, wall_ns: u64) -> Self {
         Budget {
             cpu_until_us: clock::cpu_us() + cpu_us,
             until_ns: clock::monotonic_ns() + wall_ns,
@@ -78,19 +78,19 @@ impl Budget {
         clock::cpu_us() > self.cpu_until_us
     }
 
-    pub fn is_spent(&self) -> bool {
+    pub(super) fn is_spent(&self) -> bool {
         clock::monotonic_ns() > self.until_ns || self.is_worked_off()
     }
 
     /// Whether time ran out before there was any chance to see enough: that says nothing of the tree.
-    pub fn was_starved(&self) -> bool {
+    pub(super) fn was_starved(&self) -> bool {
         clock::monotonic_ns() > self.until_ns && !self.is_worked_off()
     }
 }
 
 impl ProcessMemory {
     /// `None` when it is gone. Readable by everybody, even when the process forbids inspection.
-    pub fn read(pid: i32) -> Option<Self> {
+    pub(super) fn read(pid: i32) -> Option<Self> {
         let process =
             ProcessMemory::of_status(pid, pid, &text(format!("/proc/{pid}/status")).ok()?);
         // A thread that has ended shows no memory, and leaves what there is to those that go on (pthread_exit(3)).
@@ -139,12 +139,12 @@ impl ProcessMemory {
     }
 
     /// Whether it has not begun to end.
-    pub fn has_memory(&self) -> bool {
+    pub(super) fn has_memory(&self) -> bool {
         self.mappings > 0
     }
 
     /// Where what it has is seen.
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         let ProcessMemory { pid, thread, .. } = self;
         if pid == thread {
             format!("/proc/{pid}/{name}").into()
@@ -156,7 +156,7 @@ impl ProcessMemory {
 
 /// Sets what the kernel can hold for a mapping of each of these processes, by how many of them fork handed it down through. In
 /// a long line of forks of forks this is more than all else.
-pub fn weigh_mappings(processes: &mut [ProcessMemory]) {
+pub(super) fn weigh_mappings(processes: &mut [ProcessMemory]) {
     let parents: BTreeMap<i32, i32> = processes.iter().map(|p| (p.pid, p.parent)).collect();
     let mut depths = BTreeMap::new();
     for process in processes {
@@ -185,7 +185,7 @@ fn depth(pid: i32, parents: &BTreeMap<i32, i32>, known: &mut BTreeMap<i32, u64>)
 /// An upper bound of what these processes hold, except that pages of shared anonymous mappings count as long as
 /// they may matter: below `limit` the number is what is mapped in. None where it can't be told within the budget. `most_shared`
 /// is asked how much all of those mappings can hold at most, where there are some that may matter.
-pub fn bound(
+pub(super) fn bound(
     processes: &[ProcessMemory],
     limit: u64,
     budget: &Budget,
@@ -205,7 +205,7 @@ pub fn bound(
 }
 
 /// What they hold, counted page by page: some 10 µs per MB. They had better stand still meanwhile. `most_shared` as above.
-pub fn exact(
+pub(super) fn exact(
     processes: &[ProcessMemory],
     budget: &Budget,
     most_shared: impl FnOnce() -> u64,

@@ -15,26 +15,30 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
 /// To read a file. Not blocking: what was a file when it was found may be a pipe.
-pub const READ: OFlag = OFlag::O_RDONLY
+pub(super) const READ: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_NOCTTY);
 
 /// What has to be allowed to list a directory and to look at what is in it.
-pub const LISTABLE: u32 = 0o500;
+pub(super) const LISTABLE: u32 = 0o500;
 /// What of it has to be allowed for the second.
-pub const ENTERABLE: u32 = 0o100;
+pub(super) const ENTERABLE: u32 = 0o100;
 
 /// What `st_blocks` counts (inode(7)).
-pub const BLOCK_BYTES: u64 = 512;
+pub(super) const BLOCK_BYTES: u64 = 512;
 
 /// Whether it is a file, a directory, a link or something else.
-pub fn kind(found: &OwnedFd) -> Result<SFlag, Errno> {
+pub(super) fn kind(found: &OwnedFd) -> Result<SFlag, Errno> {
     Ok(SFlag::from_bits_truncate(fstat(found)?.st_mode) & SFlag::S_IFMT)
 }
 
 /// Opens a path below a directory, of any length. No link is followed, at any component; a link itself can be opened,
 /// with O_PATH.
-pub fn open_below(base: BorrowedFd<'_>, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+pub(super) fn open_below(
+    base: BorrowedFd<'_>,
+    path: &Path,
+    flags: OFlag,
+) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
     let open = |base: BorrowedFd<'_>, path: &[u8], flags| {
         let path = Path::new(OsStr::from_bytes(path));
@@ -56,7 +60,7 @@ pub fn open_below(base: BorrowedFd<'_>, path: &Path, flags: OFlag) -> Result<Own
 
 /// As [`open_below`], where directories on the way may be closed. Each is open while the next one is opened, so a path of
 /// any depth takes two descriptors.
-pub fn open_below_closed(
+pub(super) fn open_below_closed(
     base: BorrowedFd<'_>,
     path: &Path,
     flags: OFlag,
@@ -78,7 +82,11 @@ pub fn open_below_closed(
 }
 
 /// Opens what is in a directory that may be closed.
-pub fn open_in_closed(directory: &OwnedFd, name: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+pub(super) fn open_in_closed(
+    directory: &OwnedFd,
+    name: &Path,
+    flags: OFlag,
+) -> Result<OwnedFd, Errno> {
     let open = || open_below(directory.as_fd(), name, flags);
     match open() {
         Err(Errno::EACCES) => while_open(directory, ENTERABLE, open),
@@ -87,7 +95,7 @@ pub fn open_in_closed(directory: &OwnedFd, name: &Path, flags: OFlag) -> Result<
 }
 
 /// Opens a file for reading that may be closed.
-pub fn open_file(
+pub(super) fn open_file(
     open: impl Fn(OFlag) -> Result<OwnedFd, Errno>,
     flags: OFlag,
 ) -> Result<OwnedFd, Errno> {
@@ -103,7 +111,9 @@ pub fn open_file(
 }
 
 /// Opens a directory for listing that may be closed.
-pub fn open_directory(open: impl Fn(OFlag) -> Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno> {
+pub(super) fn open_directory(
+    open: impl Fn(OFlag) -> Result<OwnedFd, Errno>,
+) -> Result<OwnedFd, Errno> {
     match open(OFlag::O_RDONLY | OFlag::O_DIRECTORY) {
         Err(Errno::EACCES) => {}
         opened => return opened,
@@ -131,14 +141,14 @@ fn while_open<T>(
 
 /// The mode of what was opened up, and the one that it has meanwhile.
 #[derive(Debug)]
-pub struct Closed {
+pub(super) struct Closed {
     own: u32,
     meanwhile: u32,
 }
 
 impl Closed {
     /// Adds to the mode of what was found, where it lacks it. Never by a path, which could be somebody else's meanwhile.
-    pub fn open_up(found: &OwnedFd, needed: u32) -> Result<Option<Closed>, Errno> {
+    pub(super) fn open_up(found: &OwnedFd, needed: u32) -> Result<Option<Closed>, Errno> {
         let own = mode_of(found)?;
         if own & needed == needed {
             return Ok(None);
@@ -149,11 +159,11 @@ impl Closed {
     }
 
     /// Whether it lacked this before.
-    pub fn lacked(&self, needed: u32) -> bool {
+    pub(super) fn lacked(&self, needed: u32) -> bool {
         self.own & needed != needed
     }
 
-    pub fn close_again(self, found: &OwnedFd) {
+    pub(super) fn close_again(self, found: &OwnedFd) {
         if mode_of(found) == Ok(self.meanwhile) {
             // What can't be closed any more is gone, or not ours any more.
             let _ = change_mode(found, self.own);
@@ -171,7 +181,7 @@ fn change_mode(found: &OwnedFd, mode: u32) -> Result<(), Errno> {
 
 /// Opens a path below a directory that is `/` to it: links lead to places below that too. No magic link of /proc is
 /// followed.
-pub fn open_in_root(
+pub(super) fn open_in_root(
     root: BorrowedFd<'_>,
     path: &Path,
     flags: OFlag,

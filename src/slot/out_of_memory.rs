@@ -3,7 +3,7 @@
 
 use super::cgroup::Cgroup;
 
-pub struct OutOfMemory {
+pub(super) struct OutOfMemory {
     cgroup: Option<Cgroup>,
     /// Kills that are known of.
     noticed: u64,
@@ -19,7 +19,7 @@ pub struct OutOfMemory {
 }
 
 impl OutOfMemory {
-    pub fn new(cgroup: Option<Cgroup>) -> OutOfMemory {
+    pub(super) fn new(cgroup: Option<Cgroup>) -> OutOfMemory {
         OutOfMemory {
             noticed: cgroup.as_ref().map_or(0, Cgroup::killed),
             cgroup,
@@ -31,7 +31,7 @@ impl OutOfMemory {
     }
 
     /// For an episode or a session whose programs may use so much. To be called while none runs.
-    pub fn begin(&mut self, memory_bytes: u64) {
+    pub(super) fn begin(&mut self, memory_bytes: u64) {
         if let Some(cgroup) = &mut self.cgroup {
             cgroup.allow(memory_bytes);
         }
@@ -41,7 +41,7 @@ impl OutOfMemory {
     }
 
     /// What the slot had in use if the kernel has killed for that since this was last asked, in bytes.
-    pub fn at_limit(&mut self) -> Option<u64> {
+    pub(super) fn at_limit(&mut self) -> Option<u64> {
         let cgroup = self.cgroup.as_ref()?;
         let killed = cgroup.killed();
         if killed <= self.noticed {
@@ -57,7 +57,7 @@ impl OutOfMemory {
     }
 
     /// Whether the kernel has killed a process of the slot's cgroup since the episode began. It may have been a zygote.
-    pub fn has_killed(&mut self) -> bool {
+    pub(super) fn has_killed(&mut self) -> bool {
         if let Some(cgroup) = &self.cgroup {
             self.noticed = cgroup.killed();
         }
@@ -65,12 +65,12 @@ impl OutOfMemory {
     }
 
     /// Whether a kill that was noticed since this was last asked was not for the slot's own limit: the host had no memory.
-    pub fn host_has_killed(&mut self) -> bool {
+    pub(super) fn host_has_killed(&mut self) -> bool {
         std::mem::take(&mut self.host_killed)
     }
 
     /// The limit of the slot's cgroup, in bytes; 0 without one.
-    pub fn limit_bytes(&self) -> u64 {
+    pub(super) fn limit_bytes(&self) -> u64 {
         self.cgroup.as_ref().map_or(0, |cgroup| cgroup.limit_bytes)
     }
 }

@@ -14,7 +14,7 @@ const FREE: u32 = 50;
 const WORTH_BYTES: u64 = 16 << 10;
 const REST: Duration = Duration::from_millis(1);
 
-pub struct Pace {
+pub(super) struct Pace {
     /// CPU time of this process when it was first woken.
     begin_cpu_us: Option<u64>,
     window_ns: u64,
@@ -24,7 +24,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    pub fn new(now_ns: u64) -> Self {
+    pub(super) fn new(now_ns: u64) -> Self {
         Pace {
             begin_cpu_us: None,
             window_ns: now_ns,
@@ -34,7 +34,7 @@ impl Pace {
     }
 
     /// To be called each time that it has woken, with how many bytes of output it has read; how long to rest.
-    pub fn woken(&mut self, now_ns: u64, brought: u64) -> Option<Duration> {
+    pub(super) fn woken(&mut self, now_ns: u64, brought: u64) -> Option<Duration> {
         self.begin_cpu_us.get_or_insert_with(cpu_us);
         if now_ns.saturating_sub(self.window_ns) > WINDOW_NS {
             (self.window_ns, self.woken) = (now_ns, 0);
@@ -46,7 +46,7 @@ impl Pace {
     }
 
     /// CPU time of this process, in microseconds, that is to be charged to who has kept it busy.
-    pub fn charge_us(&self) -> u64 {
+    pub(super) fn charge_us(&self) -> u64 {
         match self.begin_cpu_us {
             Some(begin_us) if self.is_busy => cpu_us().saturating_sub(begin_us),
             _ => 0,

@@ -7,20 +7,20 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{pipe2, read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-pub const READ_BYTES: usize = 64 * 1024;
+pub(super) const READ_BYTES: usize = 64 * 1024;
 /// Reads of one pipe in a row, so that a flood can't hold up the deadline.
 const READS: usize = 16;
 /// The most that an unprivileged pipe can hold (pipe(7)).
 const PIPE_BYTES: u64 = 1 << 20;
 
 /// Our ends.
-pub struct Pipes {
+pub(super) struct Pipes {
     stdout: Option<OwnedFd>,
     stderr: Option<OwnedFd>,
 }
 
 /// The program's ends.
-pub struct Ends {
+pub(super) struct Ends {
     pub stdout: OwnedFd,
     /// None where both streams share a pipe.
     pub stderr: Option<OwnedFd>,
@@ -28,7 +28,7 @@ pub struct Ends {
 
 impl Pipes {
     /// `split`: stderr has a pipe of its own.
-    pub fn open(split: bool) -> Result<(Self, Ends), Errno> {
+    pub(super) fn open(split: bool) -> Result<(Self, Ends), Errno> {
         let (stdout, stdout_end) = pipe2(OFlag::O_CLOEXEC)?;
         let stderr = split.then(|| pipe2(OFlag::O_CLOEXEC)).transpose()?;
         let (stderr, stderr_end) = stderr.unzip();
@@ -47,14 +47,14 @@ impl Pipes {
     }
 
     /// Those of the output that are still open.
-    pub fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+    pub(super) fn outputs(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let both = [&self.stdout, &self.stderr];
         both.into_iter().flatten().map(AsFd::as_fd)
     }
 
     /// Reads what is there now, a bounded amount, and nothing more beyond `ceiling` bytes in all, or while the capture has no
     /// room.
-    pub fn drain(&mut self, capture: &mut OutputCapture, ceiling: u64, buffer: &mut [u8]) {
+    pub(super) fn drain(&mut self, capture: &mut OutputCapture, ceiling: u64, buffer: &mut [u8]) {
         if let Some(live) = capture.live() {
             live.flush();
         }
@@ -84,7 +84,12 @@ impl Pipes {
 
     /// After the exit: everything the program itself wrote is in the pipes by now. What a background process
     /// goes on writing is not waited for.
-    pub fn drain_rest(&mut self, capture: &mut OutputCapture, ceiling: u64, buffer: &mut [u8]) {
+    pub(super) fn drain_rest(
+        &mut self,
+        capture: &mut OutputCapture,
+        ceiling: u64,
+        buffer: &mut [u8],
+    ) {
         let enough = capture.produced() + 2 * PIPE_BYTES;
         loop {
             let before = capture.produced();
@@ -99,13 +104,13 @@ impl Pipes {
     }
 
     /// The output pipes that background processes may still write to.
-    pub fn into_background(self) -> impl Iterator<Item = OwnedFd> {
+    pub(super) fn into_background(self) -> impl Iterator<Item = OwnedFd> {
         [self.stdout, self.stderr].into_iter().flatten()
     }
 }
 
 /// Empties a background pipe; whether it has reached its end.
-pub fn discard(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> bool {
+pub(super) fn discard(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> bool {
     for _ in 0..READS {
         match read(fd, buffer) {
             Ok(0) => return true,

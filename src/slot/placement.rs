@@ -33,7 +33,7 @@ impl From<NotPlaced> for NotPrepared {
     }
 }
 
-pub struct Placement<'a> {
+pub(super) struct Placement<'a> {
     space: &'a Space,
     /// What was made outside of the places the slot's ruleset lets episodes write to.
     extra: Vec<String>,
@@ -41,17 +41,17 @@ pub struct Placement<'a> {
 
 impl<'a> Placement<'a> {
     /// `extra`: what earlier steps have made there.
-    pub fn new(space: &'a Space, extra: Vec<String>) -> Self {
+    pub(super) fn new(space: &'a Space, extra: Vec<String>) -> Self {
         Placement { space, extra }
     }
 
     /// Paths that the episode's own ruleset has to add. None lies below another, where programs could replace it.
-    pub fn into_extra(self) -> Vec<String> {
+    pub(super) fn into_extra(self) -> Vec<String> {
         self.extra
     }
 
     /// Makes a working directory unless there is one.
-    pub fn workdir(&mut self, path: &str) -> Result<(), NotPlaced> {
+    pub(super) fn workdir(&mut self, path: &str) -> Result<(), NotPlaced> {
         if self.space.real(path).is_dir() {
             return Ok(());
         }
@@ -60,7 +60,7 @@ impl<'a> Placement<'a> {
         })
     }
 
-    pub fn file(&mut self, file: &InputFile) -> Result<(), NotPlaced> {
+    pub(super) fn file(&mut self, file: &InputFile) -> Result<(), NotPlaced> {
         let mode = file.mode.unwrap_or(DEFAULT_MODE);
         match &file.content {
             Content::Directory => self.make_directory(&file.path, mode),
@@ -75,7 +75,7 @@ impl<'a> Placement<'a> {
     }
 
     /// Makes a directory, or changes the mode of one that is there.
-    pub fn make_directory(&mut self, path: &str, mode: u32) -> Result<(), NotPlaced> {
+    pub(super) fn make_directory(&mut self, path: &str, mode: u32) -> Result<(), NotPlaced> {
         self.place(path, |placement, inside| {
             let made = placement.directory(inside)?;
             fchmod(&made, Mode::from_bits_truncate(mode))
@@ -83,7 +83,7 @@ impl<'a> Placement<'a> {
     }
 
     /// Makes a new file, in place of whatever had its name, unless that is a directory.
-    pub fn create(&mut self, path: &str, mode: u32) -> Result<File, NotPlaced> {
+    pub(super) fn create(&mut self, path: &str, mode: u32) -> Result<File, NotPlaced> {
         self.place(path, |placement, inside| {
             placement.make_way(inside)?;
             placement.write(inside, mode)
@@ -91,7 +91,7 @@ impl<'a> Placement<'a> {
     }
 
     /// Makes a symbolic link in place of whatever had its name, unless that is a directory.
-    pub fn link(&mut self, path: &str, target: &str) -> Result<(), NotPlaced> {
+    pub(super) fn link(&mut self, path: &str, target: &str) -> Result<(), NotPlaced> {
         self.place(path, |placement, inside| {
             let (parent, name) = placement.make_way(inside)?;
             symlinkat(target, &parent, name)
@@ -170,6 +170,6 @@ impl<'a> Placement<'a> {
 }
 
 /// The errno of an error of the standard library's.
-pub fn errno(error: std::io::Error) -> Errno {
+pub(super) fn errno(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }

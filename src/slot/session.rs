@@ -29,7 +29,7 @@ use std::time::Duration;
 const MAX_INTERVAL_NS: u64 = 250_000_000;
 
 /// Serves the session until the runner has no need of it any more, or is gone.
-pub fn serve(
+pub(super) fn serve(
     slot: &mut BuiltSlot,
     sandbox: Sandbox,
     files: Vec<InputFile>,

@@ -13,14 +13,14 @@ const BEHIND_BYTES: u64 = 512 << 10;
 
 /// What tells.
 #[derive(Clone)]
-pub struct SharedMemory {
+pub(super) struct SharedMemory {
     /// Of the cgroup that the programs are in, where it is known.
     cgroup: Option<Stat>,
     behind_bytes: u64,
 }
 
 impl SharedMemory {
-    pub fn new(cgroup: Option<Stat>) -> SharedMemory {
+    pub(super) fn new(cgroup: Option<Stat>) -> SharedMemory {
         let cores = cores::available() as u64;
         SharedMemory {
             cgroup,
@@ -29,7 +29,7 @@ impl SharedMemory {
     }
 
     /// The most bytes that shared mappings can hold now, where files and segments of the same slot hold `counted` already.
-    pub fn most(&self, counted: u64) -> u64 {
+    pub(super) fn most(&self, counted: u64) -> u64 {
         let machine = text("/proc/meminfo")
             .ok()
             .and_then(|text| Machine::of(&text));

@@ -6,7 +6,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// Default dispositions and an empty mask: what the runner was started with (nohup, a shell that ignores
 /// SIGINT, Rust's own ignored SIGPIPE) must not reach the episodes.
-pub fn reset() -> Result<(), Errno> {
+pub(super) fn reset() -> Result<(), Errno> {
     for number in Signal::iterator() {
         if !matches!(number, Signal::SIGKILL | Signal::SIGSTOP) {
             crate::sys::signal::restore_default(number)?;
@@ -16,7 +16,7 @@ pub fn reset() -> Result<(), Errno> {
 }
 
 /// A descriptor that is readable when a child has ended. For init, which has no other use for SIGCHLD.
-pub fn child_events() -> Result<SignalFd, Errno> {
+pub(super) fn child_events() -> Result<SignalFd, Errno> {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     mask.thread_block()?;

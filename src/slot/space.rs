@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// The part of the file tree an episode may write to.
-pub struct Space {
+pub(super) struct Space {
     pub tier: Tier,
     pub layout: &'static Layout,
     /// Whether episodes may write anywhere below the root.
@@ -25,7 +25,7 @@ pub struct Space {
 
 impl Space {
     /// `scratch` is the slot's own directory in the landlock tier, and `/` in the namespaces tier.
-    pub fn open(
+    pub(super) fn open(
         tier: Tier,
         layout: &'static Layout,
         scratch: PathBuf,
@@ -48,16 +48,16 @@ impl Space {
     }
 
     /// The directory below which every file of an episode lies.
-    pub fn root(&self) -> BorrowedFd<'_> {
+    pub(super) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }
 
-    pub fn root_path(&self) -> &Path {
+    pub(super) fn root_path(&self) -> &Path {
         &self.scratch
     }
 
     /// A path of the contract relative to [`root`](Self::root); `None` where the landlock tier has no such place.
-    pub fn inside(&self, path: &str) -> Option<PathBuf> {
+    pub(super) fn inside(&self, path: &str) -> Option<PathBuf> {
         if self.tier.has_private_root() {
             return Some(PathBuf::from(path.trim_start_matches('/')));
         }
@@ -70,7 +70,7 @@ impl Space {
     }
 
     /// A path of the contract as programs have to name it.
-    pub fn real(&self, path: &str) -> PathBuf {
+    pub(super) fn real(&self, path: &str) -> PathBuf {
         match self.inside(path) {
             Some(inside) if !self.tier.has_private_root() => self.scratch.join(inside),
             _ => PathBuf::from(path),
@@ -78,7 +78,7 @@ impl Space {
     }
 
     /// A path as programs name it relative to [`root`](Self::root); `None` where it is not below that.
-    pub fn below_root(&self, path: &Path) -> Option<PathBuf> {
+    pub(super) fn below_root(&self, path: &Path) -> Option<PathBuf> {
         let root = if self.tier.has_private_root() {
             Path::new("/")
         } else {
@@ -88,12 +88,12 @@ impl Space {
     }
 
     /// Whether this belongs to the system that the sandbox shows, and not to an episode.
-    pub fn is_system(&self, path: &Path) -> bool {
+    pub(super) fn is_system(&self, path: &Path) -> bool {
         self.tier.has_private_root() && self.layout.is_system(path)
     }
 
     /// Whether the slot's ruleset already lets episodes write there.
-    pub fn is_writable(&self, path: &Path) -> bool {
+    pub(super) fn is_writable(&self, path: &Path) -> bool {
         let own = self.layout.writable.iter().map(|(p, _)| Path::new(p));
         !self.tier.has_private_root()
             || self.open
@@ -105,7 +105,7 @@ impl Space {
 }
 
 /// What shows that the disk limit was reached, if it was.
-pub fn exhausted(tier: Tier, limits: &Limits, root: &Path) -> Option<DiskEvidence> {
+pub(super) fn exhausted(tier: Tier, limits: &Limits, root: &Path) -> Option<DiskEvidence> {
     if !tier.has_private_root() {
         let counted = disk::usage(root, limits.disk_bytes, limits.inodes());
         let used = counted.used;

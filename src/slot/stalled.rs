@@ -12,7 +12,7 @@
 mod machine;
 mod tree;
 
-pub use machine::Machine;
+pub(super) use machine::Machine;
 use machine::Others;
 use tree::Tree;
 
@@ -35,7 +35,7 @@ const CROWDED_SHARE: u64 = 6;
 const MAX_WORK: u64 = 200;
 
 /// What one execution has lost so far.
-pub struct Stalled {
+pub(super) struct Stalled {
     begin_ns: u64,
     max_interval_ns: u64,
     last: Tree,
@@ -60,7 +60,7 @@ pub struct Stalled {
 }
 
 impl Stalled {
-    pub fn new(now_ns: u64, timeout: Duration) -> Self {
+    pub(super) fn new(now_ns: u64, timeout: Duration) -> Self {
         let timeout_ns = timeout.as_nanos().min(u128::from(u64::MAX)) as u64;
         let max_interval_ns =
             (timeout_ns / LOOKS_PER_TIMEOUT).clamp(MIN_INTERVAL_NS, MAX_INTERVAL_NS);
@@ -82,7 +82,7 @@ impl Stalled {
     }
 
     /// For a program that begins beside what earlier ones have left: what that had of the cores by now is no part of its time.
-    pub fn begin_beside(&mut self, census: &Census, guard: &LookGuard, machine: &Machine) {
+    pub(super) fn begin_beside(&mut self, census: &Census, guard: &LookGuard, machine: &Machine) {
         let look = || Tree::look(census, machine, &self.last, 0);
         if let Some(Some(tree)) = guard.undisturbed(census, look) {
             self.last = tree;
@@ -91,7 +91,7 @@ impl Stalled {
 
     /// When the next look is due, CLOCK_MONOTONIC, for one who has time until `end_ns`. That moves on with each look at a
     /// program that loses time; it is not chased more often than it can be looked at.
-    pub fn next_ns(&self, end_ns: u64) -> u64 {
+    pub(super) fn next_ns(&self, end_ns: u64) -> u64 {
         match self.lost_ns() {
             0 => self.next_ns.min(end_ns),
             _ => self
@@ -101,7 +101,7 @@ impl Stalled {
     }
 
     /// Nanoseconds lost as of the last look.
-    pub fn lost_ns(&self) -> u64 {
+    pub(super) fn lost_ns(&self) -> u64 {
         if self.crowded_looks * CROWDED_SHARE >= self.looks {
             self.kept_ns
         } else {
@@ -110,17 +110,17 @@ impl Stalled {
     }
 
     /// Whether the program, or what earlier ones have left, was seen at a look.
-    pub fn has_begun(&self) -> bool {
+    pub(super) fn has_begun(&self) -> bool {
         self.has_begun
     }
 
     /// Processes and threads of the tree as of the last look.
-    pub fn threads(&self) -> u64 {
+    pub(super) fn threads(&self) -> u64 {
         self.last.threads()
     }
 
     /// Looks at the tree; how much CPU time of ours that took, in microseconds. `ended_us` is as for [`Tree::look`].
-    pub fn look(
+    pub(super) fn look(
         &mut self,
         census: &Census,
         guard: &LookGuard,

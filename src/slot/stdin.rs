@@ -21,11 +21,11 @@ use super::placement::errno;
 const LEFT_BYTES: usize = 64 * 1024;
 
 /// Our side of it: what has to be given back.
-pub struct Stdin(Option<File>);
+pub(super) struct Stdin(Option<File>);
 
 impl Stdin {
     /// With the program's end.
-    pub fn open(input: &[u8]) -> Result<(Stdin, OwnedFd), Errno> {
+    pub(super) fn open(input: &[u8]) -> Result<(Stdin, OwnedFd), Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
         if input.is_empty() {
             // Opened for this program alone: flags and signals set on an open file are seen by all who share it.

@@ -44,7 +44,7 @@ const GIVE_UP_TIMEOUT_NS: u64 = 10_000_000_000;
 const KILL_ALONE_TIMEOUT_NS: u64 = 3_000_000_000;
 
 /// What a step needs of its slot.
-pub struct StepContext<'a> {
+pub(super) struct StepContext<'a> {
     pub tier: Tier,
     pub runner: &'a Link,
     pub zygote: &'a mut Link,
@@ -64,7 +64,7 @@ pub struct StepContext<'a> {
 }
 
 /// What to run.
-pub struct Order<'a> {
+pub(super) struct Order<'a> {
     /// Which kind of zygote it is for.
     pub start: Start,
     pub launch: Launch,
@@ -110,7 +110,10 @@ struct Running<'a, 'b> {
 }
 
 /// Runs it to its end.
-pub fn run(context: &mut StepContext<'_>, order: Order<'_>) -> Result<StepExecution, Failure> {
+pub(super) fn run(
+    context: &mut StepContext<'_>,
+    order: Order<'_>,
+) -> Result<StepExecution, Failure> {
     let failed = |errno| Failure::new(Stage::Pipes, errno as i32);
     let (pipes, ends) = Pipes::open(order.capture.is_split()).map_err(failed)?;
     let (stdin, stdin_end) = Stdin::open(order.stdin).map_err(failed)?;

@@ -28,14 +28,14 @@ const WAITING_BYTES: usize = 40;
 
 /// What is under way in a session; at most one of each.
 #[derive(Default)]
-pub struct Transfers {
+pub(super) struct Transfers {
     into: Option<(String, File)>,
     out: Option<Walk>,
 }
 
 impl Transfers {
     /// Puts the next piece in place.
-    pub fn put(&mut self, space: &Space, piece: Put) -> Result<(), NotDone> {
+    pub(super) fn put(&mut self, space: &Space, piece: Put) -> Result<(), NotDone> {
         match piece {
             Put::Entry(entry) => {
                 self.into = None;
@@ -65,7 +65,12 @@ impl Transfers {
 
     /// Takes the next piece out. A transfer may have as many bytes of holes as the disk may have of data: a file with
     /// nothing in it can be as long as its owner likes.
-    pub fn get(&mut self, space: &Space, what: Get, disk_bytes: u64) -> Result<Piece, NotDone> {
+    pub(super) fn get(
+        &mut self,
+        space: &Space,
+        what: Get,
+        disk_bytes: u64,
+    ) -> Result<Piece, NotDone> {
         match what {
             Get::Begin(path) => {
                 let begun = Walk::begin(space, &path, disk_bytes);

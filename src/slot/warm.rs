@@ -29,7 +29,7 @@ use std::path::Path;
 
 /// What is to be forked.
 #[derive(Clone, Copy)]
-pub struct ForkRequest<'a> {
+pub(super) struct ForkRequest<'a> {
     pub step: &'a Step,
     pub argv: &'a [String],
     /// Where init sees the working directory.
@@ -39,7 +39,7 @@ pub struct ForkRequest<'a> {
 }
 
 /// A warm interpreter, as a slot uses it. What differs between interpreters is behind this.
-pub trait Interpreter {
+pub(super) trait Interpreter {
     /// What results say of a program that it forks.
     fn start(&self) -> Start;
 
@@ -59,13 +59,13 @@ pub trait Interpreter {
     }
 }
 
-pub use bash::Bash;
+pub(super) use bash::Bash;
 pub use parent::main as parent_main;
-pub use process::{Forked, end, fork};
-pub use python::Python;
+pub(super) use process::{Forked, end, fork};
+pub(super) use python::Python;
 
 /// All of a slot's, in the order in which they are asked.
-pub fn all(bash: Option<Bash>, pythons: Vec<Python>) -> Vec<Box<dyn Interpreter>> {
+pub(super) fn all(bash: Option<Bash>, pythons: Vec<Python>) -> Vec<Box<dyn Interpreter>> {
     let mut all: Vec<Box<dyn Interpreter>> = Vec::new();
     all.extend(bash.map(|bash| Box::new(bash) as _));
     all.extend(pythons.into_iter().map(|python| Box::new(python) as _));
@@ -74,7 +74,7 @@ pub fn all(bash: Option<Bash>, pythons: Vec<Python>) -> Vec<Box<dyn Interpreter>
 
 /// The largest stack that a fork of a warm interpreter can be given, in bytes. It lies where the interpreter's own lies, with
 /// as much address space below it as the kernel chose by chance when that was started: one in some thirty thousand has less.
-pub const MAX_STACK: u64 = 1 << 30;
+pub(super) const MAX_STACK: u64 = 1 << 30;
 
 /// Tells a zygote that is ready to enforce its programs' ruleset on itself, which then holds for all of them. Where
 /// each program has a domain of its own, the ruleset comes back, for each program to enforce.

@@ -24,12 +24,12 @@ const TOLERATED: u64 = 20;
 /// A look that takes longer is followed by a pause of at least its length, and where memory does not grow fast by one of
 /// so many times that: looks must not keep us, who have precedence, busy with nothing else, nor take a core from others.
 /// Where a look took that long because the machine is busy, estimates must not age for longer than a second more.
-pub const LONG_LOOK_NS: u64 = MS;
+pub(super) const LONG_LOOK_NS: u64 = MS;
 const CALM_PAUSE: u64 = 4;
 /// Never look less often: estimates age.
 const MAX_INTERVAL_NS: u64 = 1000 * MS;
 
-pub struct Watch {
+pub(super) struct Watch {
     limits: Limits,
     cores: u64,
     next_ns: u64,
@@ -44,7 +44,7 @@ pub struct Watch {
 
 /// When the next looks are due, CLOCK_MONOTONIC.
 #[derive(Clone, Copy, Debug)]
-pub struct Due {
+pub(super) struct Due {
     pub memory_ns: u64,
     pub disk_ns: u64,
 }
@@ -60,7 +60,7 @@ impl Default for Due {
 
 /// What was read at one moment.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Reading {
+pub(super) struct Reading {
     pub memory_bytes: u64,
     pub cpu_us: u64,
     /// How long it took to read memory and CPU time.
@@ -71,7 +71,7 @@ pub struct Reading {
 
 /// What is on disk, and how long it took to count.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct DiskReading {
+pub(super) struct DiskReading {
     pub used: Usage,
     /// Open files that can't be looked at, where those are too many for their size not to matter.
     pub hidden: u64,
@@ -84,7 +84,7 @@ pub struct DiskReading {
 
 impl Watch {
     /// `disk` says whether disk use has to be watched.
-    pub fn new(limits: &Limits, cores: u64, disk: bool, now_ns: u64) -> Self {
+    pub(super) fn new(limits: &Limits, cores: u64, disk: bool, now_ns: u64) -> Self {
         let mut watch = Watch {
             limits: limits.clone(),
             cores,
@@ -111,13 +111,13 @@ impl Watch {
 
     /// For what follows a program that left the disk over its limit: it may make room, but no more may be added to what
     /// the first look finds.
-    pub fn forgive_disk(mut self) -> Self {
+    pub(super) fn forgive_disk(mut self) -> Self {
         self.forgives = true;
         self
     }
 
     /// For what begins beside programs that run already, to which an earlier watch gave no more time than this.
-    pub fn no_later_than(mut self, due: Due) -> Self {
+    pub(super) fn no_later_than(mut self, due: Due) -> Self {
         self.next_ns = self.next_ns.min(due.memory_ns);
         if self.disk_next_ns != u64::MAX {
             self.disk_next_ns = self.disk_next_ns.min(due.disk_ns);
@@ -126,7 +126,7 @@ impl Watch {
     }
 
     /// For the watch that follows this one.
-    pub fn due(&self) -> Due {
+    pub(super) fn due(&self) -> Due {
         Due {
             memory_ns: self.next_ns,
             disk_ns: self.disk_next_ns,
@@ -134,32 +134,32 @@ impl Watch {
     }
 
     /// When the next reading is due, CLOCK_MONOTONIC.
-    pub fn next_ns(&self) -> u64 {
+    pub(super) fn next_ns(&self) -> u64 {
         self.next_ns.min(self.disk_next_ns)
     }
 
-    pub fn peak_bytes(&self) -> u64 {
+    pub(super) fn peak_bytes(&self) -> u64 {
         self.peak_bytes
     }
 
-    pub fn needs_cpu(&self) -> bool {
+    pub(super) fn needs_cpu(&self) -> bool {
         self.limits.cpu_time.is_some()
     }
 
     /// Whether this much CPU time is over the limit.
-    pub fn is_over_cpu(&self, used_us: u64) -> bool {
+    pub(super) fn is_over_cpu(&self, used_us: u64) -> bool {
         self.limits
             .cpu_time
             .is_some_and(|limit| u128::from(used_us) > limit.as_micros())
     }
 
     /// Whether it is time to look at the disk.
-    pub fn needs_disk(&self, now_ns: u64) -> bool {
+    pub(super) fn needs_disk(&self, now_ns: u64) -> bool {
         now_ns >= self.disk_next_ns
     }
 
     /// Takes a reading; the limit that was crossed, if one was.
-    pub fn take(&mut self, reading: &Reading, now_ns: u64) -> Option<End> {
+    pub(super) fn take(&mut self, reading: &Reading, now_ns: u64) -> Option<End> {
         self.peak_bytes = self.peak_bytes.max(reading.memory_bytes);
         self.next_ns = now_ns + self.pause(reading);
         self.last_bytes = reading.memory_bytes;

@@ -34,7 +34,7 @@ struct Zygote<'a> {
 
 /// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone. `procs`
 /// is that of the slot's cgroup, `warm` a child of this process that init may keep as a warm bash.
-pub fn main(
+pub(super) fn main(
     mut init: Link,
     setup: &Setup,
     ordinary: Ordinary,
@@ -193,7 +193,7 @@ fn rehearse(ruleset: &Ruleset, stack: &mut Stack) -> Result<u32, Failure> {
 
 /// What zygotes of every kind give up, for themselves and all that they fork. The filter comes back to be installed
 /// last: it denies part of this.
-pub fn give_up(setup: &Setup) -> Result<Filter, Failure> {
+pub(super) fn give_up(setup: &Setup) -> Result<Filter, Failure> {
     privileges::fixed_rlimits()?;
     privileges::drop_all()?;
     privileges::forbid_new()?;
@@ -202,7 +202,7 @@ pub fn give_up(setup: &Setup) -> Result<Filter, Failure> {
 }
 
 /// The filter of a slot, to be installed last.
-pub fn filter(setup: &Setup) -> Result<Filter, Failure> {
+pub(super) fn filter(setup: &Setup) -> Result<Filter, Failure> {
     let setting = Setting {
         tier: setup.tier,
         own_uid: setup.ids.change,
@@ -221,7 +221,7 @@ fn reap(child: Pid) -> Result<(ExitKind, u64, u64), Failure> {
 }
 
 /// Where execvp(3) would look for the program.
-pub fn candidates(argv: &[String], env: &[String]) -> Vec<String> {
+pub(super) fn candidates(argv: &[String], env: &[String]) -> Vec<String> {
     let Some(program) = argv.first() else {
         return Vec::new();
     };

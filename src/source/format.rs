@@ -4,7 +4,7 @@ use crate::compression::{COMPRESSED, Compression, Magic};
 use std::io::{self, Read};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(super) enum Format {
     /// Plain text too.
     Known(Compression),
     Unsupported(&'static str),
@@ -22,7 +22,7 @@ const UNSUPPORTED: [(Magic, &str); 4] = [
 ];
 
 impl Format {
-    pub fn of(head: &[u8]) -> Format {
+    pub(super) fn of(head: &[u8]) -> Format {
         let unsupported = UNSUPPORTED.iter().find(|(magic, _)| magic.is_of(head));
         match unsupported {
             Some((_, name)) => Format::Unsupported(name),
@@ -32,7 +32,7 @@ impl Format {
 }
 
 /// As many first bytes as it takes to tell the format; a stream is not kept waiting for more.
-pub fn head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
+pub(super) fn head(input: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let magics = || {
         let compressed = COMPRESSED.iter().map(|(magic, _)| magic);

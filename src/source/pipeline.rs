@@ -64,7 +64,7 @@ enum Parsed {
 
 /// Reads everything and hands on batches in order, empty ones included, until told to stop. Returns the ids of what it read,
 /// also those of other shards.
-pub fn run(
+pub(super) fn run(
     config: &SourceConfig,
     mut deliver: impl FnMut(Vec<Item>) -> ControlFlow<()>,
 ) -> Result<Identities, SourceError> {

@@ -19,14 +19,14 @@ const ECHOED: [&str; 3] = ["id", "group", "meta"];
 
 /// Keep apart what has the same bytes and is of another kind.
 mod seed {
-    pub const TEXT: u64 = 1;
-    pub const WHOLE: u64 = 2;
-    pub const NUMBER: u64 = 3;
-    pub const BOOL: u64 = 4;
-    pub const NULL: u64 = 5;
-    pub const LIST: u64 = 6;
-    pub const OBJECT: u64 = 7;
-    pub const BYTES: u64 = 8;
+    pub(super) const TEXT: u64 = 1;
+    pub(super) const WHOLE: u64 = 2;
+    pub(super) const NUMBER: u64 = 3;
+    pub(super) const BOOL: u64 = 4;
+    pub(super) const NULL: u64 = 5;
+    pub(super) const LIST: u64 = 6;
+    pub(super) const OBJECT: u64 = 7;
+    pub(super) const BYTES: u64 = 8;
 }
 
 /// 64 bits of a 128-bit hash; as text, 16 hexadecimal digits.
@@ -82,15 +82,15 @@ impl Serialize for Digest {
 /// What stands for an id where its text would take too much memory: 128 bits, of which two ids of a run of a billion
 /// episodes share all with a chance below one in 10^20. As bytes it stands beside others without padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fingerprint([u8; 16]);
+pub(crate) struct Fingerprint([u8; 16]);
 
-pub fn fingerprint(id: &str) -> Fingerprint {
+pub(crate) fn fingerprint(id: &str) -> Fingerprint {
     Fingerprint(xxh3_128(id.as_bytes()).to_le_bytes())
 }
 
 impl Fingerprint {
     /// One of so many parts of all of them, whatever their hash is.
-    pub fn part(self, of: usize) -> usize {
+    pub(crate) fn part(self, of: usize) -> usize {
         usize::from(self.0[15]) % of
     }
 }

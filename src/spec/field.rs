@@ -14,7 +14,7 @@ pub struct Field {
 }
 
 /// The default of a field that has none.
-pub const NO_DEFAULT: &str = "–";
+pub(crate) const NO_DEFAULT: &str = "–";
 
 /// The type and the range of a field.
 pub enum Shape {
@@ -39,7 +39,7 @@ pub enum Shape {
 }
 
 /// The most steps of one episode. A step takes many times what `{}` takes on the line.
-pub const MAX_STEPS: usize = 10_000;
+pub(crate) const MAX_STEPS: usize = 10_000;
 
 /// A value outside of its field's range; reads on after the field's name.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

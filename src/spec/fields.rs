@@ -84,19 +84,19 @@ const WORKDIR: Field = Field {
     default: "`/workspace`",
     doc: "created when missing",
 };
-pub const TIMEOUT_S: Field = Field {
+pub(crate) const TIMEOUT_S: Field = Field {
     name: "timeout_s",
     shape: SECONDS,
     default: "`--timeout-s`",
     doc: "per execution: wall clock, less what a busy machine kept from it ([below](#time-on-a-busy-machine))",
 };
-pub const STRETCH: Field = Field {
+pub(crate) const STRETCH: Field = Field {
     name: "stretch",
     shape: Shape::Number(1.0, 100.0, ""),
     default: "`--stretch`",
     doc: "up to so many times its timeout an execution may take on a busy machine; 1 for never more",
 };
-pub const DEADLINE_S: Field = Field {
+pub(crate) const DEADLINE_S: Field = Field {
     name: "deadline_s",
     shape: SECONDS,
     default: "none",
@@ -126,7 +126,7 @@ const FS_WRITABLE: Field = Field {
     doc: "the same for writing too. Not granted: what holds the run's own files (`--jobs`, `--output`, `--stats`, a server's \
           `--socket`)",
 };
-pub const NETWORK: Field = Field {
+pub(crate) const NETWORK: Field = Field {
     name: "network",
     shape: Shape::Choice(&["none", "loopback", "host"]),
     default: "`none`",
@@ -134,14 +134,14 @@ pub const NETWORK: Field = Field {
           elsewhere such an episode is an `infra_error`); `host`: TCP and UDP over the host's interfaces, only with \
           `--allow-host-network`",
 };
-pub const CAPTURE: Field = Field {
+pub(crate) const CAPTURE: Field = Field {
     name: "capture",
     shape: Shape::Choice(&["merged", "split"]),
     default: "`merged`",
     doc: "`merged`: stdout and stderr as written, in `output`; `split`: also `stdout` and `stderr` apart, and `output` in the \
           order they were read",
 };
-pub const OUTPUT_KEEP: Field = Field {
+pub(crate) const OUTPUT_KEEP: Field = Field {
     name: "output_keep",
     shape: Shape::Choice(&["ends", "head", "tail"]),
     default: "`ends`",
@@ -195,7 +195,7 @@ const STEP_FILES: Field = Field {
     doc: "written before this step, as those of the episode before the first; relative paths are under the step's `workdir`",
     ..FILES
 };
-pub const ON_FAILURE: Field = Field {
+pub(crate) const ON_FAILURE: Field = Field {
     name: "on_failure",
     shape: Shape::Choice(&["stop", "continue"]),
     default: "`stop`",
@@ -227,10 +227,10 @@ const fn request_field(name: &'static str, doc: &'static str) -> Field {
 }
 
 /// The fields of requests that say nothing of a sandbox or a step.
-pub const PROTOCOL: &[&Field] = &[&REQUEST_ID, &OP, &SESSION, &PATH, &OF, &WAIT_S, &IDLE_S];
+pub(crate) const PROTOCOL: &[&Field] = &[&REQUEST_ID, &OP, &SESSION, &PATH, &OF, &WAIT_S, &IDLE_S];
 
 /// An episode: one line of a jobs file.
-pub const EPISODE: &[&Field] = &[
+pub(crate) const EPISODE: &[&Field] = &[
     &ID,
     &COMMAND,
     &ARGV,
@@ -254,7 +254,7 @@ pub const EPISODE: &[&Field] = &[
 ];
 
 /// One of its `steps`.
-pub const STEP: &[&Field] = &[
+pub(crate) const STEP: &[&Field] = &[
     &NAME,
     &COMMAND,
     &ARGV,
@@ -267,7 +267,7 @@ pub const STEP: &[&Field] = &[
 ];
 
 /// The request that starts a session.
-pub const START: &[&Field] = &[
+pub(crate) const START: &[&Field] = &[
     &REQUEST_ID,
     &OP,
     &WORKDIR,
@@ -285,7 +285,7 @@ pub const START: &[&Field] = &[
 ];
 
 /// The request for one execution of a session.
-pub const EXEC: &[&Field] = &[
+pub(crate) const EXEC: &[&Field] = &[
     &REQUEST_ID,
     &OP,
     &SESSION,
@@ -299,19 +299,19 @@ pub const EXEC: &[&Field] = &[
 ];
 
 /// The request that moves files into or out of a session.
-pub const TRANSFER: &[&Field] = &[&REQUEST_ID, &OP, &SESSION, &PATH];
+pub(crate) const TRANSFER: &[&Field] = &[&REQUEST_ID, &OP, &SESSION, &PATH];
 
 /// The request that gives another one up.
-pub const CANCEL: &[&Field] = &[&REQUEST_ID, &OP, &SESSION, &OF];
+pub(crate) const CANCEL: &[&Field] = &[&REQUEST_ID, &OP, &SESSION, &OF];
 
 /// The request that ends a session.
-pub const STOP: &[&Field] = &[&REQUEST_ID, &OP, &SESSION];
+pub(crate) const STOP: &[&Field] = &[&REQUEST_ID, &OP, &SESSION];
 
 /// The request for the server's figures.
-pub const STATS: &[&Field] = &[&REQUEST_ID, &OP];
+pub(crate) const STATS: &[&Field] = &[&REQUEST_ID, &OP];
 
 /// The `resources` of an episode or a session.
-pub const RESOURCE: [&Field; LIMITS.len()] = {
+pub(crate) const RESOURCE: [&Field; LIMITS.len()] = {
     let mut fields = [&LIMITS[0].field; LIMITS.len()];
     let mut i = 0;
     while i < LIMITS.len() {

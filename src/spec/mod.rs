@@ -2,22 +2,22 @@
 //!
 //! Nothing here opens a file, forks or knows tokio. Everything else imports from here.
 
-pub mod bytes;
-pub mod collect;
-pub mod digest;
+pub(crate) mod bytes;
+pub(crate) mod collect;
+pub(crate) mod digest;
 pub mod episode;
 pub mod execution;
-pub mod field;
-pub mod fields;
-pub mod host;
+pub(crate) mod field;
+pub(crate) mod fields;
+pub(crate) mod host;
 pub mod limits;
-pub mod names;
+pub(crate) mod names;
 pub mod outcome;
 pub mod parse;
-pub mod paths;
+pub(crate) mod paths;
 pub mod policy;
 mod returned;
 pub mod sandbox;
 pub mod step;
-pub mod verdict;
-pub mod warm;
+pub(crate) mod verdict;
+pub(crate) mod warm;

@@ -2,7 +2,7 @@
 
 /// A name that is UTF-8 as it is, with every byte that is not as `\xNN`. So that no two names become one, a backslash
 /// that would begin such a sequence is written as `\x5c`: whoever replaces each `\xNN` by its byte has the name.
-pub fn escaped(name: &[u8]) -> String {
+pub(crate) fn escaped(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
     for chunk in name.utf8_chunks() {
         let mut rest = chunk.valid();

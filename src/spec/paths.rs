@@ -6,9 +6,9 @@
 use thiserror::Error;
 
 /// The longest path the kernel takes, in bytes (PATH_MAX without its NUL).
-pub const MAX_PATH: usize = 4095;
+pub(crate) const MAX_PATH: usize = 4095;
 /// The longest name between two slashes, in bytes (NAME_MAX).
-pub const MAX_NAME: usize = 255;
+pub(crate) const MAX_NAME: usize = 255;
 
 /// Places that belong to the host or the kernel, seen read-only: no file can be put there.
 const READ_ONLY: [&str; 12] = [
@@ -24,7 +24,7 @@ const SHARED_MEMORY: &str = "/dev/shm";
 
 /// Why a path cannot be used; reads on after the name of the field.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum PathFlaw {
+pub(crate) enum PathFlaw {
     #[error("is an empty path; name a path inside the sandbox")]
     Empty,
     #[error("holds a NUL character, which no path may; remove it")]
@@ -49,7 +49,7 @@ pub enum PathFlaw {
 }
 
 /// Where `path` leads from `base`, which must itself be absolute and normalised.
-pub fn resolve(base: &str, path: &str) -> Result<String, PathFlaw> {
+pub(crate) fn resolve(base: &str, path: &str) -> Result<String, PathFlaw> {
     if path.is_empty() {
         return Err(PathFlaw::Empty);
     }
@@ -87,7 +87,7 @@ pub fn resolve(base: &str, path: &str) -> Result<String, PathFlaw> {
 }
 
 /// Like [`resolve`], for a file that is to be written: not a directory, not in a read-only place.
-pub fn resolve_file(base: &str, path: &str) -> Result<String, PathFlaw> {
+pub(crate) fn resolve_file(base: &str, path: &str) -> Result<String, PathFlaw> {
     let resolved = resolve(base, path)?;
     if path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..") {
         return Err(PathFlaw::Directory);
@@ -100,7 +100,7 @@ pub fn resolve_file(base: &str, path: &str) -> Result<String, PathFlaw> {
 }
 
 /// Like [`resolve`], for a directory whose content is to be written; it may be `base` itself.
-pub fn resolve_directory(base: &str, path: &str) -> Result<String, PathFlaw> {
+pub(crate) fn resolve_directory(base: &str, path: &str) -> Result<String, PathFlaw> {
     let resolved = resolve(base, path)?;
     if resolved == "/" {
         return Err(PathFlaw::Directory);
@@ -110,7 +110,7 @@ pub fn resolve_directory(base: &str, path: &str) -> Result<String, PathFlaw> {
 }
 
 /// Whether every sandbox has this place for writing, whatever else the episode asks for.
-pub fn is_usual(resolved: &str) -> bool {
+pub(crate) fn is_usual(resolved: &str) -> bool {
     USUAL.iter().any(|place| is_under(resolved, place))
 }
 

@@ -7,7 +7,7 @@ mod evidence;
 mod ruling;
 mod starved;
 
-pub use starved::starved;
+pub(crate) use starved::starved;
 
 use super::bytes::Text;
 use super::episode::Episode;
@@ -173,7 +173,7 @@ impl ExecOutcome {
 }
 
 /// Why a session's files could not be put in place.
-pub fn not_opened(sandbox: &Sandbox, missing: &NotPrepared, tier: Tier) -> String {
+pub(crate) fn not_opened(sandbox: &Sandbox, missing: &NotPrepared, tier: Tier) -> String {
     let why = evidence::not_prepared(sandbox, tier, missing.errno);
     format!("`files`: {:?} {why}", missing.path)
 }

@@ -57,14 +57,14 @@ const PATH: [&str; 6] = [
 
 /// Interpreters that are to be warm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Warm {
+pub(crate) struct Warm {
     pub bash: bool,
     pub pythons: Vec<WarmPython>,
 }
 
 /// One Python.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WarmPython {
+pub(crate) struct WarmPython {
     /// Absolute.
     pub path: String,
     pub modules: Vec<String>,
@@ -75,7 +75,7 @@ pub struct WarmPython {
 impl WarmPython {
     /// Whether it belongs to the ordinary user that we are. A warm one sees its own file on the host, through
     /// /proc/self/exe, where a program of the same user could change its mode; a cold one sees the slot's read-only view.
-    pub fn is_own(&self) -> bool {
+    pub(crate) fn is_own(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
         let own = nix::unistd::geteuid();
         let owner = Path::new(&self.path)
@@ -87,7 +87,7 @@ impl WarmPython {
 
 /// A list that can't be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WarmError {
+pub(crate) enum WarmError {
     #[error(
         "{0:?} comes before any python; write python={path}:{0}",
         path = "/usr/bin/python3"
@@ -108,7 +108,7 @@ pub enum WarmError {
 impl Warm {
     /// Reads the flag, which may be given several times, each with one interpreter or a list of them. Looks at the file system to
     /// find them.
-    pub fn parse<'a>(lists: impl IntoIterator<Item = &'a str>) -> Result<Warm, WarmError> {
+    pub(crate) fn parse<'a>(lists: impl IntoIterator<Item = &'a str>) -> Result<Warm, WarmError> {
         let mut warm = Warm::default();
         let lists: Vec<&str> = lists.into_iter().collect();
         match lists.as_slice() {

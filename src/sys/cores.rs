@@ -4,26 +4,26 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::unistd::Pid;
 
 /// How many programs can run at one time, by the affinity and the CPU quota of this process; 1 where that can't be told.
-pub fn available() -> usize {
+pub(crate) fn available() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
 /// sched_getaffinity(2).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cores(CpuSet);
+pub(crate) struct Cores(CpuSet);
 
 impl Cores {
     /// Those of a thread, 0 being the calling one. `None` where it is gone, and where the machine has more cores than such a
     /// set can hold.
-    pub fn of(thread: i32) -> Option<Cores> {
+    pub(crate) fn of(thread: i32) -> Option<Cores> {
         sched_getaffinity(Pid::from_raw(thread)).ok().map(Cores)
     }
 
-    pub fn contains(&self, core: usize) -> bool {
+    pub(crate) fn contains(&self, core: usize) -> bool {
         self.0.is_set(core).unwrap_or(false)
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         (0..CpuSet::count())
             .filter(|core| self.contains(*core))
             .count()

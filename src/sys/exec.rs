@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use std::ffi::{CStr, CString, NulError};
 
 /// Candidates, arguments and environment in the form execve(2) takes.
-pub struct Image {
+pub(crate) struct Image {
     candidates: Vec<CString>,
     // The pointer arrays point into these.
     _strings: Vec<CString>,
@@ -14,7 +14,11 @@ pub struct Image {
 
 impl Image {
     /// Fails on a NUL byte in any string.
-    pub fn new(candidates: Vec<String>, argv: &[String], env: &[String]) -> Result<Self, NulError> {
+    pub(crate) fn new(
+        candidates: Vec<String>,
+        argv: &[String],
+        env: &[String],
+    ) -> Result<Self, NulError> {
         let candidates = candidates
             .into_iter()
             .map(CString::new)
@@ -43,7 +47,7 @@ impl Image {
     /// that execvp(3) would give: EACCES if any candidate was there but not executable, else the last one; but
     /// ELIBACC, which the kernel itself never gives, if one was there and what is to run it (the program of its #!
     /// line, or its loader) was not. The kernel says ENOENT for that, too.
-    pub fn exec(&self) -> Errno {
+    pub(crate) fn exec(&self) -> Errno {
         let mut denied = false;
         let mut without_interpreter = false;
         let mut last = Errno::ENOENT;

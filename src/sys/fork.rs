@@ -10,12 +10,12 @@ use std::ptr::NonNull;
 const STACK_BYTES: usize = 256 * 1024;
 
 /// The stack of vfork children; made once and used by one child after the other.
-pub struct Stack {
+pub(crate) struct Stack {
     base: NonNull<libc::c_void>,
 }
 
 impl Stack {
-    pub fn new() -> Result<Self, Errno> {
+    pub(crate) fn new() -> Result<Self, Errno> {
         let length = NonZeroUsize::new(STACK_BYTES).expect("not zero");
         // SAFETY: an anonymous private mapping at an address of the kernel's choice aliases nothing.
         let base = unsafe {
@@ -46,7 +46,7 @@ impl Drop for Stack {
 /// execs. It ends by exec; its return value is the exit code when that failed.
 ///
 /// The caller must be single-threaded, so that no other thread holds a lock the child might need.
-pub fn vfork(stack: &mut Stack, mut child: impl FnMut() -> i32) -> Result<Pid, Errno> {
+pub(crate) fn vfork(stack: &mut Stack, mut child: impl FnMut() -> i32) -> Result<Pid, Errno> {
     // SAFETY: `base` points to STACK_BYTES of memory that belong to `stack`, which we hold exclusively.
     let memory =
         unsafe { std::slice::from_raw_parts_mut(stack.base.as_ptr().cast::<u8>(), STACK_BYTES) };
@@ -65,7 +65,7 @@ pub fn vfork(stack: &mut Stack, mut child: impl FnMut() -> i32) -> Result<Pid, E
 
 /// Forks a copy of this process. The caller must be single-threaded: only then may the child go on as a normal
 /// program, allocation included.
-pub fn fork() -> Result<Option<Pid>, Errno> {
+pub(crate) fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: every caller runs on the slot side, which never starts a thread.
     match unsafe { nix::unistd::fork()? } {
         ForkResult::Parent { child } => Ok(Some(child)),
@@ -74,13 +74,13 @@ pub fn fork() -> Result<Option<Pid>, Errno> {
 }
 
 /// Closes every descriptor but the first three. For the start of the slot side, before it owns any.
-pub fn close_inherited() -> Result<(), Errno> {
+pub(crate) fn close_inherited() -> Result<(), Errno> {
     // SAFETY: nothing in this process owns a descriptor above 2 yet, so none is closed under its owner.
     Errno::result(unsafe { libc::close_range(3, libc::c_uint::MAX, 0) }).map(drop)
 }
 
 /// Ends this process at once, without running destructors or flushing buffers shared with a parent.
-pub fn exit_now(code: i32) -> ! {
+pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: _exit(2) has no preconditions.
     unsafe { libc::_exit(code) }
 }

@@ -5,7 +5,7 @@ const KCMP_VM: libc::c_int = 1;
 
 /// Whether two processes share one address space, as between vfork and exec. False where the kernel does not
 /// tell (no CONFIG_KCMP, a process that is gone or forbids inspection).
-pub fn share_memory(one: i32, other: i32) -> bool {
+pub(crate) fn share_memory(one: i32, other: i32) -> bool {
     // SAFETY: kcmp takes numbers only and changes nothing.
     unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0 }
 }
@@ -14,7 +14,7 @@ pub fn share_memory(one: i32, other: i32) -> bool {
 const KCMP_FILES: libc::c_int = 2;
 
 /// Whether two threads have tables of descriptors that differ. False where the kernel does not tell.
-pub fn have_separate_files(one: i32, other: i32) -> bool {
+pub(crate) fn have_separate_files(one: i32, other: i32) -> bool {
     // SAFETY: kcmp takes numbers only and changes nothing.
     unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0, 0) > 0 }
 }

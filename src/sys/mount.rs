@@ -8,19 +8,19 @@ use std::path::Path;
 
 /// What a bind mount is restricted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MountAttributes {
+pub(crate) struct MountAttributes {
     pub read_only: bool,
     pub no_devices: bool,
 }
 
 /// Restricts a mount and everything mounted below it; set-uid bits never count (Linux 5.12).
-pub fn restrict(path: &Path, attributes: MountAttributes) -> Result<(), Errno> {
+pub(crate) fn restrict(path: &Path, attributes: MountAttributes) -> Result<(), Errno> {
     let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
     set_attributes(libc::AT_FDCWD, &path, libc::AT_RECURSIVE, attributes)
 }
 
 /// A copy of what is mounted at a file or directory and below it, which is nowhere yet.
-pub fn copy_of(source: &OwnedFd) -> Result<OwnedFd, Errno> {
+pub(crate) fn copy_of(source: &OwnedFd) -> Result<OwnedFd, Errno> {
     let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
     let flags = flags | (libc::AT_RECURSIVE | libc::AT_EMPTY_PATH) as u32;
     // SAFETY: the path is NUL-terminated; the others are numbers.
@@ -32,13 +32,13 @@ pub fn copy_of(source: &OwnedFd) -> Result<OwnedFd, Errno> {
 }
 
 /// [`restrict`] for such a copy.
-pub fn restrict_copy(copy: &OwnedFd, attributes: MountAttributes) -> Result<(), Errno> {
+pub(crate) fn restrict_copy(copy: &OwnedFd, attributes: MountAttributes) -> Result<(), Errno> {
     let flags = libc::AT_RECURSIVE | libc::AT_EMPTY_PATH;
     set_attributes(copy.as_raw_fd(), c"", flags, attributes)
 }
 
 /// Attaches such a copy to a file or directory, whatever leads there by now.
-pub fn attach(copy: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
+pub(crate) fn attach(copy: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
     let flags = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
     // SAFETY: both paths are NUL-terminated; the others are numbers.
     let result = unsafe {

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 
 /// Brings the loopback interface of this network namespace up; the kernel gives it 127.0.0.1 and ::1. Needs
 /// CAP_NET_ADMIN there.
-pub fn raise_loopback() -> Result<(), Errno> {
+pub(crate) fn raise_loopback() -> Result<(), Errno> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let socket = socket(AddressFamily::Inet, SockType::Datagram, flags, None)?;
     let mut name = [0; libc::IFNAMSIZ];

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// Opens a canonical path; ELOOP if any component of it has become a link (openat2(2), Linux 5.6).
-pub fn open_plain(path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_plain(path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
     let how = OpenHow::new()
         .flags(flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);

@@ -11,17 +11,17 @@ use std::path::{Path, PathBuf};
 /// # Errors
 ///
 /// `ENOENT` and `ESRCH` where the process is gone; what open(2) and read(2) say otherwise.
-pub fn text(path: impl AsRef<Path>) -> io::Result<String> {
+pub(crate) fn text(path: impl AsRef<Path>) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
 }
 
 /// Whether /proc is mounted and shows this process.
-pub fn is_mounted() -> bool {
+pub(crate) fn is_mounted() -> bool {
     fs::metadata("/proc/self/status").is_ok()
 }
 
 /// All that this PID namespace has.
-pub fn all_processes() -> Vec<i32> {
+pub(crate) fn all_processes() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -32,7 +32,7 @@ pub fn all_processes() -> Vec<i32> {
 }
 
 /// Children of every thread of a process (CONFIG_PROC_CHILDREN), or a scan of all processes without it.
-pub fn children(pid: i32) -> Vec<i32> {
+pub(crate) fn children(pid: i32) -> Vec<i32> {
     let tasks = PathBuf::from(format!("/proc/{pid}/task"));
     // A directory per thread, and the two that every directory has: most processes need no listing.
     let threads: Vec<PathBuf> = match fs::metadata(&tasks) {
@@ -62,7 +62,7 @@ pub fn children(pid: i32) -> Vec<i32> {
 
 /// Threads of all processes of a uid, which is what RLIMIT_NPROC counts. Files of /proc are root's where a process forbids
 /// inspection, so it is what they say that counts.
-pub fn processes_of(uid: u32) -> u32 {
+pub(crate) fn processes_of(uid: u32) -> u32 {
     let threads = |pid: i32| {
         let status = text(format!("/proc/{pid}/status")).ok()?;
         let value = |name: &str| {
@@ -75,14 +75,14 @@ pub fn processes_of(uid: u32) -> u32 {
 }
 
 /// Pages in memory (proc_pid_statm(5)); `None` when it is gone.
-pub fn resident_pages(pid: i32) -> Option<u64> {
+pub(crate) fn resident_pages(pid: i32) -> Option<u64> {
     let text = text(format!("/proc/{pid}/statm")).ok()?;
     text.split(' ').nth(1)?.parse().ok()
 }
 
 /// `S` for one that sleeps, `T` for one that was stopped and so on (proc_pid_status(5)); `None` when it is gone. In contrast to
 /// what [`Stat`] reads, this waits for nobody.
-pub fn state(pid: i32) -> Option<char> {
+pub(crate) fn state(pid: i32) -> Option<char> {
     let status = text(format!("/proc/{pid}/status")).ok()?;
     let state = status
         .lines()
@@ -91,12 +91,12 @@ pub fn state(pid: i32) -> Option<char> {
 }
 
 /// Whether a process has been stopped.
-pub fn is_stopped(pid: i32) -> bool {
+pub(crate) fn is_stopped(pid: i32) -> bool {
     state(pid) == Some('T')
 }
 
 /// Threads of a process; none when it is gone.
-pub fn threads(pid: i32) -> impl Iterator<Item = i32> {
+pub(crate) fn threads(pid: i32) -> impl Iterator<Item = i32> {
     let listed = fs::read_dir(format!("/proc/{pid}/task"));
     let entries = listed.into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -105,7 +105,7 @@ pub fn threads(pid: i32) -> impl Iterator<Item = i32> {
 /// How long the first thread of a process has run, and how long it has waited for a core while it could have run, in
 /// nanoseconds (CONFIG_SCHED_INFO; Documentation/scheduler/sched-stats). What it waits for now is not in it. `None` where the
 /// kernel does not tell, or the process is gone.
-pub fn run_and_wait_ns(pid: i32) -> Option<(u64, u64)> {
+pub(crate) fn run_and_wait_ns(pid: i32) -> Option<(u64, u64)> {
     let text = text(format!("/proc/{pid}/schedstat")).ok()?;
     let mut numbers = text.split_ascii_whitespace().map(|n| n.parse().ok());
     Some((numbers.next()??, numbers.next()??))
@@ -114,7 +114,7 @@ pub fn run_and_wait_ns(pid: i32) -> Option<(u64, u64)> {
 /// What /proc/<pid>/stat says of a process, or /proc/<pid>/task/<tid>/stat of a thread (proc_pid_stat(5)). Newer kernels
 /// (seen in Linux 6.18) let the reader wait while the process is within execve(2), for a core if it has to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stat {
+pub(crate) struct Stat {
     pub state: char,
     pub parent: i32,
     pub group: i32,
@@ -130,12 +130,12 @@ pub struct Stat {
 
 impl Stat {
     /// `None` when it is gone.
-    pub fn read(pid: i32) -> Option<Stat> {
+    pub(crate) fn read(pid: i32) -> Option<Stat> {
         Stat::of(format!("/proc/{pid}/stat"))
     }
 
     /// Of one thread. The CPU time is that of the whole process.
-    pub fn of_thread(pid: i32, thread: i32) -> Option<Stat> {
+    pub(crate) fn of_thread(pid: i32, thread: i32) -> Option<Stat> {
         Stat::of(format!("/proc/{pid}/task/{thread}/stat"))
     }
 
@@ -160,7 +160,7 @@ impl Stat {
     }
 
     /// Whether it only waits to be reaped. Where other threads go on, a process whose first thread has ended looks like it.
-    pub fn is_dead(&self) -> bool {
+    pub(crate) fn is_dead(&self) -> bool {
         matches!(self.state, 'Z' | 'X') && self.threads <= 1
     }
 }

@@ -25,14 +25,14 @@ use std::path::Path;
 const MAX_PASSES: usize = 4;
 
 /// Removes a file or a whole tree.
-pub fn remove(path: &Path) -> Result<(), Errno> {
+pub(crate) fn remove(path: &Path) -> Result<(), Errno> {
     let (parent, name) = open_parent(path)?;
     remove_in(&parent, &name, u64::MAX)
 }
 
 /// The same for what has this name in a directory, until CLOCK_MONOTONIC is `until_ns`: then ETIMEDOUT, and what is left
 /// can be removed by another call.
-pub fn remove_in(parent: &OwnedFd, name: &CStr, until_ns: u64) -> Result<(), Errno> {
+pub(crate) fn remove_in(parent: &OwnedFd, name: &CStr, until_ns: u64) -> Result<(), Errno> {
     let mut left = Errno::ENOTEMPTY;
     for _ in 0..MAX_PASSES {
         in_time(until_ns)?;
@@ -50,13 +50,13 @@ pub fn remove_in(parent: &OwnedFd, name: &CStr, until_ns: u64) -> Result<(), Err
 }
 
 /// Removes everything in a directory; for who may not remove the directory itself.
-pub fn remove_contents(path: &Path) -> Result<(), Errno> {
+pub(crate) fn remove_contents(path: &Path) -> Result<(), Errno> {
     let (parent, name) = open_parent(path)?;
     empty(&open_directory(&parent, &name)?, u64::MAX)
 }
 
 /// Removes a directory that is empty; whether it is gone.
-pub fn remove_empty(path: &Path) -> bool {
+pub(crate) fn remove_empty(path: &Path) -> bool {
     matches!(
         unlinkat(AT_FDCWD, path, UnlinkatFlags::RemoveDir),
         Ok(()) | Err(Errno::ENOENT)

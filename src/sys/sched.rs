@@ -14,11 +14,11 @@ const LONG_SLICE_NS: u64 = 5_000_000;
 
 /// A time slice in nanoseconds; 0 where the kernel does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slice(u64);
+pub(crate) struct Slice(u64);
 
 impl Slice {
     /// For a process that sets it by itself.
-    pub fn as_ns(self) -> u64 {
+    pub(crate) fn as_ns(self) -> u64 {
         self.0
     }
 }
@@ -34,7 +34,7 @@ const STARTING: u32 = 1;
 
 /// How programs are scheduled, in contrast to the processes of their slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ordinary {
+pub(crate) struct Ordinary {
     pub slice: Slice,
     /// That of whoever started the runner.
     pub nice: i32,
@@ -46,7 +46,7 @@ pub struct Ordinary {
 /// Where programs of other slots keep all cores busy, a share that is merely fair makes a start of half a millisecond
 /// take as many times as long as there are programs on the core, and lets a tree of 64 busy processes grow for tens of
 /// milliseconds between two looks at it. Lowering the nice value needs CAP_SYS_NICE; without it the short slice has to do.
-pub fn take_precedence() -> Ordinary {
+pub(crate) fn take_precedence() -> Ordinary {
     let ordinary = prefer_latency();
     set_nice(0, FIRST);
     ordinary
@@ -58,7 +58,7 @@ pub fn take_precedence() -> Ordinary {
 /// The lowest nice value preempts a program that computes at the next timer tick, after 4 ms or so where the wake-ups
 /// before have used up the share of it; real time does at once. The price is that processes are moved between cores
 /// more often.
-pub fn make_real_time(process: nix::unistd::Pid) {
+pub(crate) fn make_real_time(process: nix::unistd::Pid) {
     set_attributes(process.as_raw(), |attr| {
         attr.sched_policy = libc::SCHED_FIFO as u32;
         attr.sched_priority = SERVING;
@@ -66,7 +66,7 @@ pub fn make_real_time(process: nix::unistd::Pid) {
 }
 
 /// Takes the short slice alone, for what computes at length before it serves.
-pub fn prefer_latency() -> Ordinary {
+pub(crate) fn prefer_latency() -> Ordinary {
     Ordinary {
         slice: set_slice(Slice(SHORTEST_SLICE_NS)),
         nice: nice(),
@@ -74,13 +74,13 @@ pub fn prefer_latency() -> Ordinary {
 }
 
 /// Makes this process as its programs are to be. Two system calls, fit for a forked child.
-pub fn give_up_precedence(ordinary: Ordinary) {
+pub(crate) fn give_up_precedence(ordinary: Ordinary) {
     set_attributes(0, |attr| *attr = ordinary.attributes(attr.size));
 }
 
 /// For a forked child that keeps its precedence until it has execed, when its parent takes it away with
 /// `end_precedence`. What the program may fork until then has none (SCHED_RESET_ON_FORK, sched(7)).
-pub fn lend_precedence(ordinary: Ordinary) {
+pub(crate) fn lend_precedence(ordinary: Ordinary) {
     let flags = if has_precedence(ordinary) {
         RESET_ON_FORK
     } else {
@@ -95,7 +95,7 @@ pub fn lend_precedence(ordinary: Ordinary) {
 
 /// Takes away from a child what it was lent. The flag stays: only CAP_SYS_NICE of the host takes it away, and the
 /// slot no longer has that.
-pub fn end_precedence(child: nix::unistd::Pid, ordinary: Ordinary) {
+pub(crate) fn end_precedence(child: nix::unistd::Pid, ordinary: Ordinary) {
     if has_precedence(ordinary) {
         set_attributes(child.as_raw(), |attr| {
             *attr = libc::sched_attr {
@@ -141,13 +141,13 @@ fn set_nice(pid: i32, nice: i32) {
 }
 
 /// For work of some milliseconds that had better not be interrupted. Returns the slice this process had.
-pub fn prefer_finishing() -> Slice {
+pub(crate) fn prefer_finishing() -> Slice {
     set_slice(Slice(LONG_SLICE_NS))
 }
 
 /// Sets the slice of this process, and returns the one it had. Two system calls, fit for a forked child.
 /// A failure leaves things as they are: it costs latency, nothing else.
-pub fn set_slice(slice: Slice) -> Slice {
+pub(crate) fn set_slice(slice: Slice) -> Slice {
     set_attributes(0, |attr| attr.sched_runtime = slice.0)
 }
 

@@ -4,12 +4,12 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// Restores the default action of a signal.
-pub fn restore_default(number: Signal) -> Result<(), Errno> {
+pub(crate) fn restore_default(number: Signal) -> Result<(), Errno> {
     set(number, SigHandler::SigDfl)
 }
 
 /// Ignores a signal.
-pub fn ignore(number: Signal) -> Result<(), Errno> {
+pub(crate) fn ignore(number: Signal) -> Result<(), Errno> {
     set(number, SigHandler::SigIgn)
 }
 

@@ -33,7 +33,7 @@ const ATTRIBUTE: usize = 4;
 const ANSWER_BYTES: usize = 32 << 10;
 
 /// Which sockets of our network namespace are meant.
-pub enum Whose<'a> {
+pub(crate) enum Whose<'a> {
     /// All, those of processes that are gone and those in flight between others included.
     Everybodys,
     /// Those with these inodes.
@@ -50,7 +50,7 @@ impl Whose<'_> {
 }
 
 /// Bytes in the buffers of Unix sockets.
-pub fn unix_buffers(whose: &Whose<'_>) -> Result<u64, Errno> {
+pub(crate) fn unix_buffers(whose: &Whose<'_>) -> Result<u64, Errno> {
     dump(&unix_request(), |message| {
         let is_meant = whose.holds(number(message, HEADER + UNIX_INODE));
         if is_meant { unix_bytes(message) } else { 0 }
@@ -58,7 +58,7 @@ pub fn unix_buffers(whose: &Whose<'_>) -> Result<u64, Errno> {
 }
 
 /// Bytes in the buffers of TCP and UDP sockets. A kernel without the modules for a family tells nothing of it.
-pub fn internet_buffers(whose: &Whose<'_>) -> u64 {
+pub(crate) fn internet_buffers(whose: &Whose<'_>) -> u64 {
     let bytes_of = |message: &[u8]| {
         let is_meant = whose.holds(number(message, HEADER + INTERNET_INODE));
         if is_meant { internet_bytes(message) } else { 0 }

@@ -13,10 +13,10 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 /// Most file descriptors in one packet.
-pub const MAX_FDS: usize = 16;
+pub(crate) const MAX_FDS: usize = 16;
 
 /// A connected pair, close-on-exec.
-pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(
         AddressFamily::Unix,
         SockType::SeqPacket,
@@ -26,7 +26,7 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
 }
 
 /// Sends one packet of header and body. A full buffer blocks, or is EAGAIN on a non-blocking socket.
-pub fn send(
+pub(crate) fn send(
     socket: BorrowedFd<'_>,
     header: &[u8],
     body: &[u8],
@@ -53,7 +53,7 @@ pub fn send(
 
 /// Receives one packet into `buffer`; 0 bytes mean that the peer is gone. Descriptors arrive close-on-exec.
 /// EMSGSIZE when the packet or its descriptors did not fit.
-pub fn recv(
+pub(crate) fn recv(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
     fds: &mut Vec<OwnedFd>,
@@ -88,12 +88,12 @@ pub fn recv(
 
 /// Hands a socket over to tokio's reactor, to be told when there is something to read. To be told of room as well would
 /// wake us each time the peer takes a packet: see `room`.
-pub fn register(socket: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+pub(crate) fn register(socket: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     with_interest(socket, Interest::READABLE)
 }
 
 /// Waits until the peer has made room for another packet.
-pub async fn room(socket: &OwnedFd) -> io::Result<()> {
+pub(crate) async fn room(socket: &OwnedFd) -> io::Result<()> {
     let again = with_interest(socket.try_clone()?, Interest::WRITABLE)?;
     again.writable().await.map(drop)
 }
@@ -106,7 +106,7 @@ fn with_interest(socket: OwnedFd, interest: Interest) -> io::Result<AsyncFd<Owne
 
 /// Takes over descriptor 0 as a control socket: moves it away and leaves /dev/null in its place, so that the
 /// slot's processes have 0 and 1 on /dev/null, 2 as they were started, and everything else close-on-exec.
-pub fn take_stdin() -> Result<OwnedFd, Errno> {
+pub(crate) fn take_stdin() -> Result<OwnedFd, Errno> {
     // SAFETY: the spawning side puts the socket on descriptor 0, which is open as long as the process lives.
     let stdin = unsafe { BorrowedFd::borrow_raw(0) };
     let moved = fcntl(stdin, FcntlArg::F_DUPFD_CLOEXEC(3))?;
@@ -123,7 +123,7 @@ pub fn take_stdin() -> Result<OwnedFd, Errno> {
 
 /// Makes the given descriptors 0, 1 and 2. Makes system calls only, so that a forked child may use it.
 /// None of them may be 0, 1 or 2 unless it is at its own place.
-pub fn replace_stdio(fds: [RawFd; 3]) -> Result<(), Errno> {
+pub(crate) fn replace_stdio(fds: [RawFd; 3]) -> Result<(), Errno> {
     for (target, fd) in fds.into_iter().enumerate() {
         // SAFETY: dup2 on integers; 0, 1 and 2 are not owned by any OwnedFd of this process.
         Errno::result(unsafe { libc::dup2(fd, target as RawFd) })?;
@@ -133,7 +133,7 @@ pub fn replace_stdio(fds: [RawFd; 3]) -> Result<(), Errno> {
 
 /// Makes a descriptor this number too, which stays open across exec. For a process that executes a program next: what had
 /// the number is closed, whoever owned it.
-pub fn hand_on_as(fd: impl AsFd, number: RawFd) -> Result<(), Errno> {
+pub(crate) fn hand_on_as(fd: impl AsFd, number: RawFd) -> Result<(), Errno> {
     let own = fd.as_fd().as_raw_fd();
     if own == number {
         return fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty())).map(drop);

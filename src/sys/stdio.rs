@@ -23,12 +23,12 @@ extern "C" fn look() {
 }
 
 /// Whether nobody can have given us this stdin: there was none.
-pub fn stdin_was_closed() -> bool {
+pub(crate) fn stdin_was_closed() -> bool {
     was_closed(0)
 }
 
 /// Whether what is written to stdout reaches nobody, though nobody asked for that.
-pub fn stdout_was_closed() -> bool {
+pub(crate) fn stdout_was_closed() -> bool {
     was_closed(1)
 }
 

@@ -2,7 +2,7 @@
 
 /// What the namespace holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SysV {
+pub(crate) struct SysV {
     /// Shared memory segments, semaphore sets and message queues.
     pub objects: u32,
     /// Pages of all shared memory segments, in memory and swapped out.
@@ -52,7 +52,7 @@ const SEM_STAT_ANY: libc::c_int = 20;
 const MSG_STAT_ANY: libc::c_int = 13;
 
 /// Removes all of them; for the user that made them, or its namespace's root.
-pub fn remove_all() {
+pub(crate) fn remove_all() {
     // SAFETY: each call gets a pointer to a zeroed struct of the type that its manual page names (the INFO calls
     // one that is at least as large) or ignores the argument; an index that is not in use only yields an error.
     unsafe {
@@ -77,7 +77,7 @@ pub fn remove_all() {
 }
 
 /// Counts them; three cheap system calls.
-pub fn usage() -> SysV {
+pub(crate) fn usage() -> SysV {
     let mut shm = ShmInfo::default();
     let mut sem: Info = [0; 16];
     let mut msg: Info = [0; 16];

@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 
 /// Gives up the controlling terminal of this process and its future children, if there is one (ioctl_tty(2)).
 /// Without one, and not being a session leader, neither can get one again.
-pub fn leave() {
+pub(crate) fn leave() {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     if let Ok(terminal) = open("/dev/tty", flags, Mode::empty()) {
         // SAFETY: TIOCNOTTY takes no argument; `terminal` is open through the call.

@@ -5,8 +5,7 @@ use nix::unistd::Pid;
 
 /// A reaped process.
 #[derive(Clone, Copy, Debug)]
-pub struct Reaped {
-    pub pid: Pid,
+pub(crate) struct Reaped {
     pub how: How,
     /// User plus system time of it and the descendants it waited for, in microseconds.
     pub cpu_us: u64,
@@ -15,13 +14,13 @@ pub struct Reaped {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub(crate) enum How {
     Exited(i32),
     Signaled(i32),
 }
 
 /// Waits for one child (`None`: any), blocking.
-pub fn wait(pid: Option<Pid>) -> Result<Reaped, Errno> {
+pub(crate) fn wait(pid: Option<Pid>) -> Result<Reaped, Errno> {
     loop {
         match wait4(pid, 0) {
             Ok(Some(reaped)) => return Ok(reaped),
@@ -32,12 +31,12 @@ pub fn wait(pid: Option<Pid>) -> Result<Reaped, Errno> {
 }
 
 /// Reaps a child that has already ended, if there is one. `Err(ECHILD)` when there are no children at all.
-pub fn try_wait() -> Result<Option<Reaped>, Errno> {
+pub(crate) fn try_wait() -> Result<Option<Reaped>, Errno> {
     wait4(None, libc::WNOHANG)
 }
 
 /// Reaps what has ended: its CPU time in microseconds, and whether children are left.
-pub fn reap_ended() -> (u64, bool) {
+pub(crate) fn reap_ended() -> (u64, bool) {
     let mut cpu_us = 0;
     loop {
         match try_wait() {
@@ -68,7 +67,6 @@ fn wait4(pid: Option<Pid>, options: i32) -> Result<Option<Reaped>, Errno> {
     };
     let micros = |t: libc::timeval| t.tv_sec as u64 * 1_000_000 + t.tv_usec as u64;
     Ok(Some(Reaped {
-        pid: Pid::from_raw(pid),
         how,
         cpu_us: micros(usage.ru_utime) + micros(usage.ru_stime),
         max_rss_bytes: usage.ru_maxrss as u64 * 1024,

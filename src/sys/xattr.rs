@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Removes all extended attributes of a file that its owner may set (listxattr(2)); a file system without any
 /// is fine. The descriptor may be one of O_PATH, for which this name leads to the same inode.
-pub fn remove_all(file: &OwnedFd) -> Result<(), Errno> {
+pub(crate) fn remove_all(file: &OwnedFd) -> Result<(), Errno> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
     let mut names = vec![0u8; 64 * 1024];

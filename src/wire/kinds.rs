@@ -2,33 +2,33 @@
 //! takes this file as its own (`guest/lib.rs`).
 
 /// `WarmExit::kind`: how a launch ended, or what failed before the program ran.
-pub mod exit {
-    pub const EXITED: u64 = 0;
-    pub const SIGNALED: u64 = 1;
-    pub const FORK: u64 = 2;
-    pub const PROCESS_GROUP: u64 = 3;
-    pub const STDIO: u64 = 4;
-    pub const WORKDIR: u64 = 5;
-    pub const LANDLOCK: u64 = 6;
-    pub const RLIMIT: u64 = 7;
+pub(crate) mod exit {
+    pub(crate) const EXITED: u64 = 0;
+    pub(crate) const SIGNALED: u64 = 1;
+    pub(crate) const FORK: u64 = 2;
+    pub(crate) const PROCESS_GROUP: u64 = 3;
+    pub(crate) const STDIO: u64 = 4;
+    pub(crate) const WORKDIR: u64 = 5;
+    pub(crate) const LANDLOCK: u64 = 6;
+    pub(crate) const RLIMIT: u64 = 7;
 }
 
 /// `WarmNews::kind`: how a parent gets on with the modules that it is to import.
-pub mod news {
+pub(crate) mod news {
     /// All were found.
-    pub const FOUND: u64 = 0;
+    pub(crate) const FOUND: u64 = 0;
     /// This one was not.
-    pub const MISSING: u64 = 1;
+    pub(crate) const MISSING: u64 = 1;
     /// This one is about to be imported.
-    pub const IMPORTING: u64 = 2;
+    pub(crate) const IMPORTING: u64 = 2;
     /// Importing it failed.
-    pub const FAILED: u64 = 3;
+    pub(crate) const FAILED: u64 = 3;
     /// Importing it left threads running.
-    pub const THREADS: u64 = 4;
+    pub(crate) const THREADS: u64 = 4;
     /// Importing it printed something.
-    pub const PRINTS: u64 = 5;
+    pub(crate) const PRINTS: u64 = 5;
     /// All are imported.
-    pub const READY: u64 = 6;
+    pub(crate) const READY: u64 = 6;
     /// This interpreter can't be used.
-    pub const UNUSABLE: u64 = 7;
+    pub(crate) const UNUSABLE: u64 = 7;
 }

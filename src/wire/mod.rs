@@ -36,10 +36,10 @@
 
 pub mod answer;
 pub mod failure;
-pub mod kinds;
+pub(crate) mod kinds;
 pub mod message;
 pub mod packet;
-pub mod transfer;
+pub(crate) mod transfer;
 
 #[cfg(test)]
 mod tests;

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 /// The most content of one message, in bytes.
-pub const DATA_BYTES: usize = 512 * 1024;
+pub(crate) const DATA_BYTES: usize = 512 * 1024;
 
 /// Entries that may wait for their turn on the way out, so that a tree of millions can't fill the slot's memory.
-pub const MAX_WAITING: usize = 200_000;
+pub(crate) const MAX_WAITING: usize = 200_000;
 /// What their names may take together, each with what is held beside it.
-pub const MAX_WAITING_BYTES: usize = 16 << 20;
+pub(crate) const MAX_WAITING_BYTES: usize = 16 << 20;
 
 /// The next piece of what is put into the sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,11 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The controllers whose cgroups are looked for.
-pub const MEMORY: &str = "memory";
-pub const PIDS: &str = "pids";
+pub(super) const MEMORY: &str = "memory";
+pub(super) const PIDS: &str = "pids";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
+pub(super) enum Version {
     One,
     Two,
 }
@@ -18,7 +18,7 @@ pub enum Version {
 impl Version {
     /// Those with the limit in bytes, with how often it was met, and with how many processes were killed for it
     /// (Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst; the last since Linux 4.13).
-    pub fn files(self) -> [&'static str; 3] {
+    pub(super) fn files(self) -> [&'static str; 3] {
         match self {
             Version::One => [
                 "memory.limit_in_bytes",
@@ -31,14 +31,14 @@ impl Version {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Location {
+pub(super) struct Location {
     pub version: Version,
     pub own: PathBuf,
 }
 
 impl Location {
     /// Where the cgroup with this controller is.
-    pub fn find(controller: &str) -> Result<Location, NoCgroups> {
+    pub(super) fn find(controller: &str) -> Result<Location, NoCgroups> {
         let read = |path| read_to_string(path).map_err(|_| NoCgroups::NotMounted);
         let mounts = read("/proc/self/mountinfo")?;
         let membership = read("/proc/self/cgroup")?;
@@ -73,7 +73,7 @@ impl Location {
     }
 
     /// What could not be done there.
-    pub fn closed(&self, error: io::Error) -> NoCgroups {
+    pub(super) fn closed(&self, error: io::Error) -> NoCgroups {
         NoCgroups::Closed {
             version: match self.version {
                 Version::One => 1,
@@ -84,7 +84,7 @@ impl Location {
     }
 
     /// Whether the memory of its children is limited.
-    pub fn is_passed_on(&self) -> bool {
+    pub(super) fn is_passed_on(&self) -> bool {
         self.names("cgroup.subtree_control", MEMORY)
     }
 

@@ -186,7 +186,7 @@ impl Drop for Cgroup {
 
 /// The file that counts the processes of the runner's own cgroup that the kernel has killed because there was no memory; of
 /// cgroups below it only where nothing else is counted. The root of version 2 has none.
-pub fn kills_in_own() -> Option<File> {
+pub(super) fn kills_in_own() -> Option<File> {
     let location = Location::find(MEMORY).ok()?;
     let [_, _, kills] = location.version.files();
     let open = |name| File::open(location.own.join(name)).ok();
@@ -197,7 +197,7 @@ pub fn kills_in_own() -> Option<File> {
 }
 
 /// The file that counts how often the runner's own cgroup, or one above it, refused processes and threads. A root has none.
-pub fn refusals_in_own() -> Option<File> {
+pub(super) fn refusals_in_own() -> Option<File> {
     let location = Location::find(PIDS).ok()?;
     File::open(location.own.join("pids.events")).ok()
 }

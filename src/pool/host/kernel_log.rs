@@ -13,7 +13,7 @@ const MAX_RECORDS: u32 = 10_000;
 const FIRST_OF_OTHERS: u32 = 8;
 
 /// The log from when it was opened.
-pub struct KernelLog {
+pub(super) struct KernelLog {
     file: File,
     /// Kills that nobody has asked for, by uid.
     killed: BTreeMap<u32, u32>,
@@ -21,7 +21,7 @@ pub struct KernelLog {
 
 impl KernelLog {
     /// `None` where it can't be read, or names uids that are not ours because we are in a user namespace.
-    pub fn open() -> Option<KernelLog> {
+    pub(super) fn open() -> Option<KernelLog> {
         let map = read_to_string("/proc/self/uid_map").ok()?;
         if !map.split_whitespace().eq(["0", "0", "4294967295"]) {
             return None;
@@ -37,7 +37,7 @@ impl KernelLog {
     }
 
     /// Whether it names this uid once more than was asked for.
-    pub fn names(&mut self, uid: u32) -> bool {
+    pub(super) fn names(&mut self, uid: u32) -> bool {
         self.read();
         match self.killed.get_mut(&uid) {
             Some(kills) if *kills > 0 => {
@@ -49,7 +49,7 @@ impl KernelLog {
     }
 
     /// What was logged of this uid is no concern of whoever has it now.
-    pub fn forget(&mut self, uid: u32) {
+    pub(super) fn forget(&mut self, uid: u32) {
         self.read();
         self.killed.remove(&uid);
     }

@@ -11,7 +11,7 @@ const DYING_TIMEOUT_NS: u64 = 500_000_000;
 /// How many looks are remembered: a slot tells of an end when it has cleaned up, which may take seconds.
 const MAX_LOOKS: usize = 64;
 
-pub struct Kills {
+pub(super) struct Kills {
     file: File,
     seen: RefCell<Seen>,
 }
@@ -24,7 +24,7 @@ struct Seen {
 }
 
 impl Kills {
-    pub fn new(file: File) -> Kills {
+    pub(super) fn new(file: File) -> Kills {
         let kills = Kills {
             file,
             seen: RefCell::new(Seen {
@@ -36,14 +36,14 @@ impl Kills {
         kills
     }
 
-    pub fn look(&self) {
+    pub(super) fn look(&self) {
         let look = (monotonic_ns(), self.count());
         self.seen.borrow_mut().looked(look);
     }
 
     /// Whether there was a kill for a program that ended then, one that explains no other end. `stalled_ns` is how long it waited
     /// for a core meanwhile: it may have been killed that much earlier.
-    pub fn explains(&self, ended_ns: u64, stalled_ns: u64) -> bool {
+    pub(super) fn explains(&self, ended_ns: u64, stalled_ns: u64) -> bool {
         let mut seen = self.seen.borrow_mut();
         seen.explains(ended_ns, stalled_ns, self.count())
     }

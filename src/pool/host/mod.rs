@@ -34,7 +34,7 @@ use user::User;
 const LOG_DELAY: Duration = Duration::from_millis(20);
 
 /// The sources of evidence that this machine has.
-pub struct Host {
+pub(super) struct Host {
     kills: Option<Kills>,
     log: Option<RefCell<KernelLog>>,
     refusals: Option<Refusals>,
@@ -43,14 +43,14 @@ pub struct Host {
 
 /// Whose programs they are.
 #[derive(Clone, Copy)]
-pub struct Whose {
+pub(super) struct Whose {
     /// Of the slot, where no other slot has it.
     uid: Option<u32>,
     has_cgroup: bool,
 }
 
 impl Whose {
-    pub fn of(slot: &Slot) -> Whose {
+    pub(super) fn of(slot: &Slot) -> Whose {
         Whose {
             uid: slot.own_uid,
             has_cgroup: slot.has_cgroup,
@@ -60,7 +60,7 @@ impl Whose {
 
 impl Host {
     /// For slots of this tier that may have so many processes together. To be called before the runner moves to another cgroup.
-    pub fn open(tier: Tier, processes: u32) -> Host {
+    pub(super) fn open(tier: Tier, processes: u32) -> Host {
         let is_user = matches!(uid_per_slot(), Ok(false));
         let user = is_user.then(|| User::new(geteuid().as_raw(), tier, processes));
         Host {
@@ -72,7 +72,7 @@ impl Host {
     }
 
     /// To be called a few times a second.
-    pub fn look(&self) {
+    pub(super) fn look(&self) {
         if let Some(kills) = &self.kills {
             kills.look();
         }
@@ -85,21 +85,21 @@ impl Host {
     }
 
     /// To be called when the kernel has refused a slot a process.
-    pub fn refused_processes(&self) {
+    pub(super) fn refused_processes(&self) {
         if let Some(user) = &self.user {
             user.was_full();
         }
     }
 
     /// To be called when an episode is handed to its slot.
-    pub fn before(&self, whose: Whose) {
+    pub(super) fn before(&self, whose: Whose) {
         if let (Some(log), Some(uid), false) = (&self.log, whose.uid, whose.has_cgroup) {
             log.borrow_mut().forget(uid);
         }
     }
 
     /// Adds to the facts what the host kept from the programs.
-    pub async fn explain(&self, whose: Whose, limits: &Limits, facts: &mut Execution) {
+    pub(super) async fn explain(&self, whose: Whose, limits: &Limits, facts: &mut Execution) {
         for step in &mut facts.steps {
             if step.was_killed()
                 && !whose.has_cgroup

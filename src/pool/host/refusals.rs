@@ -10,7 +10,7 @@ use std::fs::File;
 /// How many times are remembered.
 const TIMES: usize = 64;
 
-pub struct Refusals {
+pub(super) struct Refusals {
     /// `pids.events`.
     file: File,
     seen: RefCell<Seen>,
@@ -24,7 +24,7 @@ struct Seen {
 }
 
 impl Refusals {
-    pub fn new(file: File) -> Refusals {
+    pub(super) fn new(file: File) -> Refusals {
         let seen = Seen {
             at_ns: monotonic_ns(),
             count: count(&file, "max "),
@@ -36,7 +36,7 @@ impl Refusals {
         }
     }
 
-    pub fn look(&self) {
+    pub(super) fn look(&self) {
         let before_ns = monotonic_ns();
         let count = count(&self.file, "max ");
         self.seen
@@ -45,7 +45,7 @@ impl Refusals {
     }
 
     /// Whether there may have been one between these.
-    pub fn any(&self, from_ns: u64, to_ns: u64) -> bool {
+    pub(super) fn any(&self, from_ns: u64, to_ns: u64) -> bool {
         self.look();
         self.seen.borrow().any(from_ns, to_ns)
     }

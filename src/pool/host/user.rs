@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 /// How many looks are remembered.
 const MAX_LOOKS: usize = 64;
 
-pub struct User {
+pub(super) struct User {
     uid: u32,
     limit: u32,
     /// When the user had as many as may be.
@@ -21,7 +21,7 @@ pub struct User {
 
 impl User {
     /// For slots of this user that may have so many processes together. `None` where those fit.
-    pub fn new(uid: u32, tier: Tier, wanted: u32) -> Option<User> {
+    pub(super) fn new(uid: u32, tier: Tier, wanted: u32) -> Option<User> {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NPROC).ok()?;
         // The kernel holds a user namespace to the soft limit of who made it (Linux 5.14). Without one, programs get a limit
         // of their own, and no more than the hard one.
@@ -36,7 +36,7 @@ impl User {
         })
     }
 
-    pub fn look(&self) {
+    pub(super) fn look(&self) {
         if processes_of(self.uid) >= self.limit {
             self.was_full();
         }
@@ -44,7 +44,7 @@ impl User {
 
     /// Takes it that the user has as many as may be now: a slot that is being built was refused one, and is given up, so that
     /// the next look would find fewer.
-    pub fn was_full(&self) {
+    pub(super) fn was_full(&self) {
         let mut full = self.full.borrow_mut();
         if full.len() == MAX_LOOKS {
             full.pop_front();
@@ -53,7 +53,7 @@ impl User {
     }
 
     /// The limit, if it was reached at a look between these, or a moment ago, when a program that has just ended was one more.
-    pub fn reached(&self, from_ns: u64, to_ns: u64) -> Option<u32> {
+    pub(super) fn reached(&self, from_ns: u64, to_ns: u64) -> Option<u32> {
         let full = self.full.borrow();
         let was_full = full.iter().any(|at_ns| (from_ns..=to_ns).contains(at_ns));
         drop(full);

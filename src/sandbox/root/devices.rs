@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 /// A few devices of the host, and as many terminals as this at most.
-pub fn make(layout: &Layout, terminals: u64) -> Result<(), i32> {
+pub(super) fn make(layout: &Layout, terminals: u64) -> Result<(), i32> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     mount(
         Some("dev"),

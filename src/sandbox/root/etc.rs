@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// A directory of the sandbox's own that shows of the host's only what may be read there. Elsewhere Landlock makes
 /// the choice; it can't where all of the root is open.
-pub fn open(layout: &Layout, network: Network) -> Result<(), i32> {
+pub(super) fn open(layout: &Layout, network: Network) -> Result<(), i32> {
     directory(Path::new(ETC), 0o755)?;
     let resolver = (network == Network::Host).then_some(RESOLVER);
     let on_host = |path: &str| Path::new(HOST).join(path.trim_start_matches('/'));
@@ -47,7 +47,7 @@ pub fn open(layout: &Layout, network: Network) -> Result<(), i32> {
 
 /// Lays the sandbox's own passwd, group, hosts and hostname over the host's. They are read-only under their
 /// own name too: Landlock does not keep their owner from changing their mode.
-pub fn cover_own(layout: &Layout, network: Network) -> Result<(), i32> {
+pub(super) fn cover_own(layout: &Layout, network: Network) -> Result<(), i32> {
     let attributes = MountAttributes {
         read_only: true,
         no_devices: true,

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 /// The granted paths, opened while the process may still reach them.
 #[derive(Default)]
-pub struct OpenGrants {
+pub(crate) struct OpenGrants {
     /// One that lies in another comes after it: mounted in this order, both are as they were asked for.
     grants: Vec<OpenGrant>,
 }
@@ -31,7 +31,7 @@ struct OpenGrant {
 impl OpenGrants {
     /// To be called inside the new mount namespace, but with the runner's uid: a path below a directory that only
     /// the runner may enter can be granted too.
-    pub fn open(grants: &Grants, layout: &Layout) -> Result<Self, Failure> {
+    pub(crate) fn open(grants: &Grants, layout: &Layout) -> Result<Self, Failure> {
         let resolver = resolver_elsewhere(layout, grants.network);
         let readable = grants.readable.iter().map(|p| (p, false));
         let writable = grants.writable.iter().map(|p| (p, true));
@@ -59,7 +59,7 @@ impl OpenGrants {
     }
 
     /// Mounts them at the same paths, and closes them.
-    pub fn mount(self) -> Result<(), Failure> {
+    pub(crate) fn mount(self) -> Result<(), Failure> {
         for (at, grant) in self.grants.iter().enumerate() {
             let outer = &self.grants[..at];
             let is_inside = outer

@@ -119,10 +119,10 @@ const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
 
 /// `AUDIT_ARCH_…` of <linux/audit.h>.
 mod libc_arch {
-    pub const I386: u32 = 0x4000_0003;
-    pub const NONE: u32 = 0;
+    pub(super) const I386: u32 = 0x4000_0003;
+    pub(super) const NONE: u32 = 0;
     #[cfg(target_arch = "x86_64")]
-    pub const OWN: u32 = 0xc000_003e;
+    pub(super) const OWN: u32 = 0xc000_003e;
     #[cfg(target_arch = "aarch64")]
     pub const OWN: u32 = 0xc000_00b7;
 }

@@ -16,7 +16,7 @@ const fn option(name: i32) -> [super::Argument; 2] {
 /// they can have, which the kernel too would give them less of, or for what concerns the host alone; and some give up
 /// when they are refused.
 #[rustfmt::skip]
-pub const PRETENDED: &[Entry] = &[
+pub(super) const PRETENDED: &[Entry] = &[
     when(libc::SYS_setrlimit, Nothing, &[
         Case { checks: &[arg(0, CORE)], reason: "0 would start the host's handler for crashes, which the limit of 1 does not; gpg and sanitizers insist" },
     ]),
@@ -38,7 +38,7 @@ pub const PRETENDED: &[Entry] = &[
 
 /// Calls that answer ENOSYS, as on an older kernel, so that callers fall back, each with the fallback.
 #[rustfmt::skip]
-pub const UNAVAILABLE: &[Entry] = &[
+pub(super) const UNAVAILABLE: &[Entry] = &[
     always(libc::SYS_clone3, Nothing, "its flags are in memory, which a filter can't see; libcs fall back to clone"),
     always(libc::SYS_io_uring_setup, Nothing, "event loops fall back to epoll"),
     always(libc::SYS_io_uring_enter, Nothing, "event loops fall back to epoll"),
@@ -59,7 +59,7 @@ pub const UNAVAILABLE: &[Entry] = &[
 /// A page that was moved by reference stays as long as the pipe or socket holds a byte of it, with all of its folio,
 /// and belongs to no process and no file by then. It is also how Dirty Pipe and its kind write to files.
 #[rustfmt::skip]
-pub const INVALID: &[Entry] = &[
+pub(super) const INVALID: &[Entry] = &[
     always(libc::SYS_splice, Nothing, "pages in pipes are memory that no limit would see; programs read and write"),
     always(libc::SYS_tee, Nothing, "the same"),
     always(libc::SYS_sendfile, Nothing, "pages in pipes and sockets are memory that no limit would see; programs read and write"),
@@ -70,7 +70,7 @@ pub const INVALID: &[Entry] = &[
 /// An ACL on tmpfs is memory that no limit sees, and Landlock does not ask whether the sandbox may write to the file.
 /// Where the user's own files are within reach, attributes are not read either: Landlock does not cover it.
 #[rustfmt::skip]
-pub const UNSUPPORTED: &[Entry] = &[
+pub(super) const UNSUPPORTED: &[Entry] = &[
     within(Tiers::LandlockOnly, always(libc::SYS_fallocate, Nothing, "posix_fallocate writes instead")),
     always(libc::SYS_setxattr, Nothing, "cp -a sets attributes"),
     always(libc::SYS_lsetxattr, Nothing, "cp -a sets attributes"),

@@ -55,7 +55,7 @@ macro_rules! nodes {
 }
 
 #[rustfmt::skip]
-pub const CONDITIONAL: &[Entry] = &[
+pub(super) const CONDITIONAL: &[Entry] = &[
     #[cfg(target_arch = "x86_64")]
     when(libc::SYS_mknod, File, nodes!(1)),
     when(libc::SYS_mknodat, File, nodes!(2)),

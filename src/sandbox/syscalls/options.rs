@@ -55,7 +55,7 @@ const F_SETOWN_EX: i32 = 15;
 const F_GETOWN_EX: i32 = 16;
 
 #[rustfmt::skip]
-pub const IOCTL: &[Entry] = &[
+pub(super) const IOCTL: &[Entry] = &[
     when(libc::SYS_ioctl, Nothing, &[
         value!(1, libc::TCGETS, "is this a terminal? every program with a stdout asks"),
         value!(1, libc::TCSETS, "raw mode of one's own terminal"),
@@ -117,7 +117,7 @@ pub const IOCTL: &[Entry] = &[
 ];
 
 #[rustfmt::skip]
-pub const FCNTL: &[Entry] = &[
+pub(super) const FCNTL: &[Entry] = &[
     when(libc::SYS_fcntl, Descriptor, &[
         value!(1, libc::F_DUPFD, "another number for a descriptor"),
         value!(1, libc::F_DUPFD_CLOEXEC, "the same, not inherited by exec"),
@@ -147,7 +147,7 @@ pub const FCNTL: &[Entry] = &[
     ]),
 ];
 #[rustfmt::skip]
-pub const PRCTL: &[Entry] = &[
+pub(super) const PRCTL: &[Entry] = &[
     // Not PR_SET_MM, PR_SET_PTRACER, PR_SET_SECCOMP, PR_FUTEX_HASH, PR_SCHED_CORE.
     when(libc::SYS_prctl, Nothing, &[
         value!(0, libc::PR_SET_NAME, "names of threads"),
@@ -174,7 +174,7 @@ pub const PRCTL: &[Entry] = &[
 ];
 
 #[rustfmt::skip]
-pub const SET_SOCKET_OPTION: &[Entry] = &[
+pub(super) const SET_SOCKET_OPTION: &[Entry] = &[
     when(libc::SYS_setsockopt, Nothing, &[
         option!(SOL_SOCKET, libc::SO_REUSEADDR, "every server"),
         option!(SOL_SOCKET, libc::SO_REUSEPORT, "servers with several processes"),
@@ -234,7 +234,7 @@ pub const SET_SOCKET_OPTION: &[Entry] = &[
 ];
 
 #[rustfmt::skip]
-pub const GET_SOCKET_OPTION: &[Entry] = &[
+pub(super) const GET_SOCKET_OPTION: &[Entry] = &[
     when(libc::SYS_getsockopt, Nothing, &[
         option!(SOL_SOCKET, libc::SO_ERROR, "how a connection went"),
         option!(SOL_SOCKET, libc::SO_TYPE, "socket.socket(fileno=…)"),

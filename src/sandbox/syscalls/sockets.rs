@@ -43,7 +43,7 @@ const UDP6: Case = internet!(AF_INET6, SOCK_DGRAM, 0);
 const UDP6_BY_NAME: Case = internet!(AF_INET6, SOCK_DGRAM, libc::IPPROTO_UDP);
 
 #[rustfmt::skip]
-pub const SOCKETS: &[Entry] = &[
+pub(super) const SOCKETS: &[Entry] = &[
     within(Tiers::NamespacesOnly, when(libc::SYS_socketpair, Descriptor, &[
         Case { checks: &[UNIX_FAMILY], reason: "pipes in both directions: asyncio, multiprocessing" },
     ])),

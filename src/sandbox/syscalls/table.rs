@@ -5,7 +5,7 @@ use super::{Case, Check, Entry, Tiers, always, arg, when, within};
 
 /// Files and directories. Which files is Landlock's and the mounts' business, not this filter's.
 #[rustfmt::skip]
-pub const FILES: &[Entry] = &[
+pub(super) const FILES: &[Entry] = &[
     always(libc::SYS_read, Cache, "read files, pipes, sockets"),
     always(libc::SYS_write, File, "write files, pipes, sockets"),
     always(libc::SYS_readv, Cache, "scattered read"),
@@ -59,7 +59,7 @@ pub const FILES: &[Entry] = &[
 
 /// Mode, owner, times and attributes of files.
 #[rustfmt::skip]
-pub const METADATA: &[Entry] = &[
+pub(super) const METADATA: &[Entry] = &[
     within(Tiers::OwnFiles, always(libc::SYS_fchmod, Nothing, "permissions of own files")),
     within(Tiers::OwnFiles, always(libc::SYS_fchmodat, Nothing, "permissions of own files")),
     within(Tiers::OwnFiles, always(libc::SYS_fchmodat2, Nothing, "permissions of own files, with flags")),
@@ -71,7 +71,7 @@ pub const METADATA: &[Entry] = &[
 
 /// Reading extended attributes. Setting them is in [`UNSUPPORTED`](super::answered::UNSUPPORTED).
 #[rustfmt::skip]
-pub const ATTRIBUTES: &[Entry] = &[
+pub(super) const ATTRIBUTES: &[Entry] = &[
     within(Tiers::OwnFiles, always(libc::SYS_getxattr, Nothing, "cp -a and ls read attributes")),
     within(Tiers::OwnFiles, always(libc::SYS_lgetxattr, Nothing, "cp -a and ls read attributes")),
     within(Tiers::OwnFiles, always(libc::SYS_fgetxattr, Nothing, "cp -a and ls read attributes")),
@@ -83,7 +83,7 @@ pub const ATTRIBUTES: &[Entry] = &[
 /// Metadata in calls that newer architectures no longer have.
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
-pub const LEGACY_METADATA: &[Entry] = &[
+pub(super) const LEGACY_METADATA: &[Entry] = &[
     within(Tiers::OwnFiles, always(libc::SYS_chmod, Nothing, "permissions of own files")),
     within(Tiers::OwnFiles, always(libc::SYS_chown, Nothing, "chown to oneself")),
     within(Tiers::OwnFiles, always(libc::SYS_lchown, Nothing, "chown to oneself")),
@@ -97,7 +97,7 @@ pub const LEGACY_METADATA: &[Entry] = &[];
 
 /// Memory of the process itself.
 #[rustfmt::skip]
-pub const MEMORY: &[Entry] = &[
+pub(super) const MEMORY: &[Entry] = &[
     always(libc::SYS_brk, Memory, "heap"),
     always(libc::SYS_mmap, Mapping, "mappings"),
     always(libc::SYS_munmap, Mapping, "mappings"),
@@ -121,7 +121,7 @@ pub const MEMORY: &[Entry] = &[
 
 /// Processes and threads. That they end with the episode, and how many there are, is seen to outside.
 #[rustfmt::skip]
-pub const PROCESSES: &[Entry] = &[
+pub(super) const PROCESSES: &[Entry] = &[
     always(libc::SYS_execve, Cache, "run programs"),
     always(libc::SYS_execveat, Cache, "run programs by descriptor"),
     always(libc::SYS_exit, Nothing, "end of a thread"),
@@ -180,13 +180,13 @@ pub const PROCESSES: &[Entry] = &[
 
 /// Landlock itself, as far as children of the zygote restrict themselves with a ruleset that they are given.
 #[rustfmt::skip]
-pub const LANDLOCK: &[Entry] = &[
+pub(super) const LANDLOCK: &[Entry] = &[
     always(libc::SYS_landlock_restrict_self, Nothing, "it can only take away; a program can't make a ruleset, and gets none"),
 ];
 
 /// Signals. The PID namespace or Landlock's scope bounds whom they reach.
 #[rustfmt::skip]
-pub const SIGNALS: &[Entry] = &[
+pub(super) const SIGNALS: &[Entry] = &[
     always(libc::SYS_rt_sigaction, Nothing, "handlers"),
     always(libc::SYS_rt_sigprocmask, Nothing, "masks"),
     always(libc::SYS_rt_sigreturn, Nothing, "return from a handler"),
@@ -205,7 +205,7 @@ pub const SIGNALS: &[Entry] = &[
 
 /// Clocks and timers, read and waited for but never set.
 #[rustfmt::skip]
-pub const TIME: &[Entry] = &[
+pub(super) const TIME: &[Entry] = &[
     always(libc::SYS_clock_gettime, Nothing, "the time"),
     always(libc::SYS_clock_getres, Nothing, "the time"),
     always(libc::SYS_gettimeofday, Nothing, "the time"),
@@ -224,7 +224,7 @@ pub const TIME: &[Entry] = &[
 
 /// Waiting for many descriptors.
 #[rustfmt::skip]
-pub const EVENTS: &[Entry] = &[
+pub(super) const EVENTS: &[Entry] = &[
     always(libc::SYS_ppoll, Nothing, "event loops"),
     always(libc::SYS_pselect6, Nothing, "event loops"),
     always(libc::SYS_epoll_create1, Descriptor, "event loops"),
@@ -236,7 +236,7 @@ pub const EVENTS: &[Entry] = &[
 
 /// Sockets already made. Which kinds can be made, and their options, are in `sockets` and `options`.
 #[rustfmt::skip]
-pub const SOCKETS: &[Entry] = &[
+pub(super) const SOCKETS: &[Entry] = &[
     always(libc::SYS_sendto, Socket, "socket I/O"),
     always(libc::SYS_recvfrom, Nothing, "socket I/O"),
     always(libc::SYS_sendmsg, Socket, "socket I/O and descriptors"),
@@ -250,7 +250,7 @@ pub const SOCKETS: &[Entry] = &[
 
 /// System V IPC: only where the slot has an IPC namespace of its own.
 #[rustfmt::skip]
-pub const SYSTEM_V: &[Entry] = &[
+pub(super) const SYSTEM_V: &[Entry] = &[
     within(Tiers::NamespacesOnly, always(libc::SYS_shmat, SystemV, "shared memory")),
     within(Tiers::NamespacesOnly, always(libc::SYS_shmdt, Nothing, "shared memory")),
     within(Tiers::NamespacesOnly, always(libc::SYS_shmctl, Nothing, "shared memory")),
@@ -269,7 +269,7 @@ pub const SYSTEM_V: &[Entry] = &[
 /// Calls that newer architectures no longer have; libraries still make them on this one.
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
-pub const LEGACY: &[Entry] = &[
+pub(super) const LEGACY: &[Entry] = &[
     always(libc::SYS_open, Descriptor, "open, without a directory descriptor"),
     always(libc::SYS_stat, Cache, "stat of a path"),
     always(libc::SYS_lstat, Cache, "stat of a link"),

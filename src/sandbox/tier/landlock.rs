@@ -21,7 +21,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::time::Duration;
 
-pub struct Landlock;
+pub(super) struct Landlock;
 
 impl Isolation for Landlock {
     fn enter(&self, setup: &Setup) -> Result<OpenGrants, Failure> {

@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use std::fs::File;
 use std::io;
 
-pub struct Namespaces;
+pub(super) struct Namespaces;
 
 /// As PID 1: everything in the namespace but itself, at one instant, however fast it forks. Only where nothing is there, not
 /// even a zombie, is it ESRCH (kill(2)).

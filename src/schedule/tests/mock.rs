@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep};
 
 /// What happens when an item comes up.
 #[derive(Clone, Debug)]
-pub enum Act {
+pub(super) enum Act {
     /// The line is not an episode; it never reaches the executor.
     InvalidLine,
     /// Every attempt takes `delay`; the first `failures` of them fail on our side.
@@ -35,7 +35,7 @@ pub enum Act {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Then {
+pub(super) enum Then {
     Exit(i32),
     /// The machine has no time for so many attempts; then it ends well.
     Starve(u32),
@@ -48,7 +48,7 @@ pub enum Then {
 }
 
 /// An episode that takes so many milliseconds and ends well.
-pub fn takes(ms: u64) -> Act {
+pub(super) fn takes(ms: u64) -> Act {
     Act::Run {
         delay: Duration::from_millis(ms),
         failures: 0,
@@ -57,7 +57,7 @@ pub fn takes(ms: u64) -> Act {
 }
 
 /// An immediate episode that our side fails so many times.
-pub fn fails(failures: u32, then: Then) -> Act {
+pub(super) fn fails(failures: u32, then: Then) -> Act {
     Act::Run {
         delay: Duration::ZERO,
         failures,
@@ -67,7 +67,7 @@ pub fn fails(failures: u32, then: Then) -> Act {
 
 /// What the mock saw.
 #[derive(Debug, Default)]
-pub struct Log {
+pub(super) struct Log {
     pub running: usize,
     pub most_running: usize,
     /// Attempts of each item.
@@ -83,7 +83,7 @@ pub struct Log {
 }
 
 impl Log {
-    pub fn started(&self) -> usize {
+    pub(super) fn started(&self) -> usize {
         self.attempts.iter().filter(|&&n| n > 0).count()
     }
 }
@@ -213,7 +213,7 @@ fn execution(end: End) -> Execution {
 }
 
 /// One sweep to be.
-pub struct Case {
+pub(super) struct Case {
     pub acts: Vec<Act>,
     pub settings: Settings,
     /// When signals come, from the start.
@@ -229,7 +229,7 @@ pub struct Case {
 }
 
 /// Concurrency 2, 2 retries, no window, 5 s of grace, no signals.
-pub fn case(acts: Vec<Act>) -> Case {
+pub(super) fn case(acts: Vec<Act>) -> Case {
     Case {
         acts,
         settings: Settings {
@@ -248,7 +248,7 @@ pub fn case(acts: Vec<Act>) -> Case {
 }
 
 /// What came of a sweep.
-pub struct Ran {
+pub(super) struct Ran {
     pub end: SweepEnd,
     pub log: Log,
     /// Results as they were written.
@@ -259,14 +259,14 @@ pub struct Ran {
 }
 
 impl Ran {
-    pub fn ids(&self) -> Vec<&str> {
+    pub(super) fn ids(&self) -> Vec<&str> {
         self.results
             .iter()
             .map(|r| r["id"].as_str().unwrap())
             .collect()
     }
 
-    pub fn result(&self, item: usize) -> &Value {
+    pub(super) fn result(&self, item: usize) -> &Value {
         let id = format!("e{item}");
         let mut found = self.results.iter().filter(|r| r["id"] == *id);
         let result = found.next().unwrap_or_else(|| panic!("no result for {id}"));
@@ -276,7 +276,7 @@ impl Ran {
 }
 
 impl Case {
-    pub fn run(self) -> Ran {
+    pub(super) fn run(self) -> Ran {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(!self.real_time)

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// CPU time of this process, so that a busy machine takes no files from an episode; and a time in which it has to end
 /// whatever the machine does.
 #[derive(Clone, Copy)]
-pub struct Bound {
+pub(super) struct Bound {
     /// By [`cpu_us`].
     cpu_us: u64,
     /// By CLOCK_MONOTONIC.
@@ -14,7 +14,7 @@ pub struct Bound {
 }
 
 impl Bound {
-    pub fn from_now(cpu: Duration, longest: Duration) -> Bound {
+    pub(super) fn from_now(cpu: Duration, longest: Duration) -> Bound {
         let longest_ns = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
         let cpu = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);
         Bound {
@@ -24,11 +24,11 @@ impl Bound {
     }
 
     #[cfg(test)]
-    pub fn endless() -> Bound {
+    pub(super) fn endless() -> Bound {
         Bound::from_now(Duration::MAX, Duration::MAX)
     }
 
-    pub fn is_reached(self) -> bool {
+    pub(super) fn is_reached(self) -> bool {
         cpu_us() > self.cpu_us || monotonic_ns() > self.ns
     }
 }

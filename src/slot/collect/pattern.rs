@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 const WILDCARDS: [char; 6] = ['*', '?', '[', '{', '}', '\\'];
 
 #[derive(Default)]
-pub struct Patterns {
+pub(super) struct Patterns {
     /// Names without wildcards: they are opened, not searched for.
     pub literal: Vec<String>,
     /// The others, by the directory that they start from. Relative ones start at the working directory, which is `""`.
@@ -15,7 +15,7 @@ pub struct Patterns {
 }
 
 impl Patterns {
-    pub fn of(patterns: &[String]) -> Patterns {
+    pub(super) fn of(patterns: &[String]) -> Patterns {
         let mut literal = Vec::new();
         let mut below: BTreeMap<String, GlobSetBuilder> = BTreeMap::new();
         for pattern in patterns {

@@ -17,7 +17,7 @@ use std::path::{Component, Path, PathBuf};
 const MAX_LINKS: usize = 40;
 
 /// Where a path leads.
-pub struct Led {
+pub(super) struct Led {
     /// Below the space's root, without a link on the way. EXDEV where it leads out of the files that an episode may write,
     /// ETIME where there is no time to follow it further.
     pub place: Result<PathBuf, Errno>,
@@ -27,7 +27,7 @@ pub struct Led {
 
 /// Follows every link of a path below the space's root, within this bound: each step up takes as long as the place is deep,
 /// and links have room for tens of thousands.
-pub fn resolve(space: &Space, path: &Path, bound: Bound) -> Led {
+pub(super) fn resolve(space: &Space, path: &Path, bound: Bound) -> Led {
     let mut link = None;
     let place = Walk::begin(space, path, bound).and_then(|walk| walk.end(&mut link));
     Led { place, link }

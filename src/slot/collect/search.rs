@@ -26,7 +26,7 @@ const PATH_BYTES: usize = 48;
 
 /// The files found so far: the first by name, as many as there may be.
 #[derive(Default)]
-pub struct Found {
+pub(super) struct Found {
     pub files: BTreeMap<String, Location>,
     pub name_bytes: u64,
     /// Files that were found, too, and are not among them.
@@ -34,7 +34,7 @@ pub struct Found {
 }
 
 impl Found {
-    pub fn add(&mut self, name: String, place: Location) {
+    pub(super) fn add(&mut self, name: String, place: Location) {
         let bytes = collected_name_bytes(&name);
         if self.files.insert(name, place).is_none() {
             self.name_bytes += bytes;
@@ -50,7 +50,7 @@ impl Found {
 }
 
 /// A search for files, with what it holds and how far it has come.
-pub struct Search {
+pub(super) struct Search {
     pub found: Found,
     waiting: Waiting,
     /// Directory entries that were looked at.
@@ -92,7 +92,7 @@ impl Waiting {
 }
 
 impl Search {
-    pub fn within(bound: Bound) -> Self {
+    pub(super) fn within(bound: Bound) -> Self {
         Search {
             found: Found::default(),
             waiting: Waiting::default(),
@@ -102,7 +102,7 @@ impl Search {
     }
 
     /// What was found, and whether there may be more in directories that were not searched.
-    pub fn end(self) -> (Found, bool) {
+    pub(super) fn end(self) -> (Found, bool) {
         (self.found, self.waiting.left_out)
     }
 
@@ -111,7 +111,7 @@ impl Search {
     }
 
     /// Adds the files below a directory, as its pattern names it, whose name is in the set.
-    pub fn below(&mut self, space: &Space, workdir: &str, base: &str, set: &GlobSet) {
+    pub(super) fn below(&mut self, space: &Space, workdir: &str, base: &str, set: &GlobSet) {
         let (root, first) = match open_base(space, &joined(workdir, base), self.bound) {
             Ok(opened) => opened,
             // A pattern's own directory may well not be there.

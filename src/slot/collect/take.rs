@@ -18,7 +18,7 @@ use std::path::Path;
 
 /// What a file holds, at most so many bytes. A link to a file that the episode could write is taken for that file, as far as
 /// it can be followed within this bound.
-pub fn take(space: &Space, path: &Path, most: u64, bound: Bound) -> Result<Vec<u8>, WhyNot> {
+pub(super) fn take(space: &Space, path: &Path, most: u64, bound: Bound) -> Result<Vec<u8>, WhyNot> {
     if bound.is_reached() {
         return Err(WhyNot::Late);
     }

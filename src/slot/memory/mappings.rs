@@ -11,7 +11,7 @@ const MAX_THREADS_TRIED: usize = 8;
 const LINES: usize = 256;
 
 /// What was seen of a process's mappings.
-pub enum Seen {
+pub(super) enum Seen {
     /// All of them. These are the bytes that they take besides shared objects.
     All(u64),
     /// The budget was spent before.
@@ -28,7 +28,7 @@ impl ProcessMemory {
 }
 
 impl Seen {
-    pub fn in_time(self) -> Option<u64> {
+    pub(super) fn in_time(self) -> Option<u64> {
         match self {
             Seen::All(bytes) => Some(bytes),
             Seen::Ended => Some(0),
@@ -39,12 +39,12 @@ impl Seen {
 
 /// Shared anonymous memory, by inode: the end of the furthest part that is mapped.
 #[derive(Default)]
-pub struct Objects(BTreeMap<u64, u64>);
+pub(super) struct Objects(BTreeMap<u64, u64>);
 
 impl Objects {
     /// Adds the objects that a process has mapped. What may be shared memory of a process that forbids inspection counts
     /// in full. As one of many threads ends, these end one after the other: what it has is seen at one that goes on.
-    pub fn add(&mut self, process: &ProcessMemory, budget: &Budget) -> Seen {
+    pub(super) fn add(&mut self, process: &ProcessMemory, budget: &Budget) -> Seen {
         let mut current = *process;
         for _ in 0..MAX_THREADS_TRIED {
             let seen = self.add_as_seen_at(&current, budget);
@@ -76,7 +76,7 @@ impl Objects {
         Ok(mappings.map_or(Seen::Part, |mappings| Seen::All(bytes(mappings))))
     }
 
-    pub fn bytes(&self, most: impl FnOnce() -> u64) -> u64 {
+    pub(super) fn bytes(&self, most: impl FnOnce() -> u64) -> u64 {
         match self.0.values().sum() {
             0 => 0,
             mapped => u64::min(mapped, most()),

@@ -8,7 +8,7 @@ use nix::sys::uio::pread;
 use std::fs::File;
 
 /// To be opened before the slot's root hides the host's /proc.
-pub struct Machine {
+pub(crate) struct Machine {
     /// /proc/stat (proc_stat(5)), where there is one.
     stat: Option<File>,
     /// /proc/loadavg (proc_loadavg(5)), where there is one.
@@ -20,7 +20,7 @@ pub struct Machine {
 }
 
 /// What others have used since a moment.
-pub struct Others {
+pub(crate) struct Others {
     begin_ns: u64,
     begin: CoreTicks,
     own_ns: u64,
@@ -28,7 +28,7 @@ pub struct Others {
 
 /// What others have used of every core, or as much as that would be, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Used {
+pub(crate) struct Used {
     pub all_ns: u64,
     /// Of that, what a hypervisor gave to other machines.
     pub stolen_ns: u64,
@@ -44,7 +44,7 @@ struct CoreTicks {
 }
 
 impl Machine {
-    pub fn open(nice: i32) -> Machine {
+    pub(crate) fn open(nice: i32) -> Machine {
         Machine {
             stat: File::open("/proc/stat").ok(),
             load: File::open("/proc/loadavg").ok(),
@@ -54,26 +54,26 @@ impl Machine {
     }
 
     /// Whether a thread is scheduled as it was when it was started: on all of the cores, with no lower priority.
-    pub fn is_as_started(&self, thread: i32, stat: &Stat) -> bool {
+    pub(crate) fn is_as_started(&self, thread: i32, stat: &Stat) -> bool {
         let is_lowered = stat.nice > self.nice || stat.policy == libc::SCHED_IDLE;
         let may_run_on = Cores::of(thread).unwrap_or_default();
         !is_lowered && may_run_on.count() >= self.cores.count()
     }
 
     /// Threads of the whole machine that could run now; as many as can be where the kernel does not tell.
-    pub fn runnable(&self) -> u64 {
+    pub(crate) fn runnable(&self) -> u64 {
         let load = self.load.as_ref();
         load.and_then(|load| runnable(&contents(load)))
             .unwrap_or(u64::MAX)
     }
 
     /// Whether so many threads leave no core for one more.
-    pub fn is_taken_by(&self, threads: u64) -> bool {
+    pub(crate) fn is_taken_by(&self, threads: u64) -> bool {
         threads >= self.cores.count() as u64
     }
 
     /// Begins to count what others use; `tree_ns` is the CPU time of the tree. None where the kernel does not tell.
-    pub fn others(&self, tree_ns: u64) -> Option<Others> {
+    pub(crate) fn others(&self, tree_ns: u64) -> Option<Others> {
         Some(Others {
             begin_ns: monotonic_ns(),
             begin: self.usage()?,
@@ -88,7 +88,7 @@ impl Machine {
 }
 
 impl Others {
-    pub fn used(&self, machine: &Machine, tree_ns: u64) -> Used {
+    pub(crate) fn used(&self, machine: &Machine, tree_ns: u64) -> Used {
         let now = machine.usage().unwrap_or(self.begin);
         let busy_ns = now.busy.saturating_sub(self.begin.busy) * tick_ns();
         let stolen_ns = now.stolen.saturating_sub(self.begin.stolen) * tick_ns();

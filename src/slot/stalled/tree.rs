@@ -8,7 +8,7 @@ use nix::unistd::getpid;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
-pub struct Tree {
+pub(super) struct Tree {
     processes: BTreeMap<i32, ProcessTime>,
     /// Processes and threads, as RLIMIT_NPROC counts them.
     threads: u64,
@@ -45,7 +45,12 @@ const MAX_THREADS: u64 = 1000;
 impl Tree {
     /// None where there are more processes and threads than can be looked at. `ended_us` is the CPU time of processes that
     /// ended without a parent to wait for them.
-    pub fn look(census: &Census, machine: &Machine, before: &Tree, ended_us: u64) -> Option<Tree> {
+    pub(super) fn look(
+        census: &Census,
+        machine: &Machine,
+        before: &Tree,
+        ended_us: u64,
+    ) -> Option<Tree> {
         let all_before = machine.runnable();
         let mut tree = Tree {
             cpu_ns: ended_us * 1000,
@@ -82,19 +87,19 @@ impl Tree {
         Some(tree)
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.processes.is_empty()
     }
 
-    pub fn threads(&self) -> u64 {
+    pub(super) fn threads(&self) -> u64 {
         self.threads
     }
 
-    pub fn is_crowded_out(&self) -> bool {
+    pub(super) fn is_crowded_out(&self) -> bool {
         self.is_crowded_out
     }
 
-    pub fn cpu_ns(&self) -> u64 {
+    pub(super) fn cpu_ns(&self) -> u64 {
         self.cpu_ns
     }
 
@@ -103,7 +108,7 @@ impl Tree {
     /// What it got is the larger of two sums. The one by what has been waited for knows those that came and went between the
     /// looks. But nobody waits for a child whose parent ignores its end; so the other one takes those that are there now
     /// for all that were there, each with the share of the time that it got.
-    pub fn missed_ns(&self, before: &Tree, interval_ns: u64) -> u64 {
+    pub(super) fn missed_ns(&self, before: &Tree, interval_ns: u64) -> u64 {
         let counted_ns = self.cpu_ns.saturating_sub(before.cpu_ns);
         // It has not begun: its zygote waits for a core to start it on.
         if self.is_empty() && before.is_empty() {

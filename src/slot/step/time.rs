@@ -21,7 +21,7 @@ pub(super) struct Time {
 }
 
 impl Time {
-    pub fn new(now_ns: u64, order: &Order<'_>) -> Time {
+    pub(super) fn new(now_ns: u64, order: &Order<'_>) -> Time {
         let ns = |time: Duration| time.as_nanos().min(u64::MAX.into()) as u64;
         Time {
             begin_ns: now_ns,
@@ -33,16 +33,16 @@ impl Time {
     }
 
     /// When there is something to do about it, CLOCK_MONOTONIC.
-    pub fn next_ns(&self) -> u64 {
+    pub(super) fn next_ns(&self) -> u64 {
         self.stalled.next_ns(self.end_ns())
     }
 
-    pub fn stalled_ns(&self) -> u64 {
+    pub(super) fn stalled_ns(&self) -> u64 {
         self.stalled.lost_ns()
     }
 
     /// Processes and threads at the last look.
-    pub fn threads(&self) -> u64 {
+    pub(super) fn threads(&self) -> u64 {
         self.stalled.threads()
     }
 

@@ -34,7 +34,7 @@ const WRITABLE: [&str; 3] = [PARKED_IN, "/tmp", HOME];
 const HOME: &str = "/home/runner";
 
 /// A login bash, parked at the end of its start-up files.
-pub struct Bash {
+pub(crate) struct Bash {
     link: Link,
     /// None where it has enforced it on itself.
     ruleset: Option<OwnedFd>,
@@ -46,7 +46,7 @@ pub struct Bash {
 impl Bash {
     /// Starts it and waits until it is parked. None where that can't be had, or where its start-up has effects that a
     /// fork would not repeat: then every command starts a bash of its own.
-    pub fn start(forked: Forked, setup: &Setup, space: &Space) -> Option<Bash> {
+    pub(crate) fn start(forked: Forked, setup: &Setup, space: &Space) -> Option<Bash> {
         let home = space.real(HOME);
         let library = home.join(LIBRARY);
         let hook = format!(

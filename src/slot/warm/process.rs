@@ -16,12 +16,12 @@ use nix::unistd::{Pid, alarm, chdir};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Where the interpreter finds its socket: beyond the descriptors that shell scripts name.
-pub const SOCKET: i32 = 10;
+pub(super) const SOCKET: i32 = 10;
 /// How long start-up files may take, in seconds. What takes longer would be paid for by every slot.
-pub const STARTUP_TIMEOUT_S: u32 = 10;
+pub(super) const STARTUP_TIMEOUT_S: u32 = 10;
 
 /// A process that waits to become an interpreter.
-pub struct Forked {
+pub(crate) struct Forked {
     pub pid: Pid,
     pub link: Link,
     /// How its programs are scheduled.
@@ -30,7 +30,7 @@ pub struct Forked {
 
 /// Forks it, where one is wanted. To be called with all namespaces but the one of processes entered. `procs` is that of the
 /// slot's cgroup.
-pub fn fork(
+pub(crate) fn fork(
     setup: &Setup,
     ordinary: Ordinary,
     procs: Option<&CgroupProcs>,
@@ -57,7 +57,7 @@ pub fn fork(
 
 /// Ends one that is not kept, for its parent. Until it has been waited for it counts as a process of the slot's uid, and would
 /// be one that programs can't have.
-pub fn end(pid: Pid) {
+pub(crate) fn end(pid: Pid) {
     let _ = kill(pid, Signal::SIGKILL);
     let _ = wait(Some(pid));
 }

@@ -50,7 +50,7 @@ const SPECIAL_BEGINNINGS: [&str; 19] = [
 const MAX_ENTRIES: usize = 500;
 
 /// A Python that has imported its modules, or is about to.
-pub struct Python {
+pub(crate) struct Python {
     link: Link,
     /// None where its zygote has enforced it on itself.
     ruleset: Option<OwnedFd>,
@@ -134,7 +134,7 @@ impl Interpreter for Python {
 
 impl Python {
     /// Prepares for those that the runner has sockets to.
-    pub fn invite(sockets: Vec<OwnedFd>, setup: &Setup, space: &Space) -> Vec<Python> {
+    pub(crate) fn invite(sockets: Vec<OwnedFd>, setup: &Setup, space: &Space) -> Vec<Python> {
         let mut invited = Vec::new();
         for (socket, python) in sockets.into_iter().zip(&setup.warm_pythons) {
             // One that can't be had is no loss but of time.

@@ -85,13 +85,13 @@ const SPECIAL_BEGINNINGS: [&str; 14] = [
 const OF_DIRECTORY: [&str; 3] = ["PWD", "OLDPWD", "pwd"];
 const OF_HOME: &str = "HOME";
 /// Where they have run.
-pub const PARKED_IN: &str = "/workspace";
+pub(super) const PARKED_IN: &str = "/workspace";
 /// How deep files that read files are followed.
 const DEPTH: usize = 8;
 
 /// The words of all start-up files.
 #[derive(Default)]
-pub struct StartUp {
+pub(super) struct StartUp {
     words: BTreeSet<String>,
     /// Whether they read files whose names are found out as they run.
     reads_unknown: bool,
@@ -100,7 +100,7 @@ pub struct StartUp {
 
 impl StartUp {
     /// Reads them. None where they do something that every program would have to see done again.
-    pub fn read() -> Option<StartUp> {
+    pub(super) fn read() -> Option<StartUp> {
         let listed = DIRECTORIES
             .iter()
             .flat_map(fs::read_dir)
@@ -149,14 +149,14 @@ impl StartUp {
     }
 
     /// Whether they would have done the same for a command that starts here.
-    pub fn ignores_place(&self, workdir: &str, home: &Path) -> bool {
+    pub(super) fn ignores_place(&self, workdir: &str, home: &Path) -> bool {
         let names = |words: &[&str]| words.iter().any(|word| self.words.contains(*word));
         let is_empty = || fs::read_dir(home).is_ok_and(|mut entries| entries.next().is_none());
         (workdir == PARKED_IN || !names(&OF_DIRECTORY)) && (!self.names_home || is_empty())
     }
 
     /// Whether a variable can as well be set after they have run.
-    pub fn ignores(&self, name: &str, value: &str) -> bool {
+    pub(super) fn ignores(&self, name: &str, value: &str) -> bool {
         let identifier = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
             && !name.starts_with(|c: char| c.is_ascii_digit());
         identifier

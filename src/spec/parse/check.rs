@@ -26,7 +26,7 @@ const MAX_SHARED_ENV: usize = 64 << 20;
 const MAX_SESSION_ENV: usize = 8 << 20;
 
 /// Applies every check and default to a line that serde could read.
-pub fn episode(
+pub(super) fn episode(
     mut raw: RawEpisode,
     file: &FileContext,
     line: u64,
@@ -79,7 +79,7 @@ pub fn episode(
 }
 
 /// The same for what a session is started with, which has fields of an episode.
-pub fn session(mut raw: RawEpisode, file: &FileContext) -> Result<SessionStart, Flaw> {
+pub(super) fn session(mut raw: RawEpisode, file: &FileContext) -> Result<SessionStart, Flaw> {
     let sandbox = sandbox(&mut raw, file)?;
     let defaults = step_defaults(&sandbox, raw.env, raw.timeout_s, file)?;
     if env_bytes(&defaults.env) > MAX_SESSION_ENV {
@@ -105,7 +105,11 @@ pub fn session(mut raw: RawEpisode, file: &FileContext) -> Result<SessionStart, 
 }
 
 /// The same for one execution of a session, which has fields of a step, and these defaults.
-pub fn exec(raw: RawStep, defaults: &StepDefaults, file: &FileContext) -> Result<Step, Flaw> {
+pub(super) fn exec(
+    raw: RawStep,
+    defaults: &StepDefaults,
+    file: &FileContext,
+) -> Result<Step, Flaw> {
     step(raw, Location::Execution, defaults, Vec::new(), file)
 }
 
@@ -218,7 +222,7 @@ fn step(
 }
 
 /// Whether results can carry this id.
-pub fn check_id(id: &str) -> Result<(), Flaw> {
+pub(super) fn check_id(id: &str) -> Result<(), Flaw> {
     if id.is_empty() {
         return Err(Flaw::new(
             "id",

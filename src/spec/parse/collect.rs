@@ -11,7 +11,7 @@ const MAX_PATTERN: usize = paths::MAX_PATH;
 const MAX_BRACES: usize = 64;
 
 /// The patterns, each of which can be searched for.
-pub fn collect(patterns: Vec<String>) -> Result<Vec<String>, Flaw> {
+pub(super) fn collect(patterns: Vec<String>) -> Result<Vec<String>, Flaw> {
     for (i, pattern) in patterns.iter().enumerate() {
         let field = || format!("collect[{i}]");
         if pattern.is_empty() {

@@ -26,7 +26,11 @@ const ALIASES: [(&str, &str); 7] = [
 ];
 
 /// The sentence for a line that is to have these fields, and that [`super::raw`] refused with `error`.
-pub fn explain(text: &str, error: &serde_json::Error, fields: &'static [&'static Field]) -> Flaw {
+pub(super) fn explain(
+    text: &str,
+    error: &serde_json::Error,
+    fields: &'static [&'static Field],
+) -> Flaw {
     let raw = match serde_json::from_str::<&RawValue>(text) {
         Ok(raw) => raw,
         Err(syntax) => return not_json(text, &syntax),

@@ -95,7 +95,7 @@ fn canonical(path: &Path) -> Result<PathBuf, String> {
 }
 
 /// The grants of one episode: those of the flags and its own.
-pub fn grants(
+pub(super) fn grants(
     readable: Option<Vec<String>>,
     writable: Option<Vec<String>>,
     network: Option<&str>,
@@ -152,7 +152,7 @@ fn add(
 }
 
 /// The canonical form of a `host_path`, and whether it is a directory.
-pub fn input(field: &str, path: &str, file: &FileContext) -> Result<(PathBuf, bool), Flaw> {
+pub(super) fn input(field: &str, path: &str, file: &FileContext) -> Result<(PathBuf, bool), Flaw> {
     let missing = |cause| {
         Flaw::new(
             field,

@@ -3,7 +3,7 @@
 use super::Flaw;
 
 #[derive(Clone, Copy)]
-pub enum Location {
+pub(super) enum Location {
     /// The top of an episode, or of the start of a session.
     Episode,
     /// One of an episode's steps.
@@ -15,7 +15,7 @@ pub enum Location {
 
 impl Location {
     /// A field, as its path in the line.
-    pub fn field(self, name: &str) -> String {
+    pub(super) fn field(self, name: &str) -> String {
         match self {
             Location::Episode | Location::Execution => name.to_owned(),
             Location::Step(index) => format!("steps[{index}].{name}"),
@@ -24,7 +24,7 @@ impl Location {
     }
 
     /// A sentence about all of it.
-    pub fn flaw(self, problem: impl std::fmt::Display) -> Flaw {
+    pub(super) fn flaw(self, problem: impl std::fmt::Display) -> Flaw {
         Flaw(match self {
             Location::Episode => format!("the episode {problem}"),
             Location::Step(index) => format!("`steps[{index}]` {problem}"),
@@ -33,7 +33,7 @@ impl Location {
         })
     }
 
-    pub fn nothing_to_run(self, remedy: &str) -> Flaw {
+    pub(super) fn nothing_to_run(self, remedy: &str) -> Flaw {
         self.flaw(format_args!("has nothing to run; add {remedy}"))
     }
 }

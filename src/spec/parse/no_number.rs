@@ -20,7 +20,7 @@ const MAX_LEVELS: usize = 128;
 
 /// What stands in the place of a number.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NoNumber<'a> {
+pub(super) struct NoNumber<'a> {
     pub spelling: &'a str,
     /// The field it is the value of, such as `meta.loss[3]`; empty where the line does not get so far.
     pub path: String,
@@ -36,7 +36,7 @@ enum Level<'a> {
 
 /// The first NaN or Infinity of `text`, when that is what makes it no JSON at `column` (1-based). `None` where it is
 /// nested deeper than [`MAX_LEVELS`].
-pub fn find(text: &str, column: usize) -> Option<NoNumber<'_>> {
+pub(super) fn find(text: &str, column: usize) -> Option<NoNumber<'_>> {
     let mut levels: Vec<Level<'_>> = Vec::new();
     let mut rest = text;
     while let Some(next) = rest.chars().next() {

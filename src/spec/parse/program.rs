@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_ARGUMENT: usize = 131_071;
 
 /// `command` or `argv`.
-pub fn program(
+pub(super) fn program(
     at: Location,
     command: Option<String>,
     argv: Option<Vec<String>>,
@@ -67,7 +67,7 @@ fn check_argument(field: impl Fn() -> String, text: &str) -> Result<(), Flaw> {
 }
 
 /// Refuses what the kernel would cut off.
-pub fn no_nul(field: impl Fn() -> String, text: &str) -> Result<(), Flaw> {
+pub(super) fn no_nul(field: impl Fn() -> String, text: &str) -> Result<(), Flaw> {
     match memchr::memchr(0, text.as_bytes()) {
         Some(_) => Err(Flaw::new(
             &field(),
@@ -78,7 +78,7 @@ pub fn no_nul(field: impl Fn() -> String, text: &str) -> Result<(), Flaw> {
 }
 
 /// The bytes of `stdin`; nothing when it is not set.
-pub fn stdin(at: Location, stdin: Option<TextOr<RawBase64>>) -> Result<Bytes, Flaw> {
+pub(super) fn stdin(at: Location, stdin: Option<TextOr<RawBase64>>) -> Result<Bytes, Flaw> {
     match stdin {
         None => Ok(Bytes::new()),
         Some(TextOr::Text(text)) => Ok(text.into()),
@@ -96,7 +96,7 @@ fn decode(field: impl Fn() -> String, base64: &str) -> Result<Bytes, Flaw> {
 }
 
 /// Adds the variables of `env` to `to`; a later one of the same name wins over those before `env`.
-pub fn env(
+pub(super) fn env(
     at: Location,
     env: Option<Pairs<String>>,
     to: &mut BTreeMap<String, String>,
@@ -132,7 +132,7 @@ pub fn env(
 }
 
 /// The `files`, whose relative paths start at `workdir`, after those that are there `before`; none twice.
-pub fn files(
+pub(super) fn files(
     at: Location,
     files: Option<Pairs<TextOr<RawFile>>>,
     workdir: &str,

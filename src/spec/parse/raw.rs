@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-pub struct RawEpisode {
+pub(super) struct RawEpisode {
     pub id: Option<String>,
     pub command: Option<String>,
     pub argv: Option<Vec<String>>,
@@ -41,7 +41,7 @@ pub struct RawEpisode {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawStep {
+pub(super) struct RawStep {
     pub name: Option<String>,
     pub command: Option<String>,
     pub argv: Option<Vec<String>>,
@@ -54,7 +54,7 @@ pub struct RawStep {
 }
 
 /// The limits of `resources` that are set, as the table has them.
-pub struct RawResources(pub Vec<(&'static Limit, f64)>);
+pub(super) struct RawResources(pub Vec<(&'static Limit, f64)>);
 
 impl<'de> Deserialize<'de> for RawResources {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -89,20 +89,20 @@ impl<'de> Deserialize<'de> for RawResources {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawBase64 {
+pub(super) struct RawBase64 {
     pub base64: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawFile {
+pub(super) struct RawFile {
     pub base64: Option<String>,
     pub host_path: Option<String>,
     pub mode: Option<String>,
 }
 
 /// Reads one line. serde's errors do not name fields; `diagnose` does.
-pub fn read(text: &str) -> serde_json::Result<RawEpisode> {
+pub(super) fn read(text: &str) -> serde_json::Result<RawEpisode> {
     serde_json::from_str::<Object<RawEpisode>>(text).map(|object| object.0)
 }
 
@@ -112,7 +112,7 @@ fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Box<RawValue>>, D::
 }
 
 /// A struct that is written as an object; serde alone would take an array for it too.
-pub struct Object<T>(pub T);
+pub(super) struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -131,7 +131,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 /// A whole number of 0 or more. `512.0` is one: programs that know only one kind of number write it so.
-pub struct Whole(pub u64);
+pub(super) struct Whole(pub u64);
 
 impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -159,7 +159,7 @@ impl<'de> Deserialize<'de> for Whole {
 }
 
 /// A list of at most [`MAX_STEPS`]; a longer one is refused without being held.
-pub struct Few<T>(pub Vec<T>);
+pub(super) struct Few<T>(pub Vec<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -185,7 +185,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
 }
 
 /// A plain string, or an object for what a string cannot say.
-pub enum TextOr<T> {
+pub(super) enum TextOr<T> {
     Text(String),
     Object(T),
 }
@@ -210,7 +210,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for TextOr<T> {
 }
 
 /// An object with free keys, in the order of the line.
-pub struct Pairs<T>(pub Vec<(String, T)>);
+pub(super) struct Pairs<T>(pub Vec<(String, T)>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {

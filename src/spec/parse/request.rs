@@ -9,7 +9,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// Reads a request that has these fields, as an episode or a step that has them. What is the protocol's own is left out.
-pub fn read<'a, T: Deserialize<'a>>(
+pub(super) fn read<'a, T: Deserialize<'a>>(
     text: &'a str,
     fields: &'static [&'static Field],
 ) -> serde_json::Result<T> {

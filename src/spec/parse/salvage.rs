@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use std::fmt;
 
 /// An [`Invalid`] with what can be read of `text`.
-pub fn invalid(text: &str, message: String) -> Invalid {
+pub(super) fn invalid(text: &str, message: String) -> Invalid {
     let mut found = Found::default();
     // The error is why we are here; what was collected before it is what we want.
     let _ = serde_json::Deserializer::from_str(text).deserialize_map(&mut found);
@@ -28,7 +28,7 @@ pub fn invalid(text: &str, message: String) -> Invalid {
 }
 
 /// The same for bytes that are not UTF-8; a field that holds such bytes is not kept.
-pub fn invalid_utf8(bytes: &[u8], message: String) -> Invalid {
+pub(super) fn invalid_utf8(bytes: &[u8], message: String) -> Invalid {
     let torn = |text: &str| text.contains('\u{FFFD}');
     let mut invalid = invalid(&String::from_utf8_lossy(bytes), message);
     invalid.id = invalid.id.filter(|id| !torn(id));

@@ -5,7 +5,7 @@ use crate::spec::limits::{Limits, MB};
 use crate::spec::policy::Tier;
 use crate::spec::sandbox::Sandbox;
 
-pub fn cpu(limits: &Limits, used_us: u64) -> String {
+pub(super) fn cpu(limits: &Limits, used_us: u64) -> String {
     let limit = limits.cpu_time.map_or(0.0, |limit| limit.as_secs_f64());
     format!(
         "used {:.2} s of CPU time; the limit is {limit} s",
@@ -13,7 +13,7 @@ pub fn cpu(limits: &Limits, used_us: u64) -> String {
     )
 }
 
-pub fn processes(limits: &Limits, count: u32) -> String {
+pub(super) fn processes(limits: &Limits, count: u32) -> String {
     format!(
         "had {count} processes and threads shortly before its end; the limit is {}, and the kernel refuses more; raise \
          resources.processes or --processes",
@@ -21,7 +21,7 @@ pub fn processes(limits: &Limits, count: u32) -> String {
     )
 }
 
-pub fn disk(limits: &Limits, evidence: DiskEvidence) -> String {
+pub(super) fn disk(limits: &Limits, evidence: DiskEvidence) -> String {
     let limit = limits.disk_bytes / MB;
     match evidence {
         DiskEvidence::Bytes(bytes) => {
@@ -47,7 +47,7 @@ pub fn disk(limits: &Limits, evidence: DiskEvidence) -> String {
 }
 
 /// Why a file or directory of the spec could not be put in place, before any program had run.
-pub fn not_prepared(sandbox: &Sandbox, tier: Tier, errno: i32) -> String {
+pub(super) fn not_prepared(sandbox: &Sandbox, tier: Tier, errno: i32) -> String {
     match errno {
         libc::ENOSPC | libc::EDQUOT => format!(
             "does not fit under disk_mb {}; raise resources.disk_mb",

@@ -37,7 +37,7 @@ struct Ruling {
 }
 
 impl Context<'_> {
-    pub fn verdict(&self, facts: StepExecution) -> Verdict {
+    pub(super) fn verdict(&self, facts: StepExecution) -> Verdict {
         let ran = facts.running_ns != 0;
         let starved = starvation(self.step, self.sandbox.stretch, &facts);
         let ruling = match starved {

@@ -32,7 +32,7 @@ pub(super) fn starvation(step: &Step, stretch: f64, facts: &StepExecution) -> Op
 }
 
 /// The first reason of that kind in an episode's execution.
-pub fn starved(episode: &Episode, execution: &Execution) -> Option<String> {
+pub(crate) fn starved(episode: &Episode, execution: &Execution) -> Option<String> {
     let mut steps = episode.steps.iter().zip(&execution.steps);
     steps.find_map(|(step, facts)| starvation(step, episode.sandbox.stretch, facts))
 }

@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 /// Mostly short, now and then longer than one packet.
-pub fn bytes() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         8 => vec(any::<u8>(), 0..40),
         1 => (PACKET_BYTES - 20..2 * PACKET_BYTES + 20, any::<u8>())
@@ -109,7 +109,7 @@ fn sandbox() -> impl Strategy<Value = Sandbox> {
     )
 }
 
-pub fn request() -> impl Strategy<Value = EpisodeRequest<'static>> {
+pub(super) fn request() -> impl Strategy<Value = EpisodeRequest<'static>> {
     (
         any::<u64>(),
         any::<(Option<u64>, bool)>(),
@@ -231,7 +231,7 @@ fn execution() -> impl Strategy<Value = Execution> {
         })
 }
 
-pub fn failure() -> impl Strategy<Value = Failure> {
+pub(super) fn failure() -> impl Strategy<Value = Failure> {
     let stage = prop::sample::select(vec![
         Stage::Version,
         Stage::Namespaces,
@@ -250,7 +250,7 @@ pub fn failure() -> impl Strategy<Value = Failure> {
     })
 }
 
-pub fn reply() -> impl Strategy<Value = Reply> {
+pub(super) fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
         enforced().prop_map(Reply::Ready),
         failure().prop_map(Reply::Refused),

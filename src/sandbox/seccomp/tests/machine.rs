@@ -5,7 +5,7 @@ use seccompiler::{BpfProgram, sock_filter};
 
 /// What the kernel hands to a filter (`struct seccomp_data`).
 #[derive(Debug)]
-pub struct Call {
+pub(super) struct Call {
     pub number: u32,
     pub arch: u32,
     pub arguments: [u64; 6],
@@ -26,7 +26,7 @@ impl Call {
     }
 }
 
-pub struct Machine<'a> {
+pub(super) struct Machine<'a> {
     program: &'a BpfProgram,
     /// Whether the jump at this place was taken, and whether it was not.
     went: Vec<[bool; 2]>,
@@ -42,7 +42,7 @@ const RETURN: u16 = 0x06;
 const ARCH: u32 = 4;
 
 impl<'a> Machine<'a> {
-    pub fn new(program: &'a BpfProgram) -> Self {
+    pub(super) fn new(program: &'a BpfProgram) -> Self {
         Machine {
             program,
             went: vec![[false; 2]; program.len()],
@@ -50,7 +50,7 @@ impl<'a> Machine<'a> {
     }
 
     /// What the program returns.
-    pub fn run(&mut self, call: &Call) -> u32 {
+    pub(super) fn run(&mut self, call: &Call) -> u32 {
         let (mut at, mut accumulator) = (0, 0);
         loop {
             let sock_filter { code, jt, jf, k } = self.program[at];
@@ -83,7 +83,7 @@ impl<'a> Machine<'a> {
 
     /// The conditional jumps that have always gone one way. The joined programs after the first look at the
     /// architecture again, and find it right.
-    pub fn branches_not_taken(&self) -> Vec<usize> {
+    pub(super) fn branches_not_taken(&self) -> Vec<usize> {
         let after_arch = |at: usize| {
             let before = &self.program[at - 1];
             at > 1 && (before.code, before.k) == (LOAD, ARCH)

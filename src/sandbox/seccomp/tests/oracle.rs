@@ -5,7 +5,7 @@ use crate::sandbox::syscalls::{Allow, Argument, Case, Check, Entry, Setting, all
 const EPERM: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 
 /// The value that a filter has to return.
-pub fn decide(setting: Setting, number: i64, arguments: &[u64; 6]) -> u32 {
+pub(super) fn decide(setting: Setting, number: i64, arguments: &[u64; 6]) -> u32 {
     let matches = |entry: &Entry| {
         entry.syscall == number
             && entry.tiers.contains(setting)
@@ -41,13 +41,13 @@ fn meets(case: &Case, arguments: &[u64; 6]) -> bool {
 }
 
 /// Arguments that mean nothing in particular.
-pub fn nonsense() -> [[u64; 6]; 4] {
+pub(super) fn nonsense() -> [[u64; 6]; 4] {
     [[0; 6], [u64::MAX; 6], [1 << 32; 6], [0x8000_0000; 6]]
 }
 
 /// For every case of every entry: calls that meet it, and calls that differ from those in one bit of an argument that it
 /// looks at.
-pub fn near_cases(setting: Setting) -> Vec<(i64, [u64; 6])> {
+pub(super) fn near_cases(setting: Setting) -> Vec<(i64, [u64; 6])> {
     let entries = answered().into_iter().flat_map(|(_, entries)| entries);
     let mut calls = Vec::new();
     for entry in allowed()
