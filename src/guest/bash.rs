@@ -13,7 +13,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct Builtin {
+pub(super) struct Builtin {
     name: *const c_char,
     function: extern "C" fn(*const WordList) -> c_int,
     flags: c_int,
@@ -23,7 +23,7 @@ pub struct Builtin {
 }
 
 #[repr(C)]
-pub struct WordList {
+pub(super) struct WordList {
     next: *const WordList,
     word: *const Word,
 }
@@ -44,7 +44,7 @@ static LONG_DOC: Docs = Docs([c"Serves launches.".as_ptr(), std::ptr::null()]);
 
 /// What `enable -f` looks for. Mutable because bash writes to it.
 #[unsafe(no_mangle)]
-pub static mut runner_struct: Builtin = Builtin {
+pub(super) static mut runner_struct: Builtin = Builtin {
     name: NAME.as_ptr(),
     function: builtin,
     flags: ENABLED,

@@ -52,7 +52,7 @@ static ORDERS: OnceLock<(String, Main)> = OnceLock::new();
 /// # Safety
 /// Called by the program's start-up code only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn __libc_start_main(
+pub(super) unsafe extern "C" fn __libc_start_main(
     main: Main,
     argc: c_int,
     argv: *const *const c_char,

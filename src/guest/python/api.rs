@@ -4,11 +4,11 @@ use super::dlsym;
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 
 /// A `PyObject *`.
-pub type Object = *mut c_void;
+pub(super) type Object = *mut c_void;
 
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct Status {
+pub(super) struct Status {
     kind: c_int,
     function: *const c_char,
     message: *const c_char,
@@ -16,16 +16,16 @@ pub struct Status {
 }
 
 /// Evaluates a frame of a thread (PEP 523, as of 3.9).
-pub type Evaluate = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int) -> Object;
+pub(super) type Evaluate = unsafe extern "C" fn(*mut c_void, *mut c_void, c_int) -> Object;
 /// Is told of an event by name and arguments (PEP 578).
-pub type AuditHook = unsafe extern "C" fn(*const c_char, Object, *mut c_void) -> c_int;
-pub type Destructor = Option<unsafe extern "C" fn(Object)>;
+pub(super) type AuditHook = unsafe extern "C" fn(*const c_char, Object, *mut c_void) -> c_int;
+pub(super) type Destructor = Option<unsafe extern "C" fn(Object)>;
 
 macro_rules! api {
     (data: [$($data:ident),*], $($name:ident: fn($($argument:ty),*) $(-> $result:ty)?,)*) => {
         /// Functions callable with the interpreter's lock held, which our one thread always has, and addresses.
         #[allow(non_snake_case)]
-        pub struct Api {
+        pub(super) struct Api {
             $(pub $data: *mut c_void,)*
             $(pub $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
         }
@@ -37,7 +37,7 @@ macro_rules! api {
 
         impl Api {
             /// None where one of them is missing: not a Python, or not one from 3.9 on.
-            pub fn find() -> Option<Api> {
+            pub(super) fn find() -> Option<Api> {
                 // SAFETY: each is a function of this type in every Python that has it; the null handle searches what
                 // is loaded (RTLD_DEFAULT).
                 unsafe {
@@ -129,7 +129,7 @@ api! {
 }
 
 /// The names that `start.py` defines.
-pub struct Helper<'a> {
+pub(super) struct Helper<'a> {
     pub api: &'a Api,
     globals: Object,
 }
@@ -139,7 +139,7 @@ const FILE_INPUT: c_int = 257;
 
 impl<'a> Helper<'a> {
     /// Runs `start.py`. None when it failed, which it has said on stderr then.
-    pub fn load(api: &'a Api) -> Option<Helper<'a>> {
+    pub(super) fn load(api: &'a Api) -> Option<Helper<'a>> {
         // SAFETY: Python is initialised, its lock is ours, the strings are NUL-terminated, and null results are not
         // passed on. What is created here lives as long as the process.
         unsafe {
@@ -163,17 +163,17 @@ impl<'a> Helper<'a> {
     }
 
     /// The same, with what `globals` has returned.
-    pub fn of(api: &'a Api, globals: Object) -> Helper<'a> {
+    pub(super) fn of(api: &'a Api, globals: Object) -> Helper<'a> {
         Helper { api, globals }
     }
 
     /// Lives as long as the process.
-    pub fn globals(&self) -> Object {
+    pub(super) fn globals(&self) -> Object {
         self.globals
     }
 
     /// Calls one of its functions, and takes the arguments over. None on an exception, which is dropped.
-    pub fn call(&self, name: &CStr, arguments: &[Object]) -> Option<Object> {
+    pub(super) fn call(&self, name: &CStr, arguments: &[Object]) -> Option<Object> {
         let api = self.api;
         // SAFETY: Python is initialised, and its lock is ours; null results are not passed on. A tuple takes over the references put into it.
         unsafe {
@@ -196,7 +196,7 @@ impl<'a> Helper<'a> {
     }
 
     /// A list of byte strings.
-    pub fn bytes<'b>(&self, items: impl Iterator<Item = &'b [u8]>) -> Object {
+    pub(super) fn bytes<'b>(&self, items: impl Iterator<Item = &'b [u8]>) -> Object {
         // SAFETY: Python is initialised, and its lock is ours. The list takes references of its own.
         unsafe {
             let list = (self.api.PyList_New)(0);
@@ -210,24 +210,24 @@ impl<'a> Helper<'a> {
         }
     }
 
-    pub fn text(&self, text: &CStr) -> Object {
+    pub(super) fn text(&self, text: &CStr) -> Object {
         // SAFETY: Python is initialised, and its lock is ours; the string is NUL-terminated.
         unsafe { (self.api.PyUnicode_FromString)(text.as_ptr()) }
     }
 
-    pub fn boolean(&self, value: bool) -> Object {
+    pub(super) fn boolean(&self, value: bool) -> Object {
         // SAFETY: Python is initialised, and its lock is ours; takes a number.
         unsafe { (self.api.PyBool_FromLong)(value.into()) }
     }
 
-    pub fn none(&self) -> Object {
+    pub(super) fn none(&self) -> Object {
         // SAFETY: Python is initialised, its lock is ours, and None is never freed; the caller gets a reference of its own.
         unsafe { (self.api.Py_IncRef)(self.api._Py_NoneStruct) };
         self.api._Py_NoneStruct
     }
 
     /// A list of strings.
-    pub fn texts(&self, items: &[std::ffi::CString]) -> Object {
+    pub(super) fn texts(&self, items: &[std::ffi::CString]) -> Object {
         // SAFETY: Python is initialised, and its lock is ours; each slice is as long as it says.
         unsafe {
             let list = (self.api.PyList_New)(0);
@@ -240,13 +240,13 @@ impl<'a> Helper<'a> {
         }
     }
 
-    pub fn is_true(&self, object: Object) -> bool {
+    pub(super) fn is_true(&self, object: Object) -> bool {
         // SAFETY: Python is initialised, and its lock is ours; `object` is one that a call has returned.
         unsafe { (self.api.PyObject_IsTrue)(object) == 1 }
     }
 
     /// A string as it is in Rust; None for what is no string.
-    pub fn string(&self, object: Object) -> Option<String> {
+    pub(super) fn string(&self, object: Object) -> Option<String> {
         let mut length = 0;
         // SAFETY: Python is initialised, and its lock is ours; the result points to `length` bytes that live as long as the object, which is kept.
         unsafe {

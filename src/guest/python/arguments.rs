@@ -15,7 +15,7 @@ const LEAST_BYTES: usize = 320;
 const EXTRA: usize = 41;
 
 /// Byte offsets into `PyConfig`.
-pub struct Fields {
+pub(super) struct Fields {
     command: usize,
     module: usize,
     filename: usize,
@@ -27,11 +27,11 @@ pub struct Fields {
 
 /// A configuration that was not started from.
 #[repr(C, align(16))]
-pub struct Config(pub [u64; CONFIG_BYTES / 8]);
+pub(super) struct Config(pub [u64; CONFIG_BYTES / 8]);
 
 impl Config {
     /// That of a Python with these arguments.
-    pub fn of(api: &Api, arguments: &[&CStr]) -> Option<Box<Config>> {
+    pub(super) fn of(api: &Api, arguments: &[&CStr]) -> Option<Box<Config>> {
         let mut config = Box::new(Config([0; CONFIG_BYTES / 8]));
         let pointers: Vec<*const c_char> = arguments.iter().map(|a| a.as_ptr()).collect();
         let at = config.0.as_mut_ptr().cast::<c_void>();
@@ -55,7 +55,7 @@ impl Config {
 
 impl Fields {
     /// To be called before Python is initialised.
-    pub fn find(api: &Api) -> Option<Fields> {
+    pub(super) fn find(api: &Api) -> Option<Fields> {
         let find = |option: Option<&CStr>, end: &str| {
             let mut arguments = vec![c"python3"];
             arguments.extend(option);
@@ -82,7 +82,7 @@ impl Fields {
 
     /// What can be found only once Python is initialised. `name` is what it was started as; the paths of the
     /// interpreter, which may be the same, come later in every version.
-    pub fn find_program(&mut self, api: &Api, name: &CStr) {
+    pub(super) fn find_program(&mut self, api: &Api, name: &CStr) {
         // SAFETY: the interpreter's configuration lives as long as it; no version's is shorter than this.
         let config = unsafe {
             std::slice::from_raw_parts((api._Py_GetConfig)().cast::<u64>(), LEAST_BYTES / 8)
@@ -95,7 +95,7 @@ impl Fields {
     }
 
     /// Makes `Py_RunMain` run this. `arguments` are the program's name and at least one more.
-    pub fn set(&self, api: &Api, arguments: &[CString]) {
+    pub(super) fn set(&self, api: &Api, arguments: &[CString]) {
         // SAFETY: the interpreter's configuration is a `PyConfig`, in which the offsets are those of pointers to wide
         // strings and of a list of such, allocated with PyMem_RawMalloc. The old ones are not freed.
         unsafe {
@@ -132,7 +132,7 @@ impl Fields {
 }
 
 /// What of the arguments a program sees as `sys.argv`: neither the interpreter's name nor what an option takes.
-pub fn shown(arguments: &[CString]) -> impl Iterator<Item = &CString> {
+pub(super) fn shown(arguments: &[CString]) -> impl Iterator<Item = &CString> {
     let taken = matches!(arguments[1].as_bytes(), b"-c" | b"-m").then_some(2);
     let all = arguments.iter().enumerate();
     all.filter(move |(at, _)| *at != 0 && Some(*at) != taken)

@@ -39,7 +39,7 @@ static IS_AUDITED: AtomicBool = AtomicBool::new(false);
 static WATCHED: OnceLock<Watched> = OnceLock::new();
 
 /// Makes children end early. To be called when `__main__` is as their programs will find it.
-pub fn cut_short(helper: &Helper<'static>) {
+pub(super) fn cut_short(helper: &Helper<'static>) {
     let api = helper.api;
     // SAFETY: Python is initialised, its lock is ours, strings are NUL-terminated, null results are not passed on. The
     // dictionaries of the helper and of the modules outlive the program's first frame.

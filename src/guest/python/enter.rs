@@ -10,7 +10,7 @@ use std::ffi::{c_int, c_long, c_void};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Any of the steps failed: this process must not go on.
-pub struct Refused;
+pub(super) struct Refused;
 
 fn done(result: c_int) -> Result<(), Refused> {
     match result {
@@ -20,7 +20,7 @@ fn done(result: c_int) -> Result<(), Refused> {
 }
 
 /// Enters, for good. `namespaces` are all of the slot's, the user namespace first; none in the landlock tier.
-pub fn enter(enter: &Enter, namespaces: &[OwnedFd]) -> Result<(), Refused> {
+pub(super) fn enter(enter: &Enter, namespaces: &[OwnedFd]) -> Result<(), Refused> {
     // SAFETY: system calls on integers and on structs that live through them.
     unsafe {
         // While we have the privilege, where we have it: as `sys::sched` does for the slot's other processes.

@@ -17,7 +17,7 @@ static SECURE_GETENV: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 static NOTED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Stops noting; the names.
-pub fn end() -> Vec<String> {
+pub(super) fn end() -> Vec<String> {
     NOTING.store(false, Ordering::Relaxed);
     NOTED
         .lock()
@@ -54,7 +54,7 @@ unsafe fn look_up(own: &CStr, next: &AtomicPtr<c_void>, name: *const c_char) -> 
 /// # Safety
 /// As getenv(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn getenv(name: *const c_char) -> *mut c_char {
+pub(super) unsafe extern "C" fn getenv(name: *const c_char) -> *mut c_char {
     // SAFETY: passed on.
     unsafe { look_up(c"getenv", &GETENV, name) }
 }
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn getenv(name: *const c_char) -> *mut c_char {
 /// # Safety
 /// As secure_getenv(3).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn secure_getenv(name: *const c_char) -> *mut c_char {
+pub(super) unsafe extern "C" fn secure_getenv(name: *const c_char) -> *mut c_char {
     // SAFETY: passed on.
     unsafe { look_up(c"secure_getenv", &SECURE_GETENV, name) }
 }

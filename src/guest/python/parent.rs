@@ -26,7 +26,7 @@ struct Known {
 }
 
 /// Replaces `main`. Returns in the children alone, with a program's exit status.
-pub fn run(api: &'static Api, orders: &str) -> c_int {
+pub(super) fn run(api: &'static Api, orders: &str) -> c_int {
     // SAFETY: a plain system call; keeps others of the same user out of this process (ptrace, /proc/<pid>/mem).
     unsafe { c::prctl(c::PR_SET_DUMPABLE, 0 as std::ffi::c_long) };
     let mut words = orders.split(' ');
@@ -273,7 +273,7 @@ fn become_zygote(
     .serve()
 }
 
-pub fn set_environment(env: &[CString]) {
+pub(super) fn set_environment(env: &[CString]) {
     // SAFETY: the process is single-threaded, and the strings are never freed.
     unsafe {
         c::clearenv();

@@ -18,7 +18,7 @@ const HOLE: usize = 64 << 10;
 const MOST: usize = 2 << 20;
 
 /// Takes what is free in pages that are in use. To be called in the parent, when all has been imported.
-pub fn make(api: &Api) {
+pub(super) fn make(api: &Api) {
     let mut left = MOST;
     for size in (STEP..=SIZES).step_by(STEP) {
         while left > size {

@@ -13,7 +13,7 @@ use std::ffi::{CStr, c_int};
 const MOST: isize = 20_000;
 
 /// Addresses, unless said otherwise.
-pub struct Silence {
+pub(super) struct Silence {
     helper: Helper<'static>,
     /// Types whose objects do nothing when they are freed but free others; sorted.
     plain: Vec<usize>,
@@ -40,7 +40,7 @@ const STREAMS: [&CStr; 2] = [c"stdout", c"stderr"];
 
 impl Silence {
     /// In the zygote, when everything is as programs will find it. None where it is not to be known.
-    pub fn prepare(helper: &Helper<'static>) -> Option<Silence> {
+    pub(super) fn prepare(helper: &Helper<'static>) -> Option<Silence> {
         let api = helper.api;
         // SAFETY: Python is initialised, its lock is ours, strings are NUL-terminated, and null results are not passed
         // on. Types and functions are never freed: `start.py` has a set of the ones, the others are referred to here.
@@ -96,7 +96,7 @@ impl Silence {
 
     /// Ends this process as the program would end it, if nothing could notice the difference. To be called when the
     /// program's first frame has returned, without an error.
-    pub fn end(&self, is_audited: bool) {
+    pub(super) fn end(&self, is_audited: bool) {
         if !is_audited
             && self.is_alone()
             && self.is_unobserved()

@@ -12,7 +12,7 @@ type OfAttributes = unsafe extern "C" fn(*mut Attributes) -> c_int;
 type SetSize = unsafe extern "C" fn(*mut Attributes, usize) -> c_int;
 
 /// Sets the size of the stacks of threads that are to come. To be called when the launch's limits are in force.
-pub fn of_threads(launch: &Launch) {
+pub(super) fn of_threads(launch: &Launch) {
     if launch
         .rlimits
         .iter()

@@ -14,7 +14,7 @@ use std::ffi::{CStr, CString};
 
 /// Objects are those of modules, which refer to them while nothing else runs. They are not referred to from here: a
 /// program may make them refer to its own, which are then to end with them.
-pub struct Turn<'a> {
+pub(super) struct Turn<'a> {
     helper: &'a Helper<'static>,
     fields: &'a Fields,
     /// What programs of the slot have, if not more.
@@ -41,7 +41,7 @@ pub struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     /// In the zygote, when everything else is as programs will find it.
-    pub fn prepare(
+    pub(super) fn prepare(
         helper: &'a Helper<'static>,
         fields: &'a Fields,
         env: Vec<CString>,
