@@ -197,6 +197,6 @@ fn request() -> EpisodeRequest<'static> {
         sandbox: Cow::Owned(Sandbox::default()),
         steps: Cow::Owned(steps),
         collect: Cow::Owned(Vec::new()),
-        live: false,
+        attached: None,
     }
 }

@@ -106,14 +106,13 @@ pub(crate) struct Sandbox {
     #[arg(long, value_name = "LIST")]
     pub warm: Vec<String>,
 
-    /// Wall clock per execution, in seconds
+    /// Wall clock per execution, in seconds [default: 60; shell: a week]
     #[arg(
         long,
         value_name = "S",
-        default_value_t = 60.0,
         help_heading = LIMITS_HEADING
     )]
-    pub timeout_s: f64,
+    pub timeout_s: Option<f64>,
 
     /// Up to so many times its timeout an execution may take where the host kept it from running; 1: never more [default: 2;
     /// serve: 1]
@@ -208,6 +207,10 @@ pub(crate) enum Command {
     /// Exit status: that of the program; 124 where its time was over, 128 + N where signal N ended it; 1 our side failed; 2 bad
     /// usage, or no such program; 3 this machine can't enforce what was asked; 130 interrupted.
     Run(Box<Run>),
+    /// Sit in a sandbox at a terminal of its own, as its programs would find it
+    ///
+    /// With --jobs and --id: in that of an episode, with its files, before its first step. Exit status: as of `runner run`.
+    Shell(Box<Shell>),
     /// Keep sandboxes open for clients that run one command after the other
     ///
     /// Speaks JSON lines over a Unix socket, or over stdin and stdout; `runner help sessions` has the protocol. A session lasts
@@ -259,7 +262,32 @@ pub(crate) struct Run {
     )]
     pub program: Vec<String>,
 
-    /// Run an episode of these files instead, as --jobs of the main command reads them
+    /// Give the program what stdin holds, which is read to its end first; without it, it has none
+    #[arg(short = 'i', long, conflicts_with = "jobs")]
+    pub stdin: bool,
+
+    #[command(flatten)]
+    pub one: One,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Shell {
+    /// The program at the terminal, and its arguments [default: bash -l]
+    #[arg(
+        value_name = "PROGRAM",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub program: Vec<String>,
+
+    #[command(flatten)]
+    pub one: One,
+}
+
+/// One sandbox: of an episode of a jobs file, or of a program that the command line names.
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// Take an episode of these files, as --jobs of the main command reads them
     #[arg(long, value_name = "FILE", requires = "id")]
     pub jobs: Vec<String>,
 
@@ -270,10 +298,6 @@ pub(crate) struct Run {
     /// Write the result, as --jobs has it, to stderr
     #[arg(long)]
     pub verdict: bool,
-
-    /// Give the program what stdin holds, which is read to its end first; without it, it has none
-    #[arg(short = 'i', long, conflicts_with = "jobs")]
-    pub stdin: bool,
 
     /// A variable of the program's environment; may be given several times
     #[arg(short = 'e', long, value_name = "NAME=VALUE", conflicts_with = "jobs")]

@@ -3,7 +3,7 @@
 mod run;
 mod serve;
 
-pub(crate) use run::{RunConfig, WhatToRun};
+pub(crate) use run::{Interaction, RunConfig, WhatToRun};
 pub(crate) use serve::ServeConfig;
 
 use crate::cli::{Cli, Command, Isolation, Progress, Sandbox};
@@ -25,9 +25,26 @@ use std::time::Duration;
 
 /// Slots are processes with namespaces; more than this is a typo.
 const MAX_SLOTS: usize = 4096;
-/// `--stretch` where it is not given. A session's timeout is an agent's budget of time.
-const BATCH_STRETCH: f64 = 2.0;
-const SESSION_STRETCH: f64 = 1.0;
+/// What `--timeout-s` and `--stretch` are where they are not given.
+struct Times {
+    timeout_s: f64,
+    stretch: f64,
+}
+
+const BATCH_TIMES: Times = Times {
+    timeout_s: 60.0,
+    stretch: 2.0,
+};
+/// A session's timeout is an agent's budget of time.
+const SESSION_TIMES: Times = Times {
+    timeout_s: 60.0,
+    stretch: 1.0,
+};
+/// A person takes as long as a person takes.
+const SHELL_TIMES: Times = Times {
+    timeout_s: MAX_SECONDS,
+    stretch: 1.0,
+};
 /// A week.
 const MAX_SECONDS: f64 = 604_800.0;
 
@@ -82,6 +99,7 @@ impl TryFrom<Cli> for Task {
             })),
             Some(Command::Help { topic }) => Ok(Task::Help(topic)),
             Some(Command::Run(flags)) => RunConfig::try_from(*flags).map(Task::Run),
+            Some(Command::Shell(flags)) => RunConfig::try_from(*flags).map(Task::Run),
             Some(Command::Serve(flags)) => ServeConfig::try_from(*flags).map(Task::Serve),
             None => Config::try_from(cli).map(Task::Job),
         }
@@ -147,7 +165,7 @@ impl TryFrom<Cli> for Config {
         Ok(Config {
             defaults: Arc::new(defaults(
                 sandbox,
-                BATCH_STRETCH,
+                BATCH_TIMES,
                 own_files(files_of(&cli).chain(cli.trace.clone())),
             )?),
             files: files_of(&cli).collect(),
@@ -205,17 +223,18 @@ fn tier(isolation: Isolation) -> Option<Tier> {
 
 fn defaults(
     sandbox: &Sandbox,
-    stretch: f64,
+    times: Times,
     own_files: Vec<PathBuf>,
 ) -> Result<Defaults, ConfigError> {
-    in_range("--timeout-s", sandbox.timeout_s, fields::TIMEOUT_S.range())?;
-    let stretch = sandbox.stretch.unwrap_or(stretch);
+    let timeout_s = sandbox.timeout_s.unwrap_or(times.timeout_s);
+    in_range("--timeout-s", timeout_s, fields::TIMEOUT_S.range())?;
+    let stretch = sandbox.stretch.unwrap_or(times.stretch);
     in_range("--stretch", stretch, fields::STRETCH.range())?;
     let most_stack_bytes = getrlimit(Resource::RLIMIT_STACK).map_or(u64::MAX, |(_, most)| most);
     let limits = limits(&sandbox.limits.0)?;
     limits.check_stack(most_stack_bytes)?;
     Ok(Defaults {
-        timeout: Duration::from_secs_f64(sandbox.timeout_s),
+        timeout: Duration::from_secs_f64(timeout_s),
         stretch,
         limits,
         grants: Arc::new(Grants {

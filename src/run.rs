@@ -1,31 +1,23 @@
-//! `runner run`: one episode, whose output is shown while it comes, and whose exit code is the runner's.
+//! `runner run` and `runner shell`: one episode in which the user takes part, and whose exit code is the runner's.
 
+mod output;
 mod relay;
+mod terminal;
+mod which;
 
-use self::relay::Relay;
-use crate::config::{RunConfig, WhatToRun};
+use crate::config::{Interaction, RunConfig};
 use crate::exit_status::ExitStatus;
-use crate::pool::{self, LivePipes, Pool};
+use crate::pool::{self, Pool};
 use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::NotRun;
 use crate::schedule::stop::StopSignals;
-use crate::source::{self, Counters, SourceConfig, SourceError};
+use crate::source::{self, SourceError};
 use crate::spec::episode::Episode;
 use crate::spec::outcome::{Outcome, Status};
-use crate::spec::parse::{FileContext, ProgramSpec, parse_program};
 use crate::sys::clock::monotonic_ns;
-use nix::fcntl::OFlag;
-use nix::unistd::pipe2;
-use std::io::{self, Read};
-use std::path::Path;
+use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::task::LocalSet;
-
-/// The most that a program gets of our stdin, which is held in memory.
-const MAX_STDIN_BYTES: u64 = 256 << 20;
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +34,10 @@ enum NotShown {
     NoSuchId(String),
     #[error("--stdin: {0}")]
     Stdin(io::Error),
-    #[error("--stdin: there are more than {} MB; put them into `files` of a jobs file", MAX_STDIN_BYTES >> 20)]
+    #[error("--stdin: there are more than {} MB; put them into `files` of a jobs file", which::MAX_STDIN_BYTES >> 20)]
     LongStdin,
+    #[error("stdin and stdout have to be a terminal; `runner run` needs none")]
+    NoTerminal,
     #[error("what the program prints can't be written: {0}")]
     Output(io::Error),
     #[error(transparent)]
@@ -85,14 +79,10 @@ pub(crate) fn run(config: RunConfig) -> ExitCode {
 }
 
 async fn run_one(config: &RunConfig) -> Result<ExitCode, NotShown> {
-    let episode = match &config.what {
-        WhatToRun::Program(program) => of_program(config, program)?,
-        WhatToRun::Listed { jobs, id } => {
-            let id = id.clone();
-            let jobs = source::open_all(jobs)?;
-            find(config, jobs, id).await?
-        }
-    };
+    if let Interaction::Terminal { .. } = config.interaction {
+        terminal::check()?;
+    }
+    let episode = which::episode(config).await?;
     let mut stop = StopSignals::listen()?;
     pool::adopt_orphans().map_err(io::Error::from)?;
     let wanted = Wanted {
@@ -105,95 +95,25 @@ async fn run_one(config: &RunConfig) -> Result<ExitCode, NotShown> {
         defaults: &config.defaults,
     };
     let (pool, _) = provision::build(&wanted, |note| eprintln!("{note}")).await?;
-    let shown = shown(&pool, &episode);
-    let outcome = tokio::select! {
-        outcome = shown => Some(outcome),
+    let ran = tokio::select! {
+        ran = outcome(config, &pool, &episode) => Some(ran),
         () = stop.next() => None,
     };
     pool.shut_down().await;
-    Ok(match outcome {
+    Ok(match ran {
         Some(outcome) => told(config, &outcome?),
         None => ExitStatus::Interrupted.into(),
     })
 }
 
-/// The episode that the command line asks for.
-fn of_program(config: &RunConfig, program: &ProgramSpec) -> Result<Episode, NotShown> {
-    let context = FileContext::new(
-        "the command line".into(),
-        Path::new("."),
-        config.defaults.clone(),
-    );
-    let mut episode = parse_program(program.clone(), &context).map_err(NotShown::Invalid)?;
-    if config.stdin {
-        episode.steps[0].stdin = all_of_stdin()?.into();
-    }
-    Ok(episode)
-}
-
-fn all_of_stdin() -> Result<Vec<u8>, NotShown> {
-    let mut all = Vec::new();
-    let mut limited = io::stdin().lock().take(MAX_STDIN_BYTES + 1);
-    limited.read_to_end(&mut all).map_err(NotShown::Stdin)?;
-    if all.len() as u64 > MAX_STDIN_BYTES {
-        return Err(NotShown::LongStdin);
-    }
-    Ok(all)
-}
-
-/// The episode of a jobs file that has this id.
-async fn find(
-    config: &RunConfig,
-    jobs: Vec<source::Jobs>,
-    id: String,
-) -> Result<Episode, NotShown> {
-    let mut batches = source::start(SourceConfig {
-        jobs,
-        defaults: config.defaults.clone(),
-        shard: None,
-        done: None,
-        counters: Arc::new(Counters::default()),
-    });
-    while let Some(batch) = batches.recv().await {
-        for item in batch? {
-            match item.work {
-                Ok(episode) if episode.id == id => return Ok(*episode),
-                Err(invalid) if invalid.id == id => {
-                    return Err(NotShown::Invalid(invalid.verdict.error.unwrap_or_default()));
-                }
-                _ => {}
-            }
-        }
-    }
-    Err(NotShown::NoSuchId(id))
-}
-
-/// Runs the episode, and shows what its programs print until they have ended.
-async fn shown(pool: &Pool, episode: &Episode) -> Result<Outcome, NotShown> {
+/// Runs the episode while the user takes part.
+async fn outcome(config: &RunConfig, pool: &Pool, episode: &Episode) -> Result<Outcome, NotShown> {
     let accepted_ns = monotonic_ns();
     let deadline_ns = episode.deadline_ns(accepted_ns);
-    let (stdout, stdout_end) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
-    let (stderr, stderr_end) = pipe2(OFlag::O_CLOEXEC).map_err(io::Error::from)?;
-    let (closed, mut is_closed) = mpsc::unbounded_channel();
-    let relays = [
-        Relay::start(stdout, io::stdout(), closed.clone())?,
-        Relay::start(stderr, io::stderr(), closed)?,
-    ];
-    let live = LivePipes {
-        stdout: stdout_end,
-        stderr: stderr_end,
+    let ran = match config.interaction {
+        Interaction::Output { .. } => output::run(pool, episode, deadline_ns).await?,
+        Interaction::Terminal { .. } => terminal::run(pool, episode, deadline_ns).await?,
     };
-    let ran = tokio::select! {
-        ran = pool.run_live(episode, deadline_ns, Some(&live)) => ran,
-        Some(why) = is_closed.recv() => return Err(NotShown::Output(why)),
-    };
-    drop(live);
-    while !relays.iter().all(Relay::has_ended) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    if let Ok(why) = is_closed.try_recv() {
-        return Err(NotShown::Output(why));
-    }
     let ran = ran.map_err(|error| NotRun::of(episode, error));
     Ok(match ran {
         Ok(execution) => Outcome::of(episode, execution, Vec::new(), accepted_ns),

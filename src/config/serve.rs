@@ -1,7 +1,7 @@
 //! The configuration of `runner serve`.
 
 use super::{
-    ConfigError, MAX_SECONDS, MAX_SLOTS, SESSION_STRETCH, default_concurrency, defaults, in_range,
+    ConfigError, MAX_SECONDS, MAX_SLOTS, SESSION_TIMES, default_concurrency, defaults, in_range,
     own_files, tier, warm,
 };
 use crate::cli::Serve;
@@ -48,7 +48,7 @@ impl TryFrom<Serve> for ServeConfig {
         in_range("--wait-s", flags.wait_s, 0.0..=MAX_SECONDS)?;
         in_range("--idle-s", flags.idle_s, 0.0..=MAX_SECONDS)?;
         let own_files = own_files(flags.socket.iter().cloned());
-        let mut defaults = defaults(&flags.sandbox, SESSION_STRETCH, own_files)?;
+        let mut defaults = defaults(&flags.sandbox, SESSION_TIMES, own_files)?;
         // There is no jobs file whose directory could be meant.
         defaults.allow_paths.get_or_insert_default();
         Ok(ServeConfig {

@@ -32,6 +32,7 @@ proptest! {
             env: env.clone(),
             workdir: workdir.clone(),
             rlimits: rlimits.map(|(resource, value)| message::Rlimit { resource, value }).to_vec(),
+            terminal: false,
         };
         let launch = Launch::decode(&encode(&sent)).expect("it is read");
         prop_assert_eq!(launch.argv, c_texts(&argv));

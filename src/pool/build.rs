@@ -6,7 +6,7 @@ use super::scratch;
 use super::slot::Slot;
 use super::state::Pool;
 use crate::spec::policy::Grants;
-use crate::wire::message::{Setup, VERSION};
+use crate::wire::message::Setup;
 use nix::errno::Errno;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -88,7 +88,6 @@ impl Pool {
         let (warm_pythons, sockets): (Vec<_>, Vec<_>) = connected.unzip();
         fds.extend(sockets);
         let setup = Setup {
-            version: VERSION,
             slot: number,
             tier: shared.settings.tier,
             ids,

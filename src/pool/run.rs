@@ -1,5 +1,6 @@
 //! One episode through the pool: lease, run, return.
 
+use super::attachment::Attachment;
 use super::failure::{BuildError, SlotLost};
 use super::host::Whose;
 use super::host_files::HostFileError;
@@ -17,7 +18,6 @@ use crate::spec::step::Step;
 use crate::sys::clock::{left_until, monotonic_ns};
 use crate::wire::message::EpisodeRequest;
 use nix::unistd::Pid;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 use tokio::time::timeout;
 use tracing::{debug, trace};
@@ -51,13 +51,6 @@ pub enum RunError {
     NoLoopback,
 }
 
-/// Where what programs print goes while it comes: for stdout, or for both streams where they are not captured apart, and for
-/// stderr.
-pub struct LivePipes {
-    pub stdout: OwnedFd,
-    pub stderr: OwnedFd,
-}
-
 impl Pool {
     /// Runs an episode in a slot that fits, waiting for one if all are taken. After an error that slot is gone.
     /// It ends at `deadline_ns` (CLOCK_MONOTONIC) at the latest.
@@ -66,22 +59,24 @@ impl Pool {
         episode: &Episode,
         deadline_ns: Option<u64>,
     ) -> Result<Execution, RunError> {
-        self.run_live(episode, deadline_ns, None).await
+        self.run_attached(episode, deadline_ns, None).await
     }
 
-    /// The same; what its programs print is also passed on to these pipes while it comes.
-    pub async fn run_live(
+    /// The same, while the caller takes part in it.
+    pub async fn run_attached(
         &self,
         episode: &Episode,
         deadline_ns: Option<u64>,
-        live: Option<&LivePipes>,
+        attachment: Option<&Attachment>,
     ) -> Result<Execution, RunError> {
         let mut handed = Handed {
             accepted_ns: monotonic_ns(),
             handed_ns: 0,
             slot: None,
         };
-        let ran = self.attempt(episode, deadline_ns, live, &mut handed).await;
+        let ran = self
+            .attempt(episode, deadline_ns, attachment, &mut handed)
+            .await;
         if let Some(trace) = self.shared.trace.get() {
             trace.attempt(episode, &handed, ran.as_ref().map_err(|error| error as _));
         }
@@ -92,17 +87,14 @@ impl Pool {
         &self,
         episode: &Episode,
         deadline_ns: Option<u64>,
-        live: Option<&LivePipes>,
+        attachment: Option<&Attachment>,
         handed: &mut Handed,
     ) -> Result<Execution, RunError> {
         let sandbox = &episode.sandbox;
         self.check_network(sandbox.grants.network)?;
         let steps = with_host_files(&episode.steps, sandbox).await?;
         let unusual_places = name_unusual_places(sandbox, &steps);
-        let live_fds: Vec<RawFd> = live
-            .iter()
-            .flat_map(|live| [live.stdout.as_raw_fd(), live.stderr.as_raw_fd()])
-            .collect();
+        let fds = attachment.map_or_else(Vec::new, Attachment::fds);
         let host = self.host();
         let mut refusals = 0;
         let (lease, whose, mut execution) = loop {
@@ -113,7 +105,7 @@ impl Pool {
             host.before(whose);
             let request = EpisodeRequest {
                 deadline_ns,
-                live: live.is_some(),
+                attached: attachment.map(Attachment::message),
                 ..EpisodeRequest::new(episode, &steps, monotonic_ns())
             };
             trace!(
@@ -127,7 +119,7 @@ impl Pool {
                 number: lease.slot().number,
                 pid: process.as_raw(),
             });
-            let answer = lease.slot().run(request, &live_fds);
+            let answer = lease.slot().run(request, &fds);
             let limit = AnswerLimit::of_episode(episode, deadline_ns);
             match limit.answered(process, answer).await {
                 Ok(execution) => break (lease, whose, execution),
@@ -141,7 +133,7 @@ impl Pool {
                     let is_over = refusals > MAX_REFUSALS
                         || left_until(deadline_ns).is_zero()
                         // What earlier steps printed has been shown.
-                        || live.is_some() && episode.steps.len() > 1;
+                        || attachment.is_some() && episode.steps.len() > 1;
                     if is_over || !lost.is_scarcity() || !self.settle_for_fewer() {
                         return Err(lost.into());
                     }

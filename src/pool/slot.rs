@@ -107,15 +107,15 @@ impl Slot {
         Ok(slot)
     }
 
-    /// Runs one episode. `live`: the pipes that travel with one whose output is passed on. After an error the slot must not be
+    /// Runs one episode. `fds` travel with the request, as it says. After an error the slot must not be
     /// used again.
     pub async fn run(
         &mut self,
         request: EpisodeRequest<'_>,
-        live: &[RawFd],
+        fds: &[RawFd],
     ) -> Result<Execution, SlotLost> {
         let expected = Expected::of_episode(&request);
-        let sent = self.send_with(&Request::Episode(request), live).await;
+        let sent = self.send_with(&Request::Episode(request), fds).await;
         sent.map_err(|_| SlotLost::WasDead)?;
         self.assembler.limit(expected.most_bytes());
         let reply = self.recv().await?;

@@ -7,7 +7,7 @@ use super::failure::{BuildError, NotWarm};
 use super::process::{self, Processes};
 use crate::sys::{procfs, socket};
 use crate::wire::kinds::news;
-use crate::wire::message::{PreloadedPython, VERSION, WarmNews, WarmParent};
+use crate::wire::message::{PreloadedPython, WarmNews};
 use crate::wire::packet::{Assembler, PACKET_BYTES, encode, packets};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -204,12 +204,8 @@ impl ParentProcess {
 
     /// Tells it what to import.
     fn begin(&self, python: &PreloadedPython) {
-        let order = WarmParent {
-            version: VERSION,
-            python: python.clone(),
-        };
         let Some(socket) = &self.socket else { return };
-        for (header, body) in packets(&encode(&order)) {
+        for (header, body) in packets(&encode(python)) {
             // A new socket has room for it. One that is gone is noticed by who reads from it.
             let _ = socket::send(socket.get_ref().as_fd(), &header, body, &[]);
         }

@@ -4,7 +4,7 @@
 use super::sequence::{Restrict, hard_limit, restrict};
 use crate::sys::landlock::restrict_self;
 use crate::sys::sched::{Ordinary, give_up_precedence, lend_precedence};
-use crate::sys::{exec::Image, socket::replace_stdio};
+use crate::sys::{exec::Image, socket::replace_stdio, terminal};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{ExitKind, Rlimit};
 use nix::errno::Errno;
@@ -22,6 +22,8 @@ pub(crate) struct Plan<'a> {
     /// None where the zygote's own holds for its children too.
     pub ruleset: Option<BorrowedFd<'a>>,
     pub ordinary: Ordinary,
+    /// Whether `stdio` is a terminal, which is to be the program's own.
+    pub terminal: bool,
     /// Whether the zygote ends its precedence when it has execed.
     pub lends_precedence: bool,
 }
@@ -42,6 +44,9 @@ impl Restrict for Plan<'_> {
     type Failure = Failure;
 
     fn process_group(&self) -> Result<(), Failure> {
+        if self.terminal {
+            return terminal::take(self.stdio[0]).map_err(failed(Stage::Terminal));
+        }
         setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(failed(Stage::ProcessGroup))
     }
 

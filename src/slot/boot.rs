@@ -13,7 +13,7 @@ use crate::sys::sched::{self, Ordinary};
 use crate::sys::wait::wait;
 use crate::sys::{fork, socket, terminal};
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{Reply, Setup, VERSION};
+use crate::wire::message::{Reply, Setup};
 use nix::errno::Errno;
 use nix::sys::prctl::{get_name, set_name};
 use nix::sys::stat::{Mode, umask};
@@ -53,9 +53,6 @@ fn run(mut runner: Link) -> i32 {
     let Ok(setup) = runner.recv_with::<Setup>(&mut fds) else {
         return 1;
     };
-    if setup.version != VERSION {
-        return refuse(&runner, Failure::new(Stage::Version, 0));
-    }
     if let Err(errno) = quiet_down() {
         return refuse(&runner, Failure::new(Stage::Detach, errno as i32));
     }

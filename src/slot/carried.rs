@@ -26,6 +26,8 @@ pub(super) struct Carried {
     pub spent_cpu_us: u64,
     /// Where what programs print is passed on to while none runs.
     pub live: Option<Live>,
+    /// What the next program has in place of stdin, stdout and stderr.
+    pub terminal: Option<OwnedFd>,
 }
 
 impl Carried {

@@ -1,5 +1,6 @@
 //! One episode: its steps in order, then the end of everything it left.
 
+use super::attachment::Attachment;
 use super::capture::OutputCapture;
 use super::carried::Carried;
 use super::census::Census;
@@ -7,7 +8,6 @@ use super::clean::Cleaner;
 use super::collect::collect;
 use super::forker::Forkers;
 use super::link::Link;
-use super::live::Live;
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::placement::Placement;
@@ -70,18 +70,18 @@ pub(super) struct BuiltSlot {
 
 impl BuiltSlot {
     /// Runs one episode. An error means that the slot can't be trusted any more.
-    /// What its programs print is passed on to `live` while it comes.
     pub(super) fn run(
         &mut self,
         request: &EpisodeRequest<'_>,
-        live: Option<Live>,
+        attachment: Attachment,
     ) -> Result<Execution, Failure> {
         let received_ns = monotonic_ns();
         self.prepare(&request.sandbox.limits)?;
         self.admit_warm(&request.steps);
         let mut steps = Vec::with_capacity(request.steps.len());
         let mut carried = Carried {
-            live,
+            live: attachment.live,
+            terminal: attachment.terminal,
             ..Carried::default()
         };
         for (i, step) in request.steps.iter().enumerate() {
@@ -183,10 +183,15 @@ impl BuiltSlot {
         let apart = self.apart(options.apart)?;
         let own = self.own_ruleset(&carried.extra)?;
         let forkers = Forkers::new(&mut self.zygote, &mut self.warm);
+        let terminal = carried.terminal.take();
+        let forkers = match terminal {
+            Some(_) => forkers.cold(),
+            None => forkers.within(limits),
+        };
         // A program that enforces its slot's ruleset by itself is apart from others already.
         let cold_apart = apart.filter(|_| !self.setup.unusual_places);
         let argv = step.program.argv();
-        let forker = forkers.within(limits).choose(ForkRequest {
+        let forker = forkers.choose(ForkRequest {
             step,
             argv: &argv,
             workdir: &workdir,
@@ -197,6 +202,7 @@ impl BuiltSlot {
             env: environment(forker.has_base_environment, &self.space, &step.env),
             workdir: workdir.to_string_lossy().into_owned(),
             rlimits,
+            terminal: terminal.is_some(),
         };
         let ruleset = forker.ruleset.or(if forker.start.is_warm() {
             apart
@@ -211,6 +217,7 @@ impl BuiltSlot {
             limits,
             capture: capture(sandbox, carried),
             stdin: &step.stdin,
+            terminal,
             timeout: step.timeout,
             longest: step.longest(sandbox.stretch),
             deadline_ns: options.deadline_ns,

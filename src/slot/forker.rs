@@ -27,13 +27,18 @@ impl<'a> Forkers<'a> {
         Forkers { exec, warm }
     }
 
+    /// Those of no warm interpreter.
+    pub(super) fn cold(self) -> Forkers<'a> {
+        Forkers {
+            warm: &mut [],
+            ..self
+        }
+    }
+
     /// Those that can give a program these limits: a warm one has the stack that it was started with.
     pub(super) fn within(self, limits: &Limits) -> Forkers<'a> {
         match limits.stack_bytes {
-            Some(bytes) if bytes > warm::MAX_STACK => Forkers {
-                warm: &mut [],
-                ..self
-            },
+            Some(bytes) if bytes > warm::MAX_STACK => self.cold(),
             _ => self,
         }
     }

@@ -1,12 +1,12 @@
 //! Init: builds the sandbox, then runs episodes until the runner is gone.
 
+use super::attachment::Attachment;
 use super::boot::open_space;
 use super::census::Census;
 use super::cgroup::Cgroup;
 use super::clean::Cleaner;
 use super::episode::BuiltSlot;
 use super::link::{Link, LinkBroken};
-use super::live::Live;
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
@@ -22,7 +22,7 @@ use crate::spec::limits::Limits;
 use crate::spec::policy::Enforced;
 use crate::sys::cores;
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{EpisodeRequest, Reply, Request, Setup};
+use crate::wire::message::{Reply, Request, Setup};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -161,15 +161,6 @@ fn end_start_up(cleaner: &Cleaner, census: &Census) -> Result<(), Failure> {
     cleaner.kill_all(census).map(drop).map_err(|_| unended())
 }
 
-/// The pipes that came with an episode whose output is to be passed on.
-fn live(request: &EpisodeRequest<'_>, fds: Vec<OwnedFd>) -> Result<Option<Live>, LinkBroken> {
-    if !request.live {
-        return Ok(None);
-    }
-    let [stdout, stderr] = fds.try_into().map_err(|_| LinkBroken)?;
-    Live::new(stdout, stderr).map(Some).map_err(|_| LinkBroken)
-}
-
 fn serve(slot: &mut BuiltSlot) -> Result<(), LinkBroken> {
     slot.runner.send(&Reply::Ready(slot.enforced))?;
     loop {
@@ -184,8 +175,9 @@ fn serve(slot: &mut BuiltSlot) -> Result<(), LinkBroken> {
                 return Err(LinkBroken);
             }
         };
-        let live = live(&request, fds)?;
-        match slot.run(&request, live) {
+        let ran = Attachment::of(request.attached, fds)
+            .and_then(|attachment| slot.run(&request, attachment));
+        match ran {
             Ok(execution) => {
                 let clean = execution.unclean.is_none();
                 slot.runner.send(&Reply::Ended(Box::new(execution)))?;

@@ -10,6 +10,7 @@
 //!
 //! None of them outlives the runner: all end at EOF on their socket, which takes the PID namespace with it.
 
+mod attachment;
 mod boot;
 mod capture;
 mod carried;

@@ -30,7 +30,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::time::TimeSpec;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::time::Duration;
 use time::Time;
@@ -75,6 +75,8 @@ pub(super) struct Order<'a> {
     pub limits: &'a Limits,
     pub capture: OutputCapture,
     pub stdin: &'a [u8],
+    /// What the program has in place of stdin, stdout and stderr.
+    pub terminal: Option<OwnedFd>,
     pub timeout: Duration,
     /// How long it may take where the host kept it from running.
     pub longest: Duration,
@@ -112,23 +114,27 @@ struct Running<'a, 'b> {
 /// Runs it to its end.
 pub(super) fn run(
     context: &mut StepContext<'_>,
-    order: Order<'_>,
+    mut order: Order<'_>,
 ) -> Result<StepExecution, Failure> {
     let failed = |errno| Failure::new(Stage::Pipes, errno as i32);
     let (pipes, ends) = Pipes::open(order.capture.is_split()).map_err(failed)?;
     let (stdin, stdin_end) = Stdin::open(order.stdin).map_err(failed)?;
     let now = monotonic_ns();
-    let mut theirs = vec![
-        stdin_end.as_raw_fd(),
-        ends.stdout.as_raw_fd(),
-        ends.stderr.as_ref().unwrap_or(&ends.stdout).as_raw_fd(),
-    ];
+    let terminal = order.terminal.take();
+    let theirs = match &terminal {
+        Some(terminal) => [terminal; 3],
+        None => {
+            let stderr_end = ends.stderr.as_ref().unwrap_or(&ends.stdout);
+            [&stdin_end, &ends.stdout, stderr_end]
+        }
+    };
+    let mut theirs = Vec::from(theirs.map(AsRawFd::as_raw_fd));
     theirs.extend(order.ruleset);
     context
         .zygote
         .send_with(&order.launch, &theirs)
         .map_err(|_| Failure::new(Stage::Zygote, 0))?;
-    drop((ends, stdin_end));
+    drop((ends, stdin_end, terminal));
     let on_disk = !context.tier.has_private_root();
     context.carried.spend_orphans();
     let watch =

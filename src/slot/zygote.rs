@@ -142,6 +142,7 @@ impl<'a> Zygote<'a> {
             rlimits: &launch.rlimits,
             ruleset: ruleset.map(AsFd::as_fd),
             ordinary: self.ordinary,
+            terminal: launch.terminal,
             // The filter lets a process set the priority of another only where those are the slot's own.
             lends_precedence: self.setup.tier.has_own_processes(),
         };

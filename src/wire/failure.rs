@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// A step of building a sandbox or of launching a program in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
-    Version,
     /// Leaving the runner's process group, terminal and signals behind.
     Detach,
     Namespaces,
@@ -35,6 +34,8 @@ pub enum Stage {
     Wait,
     /// A program's pipes, and the file that is its stdin.
     Pipes,
+    /// A program's terminal.
+    Terminal,
     ProcessGroup,
     Stdio,
     /// The one of these that an episode names.
@@ -94,7 +95,6 @@ impl Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let what = match self.stage {
-            Stage::Version => "the slot runs another version of this program",
             Stage::Detach => {
                 "the slot could not leave the runner's process group, terminal and signals"
             }
@@ -119,6 +119,7 @@ impl std::fmt::Display for Failure {
             Stage::Fork => "fork failed",
             Stage::Wait => "waiting for events failed",
             Stage::Pipes => "the pipes of a program could not be made",
+            Stage::Terminal => "a program could not be given a terminal",
             Stage::ProcessGroup => "a program could not be given a process group",
             Stage::Stdio => "a program could not be given its stdin, stdout and stderr",
             Stage::Workdir => "the working directory could not be entered",

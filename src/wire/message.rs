@@ -12,13 +12,9 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-/// Version of all messages; init refuses a runner that speaks another.
-pub const VERSION: u16 = 8;
-
 /// The sandbox a slot is to build.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
-    pub version: u16,
     /// The slot's number in its pool, for process names.
     pub slot: u32,
     pub tier: Tier,
@@ -84,20 +80,15 @@ impl Setup {
 }
 
 /// An interpreter whose preloaded parent the runner has started.
+///
+/// Alone it is a message to that parent; its answers are [`WarmNews`], and then each socket that comes, alone in an empty packet, is
+/// forked a zygote for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreloadedPython {
     /// As a program would name it: absolute, links not followed.
     pub path: String,
     /// What it has imported.
     pub modules: Vec<String>,
-}
-
-/// To a parent that is about to start; its answers are [`WarmNews`], and then each socket that comes, alone in an empty
-/// packet, is forked a zygote for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WarmParent {
-    pub version: u16,
-    pub python: PreloadedPython,
 }
 
 /// How a parent gets on. It does not know our enums: `kind` is one of [`kinds::news`](super::kinds::news).
@@ -192,9 +183,8 @@ pub struct EpisodeRequest<'a> {
     pub sandbox: Cow<'a, Sandbox>,
     pub steps: Cow<'a, [Step]>,
     pub collect: Cow<'a, [String]>,
-    /// Whether what programs print is to be passed on while it comes, to two pipes that travel with this: for stdout, or for
-    /// both streams where they are not captured apart, and for stderr.
-    pub live: bool,
+    /// How the runner takes part while it runs.
+    pub attached: Option<Attached>,
 }
 
 impl<'a> EpisodeRequest<'a> {
@@ -206,9 +196,20 @@ impl<'a> EpisodeRequest<'a> {
             sandbox: Cow::Borrowed(&episode.sandbox),
             steps: Cow::Borrowed(steps),
             collect: Cow::Borrowed(&episode.collect),
-            live: false,
+            attached: None,
         }
     }
+}
+
+/// How the runner takes part in an episode while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Attached {
+    /// What programs print is passed on while it comes, to two pipes that travel with the request: for stdout, or for both streams
+    /// where they are not captured apart, and for stderr.
+    Output,
+    /// The first program has a terminal of its own in place of stdin, stdout and stderr. A socket travels with the request; over it
+    /// init sends the other end of the terminal.
+    Terminal { rows: u16, columns: u16 },
 }
 
 /// One execution of a session.
@@ -228,6 +229,9 @@ pub struct Launch {
     pub env: Vec<String>,
     pub workdir: String,
     pub rlimits: Vec<Rlimit>,
+    /// Whether the three descriptors are a terminal, which is to be the program's own. A warm interpreter is not asked for that, and
+    /// does not read it.
+    pub terminal: bool,
 }
 
 /// One `setrlimit`; soft and hard are the same.

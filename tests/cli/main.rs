@@ -13,6 +13,7 @@ mod people;
 mod refusal;
 mod run;
 mod scarce;
+mod shell;
 mod trace;
 mod usage;
 

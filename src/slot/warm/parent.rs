@@ -12,7 +12,7 @@ use crate::sys::exec::Image;
 use crate::sys::sched::{self, Ordinary};
 use crate::sys::{fork, socket};
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{VERSION, WarmParent};
+use crate::wire::message::PreloadedPython;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -39,10 +39,7 @@ pub fn main() -> ! {
 fn become_parent(mut runner: Link) -> Result<(), Failure> {
     let failed = |errno: Errno| Failure::new(Stage::Interpreter, errno as i32);
     let gone = |_| Failure::new(Stage::Interpreter, 0);
-    let order: WarmParent = runner.recv().map_err(gone)?;
-    if order.version != VERSION {
-        return Err(Failure::new(Stage::Version, 0));
-    }
+    let python: PreloadedPython = runner.recv().map_err(gone)?;
     quiet_down().map_err(failed)?;
     privileges::forbid_cores()?;
     privileges::fixed_rlimits()?;
@@ -56,15 +53,15 @@ fn become_parent(mut runner: Link) -> Result<(), Failure> {
     // Beyond the numbers that modules close or use. This and the library are for the interpreter.
     socket::hand_on_as(&runner, SOCKET).map_err(failed)?;
     fcntl(&library, FcntlArg::F_SETFD(FdFlag::empty())).map_err(failed)?;
-    let env = environment(&order, ordinary, library.as_raw_fd());
-    let argv = [order.python.path.clone()];
+    let env = environment(&python, ordinary, library.as_raw_fd());
+    let argv = [python.path.clone()];
     let image = Image::new(argv.to_vec(), &argv, &env)
         .map_err(|_| Failure::new(Stage::Interpreter, libc::EINVAL))?;
     Err(failed(image.exec()))
 }
 
 /// What Python and the C library read at their start, as it is in a slot, and our own orders.
-fn environment(order: &WarmParent, ordinary: Ordinary, library: i32) -> Vec<String> {
+fn environment(python: &PreloadedPython, ordinary: Ordinary, library: i32) -> Vec<String> {
     let base = HOST_LAYOUT.environment(str::to_owned);
     let mut env: Vec<String> = base
         .into_iter()
@@ -73,7 +70,7 @@ fn environment(order: &WarmParent, ordinary: Ordinary, library: i32) -> Vec<Stri
             _ => format!("{name}={value}"),
         })
         .collect();
-    let modules = order.python.modules.join(",");
+    let modules = python.modules.join(",");
     let (slice, nice) = (ordinary.slice.as_ns(), ordinary.nice);
     env.push(format!(
         "RUNNER_WARM_PYTHON={SOCKET} {slice} {nice} {modules}"

@@ -10,7 +10,7 @@ use crate::spec::policy::{Enforced, Tier};
 use crate::spec::sandbox::{Capture, OutputKeep, Sandbox};
 use crate::spec::step::{Content, InputFile, OnFailure, Program, Step};
 use crate::wire::failure::{Failure, Stage};
-use crate::wire::message::{EpisodeRequest, Reply};
+use crate::wire::message::{Attached, EpisodeRequest, Reply};
 use crate::wire::packet::PACKET_BYTES;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -112,19 +112,19 @@ fn sandbox() -> impl Strategy<Value = Sandbox> {
 pub(super) fn request() -> impl Strategy<Value = EpisodeRequest<'static>> {
     (
         any::<u64>(),
-        any::<(Option<u64>, bool)>(),
+        any::<(Option<u64>, Option<(u16, u16)>)>(),
         sandbox(),
         vec(step(), 1..4),
         vec(any::<String>(), 0..3),
     )
         .prop_map(
-            |(handed_ns, (deadline_ns, live), sandbox, steps, collect)| EpisodeRequest {
+            |(handed_ns, (deadline_ns, terminal), sandbox, steps, collect)| EpisodeRequest {
                 handed_ns,
                 deadline_ns,
                 sandbox: Cow::Owned(sandbox),
                 steps: Cow::Owned(steps),
                 collect: Cow::Owned(collect),
-                live,
+                attached: terminal.map(|(rows, columns)| Attached::Terminal { rows, columns }),
             },
         )
 }
@@ -233,7 +233,6 @@ fn execution() -> impl Strategy<Value = Execution> {
 
 pub(super) fn failure() -> impl Strategy<Value = Failure> {
     let stage = prop::sample::select(vec![
-        Stage::Version,
         Stage::Namespaces,
         Stage::GrantedPath,
         Stage::Fork,
