@@ -12,7 +12,7 @@ use crate::source::Shard;
 use crate::spec::fields;
 use crate::spec::limits::{self, Limit, Limits, StackTooLarge};
 use crate::spec::parse::{Defaults, PathNotGranted, check_own_files, grantable};
-use crate::spec::policy::{Grants, Network, Tier};
+use crate::spec::policy::{Grants, Tier};
 use crate::spec::warm::{Warm, WarmError};
 use crate::sys::cores::{self, Cores};
 
@@ -240,7 +240,7 @@ fn defaults(
         grants: Arc::new(Grants {
             readable: grants("--fs-readable", &sandbox.fs_readable)?,
             writable: writable_grants("--fs-writable", &sandbox.fs_writable, &own_files)?,
-            network: Network::None,
+            ..Grants::default()
         }),
         own_files,
         allow_paths: match sandbox.allow_path.as_slice() {
