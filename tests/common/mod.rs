@@ -3,6 +3,7 @@
 
 mod build;
 mod cgroup;
+pub mod equivalence;
 mod warm;
 
 pub use build::{binary, built};

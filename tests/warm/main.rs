@@ -7,7 +7,6 @@
 mod common;
 
 mod bash;
-mod equivalence;
 mod python;
 mod shared;
 mod startup;

@@ -1,5 +1,6 @@
 //! Python: every case of `python.jsonl` comes out the same from a warm interpreter as from a new one.
 
+use crate::common::equivalence::{assert_same, without_chance};
 use crate::common::{Run, Way, run, run_when, run_when_warm, scratch};
 use serde_json::{Value, json};
 use std::fs;
@@ -15,68 +16,6 @@ fn one(id: &str, code: &str) -> String {
 fn run_warm(way: Way, jobs: &str, args: &[&str]) -> Run {
     let all = [&["--warm", "python"], args].concat();
     run_when_warm(way, jobs, 2, &all)
-}
-
-/// What differs from run to run: addresses, directories of slots, uids, and times.
-fn normalised(text: &str) -> String {
-    let mut out = String::new();
-    let mut word = String::new();
-    for c in text.chars().chain(['\0']) {
-        if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
-            word.push(c);
-            continue;
-        }
-        let long_number = word.len() >= 9 && word.bytes().all(|b| b.is_ascii_digit());
-        // The fraction of a second that unittest and others took.
-        let duration = word.len() == 4 && word.ends_with('s') && word[..3].parse::<u32>().is_ok();
-        let varies = long_number
-            || duration
-            || word.starts_with("0x") && word.len() > 8
-            || word.starts_with("runner-") && word.len() > 12
-            || word.starts_with("tmp") && word.len() > 8;
-        out.push_str(if varies { "#" } else { &word });
-        word.clear();
-        out.push(c);
-    }
-    out
-}
-
-/// What a program can influence, of an episode and of each of its steps.
-fn seen(result: &Value) -> Vec<String> {
-    let steps = result["steps"].as_array().into_iter().flatten();
-    let parts = std::iter::once(result).chain(steps);
-    parts.flat_map(seen_of).collect()
-}
-
-fn seen_of(result: &Value) -> Vec<String> {
-    let fields = [
-        "status",
-        "exit_code",
-        "signal",
-        "output",
-        "stdout",
-        "stderr",
-        "error",
-    ];
-    let is_split = !result["stdout"].is_null();
-    let shown = fields
-        .iter()
-        .filter(|name| !(is_split && **name == "output"));
-    let mut facts: Vec<String> = shown
-        .map(|name| normalised(&result[name].to_string()))
-        .collect();
-    // Compiled modules hold the time of their source, archives that of their files.
-    let is_dated = |file: &Value| {
-        let base64 = file["base64"].as_str();
-        base64.is_some_and(|text| ["UEsD", "H4sI"].iter().any(|magic| text.starts_with(magic)))
-    };
-    let files = result["files"].as_object().into_iter().flatten();
-    facts.extend(
-        files
-            .filter(|(name, file)| !name.contains("__pycache__") && !is_dated(file))
-            .map(|(name, file)| normalised(&format!("{name}: {file}"))),
-    );
-    facts
 }
 
 #[test]
@@ -95,12 +34,9 @@ fn a_program_does_the_same_warm_and_cold() {
     for way in Way::of_tier("namespaces") {
         let cold = run(way, &jobs, &[&["--warm", "none"], &args[..]].concat());
         let warm = run_warm(way, &jobs, &args);
-        let mut served = 0;
-        for (id, expected) in &cold.results {
-            let found = warm.get(id);
-            assert_eq!(seen(found), seen(expected), "{way:?}: {id}");
-            served += u32::from(found["start"] == "warm-python");
-        }
+        assert_same(way, &cold, &warm, without_chance);
+        let served = warm.results.values();
+        let served = served.filter(|r| r["start"] == "warm-python").count();
         assert!(
             served > 150,
             "{way:?}: only {served} were warm\n{}",
@@ -346,7 +282,7 @@ fn a_virtual_environment_is_warm_with_its_own_modules() {
         &["--warm", "none", "--fs-readable", readable],
     );
     assert_eq!(warm.get("v")["start"], "warm-python", "{}", warm.stderr);
-    assert_eq!(warm.output("v"), cold.output("v"));
+    assert_same(python, &cold, &warm, str::to_owned);
 }
 
 #[test]

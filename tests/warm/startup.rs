@@ -1,5 +1,6 @@
 //! Start-up files of the host that a fork could not repeat: then every command starts a bash of its own.
 
+use crate::common::equivalence::assert_same;
 use crate::common::{Run, binary, parse, scratch};
 use serde_json::{Value, json};
 use std::fs;
@@ -49,16 +50,7 @@ fn same(script: &str, episodes: &[Value]) -> Option<Run> {
         with_profile(script, episodes, "none")?,
         with_profile(script, episodes, "bash")?,
     );
-    for episode in episodes {
-        let id = episode["id"].as_str().unwrap();
-        for fact in ["status", "exit_code", "output"] {
-            assert_eq!(
-                cold.get(id)[fact],
-                warm.get(id)[fact],
-                "{fact} of {episode}"
-            );
-        }
-    }
+    assert_same(script, &cold, &warm, str::to_owned);
     Some(warm)
 }
 
