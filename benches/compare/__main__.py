@@ -38,6 +38,7 @@ def arguments():
     # Given by scripts/bench.
     parser.add_argument("--repository", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--target", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--driver", required=True, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -52,7 +53,7 @@ def main():
         # Sandboxes are run by whoever runs this; programs inside may be somebody else.
         os.chmod(scratch, 0o755)
         setting = Setting(
-            asked.repository, Path(scratch), str(asked.target / "release/examples/driver"),
+            asked.repository, Path(scratch), asked.driver,
             str(asked.target / "release/runner"), sys.executable, asked.docker_image,
         )
         contestants = [kind(setting) for kind in ALL]
