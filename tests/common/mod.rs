@@ -3,6 +3,7 @@
 
 mod build;
 mod cgroup;
+pub mod client;
 pub mod equivalence;
 mod warm;
 

@@ -9,8 +9,6 @@ mod common;
 mod attacks;
 mod batch;
 mod case;
-#[path = "../serve/client.rs"]
-mod client;
 mod episodes;
 mod files;
 mod kernel;

@@ -216,7 +216,7 @@ fn a_unix_socket_below_a_system_directory_is_covered() {
     let _listener = UnixListener::bind(&path).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
     assert_blocked(&["unix", path.to_str().unwrap()], Control::User);
-    let server = crate::client::Server::start(Way::of_tier("namespaces")[0], &[]);
+    let server = crate::common::client::Server::start(Way::of_tier("namespaces")[0], &[]);
     let mut client = server.connect();
     let mut session = client.start(json!({}));
     let code = format!("import socket; socket.socket(socket.AF_UNIX).connect({path:?})");

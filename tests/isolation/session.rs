@@ -1,7 +1,7 @@
 //! A session's root is open to be written to as a container's is; nothing else is weaker than in an episode: every kind
 //! of probe gets the same answer.
 
-use crate::client::Server;
+use crate::common::client::Server;
 use crate::common::{Way, built};
 use crate::episodes::{output_of, outside, run_all, shell};
 use crate::warm::PROBES;

@@ -1,7 +1,8 @@
 //! Bad input: each has a clear answer or a clean end, and other sessions notice nothing.
 
-use crate::client::{Client, Server, code, wait_for};
 use crate::common::Way;
+use crate::common::client::{Client, Server, code};
+use crate::common::wait_for;
 use serde_json::json;
 use std::io::Write;
 use std::os::unix::net::UnixStream;

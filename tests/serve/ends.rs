@@ -1,6 +1,7 @@
 //! How sessions end, and that nothing of them is left then.
 
-use crate::client::{Server, code, wait_for};
+use crate::common::client::{Server, code};
+use crate::common::wait_for;
 use crate::common::{Way, children, command};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -309,7 +310,7 @@ fn a_server_on_stdin_and_stdout_ends_with_its_client() {
     let mut line = String::new();
     output.read_line(&mut line).expect("a greeting");
     // By now others can connect too.
-    let mut other = crate::client::Client::connect(&directory.path().join("s"));
+    let mut other = crate::common::client::Client::connect(&directory.path().join("s"));
     assert_eq!(other.start(json!({})).output("echo other"), "other\n");
     input
         .write_all(b"{\"id\":\"a\",\"op\":\"start\"}\n{\"id\":\"b\",\"op\":\"exec\",\"session\":\"s1\",\"command\":\"echo hi\"}\n")

@@ -1,7 +1,7 @@
 //! Files in and out: whole, as they are, and never from outside of the sandbox.
 
-use crate::client::{Item, Server, code, file};
 use crate::common::Way;
+use crate::common::client::{Item, Server, code, file};
 use serde_json::{Value, json};
 
 /// Bytes that look like nothing in particular.

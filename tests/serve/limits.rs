@@ -1,6 +1,7 @@
 //! What clients can make the server hold is bounded, what is refused says so, and afterwards everything works as before.
 
-use crate::client::{Client, Server, code, wait_for};
+use crate::common::client::{Client, Server, code};
+use crate::common::wait_for;
 use crate::common::{Way, killed_in, limit_cgroup, slot_cgroups};
 use serde_json::{Value, json};
 use std::io::Write;

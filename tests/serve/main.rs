@@ -4,7 +4,6 @@
 mod common;
 
 mod bad;
-mod client;
 mod ends;
 mod files;
 mod limits;

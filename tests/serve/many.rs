@@ -1,7 +1,8 @@
 //! Many sessions at once: what each takes, and that the last is as quick as the first.
 
-use crate::client::{Client, Server, wait_for};
 use crate::common::Way;
+use crate::common::client::{Client, Server};
+use crate::common::wait_for;
 use serde_json::json;
 use std::time::Instant;
 

@@ -1,7 +1,7 @@
 //! What lasts from one command to the next, and what each command gets.
 
-use crate::client::{Server, code};
 use crate::common::Way;
+use crate::common::client::{Server, code};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -213,7 +213,7 @@ fn the_landlock_tier_says_why_a_container_path_can_t_be_had() {
         let server = Server::start(way, &[]);
         let mut client = server.connect();
         let mut session = client.start(json!({}));
-        let answer = session.upload("/tests/x", &[crate::client::file("", b"x")]);
+        let answer = session.upload("/tests/x", &[crate::common::client::file("", b"x")]);
         assert_eq!(code(&answer), "refused", "{answer}");
         let message = answer["error"]["message"].as_str().expect("a message");
         assert!(message.contains("landlock tier"), "{message}");

@@ -1,6 +1,6 @@
 //! The socket: who may connect, and what is done about what is there already.
 
-use crate::client::{Client, Server};
+use crate::common::client::{Client, Server};
 use crate::common::{Way, command, scratch};
 use serde_json::json;
 use std::fs;
@@ -82,7 +82,7 @@ fn a_socket_that_a_dead_server_left_is_replaced() {
         .current_dir(directory.path())
         .spawn()
         .expect("the binary starts");
-    crate::client::wait_for(|| std::os::unix::net::UnixStream::connect(&path).is_ok());
+    crate::common::wait_for(|| std::os::unix::net::UnixStream::connect(&path).is_ok());
     assert_eq!(
         Client::connect(&path).start(json!({})).output("echo fine"),
         "fine\n"

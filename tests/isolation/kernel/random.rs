@@ -1,7 +1,7 @@
 //! Random system calls with random arguments: whatever they do, the program has a verdict of its own, a neighbour notices
 //! nothing, and the slot is as good as new.
 
-use crate::client::Server;
+use crate::common::client::Server;
 use crate::common::{Run, Way, built};
 use crate::episodes::{run_all, shell, with};
 use serde_json::{Value, json};

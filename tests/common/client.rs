@@ -1,9 +1,6 @@
 //! A server of the tests' own, and a client of it that says exactly what it is told to.
 
-#![allow(dead_code)] // each test file uses its own part of this
-
-pub use crate::common::wait_for;
-use crate::common::{Way, command, scratch};
+use super::{Way, command, scratch, wait_for};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
