@@ -1,18 +1,16 @@
-//! Replays what fuzzing has found so far: every file of `fuzz/corpus` through the promise it was found for.
+//! Replays what fuzzing has found so far: every file of `corpus` through the promise it was found for.
 //!
 //! `scripts/fuzz` looks for more, with the same promises.
 
-#[path = "fuzz/promises/episode.rs"]
-mod episode;
-#[path = "fuzz/promises/lines.rs"]
-mod lines;
-#[path = "fuzz/promises/resume.rs"]
-mod resume;
-#[path = "fuzz/promises/wire_runner.rs"]
-mod wire_runner;
-#[path = "fuzz/promises/wire_slot.rs"]
-mod wire_slot;
+mod promises {
+    pub mod episode;
+    pub mod lines;
+    pub mod resume;
+    pub mod wire_runner;
+    pub mod wire_slot;
+}
 
+use promises::{episode, lines, resume, wire_runner, wire_slot};
 use std::path::Path;
 
 fn replay(target: &str, check: fn(&[u8])) {
