@@ -6,10 +6,9 @@
 //! cargo bench --bench hot_path -- --baseline before           on the new one
 //! ```
 
-#[path = "common/answer.rs"]
-mod answer;
+mod common;
 
-use answer::execution;
+use common::answer::execution;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use runner::pool::{Pool, PoolSettings, PythonSettings};
 use runner::spec::episode::Episode;

@@ -1,6 +1,7 @@
 //! The two sides of every comparison, and what they share.
 #![allow(dead_code)] // each benchmark uses its own part of this
 
+pub mod answer;
 pub mod humaneval;
 pub mod works;
 

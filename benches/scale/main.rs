@@ -3,8 +3,6 @@
 //!
 //! `cargo bench --bench scale [-- --only episodes|slots|output|files]`
 
-#[path = "../common/answer.rs"]
-mod answer;
 #[path = "../common/mod.rs"]
 mod common;
 mod own;

@@ -1,6 +1,6 @@
 //! The runner's own cost: from a line to its result with everything between but the sandbox.
 
-use crate::answer::execution;
+use crate::common::answer::execution;
 use runner::schedule::executor::{Executor, NotRun};
 use runner::schedule::stop::StopSignals;
 use runner::schedule::{Settings, Sweep};
