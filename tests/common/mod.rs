@@ -7,7 +7,7 @@ pub mod client;
 pub mod equivalence;
 mod warm;
 
-pub use build::{binary, built};
+pub use build::{binary, probe_program};
 pub use cgroup::{TestCgroup, cgroups, killed_in, limit_cgroup, slot_cgroups};
 pub use warm::{children, pause, run_when, run_when_warm, sleeps, wait_for, warm_parents};
 

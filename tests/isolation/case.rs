@@ -1,7 +1,7 @@
 //! One attack: denied in every way of running, and successful outside for control.
 
 use crate::batch::Batch;
-use crate::common::{Run, Way, built};
+use crate::common::{Run, Way, probe_program};
 use crate::episodes::{outside, run_all, with};
 use serde_json::{Value, json};
 
@@ -93,7 +93,7 @@ pub fn assert_control(probe: &[&str], control: Control) {
     if uid == 0 && !nix::unistd::geteuid().is_root() {
         return;
     }
-    let program = built("examples/probe");
+    let program = probe_program();
     let argv: Vec<&str> = std::iter::once(program.to_str().expect("UTF-8"))
         .chain(probe.iter().copied())
         .collect();
@@ -142,7 +142,7 @@ impl Attack {
 /// Runs probes one after the other, because some attacks are on what those beside each other would share. Each runs twice:
 /// by itself, and in the place of a fork of the warm bash, which has restricted itself.
 pub fn run_attacks(way: Way, attacks: &[Attack], allowed: &[&str]) -> Run {
-    let program = built("examples/probe");
+    let program = probe_program();
     let files = json!({"probe": {"host_path": program, "mode": "0755"}});
     let both = attacks.iter().enumerate().flat_map(|(number, attack)| {
         let words = std::iter::once("./probe").chain(attack.words.iter().map(String::as_str));

@@ -1,7 +1,7 @@
 //! No way to a network or to a socket of the host.
 
 use crate::case::{Control, assert_blocked, assert_control, blocked, inside, refused};
-use crate::common::{NOBODY, Way, built, scratch};
+use crate::common::{NOBODY, Way, probe_program, scratch};
 use crate::episodes::{outside, run_all};
 use serde_json::json;
 use std::fs::{self, Permissions};
@@ -71,7 +71,7 @@ fn of_all_families_and_types_only_unix_sockets_can_be_made() {
 }
 
 fn outside_probe(probe: &[&str]) -> String {
-    let program = built("examples/probe");
+    let program = probe_program();
     outside(NOBODY, &[&[program.to_str().unwrap()], probe].concat())
 }
 

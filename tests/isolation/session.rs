@@ -2,7 +2,7 @@
 //! of probe gets the same answer.
 
 use crate::common::client::Server;
-use crate::common::{Way, built};
+use crate::common::{Way, probe_program};
 use crate::episodes::{output_of, outside, run_all, shell};
 use crate::warm::PROBES;
 use runner::sandbox::layout;
@@ -33,8 +33,8 @@ const ON_FILES: [&str; 18] = [
 
 #[test]
 fn every_kind_of_probe_gets_the_same_answer_in_a_session() {
-    let program = built("examples/probe");
-    let code = std::fs::read(&program).expect("the probe");
+    let program = probe_program();
+    let code = std::fs::read(program).expect("the probe");
     let directory = program.parent().expect("a directory").display().to_string();
     for way in Way::all() {
         let episode = |probe: &&str| {

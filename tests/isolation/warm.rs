@@ -1,7 +1,7 @@
 //! A fork of the warm Python has restricted itself, and is then as confined as a program that was started: every kind of
 //! probe gets the same answer from below it. (Each probe by itself also runs in a fork of the warm bash: `case`.)
 
-use crate::common::{Way, built, run_when_warm};
+use crate::common::{Way, probe_program, run_when_warm};
 use serde_json::json;
 
 /// One of every kind, as arguments of the probe.
@@ -18,7 +18,7 @@ read /etc/shadow|read /etc/ssh/sshd_config|open /proc/1/environ r|open /proc/key
 
 #[test]
 fn every_kind_of_probe_gets_the_same_answer_below_a_warm_python() {
-    let program = built("examples/probe");
+    let program = probe_program();
     let code = format!(
         "import subprocess\nfor probe in {PROBES:?}.split('|'):\n \
          done = subprocess.run(['./probe', *probe.split()], capture_output=True, text=True)\n \

@@ -5,7 +5,7 @@
 
 use crate::batch::Batch;
 use crate::case::{Attack, answer, run_attacks};
-use crate::common::{NOBODY, Run, Way, built, scratch};
+use crate::common::{NOBODY, Run, Way, probe_program, scratch};
 use crate::episodes::outside;
 use serde_json::json;
 use std::fs::{self, Permissions};
@@ -119,7 +119,7 @@ pub fn assert_succeeds_outside(attack: &[&str]) {
     let (host, own) = (host_directory(), scratch());
     let path = |directory: &tempfile::TempDir| directory.path().to_str().expect("UTF-8").to_owned();
     let words = filled(attack, &path(&host), &path(&own));
-    let program = built("examples/probe");
+    let program = probe_program();
     let mut argv = vec![program.to_str().expect("UTF-8")];
     argv.extend(words.iter().map(String::as_str));
     let answer = outside(NOBODY, &argv);

@@ -2,7 +2,7 @@
 //! landlock tier, are those of the user's own files, whatever their modes are.
 
 use crate::case::inside;
-use crate::common::{NOBODY, Way, built};
+use crate::common::{NOBODY, Way, probe_program};
 use crate::episodes::outside;
 
 const REFUSED: &str = "EOPNOTSUPP";
@@ -26,7 +26,7 @@ fn attributes_can_not_be_set_and_those_of_the_users_files_not_be_read() {
         }
     }
     // For control: the kernel knows all of them.
-    let program = built("examples/probe");
+    let program = probe_program();
     let argv = [
         program.to_str().expect("UTF-8"),
         "attribute-calls",

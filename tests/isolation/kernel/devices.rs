@@ -2,7 +2,7 @@
 
 use crate::case::{Control, blocked, refused};
 use crate::case::{assert_control, inside};
-use crate::common::{NOBODY, Way, built, scratch};
+use crate::common::{NOBODY, Way, probe_program, scratch};
 use crate::episodes::run_all;
 use serde_json::json;
 use std::fs;
@@ -117,7 +117,7 @@ fn attributes_of_a_readable_file_can_not_be_changed() {
         nix::unistd::chown(&path, Some(owner), None).unwrap();
     }
     let (granted, path) = (directory.path().to_str().unwrap(), path.to_str().unwrap());
-    let program = built("examples/probe");
+    let program = probe_program();
     for way in Way::all() {
         let episode = json!({"id": "e", "argv": [program, "attributes", path]});
         let readable = program.parent().unwrap().to_str().unwrap();

@@ -1,7 +1,7 @@
 //! No program becomes somebody else, or gets a capability.
 
 use crate::case::{Control, blocked, refused};
-use crate::common::{NOBODY, Way, built, scratch};
+use crate::common::{NOBODY, Way, probe_program, scratch};
 use crate::episodes::{output_of, outside, run_all, shell};
 use serde_json::json;
 use std::fs::Permissions;
@@ -31,7 +31,7 @@ fn a_set_user_id_root_copy_of_a_program_gains_nothing() {
     }
     let directory = scratch();
     let copy = directory.path().join("probe");
-    std::fs::copy(built("examples/probe"), &copy).unwrap();
+    std::fs::copy(probe_program(), &copy).unwrap();
     std::fs::set_permissions(&copy, Permissions::from_mode(0o4755)).unwrap();
     let path = copy.to_str().unwrap();
     for way in Way::all() {

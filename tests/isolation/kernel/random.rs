@@ -2,7 +2,7 @@
 //! nothing, and the slot is as good as new.
 
 use crate::common::client::Server;
-use crate::common::{Run, Way, built};
+use crate::common::{Run, Way, probe_program};
 use crate::episodes::{run_all, shell, with};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,7 @@ fn random_calls(seed: u64) -> String {
 fn random(warm: bool) -> Value {
     let seed = seed();
     let command = random_calls(seed);
-    let program = built("examples/probe");
+    let program = probe_program();
     let files = json!({"probe": {"host_path": program, "mode": "0755"}});
     let argv: Vec<&str> = command.split(' ').collect();
     let how = if warm {
@@ -45,7 +45,7 @@ fn random(warm: bool) -> Value {
 }
 
 fn run_beside(way: Way, episodes: &[Value], slots: &str) -> Run {
-    let program = built("examples/probe");
+    let program = probe_program();
     let directory = program.parent().expect("a directory").display().to_string();
     let args = [
         "--concurrency",
@@ -101,8 +101,8 @@ fn random_calls_leave_nothing_to_the_next_episode_of_their_slot() {
 
 #[test]
 fn random_calls_in_a_session_harm_no_other() {
-    let program = built("examples/probe");
-    let code = std::fs::read(&program).expect("the probe");
+    let program = probe_program();
+    let code = std::fs::read(program).expect("the probe");
     for way in Way::all() {
         let server = Server::start(way, &[]);
         let mut client = server.connect();

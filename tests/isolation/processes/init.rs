@@ -113,7 +113,7 @@ fn signals_in_every_form_leave_it_alive() {
         "queue-signal-thread",
         "signal-descriptor",
     ];
-    let program = crate::common::built("examples/probe");
+    let program = crate::common::probe_program();
     let files = json!({"probe": {"host_path": program, "mode": "0755"}});
     let directory = program.parent().expect("a directory").display().to_string();
     for way in Way::all() {

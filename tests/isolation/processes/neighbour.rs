@@ -2,7 +2,7 @@
 //! somebody who knows where they are.
 
 use super::host_process;
-use crate::common::{Run, Way, built, command, parse, scratch};
+use crate::common::{Run, Way, command, parse, probe_program, scratch};
 use crate::episodes::{outside, shell, with};
 use serde_json::json;
 use std::fs;
@@ -82,7 +82,7 @@ impl Meeting {
             shell("attacker", &script),
             json!({
                 "fs_readable": [place],
-                "files": {"probe": {"host_path": built("examples/probe"), "mode": "0755"}},
+                "files": {"probe": {"host_path": probe_program(), "mode": "0755"}},
             }),
         );
         format!("{neighbour}\n{attacker}\n")
@@ -124,7 +124,7 @@ fn meet(way: Way) -> (Run, u32) {
     fs::create_dir(&place).expect("mkdir");
     let jobs = meeting.directory.path().join("jobs.jsonl");
     fs::write(&jobs, meeting.episodes(&place)).expect("write");
-    let probe = built("examples/probe");
+    let probe = probe_program();
     let child = command(way.root)
         .args(["--isolation", way.tier, "--concurrency", "2", "--jobs"])
         .arg(&jobs)
