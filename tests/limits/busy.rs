@@ -69,8 +69,7 @@ fn all_cores() -> Vec<usize> {
 }
 
 fn python(id: &str, program: &str) -> Value {
-    let prelude = "import os, signal, time\n\
-        def compute(seconds):\n    end = time.process_time() + seconds\n    while time.process_time() < end: pass\n";
+    let prelude = include_str!("programs/compute.py");
     json!({"id": id, "argv": ["python3", "-c", format!("{prelude}{program}")], "timeout_s": 1})
 }
 
@@ -80,7 +79,7 @@ fn what_the_host_kept_from_a_program_is_not_taken_from_its_timeout() {
         python("computes", "compute(2)"),
         python(
             "in children",
-            "for _ in range(10):\n    if os.fork() == 0:\n        compute(0.2)\n        os._exit(0)\n    os.wait()",
+            include_str!("programs/computes_in_children.py"),
         ),
         python("never ends", "compute(1000)"),
     ];
@@ -109,9 +108,7 @@ fn what_the_host_kept_from_a_program_is_not_taken_from_its_timeout() {
 
 #[test]
 fn what_an_earlier_step_left_behind_has_computed_is_no_part_of_a_later_ones_time() {
-    let leave = "r, w = os.pipe()\n\
-        if os.fork() == 0:\n    compute(3)\n    os.write(w, b'x')\n    time.sleep(1000)\n\
-        os.read(r, 1)";
+    let leave = include_str!("programs/leaves_a_process_that_computed.py");
     let program = |text: &str| python("", text)["argv"].clone();
     let steps = json!([
         {"argv": program(leave), "timeout_s": 60},

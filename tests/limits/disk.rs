@@ -45,11 +45,7 @@ fn all_places_that_can_be_written_count_together() {
 
 #[test]
 fn too_many_small_files_end_in_disk_limit() {
-    // The pause is for the tier that counts them now and then.
-    let command = "mkdir d && cd d && python3 -c '
-import time
-for i in range(6000): open(str(i), \"w\").close()
-time.sleep(4)' && echo done";
+    let command = include_str!("programs/too_many_small_files.sh");
     everywhere(&pair(command, 4, 200), |way, run| {
         assert_limit(way, run, "over", "disk_limit", "no file could be added");
         assert_ok(way, run, "below");
@@ -82,12 +78,8 @@ fn a_program_that_fails_for_its_own_reasons_with_space_left_did_not_hit_the_disk
 
 #[test]
 fn without_namespaces_neither_a_removed_name_nor_a_deep_path_hides_what_is_written() {
-    // Each file alone is below the limit of 10 MB.
-    let write = "for name in ('one', 'two'):\n    f = open(name, 'wb', buffering=0); keep.append(f); f.write(bytes(8 << 20))\n";
-    let begin = "import os, time\nkeep = []\n";
-    let unlinked = &format!("{begin}{write}    os.unlink(name)\ntime.sleep(4)\n");
-    let enter = "for i in range(20): os.mkdir('d' * 250); os.chdir('d' * 250)\n";
-    let deep = &format!("{begin}{enter}{write}time.sleep(4)\n");
+    let unlinked = include_str!("programs/writes_and_unlinks.py");
+    let deep = include_str!("programs/writes_below_a_deep_path.py");
     let episode = |id: &str, code: &str, disk_mb: u64| json!({"id": id, "argv": ["python3", "-c", code], "timeout_s": 120, "resources": {"disk_mb": disk_mb}});
     let episodes = [
         episode("over-unlinked", unlinked, 10),
@@ -164,13 +156,9 @@ fn without_namespaces_what_lies_in_closed_directories_counts_and_stays_closed() 
 /// A process that can't be looked into may have as many files without a name as it has descriptors.
 #[test]
 fn without_namespaces_files_of_a_process_that_forbids_inspection_count() {
-    let program = "import ctypes, os, time\nassert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0\n\
-        for n in range(30):\n    os.open('f', os.O_CREAT | os.O_RDWR); os.unlink('f')\n    \
-        os.write(os.open('f', os.O_CREAT | os.O_RDWR), bytes(4 << 20)); os.unlink('f')\n\
-        print('kept', flush=True)\ntime.sleep(60)";
+    let program = include_str!("programs/hides_files_and_forbids_inspection.py");
     let over = json!({"id": "over", "argv": ["python3", "-c", program], "timeout_s": 120, "resources": {"disk_mb": 16}});
-    let agent = "import ctypes, os, time\nassert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0\n\
-        ends = [os.pipe() for _ in range(4)]\ntime.sleep(2)\nprint('done')";
+    let agent = include_str!("programs/forbids_inspection_with_few_files.py");
     let few = json!({"id": "few", "argv": ["python3", "-c", agent], "resources": {"disk_mb": 16}});
     for way in crate::common::Way::of_tier("landlock") {
         let run = super::run_once(way, &[over.clone(), few.clone()]);
@@ -182,12 +170,7 @@ fn without_namespaces_files_of_a_process_that_forbids_inspection_count() {
 /// It would take any amount at once, where the limit is watched.
 #[test]
 fn without_namespaces_space_is_taken_by_writing() {
-    let program = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n\
-        libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]\n\
-        f = os.open('f', os.O_CREAT | os.O_RDWR)\n\
-        print([libc.fallocate(f, mode, 0, 1 << 20) or ctypes.get_errno() for mode in (0, 1, 3)])\n\
-        print([ctypes.get_errno()], os.fstat(f).st_blocks)\n\
-        os.posix_fallocate(f, 0, 1 << 20)\nprint(os.fstat(f).st_size)";
+    let program = include_str!("programs/takes_space_without_writing.py");
     let episode = json!({"id": "asks", "argv": ["python3", "-c", program]});
     for way in crate::common::Way::of_tier("landlock") {
         let run = super::run_once(way, std::slice::from_ref(&episode));
@@ -253,19 +236,14 @@ fn a_directory_that_grew_does_not_count_against_the_next_episode() {
 #[test]
 fn without_namespaces_a_deep_tree_counts_like_any_other() {
     // In which order directories are counted is up to the file system: into the first, or the last, of those beside it.
-    let program = |mb: u64| {
-        format!(
-            "import os, time\ntop = os.getcwd()\nfor down in 'ab':\n    os.chdir(top); os.mkdir('to-' + down); os.chdir('to-' + down)\n    \
-             for i in range(300):\n        for name in 'ab': os.mkdir(name)\n        os.chdir(down)\n    \
-             open('f', 'wb').write(bytes({mb} << 20))\ntime.sleep(4)"
-        )
-    };
-    let episode = |id: &str, mb| json!({"id": id, "argv": ["python3", "-c", program(mb)], "timeout_s": 120, "resources": {"disk_mb": 16}});
-    let fails = json!({"id": "fails", "argv": ["python3", "-c", program(1).replace("time.sleep(4)", "os._exit(3)")]});
+    let program = include_str!("programs/two_deep_trees.py");
+    let episode = |id: &str, mb: &str| json!({"id": id, "argv": ["python3", "-c", program, mb], "timeout_s": 120, "resources": {"disk_mb": 16}});
+    let failing = program.replace("time.sleep(4)", "os._exit(3)");
+    let fails = json!({"id": "fails", "argv": ["python3", "-c", failing, "1"]});
     for way in crate::common::Way::of_tier("landlock") {
         let run = super::run_once(
             way,
-            &[episode("over", 10), episode("below", 1), fails.clone()],
+            &[episode("over", "10"), episode("below", "1"), fails.clone()],
         );
         assert_limit(way, &run, "over", "disk_limit", "the limit is 16 MB");
         assert_ok(way, &run, "below");

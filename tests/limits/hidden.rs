@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const PRELUDE: &str = "import ctypes, mmap, os, threading, time\nlibc = ctypes.CDLL(None)\nprint('begun', flush=True)\n";
 /// As `./абвгдежз` is: the kernel cuts names after 15 bytes.
 const BAD_NAME: &str = "libc.prctl(15, b'\\xff\\xfex', 0, 0, 0)\n";
-const HOLDS: &str = "held = b'x' * (160 << 20)\ntime.sleep(float(os.environ['REST']))\nprint('done', flush=True)\nos._exit(0)\n";
+const HOLDS: &str = include_str!("programs/holds_memory.py");
 
 /// A program that holds 160 MB: one with a limit below that, and one with a limit above.
 fn pair(program: &str) -> [Value; 2] {
@@ -51,12 +51,9 @@ fn memory_counts_where_the_first_thread_has_ended() {
 #[test]
 fn memory_counts_where_the_name_of_a_mapped_file_is_no_text() {
     // The later mapping lies lower. Shared memory that no process has in its page tables is found by its mapping alone.
-    assert_seen(
-        "m = mmap.mmap(-1, 160 << 20)\nfor at in range(0, 160 << 20, 1 << 20):\n    m[at:at + (1 << 20)] = bytes([1]) * (1 << 20)\n    \
-         m.madvise(mmap.MADV_DONTNEED, at, 1 << 20)\n\
-         f = os.open(b'f\\xff', os.O_CREAT | os.O_RDWR)\nos.ftruncate(f, 4096)\nlow = mmap.mmap(f, 4096)\n\
-         time.sleep(float(os.environ['REST']))\nprint('done', flush=True)",
-    );
+    assert_seen(include_str!(
+        "programs/shared_memory_beside_a_mapped_file_whose_name_is_no_text.py"
+    ));
 }
 
 #[test]
@@ -105,9 +102,7 @@ fn a_step_ends_at_its_timeout_where_the_name_of_the_process_is_no_text_or_its_fi
 #[test]
 fn a_file_without_a_name_counts_where_only_another_thread_has_it_open() {
     // Each file is below the limit of a file's size.
-    let writes = "for n in range(4):\n    f = os.open(str(n), os.O_CREAT | os.O_RDWR)\n    os.unlink(str(n))\n    \
-                  for _ in range(10): os.write(f, bytes(1 << 20))\n\
-                  time.sleep(60)";
+    let writes = include_str!("programs/writes_files_without_a_name.py");
     let program = format!("{PRELUDE}{}", in_the_last_thread(writes));
     let episode = json!({"id": "hides", "argv": ["python3", "-c", program], "timeout_s": 50, "resources": {"disk_mb": 16}});
     for way in Way::of_tier("landlock") {

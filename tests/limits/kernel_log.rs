@@ -35,8 +35,7 @@ fn a_storm_of_crashes_reaches_the_kernel_log_at_its_own_rate_only() {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
-    let program = "import ctypes, os\n\
-        for i in range(100):\n    if os.fork() == 0: ctypes.string_at(0)\n    os.wait()";
+    let program = include_str!("programs/a_storm_of_crashes.py");
     let episode = json!({"id": "crashes", "argv": ["python3", "-c", program], "timeout_s": 60});
     let (begin_s, begin) = (uptime_s(), Instant::now());
     everywhere(&[episode], |way, run| assert_ok(way, run, "crashes"));

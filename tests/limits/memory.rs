@@ -61,10 +61,7 @@ fn huge_pages_count() {
         eprintln!("this machine has no 160 free huge pages of 2 MB");
         return;
     }
-    let program = "import mmap, time\nprint('kept', flush=True)\n\
-        m = mmap.mmap(-1, 150 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)\n\
-        for at in range(0, 150 << 20, 2 << 20): m[at] = 1\n\
-        time.sleep(2)\nprint('done')";
+    let program = include_str!("programs/huge_pages.py");
     everywhere(&pair(program, 64, 512), |way, run| {
         assert_pair(way, run, 64, 150.0)
     });
@@ -72,7 +69,7 @@ fn huge_pages_count() {
 
 #[test]
 fn a_process_that_holds_too_much_memory_is_ended() {
-    let program = "import time\nprint('kept', flush=True)\nhog = b'x' * (150 << 20)\ntime.sleep(2)\nprint('done')";
+    let program = include_str!("programs/hog.py");
     everywhere(&pair(program, 64, 512), |way, run| {
         assert_pair(way, run, 64, 150.0)
     });
@@ -81,10 +78,7 @@ fn a_process_that_holds_too_much_memory_is_ended() {
 #[test]
 fn memory_is_that_of_the_whole_tree_each_with_its_own_copy_of_what_fork_shared() {
     // No process alone is over the limit.
-    let program = "import os, time\nprint('kept', flush=True)\ndata = bytearray(b'x') * (40 << 20)\n\
-        for _ in range(4):\n    if os.fork() == 0:\n        for i in range(0, len(data), 4096): data[i] = 1\n        \
-        time.sleep(2)\n        os._exit(0)\n\
-        for _ in range(4): os.wait()\nprint('done')";
+    let program = include_str!("programs/copies_of_what_fork_shared.py");
     everywhere(&pair(program, 120, 512), |way, run| {
         assert_pair(way, run, 120, 150.0)
     });
@@ -92,10 +86,7 @@ fn memory_is_that_of_the_whole_tree_each_with_its_own_copy_of_what_fork_shared()
 
 #[test]
 fn memory_that_fork_shares_counts_once() {
-    let program = "import os, time\nprint('kept', flush=True)\ndata = b'x' * (200 << 20)\n\
-        for _ in range(4):\n    if os.fork() == 0:\n        \
-        total = sum(data[i] for i in range(0, len(data), 4096))\n        time.sleep(2)\n        os._exit(0)\n\
-        for _ in range(4): os.wait()\nprint('done')";
+    let program = include_str!("programs/shared_by_fork.py");
     everywhere(&pair(program, 150, 400), |way, run| {
         assert_pair(way, run, 150, 200.0);
         assert!(
@@ -108,9 +99,7 @@ fn memory_that_fork_shares_counts_once() {
 
 #[test]
 fn shared_anonymous_memory_counts() {
-    let program = "import mmap, os, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 150 << 20)\n\
-        for i in range(0, 150 << 20, 4096): m[i] = 1\n\
-        if os.fork() == 0:\n    time.sleep(2)\n    os._exit(0)\nos.wait()\nprint('done')";
+    let program = include_str!("programs/shared_anonymous_memory.py");
     everywhere(&pair(program, 64, 512), |way, run| {
         assert_pair(way, run, 64, 150.0)
     });
@@ -118,11 +107,7 @@ fn shared_anonymous_memory_counts() {
 
 #[test]
 fn shared_anonymous_memory_of_a_tree_counts_once() {
-    let program = "import mmap, os, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 100 << 20)\n\
-        for i in range(0, 100 << 20, 4096): m[i] = 1\n\
-        for _ in range(4):\n    if os.fork() == 0:\n        sum(m[i] for i in range(0, 100 << 20, 4096))\n        \
-        time.sleep(2)\n        os._exit(0)\n\
-        for _ in range(4): os.wait()\nprint('done')";
+    let program = include_str!("programs/shared_anonymous_memory_of_a_tree.py");
     everywhere(&pair(program, 64, 250), |way, run| {
         assert_pair(way, run, 64, 100.0)
     });
@@ -131,8 +116,7 @@ fn shared_anonymous_memory_of_a_tree_counts_once() {
 /// What the machine has of shared memory bounds what such a mapping can hold, and other tests have some.
 #[test]
 fn shared_anonymous_memory_that_was_never_touched_does_not_count() {
-    let program = "import mmap, os, time\nm = mmap.mmap(-1, 6 << 30)\nm[0] = 1\n\
-        if os.fork() == 0:\n    m[5 << 30] = 1\n    time.sleep(2)\n    os._exit(0)\nos.wait()\nprint('done')";
+    let program = include_str!("programs/untouched_shared_memory.py");
     let episode =
         json!({"id": "a", "argv": ["python3", "-c", program], "resources": {"memory_mb": 5632}});
     everywhere(&[episode], |way, run| assert_ok(way, run, "a"));
@@ -141,9 +125,7 @@ fn shared_anonymous_memory_that_was_never_touched_does_not_count() {
 /// Nobody has them mapped in: the child that filled them has ended, and those of the parent were given up.
 #[test]
 fn shared_anonymous_memory_counts_when_no_process_has_its_pages() {
-    let program = "import mmap, os, time\nprint('kept', flush=True)\nm = mmap.mmap(-1, 150 << 20)\n\
-        if os.fork() == 0:\n    for i in range(0, 150 << 20, 4096): m[i] = 1\n    os._exit(0)\n\
-        os.wait()\nm.madvise(mmap.MADV_DONTNEED)\ntime.sleep(2)\nprint('done')";
+    let program = include_str!("programs/shared_anonymous_memory_in_no_process.py");
     everywhere(&pair(program, 64, 512), |way, run| {
         assert_pair(way, run, 64, 150.0)
     });
@@ -152,23 +134,19 @@ fn shared_anonymous_memory_counts_when_no_process_has_its_pages() {
 #[test]
 fn files_in_tmp_and_dev_shm_count_as_memory() {
     for place in ["/tmp/hog", "/dev/shm/hog", "/workspace/hog"] {
-        let program = format!(
-            "import time\nprint('kept', flush=True)\nf = open('{place}', 'wb')\n\
-             for _ in range(150): f.write(b'x' * (1 << 20))\nf.flush()\ntime.sleep(2)\nprint('done')"
-        );
-        in_namespaces(&pair(&program, 64, 512), |way, run| {
-            assert_pair(way, run, 64, 150.0)
+        let episodes = pair(include_str!("programs/writes_a_file.py"), 64, 512);
+        let episodes = episodes.map(|mut episode| {
+            let argv = episode["argv"].as_array_mut().expect("an array");
+            argv.push(place.into());
+            episode
         });
+        in_namespaces(&episodes, |way, run| assert_pair(way, run, 64, 150.0));
     }
 }
 
 #[test]
 fn system_v_shared_memory_counts_even_when_no_process_has_it_mapped() {
-    let program = "import ctypes, time\nprint('kept', flush=True)\nc = ctypes.CDLL(None, use_errno=True)\n\
-        c.shmat.restype = ctypes.c_void_p\nc.shmat.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int]\n\
-        c.shmdt.argtypes = [ctypes.c_void_p]\n\
-        id = c.shmget(0, ctypes.c_size_t(150 << 20), 0o1600)\nassert id >= 0, ctypes.get_errno()\n\
-        at = c.shmat(id, None, 0)\nctypes.memset(at, 1, 150 << 20)\nc.shmdt(at)\ntime.sleep(2)\nprint('done')";
+    let program = include_str!("programs/system_v_shared_memory.py");
     in_namespaces(&pair(program, 64, 512), |way, run| {
         assert_pair(way, run, 64, 150.0)
     });
@@ -177,9 +155,7 @@ fn system_v_shared_memory_counts_even_when_no_process_has_it_mapped() {
 #[test]
 fn system_v_objects_that_an_episode_leaves_are_gone_before_the_next_one() {
     // Readable by nobody, with a key that the next one asks for.
-    let program = "import ctypes\nc = ctypes.CDLL(None)\n\
-        get = [c.shmget(7, ctypes.c_size_t(4096), 0o3000), c.semget(7, 1, 0o3000), c.msgget(7, 0o3000)]\n\
-        print([id >= 0 for id in get])";
+    let program = include_str!("programs/leaves_system_v_objects.py");
     let episodes: Vec<Value> = (0..6)
         .map(|n| json!({"id": format!("{n}"), "argv": ["python3", "-c", program]}))
         .collect();
@@ -210,14 +186,7 @@ fn what_an_episode_held_does_not_count_against_the_next_one_in_its_slot() {
 #[test]
 fn what_is_in_the_buffers_of_sockets_counts_and_idle_sockets_do_not() {
     // Asking for larger buffers changes nothing.
-    let program = "import os, socket, time\nprint('kept', flush=True)\n\
-        for _ in range(8):\n    if os.fork() == 0:\n        pairs = [socket.socketpair() for _ in range(120)]\n        \
-        for a, b in pairs:\n            a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)\n            \
-        a.setblocking(False)\n            \
-        try:\n                while True: a.send(bytes(4096))\n            except BlockingIOError: pass\n            \
-        a.close()\n        \
-        time.sleep(3)\n        os._exit(0)\n\
-        for _ in range(8): os.wait()\nprint('done')";
+    let program = include_str!("programs/fills_buffers_of_sockets.py");
     let idle =
         "import socket, time\npairs = [socket.socketpair() for _ in range(200)]\ntime.sleep(4)";
     let [over, below] = pair(program, 96, 1024);
@@ -237,9 +206,7 @@ fn what_is_in_the_buffers_of_sockets_counts_and_idle_sockets_do_not() {
 
 #[test]
 fn buffers_of_sockets_can_not_be_made_larger() {
-    let program = "import socket\na, b = socket.socketpair()\nbefore = a.getsockopt(1, 7), a.getsockopt(1, 8)\n\
-        for name in (7, 8): a.setsockopt(1, name, 4096)\nprint((a.getsockopt(1, 7), a.getsockopt(1, 8)) == before)\n\
-        a.setsockopt(1, 16, 1)\nprint(a.getsockopt(1, 16))";
+    let program = include_str!("programs/asks_for_larger_buffers.py");
     let episodes = [json!({"id": "asks", "argv": ["python3", "-c", program]})];
     everywhere(&episodes, |way, run| {
         assert_ok(way, run, "asks");

@@ -4,11 +4,9 @@ use super::{lines, run_alone};
 use crate::common::{Run, Way};
 use serde_json::{Value, json};
 
-const FORK_BOMB: &str = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass";
-const MEMORY_BOMB: &str = "import os\nfor _ in range(5): os.fork()\n\
-    hog = []\nwhile True: hog.append(b'x' * (1 << 20))";
-const DISK_BOMB: &str = "n = 0\nwhile True:\n    with open(str(n % 50), 'ab') as f:\n        \
-    try: f.write(bytes(1 << 20))\n        except OSError: pass\n    n += 1";
+const FORK_BOMB: &str = include_str!("programs/fork_bomb.py");
+const MEMORY_BOMB: &str = include_str!("programs/memory_bomb.py");
+const DISK_BOMB: &str = include_str!("programs/disk_bomb.py");
 
 /// What every well-behaved episode ends with: id, status, exit code, output.
 type Verdict = (String, Value, Value, Value);

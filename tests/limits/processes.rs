@@ -7,18 +7,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// Starts as many children as it is told, until one fails, and says how many there were.
-const FORKS: &str = "import errno, os, signal, sys\nn, r, w = 0, *os.pipe()\n\
-    try:\n    while n < int(sys.argv[1]):\n        if os.fork() == 0:\n            os.close(w)\n            \
-    os.read(r, 1)\n            os._exit(0)\n        n += 1\n\
-    except OSError as e: print(n, errno.errorcode[e.errno])\n\
-    else: print(n, 'all')";
+const FORKS: &str = include_str!("programs/forks.py");
 
-const THREADS: &str = "import sys, threading\nn, end = 0, threading.Event()\n\
-    try:\n    while n < int(sys.argv[1]):\n        \
-    threading.Thread(target=end.wait, daemon=True).start()\n        n += 1\n\
-    except RuntimeError: print(n, 'EAGAIN')\n\
-    else: print(n, 'all')\n\
-    end.set()";
+const THREADS: &str = include_str!("programs/threads.py");
 
 fn episode(id: &str, program: &str, wanted: u32, processes: u32) -> Value {
     json!({"id": id, "argv": ["python3", "-c", program, wanted.to_string()], "timeout_s": 120,
@@ -55,10 +46,8 @@ fn a_program_that_fails_with_all_of_its_processes_is_told_which_limit_that_is() 
     // One is alive when it is looked at, one leaves its processes behind; the others have failed for something else.
     let threads = format!("{THREADS}\nimport time\ntime.sleep(1.5)\nsys.exit(3)")
         .replace("end.set()", "pass");
-    let left = "import os, time\ntry:\n    while True:\n        if os.fork() == 0: time.sleep(60)\n\
-        except OSError: os._exit(4)";
-    let few =
-        "import os, sys, time\nif os.fork() == 0: time.sleep(60)\ntime.sleep(1.2)\nsys.exit(5)";
+    let left = include_str!("programs/leaves_all_its_processes.py");
+    let few = include_str!("programs/fails_with_few_processes.py");
     let well = format!("{THREADS}\nimport time\ntime.sleep(1.5)").replace("end.set()", "pass");
     let episodes = [
         episode("threads", &threads, 40, 10),
@@ -143,10 +132,7 @@ fn the_processes_of_an_episode_are_gone_before_the_next_one_counts_its_own() {
 
 #[test]
 fn no_more_open_files_than_the_limit_allows() {
-    let program = "import errno, os\nn = 0\n\
-        try:\n    while n < 100:\n        os.open('/dev/null', os.O_RDONLY)\n        n += 1\n\
-        except OSError as e: print(n, errno.errorcode[e.errno])\n\
-        else: print(n, 'all')";
+    let program = include_str!("programs/opens_files.py");
     let episode = |id: &str, open_files: u32| json!({"id": id, "argv": ["python3", "-c", program], "resources": {"open_files": open_files}});
     everywhere(&[episode("few", 32), episode("many", 256)], |way, run| {
         // stdin, stdout and stderr are three of them.
@@ -187,15 +173,17 @@ fn a_program_has_no_open_files_of_whoever_started_the_runner() {
 
 #[test]
 fn fork_bombs_in_c_bash_and_python_and_of_threads_end_by_their_timeout_and_spoil_nothing() {
-    let bomb = |id: &str, command: &str| json!({"id": id, "command": command, "timeout_s": 2});
-    let python = "python3 -c 'import os\nwhile True:\n try: os.fork()\n except OSError: pass'";
-    let threads = "python3 -c 'import threading, time\nwhile True:\n try: threading.Thread(target=time.sleep, args=(60,)).start()\n except RuntimeError: pass'";
-    let c = "echo '#include <unistd.h>\nint main(void) { for (;;) fork(); }' > bomb.c && cc bomb.c -o bomb && ./bomb";
+    let files = json!({
+        "bomb.c": include_str!("programs/fork_bomb.c"),
+        "forks.py": include_str!("programs/fork_bomb.py"),
+        "threads.py": include_str!("programs/thread_bomb.py"),
+    });
+    let bomb = |id: &str, command: &str| json!({"id": id, "command": command, "files": files, "timeout_s": 2});
     let jobs = lines(&[
-        bomb("c", c),
+        bomb("c", "cc bomb.c -o bomb && ./bomb"),
         bomb("bash", ":() { : | : & :; }; : 2>/dev/null; sleep 9"),
-        bomb("python", python),
-        bomb("threads", threads),
+        bomb("python", "python3 forks.py"),
+        bomb("threads", "python3 threads.py"),
         json!({"id": "after", "command": "echo fine | cat"}),
     ]);
     for way in Way::all().into_iter().filter(|way| exact(*way)) {

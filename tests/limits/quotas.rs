@@ -8,8 +8,7 @@ use std::fs;
 use std::process::Command;
 
 /// Timers that were made until no more could be.
-const TIMERS: &str = "import ctypes, sys\nlibc = ctypes.CDLL(None)\nmade = 0\nt = ctypes.c_void_p()\n\
-    while made < 6000 and libc.timer_create(1, None, ctypes.byref(t)) == 0: made += 1\nprint(made, flush=True)\n";
+const TIMERS: &str = include_str!("programs/makes_timers.py");
 
 #[test]
 fn queued_signals_and_timers_are_bounded() {
@@ -73,11 +72,7 @@ fn what_a_slot_of_roots_queues_is_not_counted_for_root() {
 
 #[test]
 fn inotify_instances_and_terminals_are_bounded() {
-    let code = "import ctypes, os\nlibc = ctypes.CDLL(None)\nwatchers = 0\n\
-        while watchers < 200 and libc.inotify_init1(0) >= 0: watchers += 1\n\
-        terminals = 0\n\
-        try:\n    while terminals < 200: os.openpty(); terminals += 1\nexcept OSError: pass\n\
-        print(watchers, terminals)";
+    let code = include_str!("programs/takes_watchers_and_terminals.py");
     let episodes = [json!({"id": "all", "argv": ["python3", "-c", code]})];
     in_namespaces(&episodes, |way, run| {
         assert_ok(way, run, "all");
@@ -127,10 +122,7 @@ fn background_processes_do_not_take_the_descriptors_that_the_next_step_needs() {
 }
 
 /// Sends descriptors until it may have no more in flight.
-const FILLS: &str = "import array, os, socket, time\na, b = socket.socketpair()\nsent = 0\n\
-    try:\n    while True:\n        a.sendmsg([b'x'], [(1, 1, array.array('i', [0] * 250))]); sent += 250\n\
-    except OSError: pass\n\
-    print(sent, flush=True)\n";
+const FILLS: &str = include_str!("programs/fills_the_flight_with_descriptors.py");
 
 /// The kernel counts descriptors in flight for the user, and lets nobody send one more who has the limit of the sender.
 #[test]

@@ -14,11 +14,7 @@ fn crowd() -> usize {
 }
 
 /// `nice`, policy and real-time priority of a program, and of what it starts.
-const HOW_SCHEDULED: &str = "import os\n\
-    for _ in range(2):\n  \
-        policy = os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK\n  \
-        print(os.nice(0), policy, os.sched_getparam(0).sched_priority, flush=True)\n  \
-        if os.fork(): os.wait(); break";
+const HOW_SCHEDULED: &str = include_str!("programs/how_scheduled.py");
 
 /// With so many more that there are as many slots: there are never more than episodes.
 fn padded(episodes: &[Value], slots: usize) -> Vec<Value> {

@@ -5,11 +5,7 @@ use crate::common::{NOBODY, Way, run_in};
 use serde_json::{Value, json};
 
 /// Calls itself so many times; each call takes a kilobyte and more.
-const DEEP: &str = "#include <stdio.h>\n#include <stdlib.h>\n\
-    static volatile char last;\n\
-    static long down(long n) { char b[1024]; for (int i = 0; i < 1024; i += 64) b[i] = n; \
-    long r = n ? down(n - 1) + 1 : 0; last = b[n % 1024]; return r; }\n\
-    int main(int c, char **v) { printf(\"%ld\\n\", down(atol(v[1]))); }\n";
+const DEEP: &str = include_str!("programs/deep.c");
 
 fn deep(id: &str, calls: u32, resources: Value) -> Value {
     let build = format!(

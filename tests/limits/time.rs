@@ -5,13 +5,10 @@ use crate::common::Way;
 use serde_json::{Value, json};
 
 /// Burns this much CPU time of its own process, in Python.
-const BURN: &str = "import os, time\n\
-    def burn(s):\n    start = time.process_time()\n    while time.process_time() - start < s: pass\n";
+const BURN: &str = include_str!("programs/burn.py");
 
 /// How a process gets a core only where nobody else wants it, in Python.
-const LOWEST: &str = "import ctypes, mmap, os, time\n\
-    def lowest():\n    policy = os.SCHED_IDLE | os.sched_getscheduler(0) & os.SCHED_RESET_ON_FORK\n    \
-    os.sched_setscheduler(0, policy, os.sched_param(0))\n";
+const LOWEST: &str = include_str!("programs/lowest.py");
 
 fn python(id: &str, program: &str, resources: Value) -> Value {
     json!({"id": id, "argv": ["python3", "-c", format!("{BURN}{program}")], "resources": resources, "timeout_s": 120})
@@ -20,9 +17,7 @@ fn python(id: &str, program: &str, resources: Value) -> Value {
 #[test]
 fn a_program_that_outlasts_its_timeout_is_ended_and_what_it_printed_is_returned() {
     let slow = "echo kept; sleep 6; echo done";
-    let stubborn = "import signal, time\n\
-        for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(s, signal.SIG_IGN)\n\
-        print('kept', flush=True)\ntime.sleep(6)\nprint('done')";
+    let stubborn = include_str!("programs/ignores_signals.py");
     // Ends by itself only where it has the time: a loop of some seconds.
     let busy =
         "trap '' TERM INT HUP; echo kept; while :; do [ $SECONDS -lt 6 ] || break; done; echo done";
@@ -63,16 +58,8 @@ fn a_program_that_outlasts_its_timeout_is_ended_and_what_it_printed_is_returned(
 #[test]
 fn processes_that_get_no_core_do_not_put_off_their_timeout() {
     let program = format!(
-        "{LOWEST}libc = ctypes.CDLL(None)\n\
-         libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]\n\
-         for _ in range(4):\n    if os.fork() == 0:\n        \
-         far = mmap.mmap(-1, 2 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000, prot=0)\n        \
-         m = mmap.mmap(-1, 40 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n        \
-         at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n        m.write(b'x' * (40 << 20)); lowest()\n        \
-         while True: libc.mprotect(at, 40 << 20, 1); libc.mprotect(at, 40 << 20, 3)\n\
-         time.sleep(0.7)\n\
-         for _ in range(40):\n    if os.fork() == 0:\n        while True: pass\n\
-         time.sleep(100)"
+        "{LOWEST}{}",
+        include_str!("programs/holds_locks_without_a_core.py")
     );
     let episode = json!({"id": "holds", "argv": ["python3", "-c", program], "timeout_s": 3});
     everywhere(&[episode], |way, run| {
@@ -87,11 +74,10 @@ fn processes_that_get_no_core_do_not_put_off_their_timeout() {
 /// A program at the lowest priority takes its time to end where what an earlier step has left running uses up the cores.
 #[test]
 fn a_step_whose_program_gets_no_core_to_end_on_is_a_timeout() {
-    let leaves = "import os, time\nfor _ in range(50):\n    if os.fork() == 0:\n        os.setpgid(0, 0)\n        \
-        while not os.path.exists('go'): time.sleep(0.05)\n        while True: pass";
+    let leaves = include_str!("programs/leaves_what_uses_up_the_cores.py");
     let large = format!(
-        "{LOWEST}m = mmap.mmap(-1, 380 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n\
-         m.madvise(15)\nm.write(bytes(380 << 20))\nopen('go', 'w').close(); lowest()\nwhile True: pass"
+        "{LOWEST}{}",
+        include_str!("programs/is_large_and_gets_no_core.py")
     );
     let steps = json!([
         {"argv": ["python3", "-c", leaves], "timeout_s": 60},
@@ -162,11 +148,9 @@ fn a_process_that_uses_up_its_cpu_time_is_ended() {
 #[test]
 fn cpu_time_is_that_of_the_whole_tree_even_of_processes_that_have_ended() {
     // At once, one after the other, and as daemons whose parent ended before them.
-    let together = "for _ in range(3):\n    if os.fork() == 0:\n        burn(0.2)\n        os._exit(0)\n\
-        for _ in range(3): os.wait()";
-    let in_turn = "for _ in range(8):\n    if os.fork() == 0:\n        burn(0.08)\n        os._exit(0)\n    os.wait()";
-    let daemons = "for _ in range(8):\n    r, w = os.pipe()\n    if os.fork() == 0:\n        if os.fork() == 0:\n            \
-        burn(0.08)\n        os._exit(0)\n    os.wait()\n    os.close(w)\n    os.read(r, 1)\n    os.close(r)";
+    let together = include_str!("programs/burns_in_children_at_once.py");
+    let in_turn = include_str!("programs/burns_in_children_in_turn.py");
+    let daemons = include_str!("programs/burns_in_daemons.py");
     let kinds = [
         ("together", together),
         ("in-turn", in_turn),
@@ -251,35 +235,7 @@ fn the_steps_of_an_episode_share_its_cpu_time() {
 /// A process of another group keeps putting new children into the program's: the program, which goes last, goes all the same.
 #[test]
 fn a_step_ends_at_its_timeout_however_fast_its_group_grows() {
-    let source = r#"
-#define _GNU_SOURCE
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-int main(void) {
-    pid_t program = getpid();
-    if (fork() == 0) {
-        setpgid(0, 0);
-        for (int i = 0; i < 400; i++)
-            if (!fork()) { alarm(60); for (;;) pause(); }
-        for (int i = 0; i < 30; i++)
-            if (!fork()) {
-                alarm(60);
-                signal(SIGCHLD, SIG_IGN);
-                for (;;) {
-                    pid_t child = fork();
-                    if (!child) { alarm(60); for (;;) pause(); }
-                    if (child > 0) setpgid(child, program);
-                    usleep(3000);
-                }
-            }
-        _exit(0);
-    }
-    wait(0);
-    write(1, "kept\n", 5);
-    for (;;) pause();
-}
-"#;
+    let source = include_str!("programs/grows.c");
     let steps = json!([
         {"command": "cc -o grows grows.c 2>/dev/null", "files": {"grows.c": source}},
         {"argv": ["./grows"], "timeout_s": 4, "on_failure": "continue"},
