@@ -1,7 +1,7 @@
 //! Programs that try to break the slot, or to be given a verdict that is not theirs.
 
 use crate::common::Way;
-use crate::episodes::{RAW_CALLS, python, run_in_turn, shell, with};
+use crate::episodes::{RAW_CALLS, python, python_with, run_in_turn, shell, with};
 use serde_json::{Value, json};
 
 /// Runs a hostile episode between two harmless ones in one slot: it gets a verdict of its own at once, and the
@@ -36,18 +36,17 @@ fn verdicts(hostile: Value) -> Vec<(Way, Value)> {
 
 #[test]
 fn a_process_cloned_beside_its_parent_does_not_cost_the_verdict() {
-    let code = format!(
-        "{RAW_CALLS}\nme=os.getpid()\nr=call({}, 0x8000|17, 0, 0, 0, 0)\nif os.getpid()!=me: os._exit(0)\nprint('survived')",
-        libc::SYS_clone
-    );
-    for (way, result) in verdicts(python("", &code)) {
+    let clones = include_str!("programs/clones_beside_its_parent.py");
+    let code = format!("{RAW_CALLS}{clones}");
+    let number = libc::SYS_clone.to_string();
+    for (way, result) in verdicts(python_with("", &code, &[&number])) {
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
     }
 }
 
 #[test]
 fn a_fork_storm_at_the_end_does_not_outrun_the_clean_up() {
-    let code = "import os,time\nr,w=os.pipe()\nfor _ in range(6):\n if os.fork()==0:\n  os.close(w); os.read(r,1)\n  while True:\n   try:\n    if os.fork()!=0: os._exit(0)\n   except OSError: pass\nos.close(w); time.sleep(0.1); print('storm')";
+    let code = include_str!("programs/fork_storm.py");
     for (way, result) in verdicts(python("", code)) {
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
     }
@@ -56,7 +55,7 @@ fn a_fork_storm_at_the_end_does_not_outrun_the_clean_up() {
 /// posix_spawn waits in the kernel for the child's exec (vfork(2)), unkillable until then.
 #[test]
 fn a_vfork_storm_at_the_end_does_not_outrun_the_clean_up() {
-    let code = "import os,time\nr,w=os.pipe()\nfor _ in range(4):\n if os.fork()==0:\n  os.setsid(); os.close(w); os.read(r,1)\n  while True:\n   try: os.posix_spawn('/bin/sleep',['sleep','9'],{})\n   except OSError: pass\nos.close(w); time.sleep(0.1); print('storm')";
+    let code = include_str!("programs/vfork_storm.py");
     for (way, result) in verdicts(python("", code)) {
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
     }
@@ -64,7 +63,7 @@ fn a_vfork_storm_at_the_end_does_not_outrun_the_clean_up() {
 
 #[test]
 fn processes_that_exhaust_the_limit_and_stop_themselves_are_cleared_away() {
-    let code = "import os,signal\nn=0\nwhile True:\n try:\n  if os.fork()==0:\n   os.setsid(); os.kill(os.getpid(),signal.SIGSTOP); os._exit(0)\n  n+=1\n except OSError: break\n if n>200: break\nprint(n)";
+    let code = include_str!("programs/uses_up_its_processes_and_stops_them.py");
     for (way, result) in verdicts(python("", code)) {
         let made: u32 = result["output"].as_str().unwrap().trim().parse().unwrap();
         // Without a uid of its own the limit leaves room for what else the user runs.
@@ -74,7 +73,7 @@ fn processes_that_exhaust_the_limit_and_stop_themselves_are_cleared_away() {
 
 #[test]
 fn twenty_thousand_files_are_a_verdict_and_are_gone() {
-    let code = "import os\ntry:\n for i in range(20000):\n  open(f'f{i}','w').close()\n print('made')\nexcept OSError as e: print(e.errno); raise SystemExit(1)";
+    let code = include_str!("programs/twenty_thousand_files.py");
     for (way, result) in verdicts(with(python("", code), json!({"resources": {"disk_mb": 8}}))) {
         if way.namespaces() {
             assert_eq!(result["status"], "disk_limit", "{way:?}: {result}");
@@ -84,7 +83,7 @@ fn twenty_thousand_files_are_a_verdict_and_are_gone() {
 
 #[test]
 fn unlinked_open_files_and_detached_mappings_are_freed() {
-    let code = "import mmap,os,time\nf=open('big','w+b'); f.truncate(50<<20); os.unlink('big')\nfor i in range(50): f.write(b'x'*(1<<20))\nm=mmap.mmap(-1,10<<20)\nm[:]=b'y'*(10<<20)\nif os.fork()==0: os.setsid(); time.sleep(60)";
+    let code = include_str!("programs/unlinked_files_and_a_mapping.py");
     for (way, result) in verdicts(python("", code)) {
         assert_eq!(result["status"], "ok", "{way:?}: {result}");
     }
@@ -111,7 +110,7 @@ fn a_fifo_named_as_an_input_or_collected_file_does_not_hang() {
 fn deleting_and_renaming_the_sandboxes_directories_changes_nothing_for_the_next() {
     verdicts(shell(
         "",
-        "rm -rf \"$PWD\" \"$HOME\" \"$TMPDIR\" / --no-preserve-root 2>/dev/null; mv /workspace /tmp/w; mv /tmp /t; rmdir /home/runner; ln -sfn / /workspace; true",
+        include_str!("programs/removes_and_renames_its_directories.sh"),
     ));
 }
 
@@ -145,7 +144,7 @@ fn a_program_that_closes_its_output_still_runs_to_its_end() {
 
 #[test]
 fn a_program_that_ignores_every_signal_ends_at_its_timeout() {
-    let code = "import signal,time,os\nfor s in range(1,65):\n try: signal.signal(s,signal.SIG_IGN)\n except (OSError,ValueError): pass\nos.setsid() if os.getpgrp()!=os.getpid() else None\nprint('up',flush=True)\nwhile True: time.sleep(1)";
+    let code = include_str!("programs/ignores_every_signal.py");
     for (way, result) in verdicts(with(python("", code), json!({"timeout_s": 2}))) {
         assert_eq!(result["status"], "timeout", "{way:?}: {result}");
         assert_eq!(result["output"], "up\n", "{way:?}");
@@ -180,7 +179,7 @@ fn arguments_and_environments_beyond_what_exec_takes_are_not_our_failure() {
 
 #[test]
 fn limits_can_not_be_raised_from_inside() {
-    let code = "import resource as r\nfor w in (r.RLIMIT_NPROC,r.RLIMIT_NOFILE,r.RLIMIT_CORE,r.RLIMIT_MEMLOCK):\n s,h=r.getrlimit(w)\n for new in (h+1,r.RLIM_INFINITY):\n  try:\n   r.setrlimit(w,(s,new))\n   if r.getrlimit(w)!=(s,h): print('RAISED',w)\n  except (OSError,ValueError): pass";
+    let code = include_str!("programs/raises_its_limits.py");
     for (way, result) in verdicts(python("", code)) {
         assert_eq!(result["output"], "", "{way:?}: {result}");
     }
@@ -190,23 +189,7 @@ fn limits_can_not_be_raised_from_inside() {
 /// from chmod(2), which Landlock does not cover; inotify(7), which it does not cover either, tells the name.
 #[test]
 fn an_episode_can_not_spoil_another_one_that_runs_beside_it() {
-    let spy = r"
-import ctypes, os, select, struct, time
-libc = ctypes.CDLL(None)
-fd = libc.inotify_init1(0)
-watch = libc.inotify_add_watch(fd, b'/tmp', 0xfff)
-seen, end = set(), time.time() + 1.5
-while watch > 0 and time.time() < end:
-    if not select.select([fd], [], [], 0.1)[0]: continue
-    data, at = os.read(fd, 65536), 0
-    while at < len(data):
-        _, _, _, length = struct.unpack_from('iIII', data, at)
-        seen.add(data[at + 16:at + 16 + length].rstrip(b'\0').decode()); at += 16 + length
-for name in seen:
-    if name.startswith('runner-') and name not in os.getcwd():
-        try: os.chmod(f'/tmp/{name}/workspace', 0); print('spoiled', name)
-        except OSError: pass
-";
+    let spy = include_str!("programs/spoils_another_slots_directory.py");
     for way in Way::all() {
         let victim = "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.25; echo x > file || exit 1; done";
         let episodes = [python("spy", spy), shell("victim", victim)];

@@ -14,6 +14,14 @@ pub fn python(id: &str, code: &str) -> Value {
     json!({"id": id, "argv": ["/usr/bin/python3", "-c", code]})
 }
 
+/// The same, with arguments.
+pub fn python_with(id: &str, code: &str, arguments: &[&str]) -> Value {
+    let mut episode = python(id, code);
+    let argv = episode["argv"].as_array_mut().expect("an array");
+    argv.extend(arguments.iter().map(|argument| (*argument).into()));
+    episode
+}
+
 /// The same episode with further fields.
 pub fn with(mut episode: Value, fields: Value) -> Value {
     let own = episode.as_object_mut().expect("an object");
@@ -66,12 +74,4 @@ pub fn outside(uid: u32, argv: &[&str]) -> String {
 }
 
 /// Python: `call(number, …)` makes a raw system call and returns "ok" or the name of the error.
-pub const RAW_CALLS: &str = r#"
-import ctypes, errno, os
-_libc = ctypes.CDLL(None, use_errno=True)
-def call(number, *arguments):
-    arguments = [ctypes.c_char_p(a) if isinstance(a, bytes) else ctypes.c_long(a) for a in arguments]
-    ctypes.set_errno(0)
-    result = _libc.syscall(ctypes.c_long(number), *arguments)
-    return 'ok' if result >= 0 else errno.errorcode.get(ctypes.get_errno(), '?')
-"#;
+pub const RAW_CALLS: &str = include_str!("programs/raw_calls.py");

@@ -19,17 +19,13 @@ read /etc/shadow|read /etc/ssh/sshd_config|open /proc/1/environ r|open /proc/key
 #[test]
 fn every_kind_of_probe_gets_the_same_answer_below_a_warm_python() {
     let program = probe_program();
-    let code = format!(
-        "import subprocess\nfor probe in {PROBES:?}.split('|'):\n \
-         done = subprocess.run(['./probe', *probe.split()], capture_output=True, text=True)\n \
-         print(probe, '=', done.stdout.strip() or done.returncode)"
-    );
+    let code = include_str!("programs/runs_probes.py");
     let files = json!({"probe": {"host_path": program, "mode": "0755"}});
-    let argv = json!(["/usr/bin/python3", "-c", code]);
+    let argv = json!(["/usr/bin/python3", "-c", code, PROBES]);
     let episodes = [
         json!({"id": "warm", "argv": argv, "files": files}),
         // An option makes it start anew.
-        json!({"id": "cold", "argv": ["/usr/bin/python3", "-s", "-c", code], "files": files}),
+        json!({"id": "cold", "argv": ["/usr/bin/python3", "-s", "-c", code, PROBES], "files": files}),
     ];
     let directory = program.parent().expect("a directory").display().to_string();
     for way in Way::of_tier("namespaces") {

@@ -2,7 +2,7 @@
 
 use super::host::{SECRET, host_directory};
 use crate::common::{Way, scratch};
-use crate::episodes::{python, run_all, shell, with};
+use crate::episodes::{python_with, run_all, shell, with};
 use serde_json::json;
 use std::fs;
 
@@ -84,13 +84,11 @@ fn a_link_where_a_grant_lies_within_another_is_not_followed() {
         let host = host_directory();
         let inner = host.path().join("directory");
         let (outer, inner) = (host.path().to_str().unwrap(), inner.to_str().unwrap());
-        let swap = format!(
-            "import ctypes, os, time\nos.symlink('/usr/share', '{outer}/link')\nexchange = ctypes.CDLL(None).renameat2\n\
-             end = time.time() + 3\nwhile time.time() < end: exchange(-100, b'{inner}', -100, b'{outer}/link', 2)"
-        );
+        let swap = include_str!("../programs/swaps_a_grant_with_a_link.py");
+        let swap = python_with("swap", swap, &[outer, inner]);
         let look = "ls /usr/share | wc -l";
         let mut lines = vec![
-            with(python("swap", &swap), json!({"fs_writable": [outer]})),
+            with(swap, json!({"fs_writable": [outer]})),
             shell("look", look),
         ];
         // Each with a grant of its own besides, so that a slot is built for it.

@@ -39,12 +39,7 @@ fn pages_can_not_be_given_to_pipes_by_reference() {
 /// takes CAP_SYS_NICE.
 #[test]
 fn where_pages_are_to_be_is_not_kept() {
-    let code = "import ctypes, mmap\nlibc = ctypes.CDLL(None)\nlong = ctypes.c_long\nm = mmap.mmap(-1, 4096)\n\
-        at = long(ctypes.addressof(ctypes.c_char.from_buffer(m)))\nnode, mode = ctypes.c_ulong(1), ctypes.c_int()\n\
-        bound = libc.syscall(237, at, long(4096), long(2), ctypes.byref(node), long(64), long(0))\n\
-        asked = libc.syscall(239, ctypes.byref(mode), long(0), long(0), at, long(2))\n\
-        moved = libc.syscall(237, at, long(4096), long(0), long(0), long(0), long(4))\n\
-        print(bound, asked, mode.value, moved)";
+    let code = include_str!("../programs/binds_pages_to_a_node.py");
     for way in Way::all() {
         assert_eq!(
             output_of(way, &python("bind", code)),

@@ -39,10 +39,7 @@ fn interfaces_of_the_host_are_not_told_of() {
 /// PR_SET_VMA_ANON_NAME: each name is kept apart from the mapping, and counted by nothing.
 #[test]
 fn a_mapping_that_is_given_a_name_has_none() {
-    let code = "import ctypes, mmap\nlibc = ctypes.CDLL(None)\nm = mmap.mmap(-1, 4096)\n\
-        libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 3 + [ctypes.c_char_p]\n\
-        at = ctypes.addressof(ctypes.c_char.from_buffer(m))\n\
-        print(libc.prctl(0x53564d41, 0, at, 4096, b'of its own'), 'of its own' in open('/proc/self/maps').read())";
+    let code = include_str!("../programs/names_a_mapping.py");
     for way in Way::of_tier("namespaces") {
         assert_eq!(
             output_of(way, &python("name", code)),

@@ -27,11 +27,11 @@ fn attributes_of_our_own_directories() {
         Shows::Nowhere("attributes can't be set"),
         python(
             "",
-            "import os\nfor d in ('.', os.environ['TMPDIR'], os.environ['HOME'], '/', '/var', '/dev/shm'):\n try: os.setxattr(d,'user.left',b'x')\n except OSError: pass",
+            include_str!("../programs/sets_attributes_of_directories.py"),
         ),
         python(
             "",
-            "import os\nfor d in ('.', os.environ['TMPDIR'], os.environ['HOME'], '/', '/var', '/dev/shm'):\n try: print(d in '.', os.listxattr(d))\n except OSError as e: print(e.errno)",
+            include_str!("../programs/lists_attributes_of_directories.py"),
         ),
     );
 }
@@ -42,31 +42,23 @@ fn modes_times_and_attributes_of_the_sandboxes_own_files() {
         Shows::Nowhere("they are read-only"),
         python(
             "",
-            "import os\nfor d,_,fs in os.walk('/.etc'):\n for f in fs:\n  p=os.path.join(d,f)\n  for do in (lambda: os.setxattr(p,'user.left',b'x'), lambda: os.utime(p,(1,1)), lambda: os.chmod(p,0)):\n   try: do()\n   except OSError: pass",
+            include_str!("../programs/changes_the_sandboxes_own_files.py"),
         ),
         python(
             "",
-            "import os\nfor d,_,fs in sorted(os.walk('/.etc')):\n for f in sorted(fs):\n  p=os.path.join(d,f)\n  s=os.stat(p); print(f,oct(s.st_mode),s.st_mtime==1)\n  try: print(os.listxattr(p))\n  except OSError as e: print(e.errno)\nprint(open('/etc/hosts').read())",
+            include_str!("../programs/shows_the_sandboxes_own_files.py"),
         ),
     );
 }
 
 #[test]
 fn times_of_our_own_directories_and_links() {
-    let all = "import os\nall=['.', os.environ['TMPDIR'], os.environ['HOME'], '/', '/home', '/var', '/run', '/dev/shm', '/bin', '/lib', '/lib64', '/sbin']\n";
     leaves_nothing(
         Shows::Where(owns_its_files),
+        python("", include_str!("../programs/sets_times_of_directories.py")),
         python(
             "",
-            &format!(
-                "{all}for d in all:\n try: os.utime(d,(12345,12345),follow_symlinks=False)\n except OSError: pass"
-            ),
-        ),
-        python(
-            "",
-            &format!(
-                "{all}for d in all:\n try: s=os.lstat(d); print(d in '.', s.st_mtime==12345, s.st_atime==12345)\n except OSError: print('none')"
-            ),
+            include_str!("../programs/shows_times_of_directories.py"),
         ),
     );
 }
@@ -76,10 +68,7 @@ fn times_of_our_own_directories_and_links() {
 fn access_lists_of_our_own_directories() {
     leaves_nothing(
         Shows::Nowhere("an access list is an attribute, and can't be set"),
-        python(
-            "",
-            "import os,struct\nacl=struct.pack('<I',2)+b''.join(struct.pack('<HHI',t,p,0xffffffff) for t,p in ((1,7),(4,0),(32,0)))\nfor d in ('.', os.environ['TMPDIR'], os.environ['HOME']):\n try: os.setxattr(d,'system.posix_acl_default',acl)\n except OSError: pass",
-        ),
+        python("", include_str!("../programs/sets_default_access_lists.py")),
         shell(
             "",
             "for d in . $TMPDIR $HOME; do echo > $d/f; stat -c %a $d/f; rm $d/f; done",

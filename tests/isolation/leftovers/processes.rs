@@ -2,7 +2,10 @@
 
 use super::{Shows, leaves_nothing};
 use crate::common::Way;
-use crate::episodes::{python, run_in_turn, shell};
+use crate::episodes::{python, python_with, run_in_turn, shell};
+
+/// How many processes it sees.
+const COUNT: &str = include_str!("../programs/counts_processes.py");
 
 #[test]
 fn the_pseudo_terminal_multiplexer_stays_usable() {
@@ -25,12 +28,9 @@ fn background_processes() {
         Shows::Where(Way::namespaces),
         shell(
             "",
-            "for i in 1 2 3; do (setsid bash -c 'trap \"\" TERM HUP; sleep 60 & exec sleep 60' >/dev/null 2>&1 &); done; nohup sleep 60 & true",
+            include_str!("../programs/leaves_background_processes.sh"),
         ),
-        python(
-            "",
-            "import os\ntry: print(len([p for p in os.listdir('/proc') if p.isdigit()]))\nexcept OSError: print('unseen')",
-        ),
+        python("", COUNT),
     );
 }
 
@@ -78,7 +78,7 @@ fn posix_shared_memory_and_semaphores() {
         Shows::Where(Way::namespaces),
         python(
             "",
-            "try:\n from multiprocessing import shared_memory, resource_tracker\n s=shared_memory.SharedMemory('left',True,4096)\n resource_tracker.unregister(s._name,'shared_memory')\nexcept OSError: pass",
+            include_str!("../programs/leaves_posix_shared_memory.py"),
         ),
         shell(
             "",
@@ -93,7 +93,7 @@ fn scheduling_of_the_slot() {
         Shows::Nowhere("it ends with the process"),
         python(
             "",
-            "import os\nfor do in (lambda: os.sched_setscheduler(1,os.SCHED_IDLE,os.sched_param(0)), lambda: os.sched_setaffinity(1,[0]), lambda: os.setpriority(os.PRIO_PROCESS,1,19), lambda: os.setpriority(os.PRIO_USER,0,19), lambda: os.setpriority(os.PRIO_PGRP,0,19), lambda: os.nice(19)):\n try: do()\n except OSError: pass",
+            include_str!("../programs/lowers_the_priority_of_init.py"),
         ),
         python(
             "",
@@ -119,26 +119,16 @@ fn limits_that_a_program_sets_for_itself() {
     );
 }
 
-const COUNT: &str = "import os\ntry: print(len([p for p in os.listdir('/proc') if p.isdigit()]))\nexcept OSError: print('unseen')";
-
 /// Starts a process that stays behind, after these lines of its own.
 fn daemon(lines: &str) -> serde_json::Value {
-    let lines = lines.replace('\n', "\n ");
-    python(
-        "",
-        &format!(
-            "import os,time\nr,w=os.pipe()\nif os.fork()==0:\n os.setsid(); os.close(1); os.close(2)\n {lines}\n os.write(w,b'x'); time.sleep(60)\nos.read(r,1)"
-        ),
-    )
+    python_with("", include_str!("../programs/daemon.py"), &[lines])
 }
 
 #[test]
 fn orphans_that_another_orphan_adopts() {
     leaves_nothing(
         Shows::Where(Way::namespaces),
-        daemon(
-            "import ctypes; ctypes.CDLL(None).prctl(36,1)\nif os.fork()==0:\n if os.fork()==0: time.sleep(60)\n os._exit(0)",
-        ),
+        daemon(include_str!("../programs/adopts_orphans.py")),
         python("", COUNT),
     );
 }
@@ -159,12 +149,10 @@ fn a_stopped_process() {
 fn abstract_sockets() {
     leaves_nothing(
         Shows::Where(Way::namespaces),
-        daemon(
-            "import socket\ntry: s=socket.socket(socket.AF_UNIX); s.bind('\\0left'); s.listen()\nexcept OSError: pass",
-        ),
+        daemon(include_str!("../programs/binds_an_abstract_socket.py")),
         python(
             "",
-            "import socket\ntry: socket.socket(socket.AF_UNIX).connect('\\0left'); print('there')\nexcept OSError: print('none')",
+            include_str!("../programs/looks_for_an_abstract_socket.py"),
         ),
     );
 }
@@ -176,10 +164,7 @@ fn file_locks() {
     leaves_nothing(
         Shows::Everywhere,
         daemon("import fcntl; f=open('/usr/bin/env'); fcntl.flock(f,fcntl.LOCK_EX)"),
-        python(
-            "",
-            "import fcntl,time\nf=open('/usr/bin/env'); free=False\nfor _ in range(20):\n  try: fcntl.flock(f,fcntl.LOCK_EX|fcntl.LOCK_NB); free=True; break\n  except OSError: time.sleep(.1)\nprint('free' if free else 'taken')",
-        ),
+        python("", include_str!("../programs/takes_a_lock.py")),
     );
 }
 
@@ -199,9 +184,7 @@ fn pseudo_terminals() {
 fn watches_and_event_descriptors() {
     leaves_nothing(
         Shows::Where(Way::namespaces),
-        daemon(
-            "import ctypes,select\nl=ctypes.CDLL(None); fds=[l.inotify_init1(0) for _ in range(100)]\nfor f in fds: l.inotify_add_watch(f,b'/usr',0xfff)\ne=[select.epoll() for _ in range(20)]; t=[l.timerfd_create(1,0) for _ in range(20)]",
-        ),
+        daemon(include_str!("../programs/watches_and_event_descriptors.py")),
         python("", COUNT),
     );
 }
@@ -209,23 +192,8 @@ fn watches_and_event_descriptors() {
 /// Everything that exec keeps: signals, mask, umask, directory, priority, slack, timers, limits, name of the host.
 #[test]
 fn what_a_process_hands_down() {
-    let change = "import ctypes,os,resource,signal
-for s in range(1,65):
- try: signal.signal(s,signal.SIG_IGN)
- except (OSError,ValueError): pass
-signal.pthread_sigmask(signal.SIG_BLOCK, range(1,65))
-os.umask(0o777); os.chdir('/usr'); os.environ['LEFT']='x'
-l=ctypes.CDLL(None); l.prctl(29,999999); l.prctl(41,1,0,0,0); l.personality(0x40000)
-for do in (lambda: signal.setitimer(signal.ITIMER_REAL,2), lambda: os.nice(5), lambda: os.sched_setaffinity(0,[0]), lambda: resource.setrlimit(resource.RLIMIT_NPROC,(1,1)), lambda: open('/proc/self/oom_score_adj','w').write('1000'), lambda: open('/proc/sys/kernel/hostname','w').write('left'), lambda: l.sethostname(b'left',4)):
- try: do()
- except (OSError,ValueError): pass";
-    let show = "import ctypes,os,resource,signal,socket
-l=ctypes.CDLL(None)
-print([s for s in range(1,65) if s not in (2,13,25,32,33) and signal.getsignal(s)!=signal.SIG_DFL], signal.pthread_sigmask(signal.SIG_BLOCK,[]))
-m=os.umask(0); print(m, os.path.basename(os.getcwd()), sorted(os.environ), l.prctl(30,0), l.prctl(42,0,0,0,0), l.personality(0xffffffff))
-print(signal.getitimer(signal.ITIMER_REAL), os.nice(0), os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_NOFILE), socket.gethostname())
-try: print(open('/proc/self/oom_score_adj').read())
-except OSError: pass";
+    let change = include_str!("../programs/changes_what_exec_keeps.py");
+    let show = include_str!("../programs/shows_what_exec_keeps.py");
     leaves_nothing(
         Shows::Nowhere("every step is born of the zygote, and none of its process's own"),
         python("", change),
@@ -236,10 +204,7 @@ except OSError: pass";
 /// Rules are memory of the kernel's that no limit sees, so a program can make none: there is none to be left either.
 #[test]
 fn layers_of_landlock_can_not_be_made() {
-    let nest = "import ctypes
-l=ctypes.CDLL(None, use_errno=True)
-a=(ctypes.c_uint64*1)(1<<13)
-print(l.syscall(444,a,8,0), ctypes.get_errno(), l.syscall(445,3,1,a,0), ctypes.get_errno())";
+    let nest = include_str!("../programs/makes_landlock_rules.py");
     for way in Way::all() {
         let run = run_in_turn(way, &[python("a", nest), python("b", nest)]);
         // ENOSYS, as on a kernel without it.
@@ -252,15 +217,8 @@ print(l.syscall(444,a,8,0), ctypes.get_errno(), l.syscall(445,3,1,a,0), ctypes.g
 /// round to them.
 #[test]
 fn sockets_in_flight() {
-    let leave = "import array, os, socket\nl = socket.socket(socket.AF_UNIX); l.bind('\\0taken'); l.listen(1)\n\
-        kept = [l.fileno(), *os.openpty()]\nos.write(kept[1], b'a message\\n')\n\
-        for _ in range(100):\n    a, b = socket.socketpair()\n    \
-        a.sendmsg([b'x'], [(1, 1, array.array('i', [a.fileno(), b.fileno()] + kept))])\n\
-        print('left', flush=True)\nos._exit(0)";
-    let look = "import os, socket\nl = socket.socket(socket.AF_UNIX)\n\
-        try: l.bind('\\0taken'); print('free')\n\
-        except OSError as e: print(e)\n\
-        print(sorted(os.listdir('/dev/pts')))";
+    let leave = include_str!("../programs/leaves_sockets_in_flight.py");
+    let look = include_str!("../programs/looks_for_sockets_in_flight.py");
     for way in Way::of_tier("namespaces") {
         let pairs = (0..5).flat_map(|n| {
             let id = |what: &str| format!("{what}-{n}");
@@ -280,14 +238,7 @@ fn sockets_in_flight() {
 fn flags_of_standard_input() {
     leaves_nothing(
         Shows::Nowhere("each program has an open file of its own"),
-        python(
-            "",
-            "import fcntl,os\nfcntl.fcntl(0,fcntl.F_SETFL,os.O_NONBLOCK|os.O_APPEND)\nfcntl.fcntl(0,10,12)\nfcntl.flock(0,fcntl.LOCK_SH)",
-        ),
-        python(
-            "",
-            // Anybody on the machine may hold a lock on this file for a moment; what is left over is held for good.
-            "import fcntl,os,time\nprint(fcntl.fcntl(0,fcntl.F_GETFL)&(os.O_NONBLOCK|os.O_APPEND),fcntl.fcntl(0,11))\nfree=False\nfor _ in range(100):\n  try: fcntl.flock(0,fcntl.LOCK_EX|fcntl.LOCK_NB); free=True; break\n  except OSError: time.sleep(.1)\nprint('free' if free else 'held')",
-        ),
+        python("", include_str!("../programs/changes_flags_of_stdin.py")),
+        python("", include_str!("../programs/shows_flags_of_stdin.py")),
     );
 }

@@ -59,7 +59,7 @@ fn a_compiled_module_beside_the_program() {
 #[test]
 fn a_program_of_the_users_own_path() {
     is_not_used(
-        "mkdir -p ~/bin ~/.local/bin; for d in ~/bin ~/.local/bin .; do printf '#!/bin/sh\\necho LEFT' > $d/left; chmod +x $d/left 2>/dev/null; done; true",
+        include_str!("../programs/leaves_programs_in_the_users_path.sh"),
         "for d in . ~/bin ~/.local/bin; do sh $d/left 2>/dev/null; done; true",
     );
 }

@@ -9,10 +9,7 @@ use serde_json::json;
 fn files() {
     leaves_nothing(
         Shows::Everywhere,
-        shell(
-            "",
-            "for d in . $TMPDIR $HOME /dev/shm /var/tmp /run; do echo x > $d/left; mkdir -p $d/a/b/c; echo x > $d/a/b/c/.hidden; done; true",
-        ),
+        shell("", include_str!("../programs/leaves_files.sh")),
         shell("", LIST),
     );
 }
@@ -33,10 +30,7 @@ fn directories_that_nobody_may_enter() {
 fn odd_names() {
     leaves_nothing(
         Shows::Everywhere,
-        python(
-            "",
-            "import os\nfor n in (b'a\\nb', b'\\xff\\xfe', b'-rf', b' ', b'n'*255, b'*', b'$HOME', b'\\x01'):\n open(n,'w').close()\n os.mkdir(b'd'+n[:200])",
-        ),
+        python("", include_str!("../programs/odd_names.py")),
         shell("", LIST),
     );
 }
@@ -47,7 +41,7 @@ fn a_tree_deeper_than_a_path_is_long() {
         Shows::Everywhere,
         python(
             "",
-            "import os\nfor i in range(600):\n os.mkdir('d'*20); os.chdir('d'*20)\nopen('f','w').write('x')",
+            include_str!("../programs/a_tree_deeper_than_a_path_is_long.py"),
         ),
         shell("", LIST),
     );
@@ -57,10 +51,7 @@ fn a_tree_deeper_than_a_path_is_long() {
 fn fifos_sockets_and_links() {
     leaves_nothing(
         Shows::Everywhere,
-        python(
-            "",
-            "import os,socket\nos.mkfifo('fifo')\nos.symlink('/etc/passwd','link')\nos.symlink('/','root')\nopen('f','w').close()\nos.link('f','hard')\ntry: socket.socket(socket.AF_UNIX).bind('s')\nexcept OSError: pass",
-        ),
+        python("", include_str!("../programs/fifos_sockets_and_links.py")),
         shell("", LIST),
     );
 }
@@ -98,7 +89,7 @@ fn directories_that_may_not_be_written_to() {
         Shows::Everywhere,
         shell(
             "",
-            "mkdir -p a/b/c $HOME/sticky/d; touch a/b/c/f; chmod 0555 a/b/c a/b a; chmod 1555 $HOME/sticky/d $HOME/sticky; true",
+            include_str!("../programs/leaves_directories_that_may_not_be_written_to.sh"),
         ),
         shell("", LIST),
     );
@@ -107,11 +98,7 @@ fn directories_that_may_not_be_written_to() {
 /// Needs no limit of its own in the landlock tier, where the number of files is not limited.
 #[test]
 fn ten_thousand_small_files() {
-    let make = "import os
-for d in range(10):
- os.mkdir(f'd{d}')
- for f in range(1000): os.close(os.open(f'd{d}/f{f}', os.O_CREAT))
-print('made')";
+    let make = include_str!("../programs/ten_thousand_small_files.py");
     let look = shell("look", LIST);
     for way in Way::all() {
         let many = json!({"timeout_s": 300, "resources": {"disk_mb": 512}});
@@ -126,11 +113,7 @@ print('made')";
 /// Files that a background process holds open or mapped after their names are gone.
 #[test]
 fn files_without_a_name() {
-    let hold = "import mmap,os,time
-f=open('held','w+b'); f.write(b'x'*(20<<20)); f.flush(); os.unlink('held')
-g=open('mapped','w+b'); g.truncate(1<<20); m=mmap.mmap(g.fileno(),1<<20); m[:]=b'y'*(1<<20); g.close(); os.unlink('mapped')
-if os.fork()==0:
- os.setsid(); os.close(1); os.close(2); time.sleep(60)";
+    let hold = include_str!("../programs/holds_files_without_a_name.py");
     leaves_nothing(
         // Elsewhere the disk is the host's, and others write to it too.
         Shows::Where(Way::namespaces),

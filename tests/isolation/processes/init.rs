@@ -179,7 +179,7 @@ fn its_secrets_in_proc_are_closed() {
             );
         }
         // The zygote; in the namespaces tier there is no such process to be seen.
-        let parent = "for f in environ maps mem fd/0 cwd/. root/.; do head -c1 /proc/$PPID/$f 2>/dev/null && echo OPEN $f; done; true";
+        let parent = include_str!("../programs/reads_its_parents_secrets.sh");
         assert_eq!(output_of(way, &shell("e", parent)), "", "{way:?}");
     }
     // The same names of a process of one's own are open.
@@ -190,7 +190,7 @@ fn its_secrets_in_proc_are_closed() {
 /// A socket without a name can only be had as a descriptor; the only other way in would be a name.
 #[test]
 fn there_is_no_socket_of_the_slot_to_talk_to() {
-    let code = "import os,socket\nfor n in range(4096):\n try: s=socket.socket(fileno=n); print('SOCKET',n); s.detach()\n except OSError: pass\ntry: print([l for l in open('/proc/net/unix') if len(l.split())>7][1:])\nexcept OSError: print([])";
+    let code = include_str!("../programs/looks_for_a_socket_of_the_slot.py");
     for way in Way::all() {
         assert_eq!(output_of(way, &python("e", code)), "[]\n", "{way:?}");
     }
@@ -199,13 +199,7 @@ fn there_is_no_socket_of_the_slot_to_talk_to() {
 /// Busy processes on every core, each with init pushed down as far as it goes: the deadline is init's to keep.
 #[test]
 fn a_program_that_starves_its_supervisor_still_ends_at_its_timeout() {
-    let code = "import os
-for do in (lambda: os.setpriority(os.PRIO_PROCESS,1,19), lambda: os.setpriority(os.PRIO_USER,os.getuid(),19), lambda: os.sched_setscheduler(1,os.SCHED_IDLE,os.sched_param(0)), lambda: os.sched_setaffinity(1,[0])):
- try: do()
- except OSError: pass
-for _ in range(20):
- if os.fork()==0: break
-while True: pass";
+    let code = include_str!("../programs/starves_its_supervisor.py");
     for way in Way::all() {
         let busy = with(python("busy", code), json!({"timeout_s": 0.5}));
         let run = run_in_turn(way, &[busy, shell("after", "echo fine")]);

@@ -5,20 +5,7 @@ use crate::episodes::{run_all, shell};
 use serde_json::json;
 
 /// Looks for the program that prints `mark`, writes into its output, and reads its environment.
-const SPY: &str = r#"
-import os, sys, time
-end = time.time() + 3
-while time.time() < end:
-    for pid in [p for p in os.listdir('/proc') if p.isdigit() and int(p) != os.getpid()]:
-        try:
-            if b'mark' not in open(f'/proc/{pid}/cmdline', 'rb').read(): continue
-        except OSError: continue
-        for name, do in (('environ', lambda p: open(p).read(1)), ('fd/1', lambda p: open(p, 'w').write('FORGED\n')),
-                         ('mem', lambda p: open(p, 'rb')), ('cwd', os.listdir), ('root', os.listdir)):
-            try: do(f'/proc/{pid}/{name}'); open('/tmp/got', 'a').write(name + '\n')
-            except OSError as e: pass
-    time.sleep(0.02)
-"#;
+const SPY: &str = include_str!("../programs/spy.py");
 
 fn spy() -> serde_json::Value {
     let background = "setsid python3 spy.py > /dev/null 2>&1 & sleep 0.3";
@@ -46,13 +33,12 @@ fn a_later_program_is_closed_to_what_an_earlier_step_left_running() {
 /// A path that one step's files have made, and that a program replaces by a link before the next step's rules are made.
 #[test]
 fn a_link_in_place_of_a_steps_file_opens_nothing_to_the_next() {
-    let swaps = "(setsid sh -c 'while ! [ -e /a/go ]; do sleep 0.05; done; rm -rf /a/test.py; ln -s / /a/test.py; \
-                 touch /a/done' >/dev/null 2>&1 &)";
+    let swaps = include_str!("../programs/replaces_a_file_by_a_link.sh");
     let reads = "cat /etc/* 2>/dev/null | cksum; echo 500 2>/dev/null > /proc/self/oom_score_adj && echo written; true";
     let waits =
         "touch go; n=0; while ! [ -e done ] && [ $n -lt 200 ]; do sleep 0.05; n=$((n+1)); done";
     let steps = json!([
-        {"command": format!("{swaps}; {reads}")},
+        {"command": format!("{swaps}{reads}")},
         {"command": waits, "files": {"/a/test.py": "print(1)\n"}},
         {"command": format!("readlink /a/test.py; {reads}")},
     ]);
