@@ -291,13 +291,8 @@ fn an_init_or_zygote_that_is_stopped_costs_a_retry_soon_after_the_timeout() {
 fn of_warm_python(way: Way) -> (Sweep, Vec<Value>) {
     let path = "{gate}";
     let bash = |n| json!({"id": format!("b{n}"), "command": format!("until [ -e {path}.python ]; do sleep 0.1; done; echo done")});
-    let python = |n| {
-        let code = format!(
-            "import os, time\nis_fork = '-c' not in open('/proc/self/cmdline').read().split(chr(0))\n\
-             while is_fork and not os.path.exists('{path}'): time.sleep(0.1)\nprint('done')"
-        );
-        json!({"id": format!("p{n}"), "argv": ["python3", "-c", code]})
-    };
+    let waits = include_str!("programs/waits_in_a_fork_of_a_warm_python.py");
+    let python = |n| json!({"id": format!("p{n}"), "argv": ["python3", "-c", waits, path]});
     let jobs: Vec<Value> = (0..2).map(bash).chain((0..60).map(python)).collect();
     let mut sweep = two_at_once(way, &jobs, "auto");
     // A copy for each slot, which enters it when the episode there is over.

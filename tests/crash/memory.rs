@@ -71,10 +71,7 @@ fn a_program_that_the_kernel_kills_at_the_limit_of_its_slot_ends_in_memory_limit
 /// Shared memory of which only the first page is still mapped: nothing outside of the kernel shows how much that is.
 #[test]
 fn memory_that_can_not_be_seen_ends_in_memory_limit_all_the_same() {
-    let program = "import ctypes, mmap\nlibc = ctypes.CDLL(None)\n\
-        libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]\nkept, size = [], 4 << 20\n\
-        for _ in range(50):\n    m = mmap.mmap(-1, size); m.write(bytes(size)); kept.append(m)\n    \
-        libc.munmap(ctypes.addressof(ctypes.c_char.from_buffer(m)) + 4096, size - 4096)";
+    let program = include_str!("programs/shared_memory_that_is_mapped_no_more.py");
     let grows = format!(
         "echo begun; until [ -e {{gate}} ]; do sleep 0.1; done; python3 -c '{program}'; sleep 90"
     );

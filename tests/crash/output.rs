@@ -77,13 +77,15 @@ fn a_full_disk_keeps_whole_lines_and_is_resumed_after_making_room() {
         // Only to have the jobs file and the checks; the run itself is in a mount namespace of its own.
         let mut sweep = start(way, &jobs, &["--output", "/dev/null"], Stdio::null());
         sweep.wait();
-        let script = format!(
-            "mkdir disk; mount -t tmpfs -o size=512k none disk; run() {{ {} --isolation {tier} --jobs jobs.jsonl --output disk/out.jsonl --resume; }}
-             run; echo \"first=$?\"; cp disk/out.jsonl first.jsonl; mount -o remount,size=64m disk; run; echo \"second=$?\"; cp disk/out.jsonl second.jsonl",
-            binary().display()
-        );
         let output = Command::new("unshare")
-            .args(["-m", "bash", "-c", &script])
+            .args([
+                "-m",
+                "bash",
+                "-c",
+                include_str!("programs/fills_a_disk_and_resumes.sh"),
+            ])
+            .arg(binary())
+            .arg(tier)
             .current_dir(sweep.directory.path())
             .output()
             .unwrap();

@@ -48,9 +48,7 @@ fn children_of_the_caller_live_on_and_keep_nobody_waiting() {
         let directory = scratch();
         fs::write(directory.path().join("jobs.jsonl"), EPISODES).unwrap();
         // One child, one that ends meanwhile, and one whose parent ends meanwhile, so that it becomes the runner's.
-        let script = "sleep 50 & echo $! > child; sleep 0.2 & \
-            bash -c 'sleep 51 & echo $! > grandchild; sleep 0.5' & \
-            exec \"$RUNNER\" --jobs jobs.jsonl --isolation \"$TIER\" --concurrency 2";
+        let script = include_str!("programs/starts_the_runner_with_children_of_its_own.sh");
         let begin = Instant::now();
         let status = caller(way, directory.path(), script).status().unwrap();
         let took = begin.elapsed();

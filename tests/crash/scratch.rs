@@ -16,27 +16,7 @@ use std::time::{Duration, Instant};
 
 /// Several processes in sessions of their own, each with directories that are links half of the time, and with closed
 /// ones. The last argument is where the links lead.
-const SWAPS: &str = "
-import os, sys
-for worker in range(6):
-    if os.fork(): continue
-    os.setsid()
-    for d in range(20):
-        os.makedirs(f'w{worker}/{d}/x/y/z', exist_ok=True)
-        os.symlink(sys.argv[1], f'w{worker}/l{d}')
-    while True:
-        for d in range(20):
-            at = f'w{worker}/'
-            try:
-                os.rename(f'{at}{d}', f'{at}e')
-                os.rename(f'{at}l{d}', f'{at}{d}')
-                os.rename(f'{at}{d}', f'{at}l{d}')
-                os.rename(f'{at}e', f'{at}{d}')
-            except OSError:
-                pass
-print('begun', flush=True)
-while True: os.wait()
-";
+const SWAPS: &str = include_str!("programs/swaps_directories_with_links.py");
 
 /// Something of the host that only its owner may read, whose mode is the most that the runner's user could change.
 struct Victim {
