@@ -13,23 +13,29 @@ fn python(id: &str, network: &str, code: &str) -> Value {
     json!({"id": id, "network": network, "argv": ["/usr/bin/python3", "-c", code], "timeout_s": 20})
 }
 
+/// The same, with an argument.
+fn python_with(id: &str, network: &str, code: &str, argument: &str) -> Value {
+    let mut episode = python(id, network, code);
+    let argv = episode["argv"].as_array_mut().expect("an array");
+    argv.push(argument.into());
+    episode
+}
+
+/// What it prints outside of a sandbox, for control.
+fn outside(code: &str, argument: &str) -> Vec<u8> {
+    let control = std::process::Command::new("/usr/bin/python3")
+        .args(["-c", code, argument])
+        .output();
+    control.expect("python3 starts").stdout
+}
+
 fn run_all(way: Way, episodes: &[Value], args: &[&str]) -> common::Run {
     let lines: Vec<String> = episodes.iter().map(Value::to_string).collect();
     run(way, &lines.join("\n"), args)
 }
 
 /// A server and a client in one program, on a fixed port.
-const TALK: &str = "
-import socket, threading
-def talk(family, host):
-    server = socket.socket(family); server.bind((host, 8080)); server.listen()
-    client = socket.create_connection((host, 8080)); peer, _ = server.accept()
-    client.sendall(b'over ' + host.encode()); print(peer.recv(99).decode())
-    for s in (peer, client, server): s.close()
-talk(socket.AF_INET, '127.0.0.1'); talk(socket.AF_INET6, '::1')
-u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.1', 8081))
-socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'udp', ('localhost', 8081)); print(u.recv(9).decode())
-";
+const TALK: &str = include_str!("network/programs/talks_to_itself.py");
 const TALKED: &str = "over 127.0.0.1\nover ::1\nudp\n";
 
 #[test]
@@ -42,7 +48,7 @@ fn programs_of_one_episode_talk_over_its_own_loopback() {
 
 #[test]
 fn two_episodes_at_once_bind_the_same_port() {
-    let code = "import socket,time\ns=socket.socket(); s.bind(('127.0.0.1',8080)); s.listen(); print('bound', flush=True); time.sleep(5)";
+    let code = include_str!("network/programs/binds_a_port.py");
     for way in Way::of_tier("namespaces") {
         let episodes = [python("a", "loopback", code), python("b", "loopback", code)];
         let run = run_all(way, &episodes, &["--concurrency", "2"]);
@@ -69,8 +75,8 @@ fn a_port_is_free_again_for_the_next_episode_in_the_same_slot() {
 
 #[test]
 fn connections_left_open_do_not_reach_the_next_episode() {
-    let leave = "import socket,os,time\ns=socket.socket(); s.bind(('127.0.0.1',8080)); s.listen()\nc=[socket.create_connection(('127.0.0.1',8080)) for _ in range(20)]\nfor x in c: x.send(b'x'*100000) if x is c[0] else None\nif os.fork()==0: os.setsid(); time.sleep(60)\nprint('left')";
-    let look = "import socket\ntry: socket.create_connection(('127.0.0.1',8080),1); print('REACHED')\nexcept OSError as e: print(type(e).__name__)\ns=socket.socket(); s.bind(('127.0.0.1',8080)); print('free')";
+    let leave = include_str!("network/programs/leaves_connections.py");
+    let look = include_str!("network/programs/looks_for_connections.py");
     for way in Way::of_tier("namespaces") {
         let run = run_all(
             way,
@@ -88,8 +94,8 @@ fn connections_left_open_do_not_reach_the_next_episode() {
 #[test]
 fn a_server_of_one_step_serves_the_next() {
     let episode = json!({"id": "e", "network": "loopback", "steps": [
-        {"command": "echo hello > index.txt; python3 -m http.server 8080 --bind 127.0.0.1 >/dev/null 2>&1 & for i in $(seq 100); do (exec 3<>/dev/tcp/127.0.0.1/8080) 2>/dev/null && exit 0; sleep 0.1; done; exit 1"},
-        {"command": "python3 -c \"import urllib.request as u; print(u.urlopen('http://localhost:8080/index.txt').read().decode(), end='')\""},
+        {"command": include_str!("network/programs/leaves_a_server.sh")},
+        {"argv": ["python3", "-c", include_str!("network/programs/asks_a_server.py")]},
     ]});
     for way in Way::of_tier("namespaces") {
         let run = run_all(way, std::slice::from_ref(&episode), &[]);
@@ -102,22 +108,17 @@ fn a_server_of_one_step_serves_the_next() {
     }
 }
 
-/// Tries a TCP connection to a port of the host and prints REACHED or the error.
-fn connect(port: u16) -> String {
-    format!(
-        "import socket\ntry: socket.create_connection(('127.0.0.1',{port}),2); print('REACHED')\nexcept OSError as e: print('denied')"
-    )
-}
-
 #[test]
 fn only_the_hosts_network_reaches_a_server_of_the_host() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
-    let code = connect(server.local_addr().unwrap().port());
+    let port = server.local_addr().unwrap().port().to_string();
+    let connects = include_str!("network/programs/connects_to_a_port.py");
+    let connect = |id: &str, network: &str| python_with(id, network, connects, &port);
     for way in Way::all() {
         let episodes = [
-            python("none", "none", &code),
-            python("host", "host", &code),
-            python("after", "none", &code),
+            connect("none", "none"),
+            connect("host", "host"),
+            connect("after", "none"),
         ];
         let run = run_all(
             way,
@@ -134,7 +135,7 @@ fn only_the_hosts_network_reaches_a_server_of_the_host() {
         assert_eq!(run.output("after"), "denied\n", "{way:?}");
     }
     for way in Way::of_tier("namespaces") {
-        let run = run_all(way, &[python("e", "loopback", &code)], &[]);
+        let run = run_all(way, &[connect("e", "loopback")], &[]);
         assert_eq!(run.output("e"), "denied\n", "{way:?}");
     }
 }
@@ -178,11 +179,7 @@ fn loopback_is_refused_where_it_can_not_be_private() {
 
 #[test]
 fn a_network_brings_no_socket_of_another_kind() {
-    let code = "import socket
-for family, kind, protocol in ((2,3,1), (10,3,58), (2,2,1), (2,1,262), (2,1,132), (2,2,136), (16,3,0), (17,3,0), (40,1,0), (38,5,0)):
-    try: socket.socket(family, kind, protocol); print('MADE', family, kind, protocol)
-    except OSError as e: assert e.errno == 1, e
-print('end')";
+    let code = include_str!("network/programs/makes_other_sockets.py");
     for way in Way::all() {
         for network in ["loopback", "host"] {
             if network == "loopback" && !way.namespaces() {
@@ -202,13 +199,11 @@ print('end')";
 fn the_hosts_network_does_not_bring_its_unix_sockets() {
     let name = format!("runner-test-network-{}", std::process::id());
     let _server = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-    let code = format!(
-        "import socket\ntry: socket.socket(socket.AF_UNIX).connect('\\0{name}'); print('REACHED')\nexcept OSError as e: print(e.errno)"
-    );
+    let connects = include_str!("network/programs/connects_to_an_abstract_socket.py");
     for way in Way::all() {
         let run = run_all(
             way,
-            &[python("e", "host", &code)],
+            &[python_with("e", "host", connects, &name)],
             &["--allow-host-network"],
         );
         assert_eq!(
@@ -217,11 +212,7 @@ fn the_hosts_network_does_not_bring_its_unix_sockets() {
             "{way:?}: EPERM of Landlock or of the filter"
         );
     }
-    let control = std::process::Command::new("/usr/bin/python3")
-        .args(["-c", &code])
-        .output()
-        .unwrap();
-    assert_eq!(control.stdout, b"REACHED\n");
+    assert_eq!(outside(connects, &name), b"REACHED\n");
 }
 
 #[test]
@@ -248,25 +239,19 @@ fn a_pair_of_datagram_sockets_sends_to_no_socket_of_the_host() {
     let server = UnixDatagram::bind(&path).unwrap();
     server.set_nonblocking(true).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
-    let code = format!(
-        "import socket\ntry: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', '{}'); print('SENT')\nexcept OSError: print('denied')",
-        path.display()
-    );
+    let path = path.to_str().expect("UTF-8");
+    let sends = include_str!("network/programs/sends_to_a_socket.py");
     for way in Way::all() {
         for network in ["none", "host"] {
             let run = run_all(
                 way,
-                &[python("e", network, &code)],
+                &[python_with("e", network, sends, path)],
                 &["--allow-host-network"],
             );
             assert_eq!(run.output("e"), "denied\n", "{way:?} {network}");
             assert!(server.recv(&mut [0; 8]).is_err(), "{way:?} {network}");
         }
     }
-    let control = std::process::Command::new("/usr/bin/python3")
-        .args(["-c", &code])
-        .output()
-        .unwrap();
-    assert_eq!(control.stdout, b"SENT\n");
+    assert_eq!(outside(sends, path), b"SENT\n");
     assert!(server.recv(&mut [0; 8]).is_ok());
 }
