@@ -17,8 +17,7 @@ fn reason<'a>(not_collected: &'a Value, path: &str) -> &'a str {
 
 #[test]
 fn collect_returns_the_files_that_match_as_text_or_base64() {
-    let make = "mkdir -p out/deep; echo text ✓ > out/a.txt; echo no > out/b.log; printf '\\377\\0' > out/b.bin; \
-                echo deep > out/deep/d.txt; ln -s /etc/passwd out/link.txt; echo abs > $TMPDIR/abs.txt; exit $CODE";
+    let make = include_str!("programs/files_to_collect.sh");
     let episode = |id: &str, code: &str, collect: serde_json::Value| json!({"id": id, "command": make, "env": {"CODE": code}, "collect": collect});
     let episodes = [
         episode("glob", "0", json!(["out/*.txt", "out/*.bin"])),
@@ -88,8 +87,7 @@ fn collect_names_what_is_over_its_cap_without_the_content() {
 
 #[test]
 fn names_count_against_what_collect_returns_and_the_others_are_told_by_number() {
-    let make = "import os\nname = 'n' * 240\nos.makedirs(name + '/' + name + '/' + name)\n\
-                for i in range(12000): os.mknod(f'{name}/{name}/{name}/{i:05}')\nopen('a', 'w').write('kept')";
+    let make = include_str!("programs/twelve_thousand_long_paths.py");
     let episode = json!({"id": "e", "argv": ["/usr/bin/python3", "-c", make], "collect": ["**/*"],
                          "resources": {"disk_mb": 512}});
     everywhere(&[episode], |way, run| {
@@ -113,8 +111,7 @@ fn names_count_against_what_collect_returns_and_the_others_are_told_by_number() 
 
 #[test]
 fn files_at_the_end_of_any_path_are_collected() {
-    let make = "import os\nopen('a', 'w').write('kept')\n\
-                for i in range(45):\n os.mkdir('d' * 200); os.chdir('d' * 200); open('f', 'w').write(str(i))";
+    let make = include_str!("programs/files_at_the_end_of_any_path.py");
     let episodes =
         [json!({"id": "e", "argv": ["/usr/bin/python3", "-c", make], "collect": ["**/*"]})];
     everywhere(&episodes, |way, run| {
@@ -132,8 +129,7 @@ fn files_at_the_end_of_any_path_are_collected() {
 
 #[test]
 fn a_name_without_wildcards_is_opened_whatever_lies_beside_it_and_its_absence_is_told() {
-    let make = "import os\nfor i in range(210000): os.mknod(f'n{i}')\nopen('zzz', 'w').write('found')\n\
-                os.mkdir('directory')";
+    let make = include_str!("programs/two_hundred_thousand_files.py");
     let collect = json!(["zzz", "none", "directory", "a\\*b"]);
     let episodes = [
         json!({"id": "e", "argv": ["/usr/bin/python3", "-c", make], "collect": collect,
@@ -157,9 +153,7 @@ fn a_name_without_wildcards_is_opened_whatever_lies_beside_it_and_its_absence_is
 
 #[test]
 fn links_come_as_the_files_in_the_sandbox_that_they_lead_to_and_others_are_listed() {
-    let make = "mkdir -p out/v1 elsewhere; echo one > out/v1/log.txt; echo two > elsewhere/two; ln -s v1 out/latest; \
-                ln -s v1/log.txt out/log.txt; ln -s \"$PWD/elsewhere/two\" out/two.txt; ln -s log.txt out/chain.txt; \
-                ln -s /etc/hostname out/host.txt; ln -s nowhere out/gone.txt; ln -s ../.. out/up.txt; mkfifo out/pipe.txt";
+    let make = include_str!("programs/links_to_collect.sh");
     let episodes = [
         json!({"id": "glob", "command": make, "collect": ["out/*.txt"]}),
         json!({"id": "outside", "command": "ln -s /etc d", "collect": ["d/passwd"]}),
@@ -187,12 +181,7 @@ fn links_come_as_the_files_in_the_sandbox_that_they_lead_to_and_others_are_liste
 
 #[test]
 fn names_that_are_not_utf8_are_told_apart_and_closed_files_come_too() {
-    let make = "import os\nfor n in (b'\\xff', b'\\xfe', b'\\\\xff', 'é'.encode()): open(b'out-' + n, 'wb').write(b'a' + n[-1:].hex().encode())\n\
-                os.close(os.open('closed', os.O_CREAT | os.O_WRONLY, 0))\n\
-                os.makedirs('shut/in'); open('shut/in/file', 'w').write('in')\n\
-                os.makedirs('barred/in/deep'); open('barred/in/deep/file', 'w').write('deep'); os.symlink('barred/in', 'to')\n\
-                if os.environ['CLOSE']: os.chmod('barred/in/deep/file', 0); os.chmod('barred/in/deep', 0); \
-                os.chmod('barred/in', 0); os.chmod('barred', 0); os.chmod('shut', 0)";
+    let make = include_str!("programs/names_that_are_no_text_and_closed_files.py");
     for way in Way::all() {
         // Without a uid of its own an episode can't change modes.
         let close = if way.root || way.namespaces() {

@@ -5,9 +5,7 @@ use crate::common::{Way, run};
 use serde_json::{Value, json};
 
 /// As fast readers do it: by its size, mapped, from its start again.
-const READS: &str = "import os, mmap, stat\nmeta = os.fstat(0)\n\
-    print(stat.S_ISREG(meta.st_mode), meta.st_size, mmap.mmap(0, 0, prot=mmap.PROT_READ)[:3])\n\
-    print(os.read(0, 2), os.lseek(0, 0, 0), len(os.read(0, 1 << 26)), os.read(0, 1))";
+const READS: &str = include_str!("programs/reads_stdin_as_fast_readers_do.py");
 
 #[test]
 fn programs_can_ask_for_its_size_map_it_and_go_back_in_it() {
@@ -54,14 +52,7 @@ fn each_step_has_its_own_from_the_start_and_one_without_input_has_none() {
 /// Memory that a program could take in this way would count in no limit.
 #[test]
 fn a_program_can_neither_write_to_it_nor_make_it_larger_nor_lease_it() {
-    let attack = "import fcntl, os\n\
-        def tried(what):\n    try: what(); return 'done'\n    except (OSError, ValueError): return 'refused'\n\
-        def own():\n    try: return os.open('/proc/self/fd/0', os.O_RDWR)\n    except OSError: return 0\n\
-        tried(lambda: os.fchmod(0, 0o666))\n\
-        print([tried(what) for fd in (0, own()) for what in (\n\
-            lambda: os.pwrite(fd, b'x', 0), lambda: os.pwrite(fd, b'x', 1 << 20), lambda: os.ftruncate(fd, 1 << 30),\n\
-            lambda: fcntl.fcntl(fd, 1033, 1), lambda: fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK),\n\
-            lambda: os.posix_fallocate(fd, 0, 1 << 20))])\nprint(os.read(0, 9))";
+    let attack = include_str!("programs/changes_its_stdin.py");
     let episode = json!({"id": "e", "argv": ["/usr/bin/python3", "-c", attack], "stdin": "input"});
     everywhere(&[episode], |way, run| {
         assert_ok(way, run, "e");

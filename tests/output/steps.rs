@@ -79,11 +79,10 @@ fn files_persist_from_step_to_step_and_settings_do_not() {
 }
 
 /// A process that goes on counting in a file.
-const COUNTER: &str = "(i=0; while :; do i=$((i+1)); echo $i > count; sleep 0.02; done) & \
-    until [ -s count ]; do sleep 0.02; done; echo started";
+const COUNTER: &str = include_str!("programs/leaves_a_counter.sh");
 
 /// Succeeds when something still counts.
-const COUNTS: &str = "a=$(cat count); for i in $(seq 20); do sleep 0.1; b=$(cat count); [ \"$a\" != \"$b\" ] && break; done; [ \"$a\" != \"$b\" ] && echo alive";
+const COUNTS: &str = include_str!("programs/is_still_counting.sh");
 
 #[test]
 fn what_a_step_leaves_in_the_background_lives_until_the_episode_ends() {
@@ -130,11 +129,7 @@ fn the_timeout_of_a_continued_step_ends_that_step_alone() {
 #[test]
 fn what_takes_long_to_die_is_gone_when_the_step_after_a_timeout_begins() {
     // Without huge pages, which are quickly given back.
-    let hold = "import mmap, os, time\n\
-        if os.fork() == 0:\n    held = mmap.mmap(-1, 2 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n    \
-        held.madvise(mmap.MADV_NOHUGEPAGE)\n    \
-        for at in range(0, len(held), 4096): held[at] = 1\n    print('held', flush=True)\n\
-        time.sleep(1000)";
+    let hold = include_str!("programs/takes_long_to_die.py");
     let others = "ps -e -o comm= | grep -c python || true";
     let episodes = [json!({"id": "e", "steps": [
         {"argv": ["python3", "-c", hold], "timeout_s": 10, "on_failure": "continue"},
