@@ -220,8 +220,7 @@ fn a_tree_of_long_names_is_refused_before_it_fills_the_slot_and_the_session_goes
         let server = Server::start(way, &["--disk-mb", "1024"]);
         let mut client = server.connect();
         let mut session = client.start(json!({}));
-        let make = "import os; os.mkdir('d'); [os.mknod(f'd/{i:05}' + 'n' * 250) for i in range(60000)]; \
-                    os.mkdir('few'); [os.mknod(f'few/{i}' + 'n' * 250) for i in range(9)]";
+        let make = include_str!("programs/a_tree_of_long_names.py");
         session.exec(json!({"argv": ["/usr/bin/python3", "-c", make]}));
         let (_, answer) = session.download("d");
         assert_eq!(code(&answer), "refused", "{way:?} {answer}");

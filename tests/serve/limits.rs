@@ -325,8 +325,7 @@ fn a_background_process_that_the_kernel_kills_does_not_cost_the_next_command() {
 /// Every piece of a file is an order of its own, and each comes sooner than the next look would be due.
 #[test]
 fn what_runs_in_the_background_is_looked_at_while_files_are_moved() {
-    let grows = "import time\nkept = []\nfor _ in range(95):\n    kept.append(b'x' * (20 << 20))\n    time.sleep(0.02)\n\
-                 open('/workspace/whole', 'w').close()\ntime.sleep(60)";
+    let grows = include_str!("programs/grows_in_the_background.py");
     for way in Way::all() {
         let server = Server::start(way, &["--memory-mb", "1536", "--disk-mb", "512"]);
         let mut client = server.connect();
