@@ -73,9 +73,7 @@ fn what_needs_a_start_of_its_own_gets_one() {
 
 #[test]
 fn random_numbers_differ_from_episode_to_episode() {
-    let code = "import random,uuid,secrets,tempfile\n\
-        print(random.random(),uuid.uuid4(),secrets.token_hex(),next(tempfile._get_candidate_names()))\n\
-        try:\n  import numpy; print(numpy.random.random())\nexcept ImportError: print(random.random())";
+    let code = include_str!("programs/random_numbers.py");
     let jobs: String = (0..20).map(|i| one(&format!("n{i}"), code)).collect();
     let modules: &[&str] = if has("numpy") {
         &["--warm", "python,numpy"]
@@ -97,8 +95,7 @@ fn random_numbers_differ_from_episode_to_episode() {
 /// By which the processes of a program trust each other, and take any object from each other.
 #[test]
 fn no_two_programs_have_the_same_key_of_multiprocessing() {
-    let code = "import multiprocessing as m\nprint(m.current_process().authkey.hex(), len(m.current_process().authkey))\n\
-        p = m.get_context('fork').Process(target=lambda: print(m.current_process().authkey.hex(), 0)); p.start(); p.join()";
+    let code = include_str!("programs/key_of_multiprocessing.py");
     let jobs: String = (0..6).map(|i| one(&format!("n{i}"), code)).collect();
     let modules = ["--warm", "python=/usr/bin/python3:multiprocessing"];
     let run = run_when_warm(Way::of_tier("namespaces")[0], &jobs, 2, &modules);
@@ -125,24 +122,10 @@ fn has(module: &str) -> bool {
 
 #[test]
 fn an_episode_cant_reach_the_zygote() {
-    let attack = "import os,signal\n\
-        parent=os.getppid()\n\
-        for p in (parent,-1):\n\
-        \x20 signal.signal(signal.SIGTERM,signal.SIG_IGN)\n\
-        \x20 try:\n\
-        \x20   if p>0 or p==-1: os.kill(p,signal.SIGTERM)\n\
-        \x20 except OSError as e: pass\n\
-        for name in ('mem','environ','maps','fd'):\n\
-        \x20 try: os.listdir(f'/proc/{parent}/{name}') if name=='fd' else open(f'/proc/{parent}/{name}','rb').read(1); print('reached',name)\n\
-        \x20 except OSError: pass\n\
-        for fd in range(3,200):\n\
-        \x20 try: os.fstat(fd); print('inherited',fd)\n\
-        \x20 except OSError: pass\n\
-        import resource\n\
-        print('attacked')";
+    let attack = include_str!("programs/reaches_for_the_zygote.py");
     let change = "import json,builtins,sys;json.x=1;builtins.y=1;sys.modules['re']=None;sys.setrecursionlimit(50)";
     let check = "import json,builtins,sys,re\nprint(hasattr(json,'x'),hasattr(builtins,'y'),sys.getrecursionlimit())";
-    let fork = "import os\ntry:\n  while True:\n    if os.fork()==0: os.setsid(); import time; time.sleep(60)\nexcept OSError: print('enough')";
+    let fork = include_str!("programs/forks_until_it_can_not.py");
     for way in Way::of_tier("namespaces") {
         let rounds = ["a", "b", "c"].map(|round| {
             let ids = ["attack", "change", "fork", "check"].map(|id| format!("{id} {round}"));
@@ -311,15 +294,7 @@ fn several_interpreters_are_warm_at_once() {
 #[test]
 fn a_program_is_not_in_the_memory_of_the_next_one() {
     // A pattern that does not match itself.
-    let search = "import re\nfound=0\n\
-        for line in open('/proc/self/maps'):\n\
-        \x20 at=re.match(r'(\\w+)-(\\w+) rw',line)\n\
-        \x20 if not at: continue\n\
-        \x20 start,end=(int(x,16) for x in at.groups())\n\
-        \x20 with open('/proc/self/mem','rb',0) as memory:\n\
-        \x20   memory.seek(start)\n\
-        \x20   found+=len(re.findall(rb'secret-[o]f-before',memory.read(end-start)))\n\
-        print(found)";
+    let search = include_str!("programs/searches_its_memory.py");
     let own = format!("own='secret-of-before'\n{search}");
     for way in Way::of_tier("namespaces") {
         let secret = json!({"id": "before", "argv": ["python3", "-c", "import os", "secret-of-before"],

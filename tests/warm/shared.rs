@@ -8,9 +8,7 @@ use std::process::Command;
 use std::sync::mpsc;
 
 /// Takes a second of CPU and 60 MB.
-const MODULE: &str = "import time\nend = time.process_time() + 1\n\
-    while time.process_time() < end: pass\n\
-    data = bytearray(60 << 20)\nfor i in range(0, len(data), 4096): data[i] = 1\n";
+const MODULE: &str = include_str!("programs/heavy.py");
 const SLOTS: usize = 16;
 const MB: u64 = 1 << 20;
 

@@ -60,7 +60,7 @@ fn command(id: &str, line: &str) -> Value {
 
 #[test]
 fn what_they_define_is_there() {
-    let script = "export GREETING=hello\ngreet() { echo $GREETING; }\nalias l=ls\nshopt -s nullglob\nPATH=$PATH:/extra\nset -- a b\numask 027\n";
+    let script = include_str!("programs/profile.sh");
     let line = "greet; alias; shopt nullglob; echo $PATH; pwd; echo $# $1; umask; echo $GREETING";
     if let Some(warm) = same(script, &[command("a", line), command("b", line)]) {
         assert_eq!(warm.get("b")["start"], "warm-bash");
@@ -205,9 +205,7 @@ fn a_variable_that_bash_itself_obeys_is_obeyed() {
 /// It was started, is not kept, and counts no more as a process of the slot's.
 #[test]
 fn a_bash_that_is_not_kept_takes_none_of_the_processes_of_a_program() {
-    let program = "import os\nn, r, w = 1, *os.pipe()\n\
-        try:\n    while n < 20:\n        if os.fork() == 0: os.close(w), os.read(r, 1), os._exit(0)\n        n += 1\n\
-        except OSError: pass\nprint(n)";
+    let program = include_str!("programs/counts_what_it_may_start.py");
     let episode = |id: &str| json!({"id": id, "argv": ["python3", "-c", program], "resources": {"processes": 8}});
     for script in ["echo welcome\n", "exit 5\n", "exec 3>&1\n", "true\n"] {
         let Some(run) = with_profile(script, &[episode("a"), episode("b")], "bash") else {
