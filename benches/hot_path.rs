@@ -19,6 +19,7 @@ use runner::spec::parse::{Defaults, FileContext, parse};
 use runner::spec::policy::{Grants, Tier};
 use runner::spec::sandbox::Sandbox;
 use runner::spec::step::{Program, Step};
+use runner::spec::warm::PerSlot;
 use runner::wire::message::{EpisodeRequest, PreloadedPython, Reply};
 use runner::wire::packet::{Assembler, encode, packets};
 use std::borrow::Cow;
@@ -177,7 +178,7 @@ fn settings() -> PoolSettings {
         open_root: false,
         grants: Arc::default(),
         processes: Limits::default().processes,
-        warm_bash: true,
+        warm: vec![PerSlot::Bash],
         pythons: Path::new(PYTHON)
             .exists()
             .then_some(python)

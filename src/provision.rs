@@ -92,14 +92,11 @@ pub(crate) async fn build(
 
 /// As many as there is room for; `note` is told where that is fewer than were wanted.
 fn slots(wanted: &Wanted<'_>, note: impl Fn(String)) -> Result<usize, ProvisionError> {
-    let (bash, pythons) = (
-        u64::from(wanted.warm.bash),
-        wanted.warm.pythons.len() as u64,
-    );
+    let pythons = wanted.warm.pythons.len() as u64;
     let needs = SlotNeeds {
         // Its socket, and that of a session's client; what it gets of a Python as soon as that is ready.
         files: 1 + u64::from(wanted.open_root) + 2 * pythons,
-        warm: bash + pythons,
+        warm: wanted.warm.per_slot.len() as u64 + pythons,
     };
     match room_for(wanted.slots, needs) {
         (slots, None) => Ok(slots),
@@ -128,7 +125,7 @@ pub(crate) fn raise_open_files() {
 
 fn settings(wanted: &Wanted<'_>, tier: Tier) -> PoolSettings {
     PoolSettings {
-        warm_bash: wanted.warm.bash,
+        warm: wanted.warm.per_slot.clone(),
         // Without namespaces nothing would hold together what a warm Python's programs leave behind.
         pythons: if tier.has_own_processes() {
             let pythons = wanted.warm.pythons.iter();

@@ -65,7 +65,7 @@ impl TrialError {
 /// Builds a slot of the tier with default limits and runs episodes in it; leaves nothing behind.
 pub(super) async fn attempt(tier: Tier) -> Result<Working, TrialError> {
     let settings = PoolSettings {
-        warm_bash: false,
+        warm: Vec::new(),
         pythons: Vec::new(),
         warm_episodes: u32::MAX,
         size: 1,

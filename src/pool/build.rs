@@ -101,7 +101,7 @@ impl Pool {
             grants: (*grants).clone(),
             unusual_places,
             cgroup: cgroup.is_some(),
-            warm_bash: shared.settings.warm_bash,
+            warm: shared.settings.warm.clone(),
             warm_pythons,
             open_root: shared.settings.open_root && shared.settings.tier.has_private_root(),
             real_time: shared.settings.is_crowded(),

@@ -2,6 +2,7 @@
 
 use super::warm::PythonSettings;
 use crate::spec::policy::{Grants, Tier};
+use crate::spec::warm::PerSlot;
 use crate::sys::cores;
 use crate::wire::message::OWN_PROCESSES;
 use std::sync::Arc;
@@ -23,8 +24,8 @@ pub struct PoolSettings {
     pub grants: Arc<Grants>,
     /// Most processes of one episode, where slots share a uid and so a process limit.
     pub processes: u32,
-    /// Whether slots keep a login bash warm.
-    pub warm_bash: bool,
+    /// What each slot starts by itself and keeps warm.
+    pub warm: Vec<PerSlot>,
     /// Pythons that are kept warm.
     pub pythons: Vec<PythonSettings>,
     /// Episodes that a slot with warm interpreters runs before it is replaced, and with it all that its programs have
@@ -43,14 +44,14 @@ impl PoolSettings {
 
     /// What all slots and their programs may have of processes at one time.
     pub(super) fn all_processes(&self) -> u32 {
-        let warm = u32::from(self.warm_bash) + self.pythons.len() as u32;
+        let warm = (self.warm.len() + self.pythons.len()) as u32;
         let of_slot = self.processes.saturating_add(OWN_PROCESSES + warm);
         of_slot.saturating_mul(self.size as u32)
     }
 
     /// Episodes after which a slot is replaced.
     pub(super) fn worn_out(&self) -> u32 {
-        if self.warm_bash || !self.pythons.is_empty() {
+        if !self.warm.is_empty() || !self.pythons.is_empty() {
             self.warm_episodes
         } else {
             u32::MAX

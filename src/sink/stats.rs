@@ -11,13 +11,6 @@ use crate::spec::outcome::{ExecOutcome, Outcome, Phases, Verdict};
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The ways to start, in the order in which they are reported.
-pub(super) const STARTS: [(Start, &str); 3] = [
-    (Start::Exec, "exec"),
-    (Start::WarmBash, "warm-bash"),
-    (Start::WarmPython, "warm-python"),
-];
-
 /// The phases, in the order in which they happen. All but the last make up startup.
 pub(super) const PHASES: [&str; 5] = ["dispatch", "prepare", "handoff", "launch", "clean"];
 
@@ -36,7 +29,7 @@ pub struct Statistics {
     startup: Histogram<u64>,
     within_target: u64,
     queue: Histogram<u64>,
-    by_start: [Option<Box<StartStatistics>>; STARTS.len()],
+    by_start: [Option<Box<StartStatistics>>; Start::ALL.len()],
     audit: Option<AuditReport>,
 }
 
@@ -86,7 +79,7 @@ impl Statistics {
             startup: histogram(),
             within_target: 0,
             queue: histogram(),
-            by_start: [None, None, None],
+            by_start: Default::default(),
             audit: None,
         }
     }
@@ -124,12 +117,9 @@ impl Statistics {
         let within = u64::from(phases.total <= self.target_ns);
         record(&mut self.startup, phases.total);
         self.within_target += within;
-        let index = match start {
-            Start::Exec => 0,
-            Start::WarmBash => 1,
-            Start::WarmPython => 2,
-        };
-        let own = self.by_start[index].get_or_insert_with(StartStatistics::new);
+        let index = Start::ALL.iter().position(|other| *other == start);
+        let own =
+            self.by_start[index.expect("all are there")].get_or_insert_with(StartStatistics::new);
         record(&mut own.startup, phases.total);
         own.within_target += within;
         let Phases {
@@ -209,8 +199,8 @@ impl Statistics {
 
     /// The ways of starting that occurred, by the name they have in results.
     pub(super) fn by_start(&self) -> impl Iterator<Item = (&'static str, &StartStatistics)> {
-        let named = STARTS.iter().zip(&self.by_start);
-        named.filter_map(|(&(_, name), own)| Some((name, own.as_deref()?)))
+        let all = Start::ALL.iter().zip(&self.by_start);
+        all.filter_map(|(start, own)| Some((start.name(), own.as_deref()?)))
     }
 
     /// Every histogram with the tag it has in a log: `startup`, `queue`, `exec.startup`,

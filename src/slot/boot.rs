@@ -107,7 +107,7 @@ struct Given {
 /// What init and the exec zygote both get.
 struct Prepared {
     grants: OpenGrants,
-    warm: Option<Forked>,
+    warm: Vec<Forked>,
     for_init: OwnedFd,
     for_zygote: OwnedFd,
 }
@@ -115,7 +115,7 @@ struct Prepared {
 fn prepare(setup: &Setup, given: &Given) -> Result<Prepared, Failure> {
     let isolation = tier::of(setup.tier);
     let grants = isolation.enter(setup)?;
-    let warm = warm::fork(setup, given.ordinary, given.procs.as_ref())?;
+    let warm = warm::fork_all(setup, given.ordinary, given.procs.as_ref())?;
     isolation.enter_processes()?;
     let (for_init, for_zygote) = control_pair()?;
     Ok(Prepared {
@@ -185,7 +185,7 @@ fn be_init(runner: Link, setup: Setup, given: Given, prepared: Prepared, exec: O
     code
 }
 
-/// `is_parent`: whether the warm interpreter and init are children of this process.
+/// `is_parent`: whether the warm interpreters and init are children of this process.
 fn be_zygote(
     setup: &Setup,
     given: Given,
@@ -193,9 +193,14 @@ fn be_zygote(
     run_delay: RunDelay,
     is_parent: bool,
 ) {
-    let warm = prepared.warm.filter(|_| is_parent).map(|warm| warm.pid);
+    let warm = if is_parent {
+        prepared.warm.iter().map(|forked| forked.pid).collect()
+    } else {
+        Vec::new()
+    };
     drop((
         prepared.for_init,
+        prepared.warm,
         prepared.grants,
         given.cgroup,
         given.pythons,

@@ -11,8 +11,9 @@ use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
 use super::shared_memory::SharedMemory;
+use super::space::Space;
 use super::stalled::Machine;
-use super::warm::{self, Bash, Python};
+use super::warm::{self, Interpreter, Python};
 use super::{session, signals};
 use crate::sandbox::quotas::OwnLimits;
 use crate::sandbox::root::OpenGrants;
@@ -37,7 +38,7 @@ pub(super) struct Zygotes {
     pub exec: Option<Pid>,
     /// The nice value of what they fork.
     pub nice: i32,
-    pub warm: Option<warm::Forked>,
+    pub warm: Vec<warm::Forked>,
     /// Sockets to Pythons, which the runner starts; in the order of the set-up.
     pub pythons: Vec<OwnedFd>,
 }
@@ -45,8 +46,11 @@ pub(super) struct Zygotes {
 impl Zygotes {
     /// Those that are children of ours.
     fn children(&self) -> Vec<Pid> {
-        let warm = self.exec.and(self.warm.as_ref()).map(|warm| warm.pid);
-        self.exec.into_iter().chain(warm).collect()
+        let all = self.exec.map(|exec| {
+            let warm = self.warm.iter().map(|forked| forked.pid);
+            std::iter::once(exec).chain(warm).collect()
+        });
+        all.unwrap_or_default()
     }
 }
 
@@ -104,17 +108,13 @@ fn build(
     let space = open_space(setup)?;
     let gone = |_: LinkBroken| Failure::new(Stage::Zygote, 0);
     let census = Census::new(setup.tier, setup.grants.network, zygotes.children(), shared);
-    let forked = zygotes.warm.as_ref().map(|forked| forked.pid);
-    let bash = zygotes
-        .warm
-        .and_then(|forked| Bash::start(forked, setup, &space));
-    // Where it is not ours, it is the zygote's child.
-    if bash.is_none() && !setup.tier.has_own_processes() {
-        forked.into_iter().for_each(warm::end);
-    }
-    zygote.send(&bash.is_some()).map_err(gone)?;
+    let (kept, warm) = start_warm(zygotes.warm, setup, &space);
+    zygote.send(&kept).map_err(gone)?;
     let landlock_abi = zygote.recv::<Result<u32, Failure>>().map_err(gone)??;
     let pythons = Python::invite(zygotes.pythons, setup, &space);
+    let own_warm = warm.len() as u32;
+    let pythons = pythons.into_iter().map(|python| Box::new(python) as _);
+    let all_warm = warm.into_iter().chain(pythons).collect();
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
     end_start_up(&cleaner, &census)?;
     let look_guard = LookGuard::start()
@@ -138,11 +138,31 @@ fn build(
         cores: cores::available() as u64,
         machine,
         buffer: vec![0; READ_BYTES],
-        own_processes: isolation.own_processes(setup) + u32::from(bash.is_some()),
-        warm: warm::all(bash, pythons),
+        own_processes: isolation.own_processes(setup) + own_warm,
+        warm: all_warm,
         own_limits,
         out_of_memory,
     })
+}
+
+/// Which of the slot's own interpreters are kept, and those.
+fn start_warm(
+    forked: Vec<warm::Forked>,
+    setup: &Setup,
+    space: &Space,
+) -> (Vec<bool>, Vec<Box<dyn Interpreter>>) {
+    let start = |forked: warm::Forked| {
+        let pid = forked.pid;
+        let started = warm::start(forked, setup, space);
+        // Where it is not ours, it is the zygote's child.
+        if started.is_none() && !setup.tier.has_own_processes() {
+            warm::end(pid);
+        }
+        started
+    };
+    let all: Vec<_> = forked.into_iter().map(start).collect();
+    let kept = all.iter().map(Option::is_some).collect();
+    (kept, all.into_iter().flatten().collect())
 }
 
 fn unended() -> Failure {

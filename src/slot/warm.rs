@@ -20,10 +20,14 @@ mod process;
 mod python;
 mod startup;
 
+use self::bash::Bash;
 use super::link::{Link, LinkBroken};
+use super::space::Space;
 use crate::spec::execution::Start;
 use crate::spec::policy::Tier;
 use crate::spec::step::Step;
+use crate::spec::warm::PerSlot;
+use crate::wire::message::Setup;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
@@ -59,17 +63,16 @@ pub(super) trait Interpreter {
     }
 }
 
-pub(super) use bash::Bash;
 pub use parent::main as parent_main;
-pub(super) use process::{Forked, end, fork};
+pub(super) use process::{Forked, end, fork_all};
 pub(super) use python::Python;
 
-/// All of a slot's, in the order in which they are asked.
-pub(super) fn all(bash: Option<Bash>, pythons: Vec<Python>) -> Vec<Box<dyn Interpreter>> {
-    let mut all: Vec<Box<dyn Interpreter>> = Vec::new();
-    all.extend(bash.map(|bash| Box::new(bash) as _));
-    all.extend(pythons.into_iter().map(|python| Box::new(python) as _));
-    all
+/// Makes a forked process the interpreter that it was forked for, and waits until that is ready. None where it can't be had, or
+/// where a fork of it would not do what a new one would.
+pub(super) fn start(forked: Forked, setup: &Setup, space: &Space) -> Option<Box<dyn Interpreter>> {
+    match forked.interpreter {
+        PerSlot::Bash => Some(Box::new(Bash::start(forked, setup, space)?)),
+    }
 }
 
 /// The largest stack that a fork of a warm interpreter can be given, in bytes. It lies where the interpreter's own lies, with

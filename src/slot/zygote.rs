@@ -33,14 +33,14 @@ struct Zygote<'a> {
 }
 
 /// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone. `procs`
-/// is that of the slot's cgroup, `warm` a child of this process that init may keep as a warm bash.
+/// is that of the slot's cgroup, `warm` children of this process that init may keep as warm interpreters.
 pub(super) fn main(
     mut init: Link,
     setup: &Setup,
     ordinary: Ordinary,
     run_delay: RunDelay,
     procs: Option<CgroupProcs>,
-    warm: Option<Pid>,
+    warm: Vec<Pid>,
 ) {
     if serve(&mut init, setup, ordinary, run_delay, procs, warm).is_err() {
         // The runner has died, and with it all inits.
@@ -54,14 +54,13 @@ fn serve(
     ordinary: Ordinary,
     run_delay: RunDelay,
     procs: Option<CgroupProcs>,
-    warm: Option<Pid>,
+    warm: Vec<Pid>,
 ) -> Result<(), LinkBroken> {
     // It takes a while, as does what init does meanwhile.
     let inside = procs.map_or(Ok(()), |procs| procs.join());
-    let is_kept: bool = init.recv()?;
-    if !is_kept {
-        warm.into_iter().for_each(super::warm::end);
-    }
+    let kept: Vec<bool> = init.recv()?;
+    let not_kept = warm.into_iter().zip(kept).filter(|(_, kept)| !kept);
+    not_kept.for_each(|(pid, _)| super::warm::end(pid));
     let prepared = inside.and_then(|()| Zygote::prepare(setup, ordinary, run_delay));
     let (mut zygote, abi) = match prepared {
         Ok(ready) => ready,

@@ -181,6 +181,18 @@ pub enum Start {
 }
 
 impl Start {
+    /// All, in the order in which they are reported.
+    pub const ALL: [Start; 3] = [Start::Exec, Start::WarmBash, Start::WarmPython];
+
+    /// As results have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Start::Exec => "exec",
+            Start::WarmBash => "warm-bash",
+            Start::WarmPython => "warm-python",
+        }
+    }
+
     /// Whether a warm interpreter has forked it.
     pub fn is_warm(self) -> bool {
         self != Start::Exec

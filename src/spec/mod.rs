@@ -20,4 +20,4 @@ mod returned;
 pub mod sandbox;
 pub mod step;
 pub(crate) mod verdict;
-pub(crate) mod warm;
+pub mod warm;

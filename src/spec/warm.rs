@@ -1,5 +1,6 @@
 //! What `--warm` means.
 
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Modules that programs commonly import, and whose import does nothing that could be seen.
@@ -58,8 +59,26 @@ const PATH: [&str; 6] = [
 /// Interpreters that are to be warm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Warm {
-    pub bash: bool,
+    /// Those that each slot starts by itself, each once.
+    pub per_slot: Vec<PerSlot>,
+    /// Those that the runner starts, and that are forked into each slot.
     pub pythons: Vec<WarmPython>,
+}
+
+/// An interpreter that each slot starts by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PerSlot {
+    Bash,
+}
+
+impl PerSlot {
+    /// All, by the names that `--warm` has for them.
+    const NAMED: [(&str, PerSlot); 1] = [("bash", PerSlot::Bash)];
+
+    fn named(name: &str) -> Option<PerSlot> {
+        let mut all = Self::NAMED.into_iter();
+        all.find_map(|(own, interpreter)| (own == name).then_some(interpreter))
+    }
 }
 
 /// One Python.
@@ -114,7 +133,7 @@ impl Warm {
         match lists.as_slice() {
             ["none"] => return Ok(warm),
             ["auto"] => {
-                warm.bash = true;
+                warm.per_slot.push(PerSlot::Bash);
                 warm.pythons.extend(default_python(false));
                 return Ok(warm);
             }
@@ -130,11 +149,15 @@ impl Warm {
         // Modules are those of a python in their own list: no list goes on where another has ended.
         let mut has_python = false;
         for element in list.split(',').map(str::trim) {
+            if let Some(interpreter) = PerSlot::named(element) {
+                self.per_slot.retain(|other| *other != interpreter);
+                self.per_slot.push(interpreter);
+                continue;
+            }
             match element.split_once('=') {
                 _ if element == "none" || element == "auto" => {
                     return Err(WarmError::Alone(element.into()));
                 }
-                _ if element == "bash" => self.bash = true,
                 _ if element == "python" => {
                     self.add(default_python(true).ok_or(WarmError::NoPython)?)?;
                     has_python = true;

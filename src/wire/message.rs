@@ -8,6 +8,7 @@ use crate::spec::execution::{Execution, NotPrepared};
 use crate::spec::policy::{Enforced, Grants, Tier};
 use crate::spec::sandbox::Sandbox;
 use crate::spec::step::{InputFile, Step};
+use crate::spec::warm::PerSlot;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -41,8 +42,8 @@ pub struct Setup {
     /// Whether the slot has a memory cgroup of its own. Then five descriptors are the first to travel with this message:
     /// through which to join it, its limit, how often that was met, kills in it, and what it holds.
     pub cgroup: bool,
-    /// Whether a login bash is kept warm.
-    pub warm_bash: bool,
+    /// Interpreters that the slot starts by itself and keeps warm.
+    pub warm: Vec<PerSlot>,
     /// Pythons that are kept warm; the sockets to them travel with this message, in the same order.
     pub warm_pythons: Vec<PreloadedPython>,
 }

@@ -5,6 +5,7 @@ use crate::slot::boot::{control_pair, name};
 use crate::slot::cgroup::CgroupProcs;
 use crate::slot::link::Link;
 use crate::slot::zygote::{candidates, give_up};
+use crate::spec::warm::PerSlot;
 use crate::sys::exec::Image;
 use crate::sys::sched::Ordinary;
 use crate::sys::wait::wait;
@@ -22,29 +23,40 @@ pub(super) const STARTUP_TIMEOUT_S: u32 = 10;
 
 /// A process that waits to become an interpreter.
 pub(crate) struct Forked {
+    pub interpreter: PerSlot,
     pub pid: Pid,
     pub link: Link,
     /// How its programs are scheduled.
     pub ordinary: Ordinary,
 }
 
-/// Forks it, where one is wanted. To be called with all namespaces but the one of processes entered. `procs` is that of the
-/// slot's cgroup.
-pub(crate) fn fork(
+/// Forks all that are wanted. To be called with all namespaces but the one of processes entered. `procs` is that of the slot's
+/// cgroup.
+pub(crate) fn fork_all(
     setup: &Setup,
     ordinary: Ordinary,
     procs: Option<&CgroupProcs>,
-) -> Result<Option<Forked>, Failure> {
-    if !setup.warm_bash {
-        return Ok(None);
-    }
+) -> Result<Vec<Forked>, Failure> {
+    let wanted = setup.warm.iter();
+    wanted
+        .map(|interpreter| fork(*interpreter, setup, ordinary, procs))
+        .collect()
+}
+
+fn fork(
+    interpreter: PerSlot,
+    setup: &Setup,
+    ordinary: Ordinary,
+    procs: Option<&CgroupProcs>,
+) -> Result<Forked, Failure> {
     let (ours, theirs) = control_pair()?;
     match fork::fork().map_err(|e| Failure::new(Stage::Fork, e as i32))? {
-        Some(pid) => Ok(Some(Forked {
+        Some(pid) => Ok(Forked {
+            interpreter,
             pid,
             link: Link::short(ours),
             ordinary,
-        })),
+        }),
         None => {
             drop(ours);
             name(setup, "warm");
