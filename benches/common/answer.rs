@@ -1,7 +1,8 @@
 //! What a slot answers, for benchmarks that have none.
 
-use runner::spec::execution::{Collected, End, Execution, Start, StepExecution};
+use runner::spec::execution::{Collected, End, Execution, StepExecution};
 use runner::spec::policy::{Enforced, Tier};
+use runner::spec::warm::Start;
 
 /// That of an episode which printed so many bytes.
 pub fn execution(output: usize) -> Execution {

@@ -1,7 +1,8 @@
 //! `--trace`: a line for each attempt to run an episode, with what it took and what became of it.
 
 use crate::spec::episode::Episode;
-use crate::spec::execution::{End, Execution, Start, StepExecution, Unclean};
+use crate::spec::execution::{End, Execution, StepExecution, Unclean};
+use crate::spec::warm::Start;
 use crate::sys::clock::monotonic_ns;
 use serde::Serialize;
 use std::cell::RefCell;

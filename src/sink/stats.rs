@@ -6,8 +6,8 @@
 use super::audit::AuditReport;
 use super::counts::Counts;
 use super::usage;
-use crate::spec::execution::Start;
 use crate::spec::outcome::{ExecOutcome, Outcome, Phases, Verdict};
+use crate::spec::warm::Start;
 use hdrhistogram::Histogram;
 use std::time::{Duration, Instant, SystemTime};
 

@@ -198,8 +198,8 @@ mod tests {
     use super::super::stats::Statistics;
     use super::super::testing::outcome;
     use super::*;
-    use crate::spec::execution::Start;
     use crate::spec::outcome::Status;
+    use crate::spec::warm::Start;
     use std::time::Duration;
 
     fn report(warm: bool) -> RunReport {

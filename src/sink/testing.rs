@@ -1,8 +1,8 @@
 //! Outcomes for the tests of this module.
 
 use crate::spec::bytes::Text;
-use crate::spec::execution::Start;
 use crate::spec::outcome::{Outcome, Phases, Status, Verdict};
+use crate::spec::warm::Start;
 
 /// A result of an episode that started in 300 µs through `exec`, or never ran (`invalid`).
 pub(super) fn outcome(id: &str, status: Status) -> Outcome {

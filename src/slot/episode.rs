@@ -18,14 +18,13 @@ use super::warm::{ForkRequest, Interpreter};
 use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::root;
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
-use crate::spec::execution::{
-    Collected, End, Execution, NotPrepared, Start, StepExecution, Unclean,
-};
+use crate::spec::execution::{Collected, End, Execution, NotPrepared, StepExecution, Unclean};
 use crate::spec::host::{CountedBy, HostFault};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Enforced;
 use crate::spec::sandbox::Sandbox;
 use crate::spec::step::{InputFile, OnFailure, Step};
+use crate::spec::warm::Start;
 use crate::sys::clock::monotonic_ns;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{EpisodeRequest, Launch, Rlimit, Setup};

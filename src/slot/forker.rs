@@ -2,8 +2,8 @@
 
 use super::link::Link;
 use super::warm::{self, ForkRequest, Interpreter};
-use crate::spec::execution::Start;
 use crate::spec::limits::Limits;
+use crate::spec::warm::Start;
 use std::os::fd::RawFd;
 
 /// What can fork a program.

@@ -5,6 +5,7 @@
 use super::host::HostFault;
 use super::limits::Limits;
 use super::policy::Enforced;
+use super::warm::Start;
 use serde::{Deserialize, Serialize};
 
 /// Facts of one episode, as the slot that ran it saw them.
@@ -170,34 +171,6 @@ impl From<Finish> for End {
 
 /// The exit code of a shell whose last command was killed.
 pub const SHELL_SAYS_KILLED: i32 = 128 + libc::SIGKILL;
-
-/// How the program was brought to life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Start {
-    Exec,
-    WarmBash,
-    WarmPython,
-}
-
-impl Start {
-    /// All, in the order in which they are reported.
-    pub const ALL: [Start; 3] = [Start::Exec, Start::WarmBash, Start::WarmPython];
-
-    /// As results have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Start::Exec => "exec",
-            Start::WarmBash => "warm-bash",
-            Start::WarmPython => "warm-python",
-        }
-    }
-
-    /// Whether a warm interpreter has forked it.
-    pub fn is_warm(self) -> bool {
-        self != Start::Exec
-    }
-}
 
 /// How an execution ended. The evidence of a limit travels with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use super::bytes::Text;
 use super::digest::Digest;
-use super::execution::Start;
 use super::policy::Enforced;
+use super::warm::Start;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What `--warm` means.
+//! What `--warm` means, and how results say that a program was started.
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -78,6 +78,34 @@ impl PerSlot {
     fn named(name: &str) -> Option<PerSlot> {
         let mut all = Self::NAMED.into_iter();
         all.find_map(|(own, interpreter)| (own == name).then_some(interpreter))
+    }
+}
+
+/// How the program was brought to life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    Exec,
+    WarmBash,
+    WarmPython,
+}
+
+impl Start {
+    /// All, in the order in which they are reported.
+    pub const ALL: [Start; 3] = [Start::Exec, Start::WarmBash, Start::WarmPython];
+
+    /// As results have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Start::Exec => "exec",
+            Start::WarmBash => "warm-bash",
+            Start::WarmPython => "warm-python",
+        }
+    }
+
+    /// Whether a warm interpreter has forked it.
+    pub fn is_warm(self) -> bool {
+        self != Start::Exec
     }
 }
 

@@ -6,11 +6,12 @@ use super::answer::Expected;
 use super::message::{EpisodeRequest, Reply};
 use super::packet::{Assembler, PACKET_BYTES, WireError, encode, packets};
 use crate::spec::execution::{
-    Collected, DiskEvidence, End, Execution, Finish, MAX_NOTE_BYTES, Start, StepExecution, Streams,
+    Collected, DiskEvidence, End, Execution, Finish, MAX_NOTE_BYTES, StepExecution, Streams,
 };
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use crate::spec::sandbox::{OutputKeep, Sandbox};
+use crate::spec::warm::Start;
 use arbitrary::{failure, reply, request};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -9,7 +9,7 @@ use crate::slot::link::Link;
 use crate::slot::mark::Mark;
 use crate::slot::open::open_in_root;
 use crate::slot::space::Space;
-use crate::spec::execution::Start;
+use crate::spec::warm::Start;
 use crate::sys::remove::remove;
 use crate::wire::message::{Setup, WarmStart};
 use nix::fcntl::OFlag;

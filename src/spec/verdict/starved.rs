@@ -40,8 +40,8 @@ pub(crate) fn starved(episode: &Episode, execution: &Execution) -> Option<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::execution::Start;
     use crate::spec::step::Program;
+    use crate::spec::warm::Start;
 
     const S: u64 = 1_000_000_000;
 

@@ -2,13 +2,14 @@
 
 use crate::spec::execution::{
     Collected, CollectedFile, DiskEvidence, End, Execution, Finish, NotCollected, NotPrepared,
-    Start, StepExecution, Streams, WhyNot,
+    StepExecution, Streams, WhyNot,
 };
 use crate::spec::host::{HostFault, RefusedBy};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use crate::spec::sandbox::{Capture, OutputKeep, Sandbox};
 use crate::spec::step::{Content, InputFile, OnFailure, Program, Step};
+use crate::spec::warm::Start;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Attached, EpisodeRequest, Reply};
 use crate::wire::packet::PACKET_BYTES;
