@@ -16,6 +16,7 @@
 
 mod bash;
 mod parent;
+mod parked;
 mod process;
 mod python;
 mod startup;
