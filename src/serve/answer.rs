@@ -4,7 +4,8 @@
 //! its sessions holds the one answer or the one piece of a file that it can't get rid of. Nothing waits for a client for
 //! longer than its [writer](super::frame::write_all) does.
 
-use super::request::Id;
+use super::id::Id;
+use crate::pool::SlotLost;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -45,6 +46,20 @@ pub(super) struct RequestError {
     pub message: String,
 }
 
+/// Why a request has no result.
+#[derive(Debug)]
+pub(super) enum NoResult {
+    Request(RequestError),
+    /// The session is over with it.
+    Session(String),
+}
+
+impl NoResult {
+    pub(super) fn lost(lost: SlotLost) -> NoResult {
+        NoResult::Session(lost.to_string())
+    }
+}
+
 impl RequestError {
     pub(super) fn new(code: Code, message: impl Into<String>) -> RequestError {
         let mut message = message.into();
@@ -55,6 +70,15 @@ impl RequestError {
             message.push('…');
         }
         RequestError { code, message }
+    }
+
+    pub(super) fn stopped() -> RequestError {
+        let message = "the session was stopped before this was done";
+        RequestError::new(Code::Stopped, message)
+    }
+
+    pub(super) fn cancelled() -> RequestError {
+        RequestError::new(Code::Cancelled, "the request was cancelled")
     }
 
     pub(super) fn bad(message: impl Into<String>) -> RequestError {

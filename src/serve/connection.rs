@@ -1,144 +1,27 @@
 //! One client: reads its lines, and hands each to the session it is for.
 
 use super::PROTOCOL;
-use super::answer::{Client, Code, RequestError};
-use super::budget::{Budget, Held, MAX_WAITING_STARTS, REQUEST_BYTES, START_BYTES};
+use super::answer::RequestError;
+use super::budget::{Budget, REQUEST_BYTES, START_BYTES};
+use super::connection_state::{ConnectionState, Op};
 use super::fields::Fields;
-use super::frame::{self, ClientLine, Closing, Lines};
-use super::request::{self, Beginning, Exec, Head, Id, Start};
-use super::run::Server;
-use super::session::{self, Handle, MAX_WAITING, Op, Request};
+use super::frame::{self, ClientLine, Lines};
+use super::id::Id;
+use super::request::{self, Beginning, Exec, Head, Start};
+use super::server::Server;
+use super::session;
 use super::stats::Counted;
-use super::upload::{Frame, Uploads};
+use super::upload::Frame;
 use crate::spec::fields::STATS;
 use crate::sys::clock::monotonic_ns;
 use serde_json::json;
-use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
-
-/// Sessions that are over and whose end can still be told.
-const REMEMBERED: usize = 256;
 
 /// No `op` has a longer name.
 const MAX_OP_CHARS: usize = 16;
-
-/// What the sessions of a connection share.
-pub(super) struct ConnectionState {
-    pub client: Client,
-    pub uploads: Uploads,
-    /// What its client makes the server hold.
-    pub budget: Rc<Budget>,
-    /// Starts that wait for a slot.
-    waiting_starts: Cell<usize>,
-    sessions: RefCell<HashMap<String, Handle>>,
-    over: RefCell<VecDeque<(String, String)>>,
-    /// What gives a request up, by its id.
-    cancels: RefCell<HashMap<String, oneshot::Sender<()>>>,
-    next: Cell<u64>,
-    closing: watch::Sender<Option<Instant>>,
-}
-
-/// A start that waits, counted for as long as this lives.
-pub(super) struct WaitingStart(Rc<ConnectionState>);
-
-impl Drop for WaitingStart {
-    fn drop(&mut self) {
-        let starts = &self.0.waiting_starts;
-        starts.set(starts.get() - 1);
-    }
-}
-
-impl ConnectionState {
-    /// Says since when the connection is at its end.
-    pub(super) fn closing(&self) -> Closing {
-        self.closing.subscribe()
-    }
-
-    fn start_waits(self: &Rc<Self>) -> Result<WaitingStart, RequestError> {
-        let waiting = self.waiting_starts.get();
-        if waiting >= MAX_WAITING_STARTS {
-            let message = format!(
-                "{MAX_WAITING_STARTS} starts of this connection wait already; wait for some to be answered"
-            );
-            return Err(RequestError::new(Code::Busy, message));
-        }
-        self.waiting_starts.set(waiting + 1);
-        Ok(WaitingStart(self.clone()))
-    }
-
-    /// Takes a new session in; its name.
-    pub(super) fn register(&self, handle: Handle) -> String {
-        self.next.set(self.next.get() + 1);
-        let name = format!("s{}", self.next.get());
-        self.sessions.borrow_mut().insert(name.clone(), handle);
-        name
-    }
-
-    /// A session is over, and why.
-    pub(super) fn over(&self, name: &str, why: String) {
-        self.sessions.borrow_mut().remove(name);
-        let mut over = self.over.borrow_mut();
-        over.push_back((name.to_owned(), why));
-        if over.len() > REMEMBERED {
-            over.pop_front();
-        }
-    }
-
-    /// A request has been answered.
-    pub(super) fn forget(&self, id: &Id) {
-        self.cancels.borrow_mut().remove(id.key());
-    }
-
-    fn no_session(&self, name: &str) -> RequestError {
-        let over = self.over.borrow();
-        let message = match over.iter().find(|(known, _)| known == name) {
-            Some((_, why)) => format!("session {name:?} is over: {why}"),
-            None => format!("this connection has no session {name:?}; `start` one"),
-        };
-        RequestError::new(Code::NoSession, message)
-    }
-
-    /// Hands a request to a session. While an id has no answer yet it can't be another's: `cancel` would not know which
-    /// is meant.
-    fn hand(&self, name: &str, id: &Id, op: Op, held: Held) -> Result<(), RequestError> {
-        let sessions = self.sessions.borrow();
-        let Some(handle) = sessions.get(name) else {
-            return Err(self.no_session(name));
-        };
-        let mut cancels = self.cancels.borrow_mut();
-        if cancels.contains_key(id.key()) {
-            return Err(RequestError::bad(
-                "a request with this id has not been answered yet",
-            ));
-        }
-        let (cancel, cancelled) = oneshot::channel();
-        let request = Request {
-            id: id.clone(),
-            op,
-            cancelled,
-            held,
-        };
-        match handle.ops.try_send(request) {
-            Ok(()) => {
-                cancels.insert(id.key().to_owned(), cancel);
-                Ok(())
-            }
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(self.no_session(name)),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(RequestError::new(
-                Code::Busy,
-                format!(
-                    "{MAX_WAITING} requests of session {name:?} wait already, and no more may; wait for some to be \
-                     answered, then send this one again, or start another session"
-                ),
-            )),
-        }
-    }
-}
 
 /// Serves one client until it is gone or the server ends, and returns when nothing of its sessions is left.
 pub(super) async fn serve(
@@ -151,17 +34,7 @@ pub(super) async fn serve(
     let (client, mut writing) = frame::client(writer, server.config.idle, closing);
     let budget = Budget::new(server.held.clone());
     let mut lines = Lines::new(reader, budget.nothing());
-    let shared = Rc::new(ConnectionState {
-        client,
-        uploads: Uploads::default(),
-        budget,
-        waiting_starts: Cell::default(),
-        sessions: RefCell::default(),
-        over: RefCell::default(),
-        cancels: RefCell::default(),
-        next: Cell::new(0),
-        closing: close,
-    });
+    let shared = ConnectionState::new(client, budget, close);
     shared.client.line(greeting(&server)).await;
     let mut connection = Connection {
         server: server.clone(),
@@ -181,7 +54,7 @@ pub(super) async fn serve(
         shared, mut tasks, ..
     } = connection;
     // From now on the writer waits no longer than the farewell, and no session any longer than the writer.
-    shared.closing.send_replace(Some(Instant::now()));
+    shared.close();
     while tasks.join_next().await.is_some() {}
     drop(shared);
     if !writing.is_finished() {
@@ -308,27 +181,13 @@ impl Connection {
             }
             "cancel" => {
                 let (session, of) = request::cancel(line)?;
-                if !shared.sessions.borrow().contains_key(&session) {
-                    return Err(shared.no_session(&session));
-                }
-                let cancel = shared.cancels.borrow_mut().remove(of.key());
-                if let Some(cancel) = cancel {
-                    let _ = cancel.send(());
-                }
+                shared.cancel(&session, &of)?;
                 shared.client.answer(id, Ok(json!({}))).await;
                 Ok(())
             }
             "stop" => {
                 let session = request::stop(line)?;
-                let handle = shared.sessions.borrow_mut().remove(&session);
-                match handle {
-                    // It answers when everything is gone.
-                    Some(handle) => handle
-                        .stop
-                        .send(id.clone())
-                        .map_err(|_| shared.no_session(&session)),
-                    None => Err(shared.no_session(&session)),
-                }
+                shared.stop(&session, id)
             }
             "stats" => {
                 Fields::read(line, "stats", STATS)?;

@@ -5,9 +5,8 @@
 //! name that are not UTF-8 come as `\xNN`, [so that no two names become one](crate::spec::names::escaped). What is not sent
 //! stands in the result's `skipped`, with the reason.
 
-use super::answer::Client;
-use super::request::Id;
-use super::session::{NoResult, was_cancelled};
+use super::answer::{Client, NoResult, RequestError};
+use super::id::Id;
 use super::upload::{Kind, Moved, refusal};
 use crate::pool::Session;
 use crate::spec::outcome::NotReturned;
@@ -41,7 +40,7 @@ pub(super) async fn run(
     let mut next = Get::Begin(path);
     loop {
         if cancelled.try_recv().is_ok() {
-            return Err(NoResult::Request(was_cancelled()));
+            return Err(NoResult::Request(RequestError::cancelled()));
         }
         let tier = session.enforced().tier;
         let got = session.get(next).await.map_err(NoResult::lost)?;

@@ -61,13 +61,16 @@
 mod answer;
 mod budget;
 mod connection;
+mod connection_state;
 mod download;
 mod fields;
 mod frame;
+mod id;
 mod listen;
 mod open;
 mod request;
 mod run;
+mod server;
 mod session;
 mod stats;
 mod upload;

@@ -2,7 +2,7 @@
 
 use super::answer::{Code, RequestError};
 use super::request::Start;
-use super::run::Server;
+use super::server::Server;
 use super::stats::Counted;
 use crate::pool::{self, BuildError, OpenError, RunError};
 use crate::spec::episode::SessionStart;

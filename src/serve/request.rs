@@ -2,6 +2,7 @@
 
 use super::answer::{Code, RequestError};
 use super::fields::Fields;
+use super::id::Id;
 use crate::spec::episode::SessionStart;
 use crate::spec::fields::{CANCEL, EXEC, START, STOP, TRANSFER};
 use crate::spec::parse::{FileContext, parse_exec, parse_start};
@@ -12,44 +13,16 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What a client calls its request by: its JSON, a string or an integer.
-#[derive(Clone, Debug)]
-pub struct Id(Box<RawValue>);
-
-/// The longest of them, in bytes.
-const MAX_ID_BYTES: usize = 256;
-
-impl Id {
-    fn read(raw: &RawValue) -> Option<Id> {
-        let text = raw.get();
-        let named = text.starts_with('"') || text.parse::<i64>().is_ok();
-        (named && text.len() <= MAX_ID_BYTES).then(|| Id(raw.to_owned()))
-    }
-
-    /// The id of answers to what has none that could be read.
-    pub fn none() -> Id {
-        Id(RawValue::NULL.to_owned())
-    }
-
-    pub fn raw(&self) -> &RawValue {
-        &self.0
-    }
-
-    pub fn key(&self) -> &str {
-        self.0.get()
-    }
-}
-
 /// What can be told of a line that was not taken, or can't be read, from its beginning.
 #[derive(Default)]
-pub struct Beginning {
+pub(super) struct Beginning {
     pub id: Option<Id>,
     /// Whether it was a piece of an upload.
     pub is_piece: bool,
 }
 
 impl Beginning {
-    pub fn of(line: &[u8]) -> Beginning {
+    pub(super) fn of(line: &[u8]) -> Beginning {
         let mut found = Beginning::default();
         // It breaks off somewhere: what was read until then is what counts.
         let _ = serde_json::Deserializer::from_slice(line).deserialize_map(&mut found);

@@ -1,18 +1,17 @@
 //! The server: its pool, its listeners, its end.
 
 use super::answer::{self, Code, RequestError};
-use super::budget::Total;
 use super::connection;
+use super::id::Id;
 use super::listen::{ListenError, Socket};
-use super::request::Id;
+use super::server::Server;
 use super::stats::Stats;
 use crate::config::ServeConfig;
 use crate::exit_status::ExitStatus;
-use crate::pool::{self, Pool};
+use crate::pool::{self};
 use crate::provision::{self, ProvisionError, Wanted};
 use crate::schedule::stop::StopSignals;
 use crate::spec::parse::FileContext;
-use crate::spec::policy::Enforced;
 use crate::sys::stdio;
 use std::io;
 use std::path::Path;
@@ -29,30 +28,6 @@ const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// How long the sessions, and then the slots, may take to end. What is not over by then the kernel ends with us: no
 /// client, and no process that can't be killed, holds the server up.
 const END_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What all connections share.
-pub(super) struct Server {
-    pub config: ServeConfig,
-    pub pool: Pool,
-    pub enforced: Enforced,
-    /// For reading requests as a jobs file's lines are read.
-    pub context: FileContext,
-    /// Sessions that there may still be, given in the order in which they are asked for.
-    pub places: Arc<Semaphore>,
-    /// Slots that may be built at one time.
-    pub building: Semaphore,
-    pub stats: Rc<Stats>,
-    /// What all clients make the server hold.
-    pub held: Rc<Total>,
-    ending: watch::Sender<bool>,
-}
-
-impl Server {
-    /// Becomes true when the server is at its end.
-    pub(super) fn ending(&self) -> watch::Receiver<bool> {
-        self.ending.subscribe()
-    }
-}
 
 #[derive(Debug, thiserror::Error)]
 enum ServeError {

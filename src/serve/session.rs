@@ -1,14 +1,15 @@
 //! One session, from the wait for a slot to the end of everything it was.
 
-use super::answer::{Code, RequestError};
+use super::answer::{Code, NoResult, RequestError};
 use super::budget::Held;
-use super::connection::{ConnectionState, WaitingStart};
+use super::connection_state::{ConnectionState, Handle, MAX_WAITING, Op, Request, WaitingStart};
 use super::frame::{Closing, sleep_for};
+use super::id::Id;
 use super::open::{SessionPermit, open};
-use super::request::{Exec, Id, Start};
-use super::run::Server;
+use super::request::{Exec, Start};
+use super::server::Server;
 use super::{download, upload};
-use crate::pool::{self, RunError, SlotLost};
+use crate::pool::{self, RunError};
 use crate::spec::outcome::{ExecOutcome, Status};
 use crate::spec::paths;
 use crate::spec::sandbox::Sandbox;
@@ -19,52 +20,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::debug;
 
-/// Requests that may wait in one session.
-pub(super) const MAX_WAITING: usize = 64;
-
-/// What is asked of a session.
-pub(super) enum Op {
-    /// With the time at which it came.
-    Exec(Exec, u64),
-    Upload(String),
-    Download(String),
-}
-
-/// A request of a session until it is answered.
-pub(super) struct Request {
-    pub id: Id,
-    pub op: Op,
-    /// Says that it is to be given up.
-    pub cancelled: oneshot::Receiver<()>,
-    pub held: Held,
-}
-
 /// A start until it is answered.
 pub(super) struct Asked {
     pub id: Id,
     pub start: Start,
     pub waits: WaitingStart,
     pub held: Held,
-}
-
-/// What of a session a connection holds.
-pub(super) struct Handle {
-    pub ops: mpsc::Sender<Request>,
-    pub stop: oneshot::Sender<Id>,
-}
-
-/// Why a request has no result.
-#[derive(Debug)]
-pub(super) enum NoResult {
-    Request(RequestError),
-    /// The session is over with it.
-    Session(String),
-}
-
-impl NoResult {
-    pub(super) fn lost(lost: SlotLost) -> NoResult {
-        NoResult::Session(lost.to_string())
-    }
 }
 
 #[derive(Serialize)]
@@ -90,7 +51,7 @@ pub(super) async fn live(server: Rc<Server>, shared: Rc<ConnectionState>, asked:
         None => server.config.idle,
     };
     let opened = tokio::select! {
-        _ = closing.wait_for(Option::is_some) => Err(was_stopped()),
+        _ = closing.wait_for(Option::is_some) => Err(RequestError::stopped()),
         opened = open(&server, &start) => opened,
     };
     drop(waits);
@@ -206,7 +167,7 @@ impl Life {
     ) -> Result<(), String> {
         let client = self.shared.client.clone();
         if cancelled.try_recv().is_ok() {
-            self.report::<()>(id, Err(NoResult::Request(was_cancelled())))
+            self.report::<()>(id, Err(NoResult::Request(RequestError::cancelled())))
                 .await;
             return Ok(());
         }
@@ -288,7 +249,7 @@ impl Life {
         let outcome = ExecOutcome::of(&self.sandbox, &step, execution, is_first, accepted_ns);
         self.server.stats.record(&outcome);
         if was && outcome.verdict.status == Status::Timeout {
-            return Err(NoResult::Request(was_cancelled()));
+            return Err(NoResult::Request(RequestError::cancelled()));
         }
         Ok(outcome)
     }
@@ -325,30 +286,19 @@ impl Life {
             }
             Ended::Stopped { by, running } => {
                 if let Some(id) = running {
-                    answer(&id, was_stopped()).await;
+                    answer(&id, RequestError::stopped()).await;
                 }
                 stopped_by = Some(by);
             }
-            Ended::Closing { running: Some(id) } => answer(&id, was_stopped()).await,
+            Ended::Closing { running: Some(id) } => answer(&id, RequestError::stopped()).await,
             Ended::Closing { running: None } | Ended::Idle => {}
         }
         while let Some(request) = requests.recv().await {
-            answer(&request.id, was_stopped()).await;
+            answer(&request.id, RequestError::stopped()).await;
         }
         if let Some(id) = stopped_by {
             let done = serde_json::json!({});
             self.shared.client.answer(&id, Ok(done)).await;
         }
     }
-}
-
-fn was_stopped() -> RequestError {
-    RequestError::new(
-        Code::Stopped,
-        "the session was stopped before this was done",
-    )
-}
-
-pub(super) fn was_cancelled() -> RequestError {
-    RequestError::new(Code::Cancelled, "the request was cancelled")
 }

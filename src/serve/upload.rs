@@ -16,11 +16,11 @@
 //! read, ends it with an error, for it would have a hole; where such a line does not tell whose piece it was, all uploads of
 //! its connection end so. What comes of an upload after its end is ignored.
 
-use super::answer::{Client, Code, RequestError};
+use super::answer::{Client, Code, NoResult, RequestError};
 use super::budget::Held;
 use super::frame::sleep_for;
-use super::request::{Head, Id};
-use super::session::{NoResult, was_cancelled};
+use super::id::Id;
+use super::request::Head;
 use crate::pool::Session;
 use crate::spec::outcome::NotReturned;
 use crate::spec::paths;
@@ -196,7 +196,7 @@ async fn take(
     loop {
         let next = tokio::select! {
             biased;
-            Ok(()) = &mut *cancelled => return Err(NoResult::Request(was_cancelled())),
+            Ok(()) = &mut *cancelled => return Err(NoResult::Request(RequestError::cancelled())),
             next = frames.recv() => next,
             () = sleep_for(idle_timeout) => {
                 let message = "the client sent nothing for the session's idle_s";
