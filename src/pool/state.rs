@@ -5,7 +5,6 @@ use super::failure::BuildError;
 use super::host::Host;
 use super::host_sockets::HostSockets;
 use super::ids::SlotIds;
-use super::lease::Lease;
 use super::process::Processes;
 use super::scarcity::Scarcity;
 use super::scratch::{self, ScratchGranted};
@@ -18,7 +17,6 @@ use crate::sys::cores;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
 use tracing::info;
@@ -168,38 +166,6 @@ impl Pool {
         self.shared.idle.borrow().len()
     }
 
-    /// A slot with these grants, for an episode that names unusual places or does not, waiting for one if all are taken.
-    pub async fn lease(
-        &self,
-        grants: &Arc<Grants>,
-        unusual_places: bool,
-    ) -> Result<Lease, BuildError> {
-        self.check_grants(grants)?;
-        let fits =
-            |slot: &Slot| *slot.grants == **grants && (slot.unusual_places || !unusual_places);
-        loop {
-            let changed = self.shared.changed.notified();
-            if let Some(slot) = self.take_idle(fits) {
-                return Ok(Lease::new(slot, self.clone()));
-            }
-            if self.shared.count.get() >= self.shared.size.get()
-                && let Some(other) = self.take_idle(|_| true)
-            {
-                self.discard(other);
-            }
-            if self.shared.count.get() < self.shared.size.get() {
-                match self.build(grants.clone(), unusual_places).await {
-                    Ok(slot) => return Ok(Lease::new(slot, self.clone())),
-                    Err(error) if error.is_scarcity() && self.settle_for_fewer() => {
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            changed.await;
-        }
-    }
-
     pub(super) fn host(&self) -> Rc<Host> {
         self.shared.host.clone()
     }
@@ -214,7 +180,7 @@ impl Pool {
     }
 
     /// Whether slots may have these grants.
-    fn check_grants(&self, grants: &Grants) -> Result<(), ScratchGranted> {
+    pub(super) fn check_grants(&self, grants: &Grants) -> Result<(), ScratchGranted> {
         match &self.shared.scratch {
             Some(parent) => scratch::check(grants, parent),
             None => Ok(()),
@@ -271,7 +237,7 @@ impl Pool {
     }
 
     /// The most recently used idle slot that fits: its memory is still in the caches.
-    fn take_idle(&self, fits: impl Fn(&Slot) -> bool) -> Option<Slot> {
+    pub(super) fn take_idle(&self, fits: impl Fn(&Slot) -> bool) -> Option<Slot> {
         let mut idle = self.shared.idle.borrow_mut();
         let at = idle.iter().rposition(fits)?;
         Some(idle.remove(at))

@@ -3,25 +3,21 @@
 use super::cgroup::{self, Cgroup, CgroupProcs};
 use super::init::{self, Zygotes};
 use super::link::Link;
-use super::space::Space;
+use super::process::{control_pair, name, quiet_down};
 use super::warm::{self, Forked};
-use super::{signals, zygote};
+use super::zygote;
 use crate::sandbox::root::OpenGrants;
-use crate::sandbox::{layout, privileges, tier};
+use crate::sandbox::{privileges, tier};
 use crate::sys::clock::RunDelay;
 use crate::sys::sched::{self, Ordinary};
 use crate::sys::wait::wait;
-use crate::sys::{fork, socket, terminal};
+use crate::sys::{fork, socket};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Reply, Setup};
-use nix::errno::Errno;
-use nix::sys::prctl::{get_name, set_name};
-use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Pid, setpgid};
-use std::ffi::CString;
+use nix::sys::prctl::get_name;
+use nix::unistd::Pid;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 
 /// Runs the slot side of this program; the control socket is on descriptor 0. Never returns.
 pub fn main() -> ! {
@@ -80,18 +76,6 @@ fn refuse(runner: &Link, failure: Failure) -> i32 {
     // If the runner is gone there is nobody left to tell.
     let _ = runner.send(&Reply::Refused(failure));
     1
-}
-
-/// Leaves the runner's process group, terminal, signals and umask behind.
-pub(super) fn quiet_down() -> Result<(), Errno> {
-    setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
-    terminal::leave();
-    signals::reset()?;
-    umask(Mode::from_bits_truncate(0o022));
-    // When the host runs out of memory, episodes go before the training job does. Raising needs no privilege
-    // (proc_pid_oom_score_adj(5)); where /proc is not there, so is the need.
-    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
-    Ok(())
 }
 
 /// What a slot starts with, besides its orders.
@@ -208,28 +192,4 @@ fn be_zygote(
     name(setup, "zygote");
     let init = Link::new(prepared.for_zygote);
     zygote::main(init, setup, given.ordinary, run_delay, given.procs, warm);
-}
-
-pub(super) fn control_pair() -> Result<(OwnedFd, OwnedFd), Failure> {
-    socket::pair().map_err(|e| Failure::new(Stage::Sockets, e as i32))
-}
-
-pub(super) fn name(setup: &Setup, role: &str) {
-    // 15 bytes at most (PR_SET_NAME); for people who look at `ps`, so a failure does not matter.
-    if let Ok(name) = CString::new(format!("slot{} {role}", setup.slot)) {
-        let _ = set_name(&name);
-    }
-}
-
-/// Opens the space of a slot whose root is built.
-pub(super) fn open_space(setup: &Setup) -> Result<Space, Failure> {
-    let scratch = setup.scratch.clone().unwrap_or_else(|| PathBuf::from("/"));
-    Space::open(
-        setup.tier,
-        layout::of(setup),
-        scratch,
-        setup.grants.writable.clone(),
-        setup.open_root,
-    )
-    .map_err(|e| Failure::new(Stage::Scratch, e as i32))
 }

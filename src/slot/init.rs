@@ -1,7 +1,6 @@
 //! Init: builds the sandbox, then runs episodes until the runner is gone.
 
 use super::attachment::Attachment;
-use super::boot::open_space;
 use super::census::Census;
 use super::cgroup::Cgroup;
 use super::clean::Cleaner;
@@ -10,6 +9,7 @@ use super::link::{Link, LinkBroken};
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
 use super::pipes::READ_BYTES;
+use super::process;
 use super::shared_memory::SharedMemory;
 use super::space::Space;
 use super::stalled::Machine;
@@ -105,7 +105,7 @@ fn build(
     // A process group that has a stopped member is sent this when the runner dies (setpgid(2)). We see to its end.
     crate::sys::signal::ignore(Signal::SIGHUP).map_err(os(Stage::Signals))?;
     let children = signals::child_events().map_err(os(Stage::Signals))?;
-    let space = open_space(setup)?;
+    let space = Space::of(setup)?;
     let gone = |_: LinkBroken| Failure::new(Stage::Zygote, 0);
     let census = Census::new(setup.tier, setup.grants.network, zygotes.children(), shared);
     let (kept, warm) = start_warm(zygotes.warm, setup, &space);
@@ -156,7 +156,7 @@ fn start_warm(
         let started = warm::start(forked, setup, space);
         // Where it is not ours, it is the zygote's child.
         if started.is_none() && !setup.tier.has_own_processes() {
-            warm::end(pid);
+            process::end(pid);
         }
         started
     };

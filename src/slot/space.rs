@@ -1,10 +1,12 @@
 //! Where the contract's paths are: at their own place in a private root, or below the slot's scratch directory.
 
 use super::disk;
-use crate::sandbox::layout::Layout;
+use crate::sandbox::layout::{self, Layout};
 use crate::spec::execution::DiskEvidence;
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
+use crate::wire::failure::{Failure, Stage};
+use crate::wire::message::Setup;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
@@ -24,6 +26,15 @@ pub(super) struct Space {
 }
 
 impl Space {
+    /// Opens that of a slot whose root is built.
+    pub(super) fn of(setup: &Setup) -> Result<Self, Failure> {
+        let scratch = setup.scratch.clone().unwrap_or_else(|| PathBuf::from("/"));
+        let granted = setup.grants.writable.clone();
+        let layout = layout::of(setup);
+        Space::open(setup.tier, layout, scratch, granted, setup.open_root)
+            .map_err(|errno| Failure::new(Stage::Scratch, errno as i32))
+    }
+
     /// `scratch` is the slot's own directory in the landlock tier, and `/` in the namespaces tier.
     pub(super) fn open(
         tier: Tier,

@@ -1,5 +1,6 @@
 //! One execution, from launch to exit: its deadline and its limits.
 
+mod events;
 mod finish;
 mod time;
 mod trailing_output;
@@ -27,7 +28,6 @@ use crate::sys::clock::{cpu_us, monotonic_ns};
 use crate::sys::{sched, wait};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Exit, ExitKind, Launch, WarmExit};
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::time::TimeSpec;
@@ -247,52 +247,6 @@ impl Running<'_, '_> {
         Some(End::MemoryLimit { used_bytes })
     }
 
-    fn wait(&mut self) -> Result<Ready, Failure> {
-        // All that the runner may send meanwhile is a cancel. It stays in the socket until this has been answered, and is then
-        // read without effect.
-        let said = match self.cause {
-            None if self.order.alone => PollFlags::POLLIN,
-            _ => PollFlags::empty(),
-        };
-        let mut fds: Vec<PollFd<'_>> = vec![
-            PollFd::new(self.context.zygote.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.context.runner.as_fd(), said),
-            PollFd::new(self.context.children.as_fd(), PollFlags::POLLIN),
-        ];
-        if self.order.capture.has_room() {
-            let outputs = self.pipes.outputs();
-            fds.extend(outputs.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        }
-        let full = self.order.capture.full();
-        fds.extend(full.map(|fd| PollFd::new(fd, PollFlags::POLLOUT)));
-        fds.extend(
-            self.context
-                .carried
-                .background
-                .iter()
-                .map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)),
-        );
-        let wake_ns = match self.cause {
-            Some(_) => monotonic_ns() + KILL_INTERVAL_NS,
-            None if self.seen_dead_ns.is_some() => monotonic_ns() + KILL_INTERVAL_NS,
-            None => self.time.next_ns().min(self.watch.next_ns()),
-        };
-        let pause = Duration::from_nanos(wake_ns.saturating_sub(monotonic_ns()));
-        // poll(2) would round up to whole milliseconds.
-        match ppoll(&mut fds, Some(TimeSpec::from_duration(pause)), None) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(Failure::new(Stage::Wait, errno as i32)),
-        }
-        let got = |i: usize, flags| fds[i].revents().is_some_and(|r| r.intersects(flags));
-        let any = PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR;
-        Ok(Ready {
-            exit: got(0, any),
-            runner_gone: got(1, PollFlags::POLLHUP | PollFlags::POLLERR),
-            cancelled: got(1, PollFlags::POLLIN),
-            children: got(2, any),
-        })
-    }
-
     /// Ends the program when a limit was crossed.
     fn enforce(&mut self) {
         if self.cause.is_some() {
@@ -397,11 +351,4 @@ impl Running<'_, '_> {
         background.retain(|fd| !discard(fd.as_fd(), buffer));
         self.order.capture.produced() - before
     }
-}
-
-struct Ready {
-    exit: bool,
-    runner_gone: bool,
-    cancelled: bool,
-    children: bool,
 }

@@ -4,12 +4,11 @@
 //! status and resource use reach init in the same message.
 
 use super::cgroup::CgroupProcs;
+use super::give_up::give_up;
 use super::link::{Link, LinkBroken};
+use super::search_path::candidates;
 use crate::sandbox::child::{self, Plan};
-use crate::sandbox::privileges;
 use crate::sandbox::ruleset::{Ruleset, Scene};
-use crate::sandbox::seccomp::Filter;
-use crate::sandbox::syscalls::Setting;
 use crate::sys::clock::{RunDelay, monotonic_ns};
 use crate::sys::exec::Image;
 use crate::sys::fork::{Stack, vfork};
@@ -60,7 +59,7 @@ fn serve(
     let inside = procs.map_or(Ok(()), |procs| procs.join());
     let kept: Vec<bool> = init.recv()?;
     let not_kept = warm.into_iter().zip(kept).filter(|(_, kept)| !kept);
-    not_kept.for_each(|(pid, _)| super::warm::end(pid));
+    not_kept.for_each(|(pid, _)| super::process::end(pid));
     let prepared = inside.and_then(|()| Zygote::prepare(setup, ordinary, run_delay));
     let (mut zygote, abi) = match prepared {
         Ok(ready) => ready,
@@ -191,26 +190,6 @@ fn rehearse(ruleset: &Ruleset, stack: &mut Stack) -> Result<u32, Failure> {
     rehearsal
 }
 
-/// What zygotes of every kind give up, for themselves and all that they fork. The filter comes back to be installed
-/// last: it denies part of this.
-pub(super) fn give_up(setup: &Setup) -> Result<Filter, Failure> {
-    privileges::fixed_rlimits()?;
-    privileges::drop_all()?;
-    privileges::forbid_new()?;
-    privileges::forbid_inspection()?;
-    filter(setup)
-}
-
-/// The filter of a slot, to be installed last.
-pub(super) fn filter(setup: &Setup) -> Result<Filter, Failure> {
-    let setting = Setting {
-        tier: setup.tier,
-        own_uid: setup.ids.change,
-        network: setup.grants.network,
-    };
-    Filter::compile(setting).map_err(|_| Failure::new(Stage::Seccomp, libc::EINVAL))
-}
-
 fn reap(child: Pid) -> Result<(ExitKind, u64, u64), Failure> {
     let reaped = wait(Some(child)).map_err(|e| Failure::new(Stage::Wait, e as i32))?;
     let how = match reaped.how {
@@ -218,26 +197,4 @@ fn reap(child: Pid) -> Result<(ExitKind, u64, u64), Failure> {
         How::Signaled(signal) => ExitKind::Signaled(signal),
     };
     Ok((how, reaped.cpu_us, reaped.max_rss_bytes))
-}
-
-/// Where execvp(3) would look for the program.
-pub(super) fn candidates(argv: &[String], env: &[String]) -> Vec<String> {
-    let Some(program) = argv.first() else {
-        return Vec::new();
-    };
-    if program.contains('/') {
-        return vec![program.to_owned()];
-    }
-    let path = env
-        .iter()
-        .find_map(|v| v.strip_prefix("PATH="))
-        .unwrap_or("/usr/bin:/bin");
-    let join = |dir: &str| {
-        if dir.is_empty() {
-            program.to_owned()
-        } else {
-            format!("{dir}/{program}")
-        }
-    };
-    path.split(':').map(join).collect()
 }

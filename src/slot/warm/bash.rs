@@ -1,9 +1,9 @@
 //! Init's side of the warm bash: how it is started, and what it may be given.
 
+use super::interpreter::{ForkRequest, Interpreter};
 use super::parked::{HOME, Parked};
 use super::process::{Forked, SOCKET};
 use super::startup::{PARKED_IN, StartUp};
-use super::{ForkRequest, Interpreter};
 use crate::slot::link::Link;
 use crate::slot::mark::Mark;
 use crate::slot::space::Space;

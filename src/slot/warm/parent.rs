@@ -6,8 +6,8 @@
 use super::process::SOCKET;
 use crate::sandbox::layout::HOST_LAYOUT;
 use crate::sandbox::privileges;
-use crate::slot::boot::quiet_down;
 use crate::slot::link::Link;
+use crate::slot::process::quiet_down;
 use crate::sys::exec::Image;
 use crate::sys::sched::{self, Ordinary};
 use crate::sys::{fork, socket};

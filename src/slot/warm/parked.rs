@@ -1,6 +1,6 @@
 //! An interpreter of a slot's own from its exec until it stands still, ready to be forked.
 
-use super::hand_over;
+use super::interpreter::hand_over;
 use super::process::{Forked, STARTUP_TIMEOUT_S};
 use super::startup::PARKED_IN;
 use crate::sandbox::ruleset::{Ruleset, Scene};
@@ -72,7 +72,7 @@ impl Parked {
         })
     }
 
-    /// As [`Interpreter::zygote`](super::Interpreter::zygote).
+    /// As [`Interpreter::zygote`](super::interpreter::Interpreter::zygote).
     pub(super) fn zygote(&mut self) -> (&mut Link, Option<RawFd>) {
         let ruleset = self.ruleset.as_ref().map(AsRawFd::as_raw_fd);
         (&mut self.link, ruleset)

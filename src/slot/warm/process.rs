@@ -1,18 +1,17 @@
 //! The process that becomes an interpreter: from the fork to its exec.
 
 use crate::sandbox::namespaces;
-use crate::slot::boot::{control_pair, name};
 use crate::slot::cgroup::CgroupProcs;
+use crate::slot::give_up::give_up;
 use crate::slot::link::Link;
-use crate::slot::zygote::{candidates, give_up};
+use crate::slot::process::{control_pair, name};
+use crate::slot::search_path::candidates;
 use crate::spec::warm::PerSlot;
 use crate::sys::exec::Image;
 use crate::sys::sched::Ordinary;
-use crate::sys::wait::wait;
 use crate::sys::{fork, socket};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Setup, WarmStart};
-use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, alarm, chdir};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -65,13 +64,6 @@ fn fork(
             fork::exit_now(1)
         }
     }
-}
-
-/// Ends one that is not kept, for its parent. Until it has been waited for it counts as a process of the slot's uid, and would
-/// be one that programs can't have.
-pub(crate) fn end(pid: Pid) {
-    let _ = kill(pid, Signal::SIGKILL);
-    let _ = wait(Some(pid));
 }
 
 fn become_interpreter(

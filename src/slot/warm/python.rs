@@ -1,12 +1,13 @@
 //! Init's side of a warm Python: what its zygote enters, and what it may be given.
 
-use super::{ForkRequest, Interpreter, hand_over};
+use super::interpreter::{ForkRequest, Interpreter, hand_over};
 use crate::sandbox::layout::HOST_LAYOUT;
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sandbox::tier;
+use crate::slot::give_up::filter;
 use crate::slot::link::{Link, LinkBroken};
+use crate::slot::search_path::candidates;
 use crate::slot::space::Space;
-use crate::slot::zygote::{candidates, filter};
 use crate::spec::policy::Tier;
 use crate::spec::step::{Program, Step};
 use crate::spec::warm::Start;
