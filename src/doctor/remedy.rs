@@ -38,7 +38,7 @@ pub(super) fn explain(tier: Tier, fault: &TrialError, facts: &Facts) -> Obstacle
     }
 }
 
-fn of_stage(tier: Tier, failure: Failure, facts: &Facts) -> Obstacle {
+fn of_stage(tier: Tier, failure: &Failure, facts: &Facts) -> Obstacle {
     match failure.stage {
         _ if !facts.proc => no_proc(),
         Stage::MapIds | Stage::ChangeIds | Stage::Capabilities | Stage::Scratch
@@ -86,7 +86,7 @@ pub(super) fn killed_together(cgroup: &Path, facts: &Facts) -> String {
 }
 
 /// What forbids user namespaces, the most certain cause first.
-fn namespaces(failure: Failure, facts: &Facts) -> Obstacle {
+fn namespaces(failure: &Failure, facts: &Facts) -> Obstacle {
     let ordinary = facts.uid != 0;
     if let Some(kind) = facts.none_allowed.first() {
         let name = format!("user.max_{kind}_namespaces");
@@ -124,7 +124,7 @@ fn namespaces(failure: Failure, facts: &Facts) -> Obstacle {
 }
 
 /// Namespaces were granted, or might have been, but not what a slot does in them.
-fn mounts(failure: Failure, facts: &Facts) -> Obstacle {
+fn mounts(failure: &Failure, facts: &Facts) -> Obstacle {
     let ordinary = facts.uid != 0;
     if ordinary && facts.apparmor_restricts {
         let name = "kernel.apparmor_restrict_unprivileged_userns";
@@ -224,7 +224,7 @@ pub(super) fn no_proc() -> Obstacle {
 }
 
 /// Whether it failed because root lacks what root usually has.
-fn is_powerless(tier: Tier, failure: Failure, facts: &Facts) -> bool {
+fn is_powerless(tier: Tier, failure: &Failure, facts: &Facts) -> bool {
     let is_denied = matches!(failure.errno, libc::EPERM | libc::EACCES);
     facts.uid == 0 && is_denied && !facts.missing(tier).is_empty()
 }
@@ -242,7 +242,7 @@ pub(super) fn of_build(tier: Tier, error: &BuildError, facts: &Facts) -> Option<
     match error {
         _ if !facts.proc => Some(no_proc()),
         error if error.is_scarcity() => Some(scarce(error, facts)),
-        BuildError::Lost(SlotLost::Refused(failure)) if is_powerless(tier, *failure, facts) => {
+        BuildError::Lost(SlotLost::Refused(failure)) if is_powerless(tier, failure, facts) => {
             Some(powerless_root(tier, facts))
         }
         _ => None,

@@ -47,11 +47,11 @@ pub(super) enum TrialError {
 
 impl TrialError {
     /// What the slot said, if it said anything.
-    pub(super) fn failure(&self) -> Option<Failure> {
+    pub(super) fn failure(&self) -> Option<&Failure> {
         match self {
             TrialError::Build(BuildError::Lost(SlotLost::Refused(failure)))
             | TrialError::Run(RunError::Build(BuildError::Lost(SlotLost::Refused(failure))))
-            | TrialError::Run(RunError::Lost(SlotLost::Refused(failure))) => Some(*failure),
+            | TrialError::Run(RunError::Lost(SlotLost::Refused(failure))) => Some(failure),
             _ => None,
         }
     }

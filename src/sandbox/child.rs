@@ -36,31 +36,27 @@ pub(crate) fn run(plan: &Plan<'_>) -> ExitKind {
     }
 }
 
-fn failed(stage: Stage) -> impl Fn(Errno) -> Failure {
-    move |errno| Failure::new(stage, errno as i32)
-}
-
 impl Restrict for Plan<'_> {
     type Failure = Failure;
 
     fn process_group(&self) -> Result<(), Failure> {
         if self.terminal {
-            return terminal::take(self.stdio[0]).map_err(failed(Stage::Terminal));
+            return terminal::take(self.stdio[0]).map_err(Stage::Terminal.failed());
         }
-        setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(failed(Stage::ProcessGroup))
+        setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(Stage::ProcessGroup.failed())
     }
 
     fn stdio(&self) -> Result<(), Failure> {
-        replace_stdio(self.stdio).map_err(failed(Stage::Stdio))
+        replace_stdio(self.stdio).map_err(Stage::Stdio.failed())
     }
 
     fn workdir(&self) -> Result<(), Failure> {
-        chdir(self.workdir.as_c_str()).map_err(failed(Stage::Workdir))
+        chdir(self.workdir.as_c_str()).map_err(Stage::Workdir.failed())
     }
 
     fn landlock(&self) -> Result<(), Failure> {
         match self.ruleset {
-            Some(ruleset) => restrict_self(ruleset).map_err(failed(Stage::Landlock)),
+            Some(ruleset) => restrict_self(ruleset).map_err(Stage::Landlock.failed()),
             None => Ok(()),
         }
     }
@@ -76,7 +72,7 @@ impl Restrict for Plan<'_> {
 
     fn rlimits(&self) -> Result<(), Failure> {
         let mut limits = self.rlimits.iter();
-        limits.try_for_each(|limit| set_rlimit(limit).map_err(failed(Stage::Rlimit)))
+        limits.try_for_each(|limit| set_rlimit(limit).map_err(Stage::Rlimit.failed()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Policy → kernel, in two phases: *prepare* (allocates, opens, compiles; once per slot or zygote) and
 //! *enforce* (system calls only; in the forked child of every episode).
 
+pub(crate) mod call;
 pub(crate) mod child;
 pub mod layout;
 pub(crate) mod namespaces;

@@ -25,7 +25,7 @@ use std::os::fd::OwnedFd;
 /// Creates the namespaces of a slot for this process, all but the network's where it has the host's, and that of
 /// processes, which is [`enter_processes`]. The uid is still the runner's afterwards: see [`change_ids`].
 pub(crate) fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
-    let failed = |errno: Errno| Failure::new(Stage::Namespaces, errno as i32);
+    let failed = Stage::Namespaces.failed();
     let mut all = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWIPC
@@ -36,11 +36,11 @@ pub(crate) fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
     }
     if !ids.change {
         unshare(all).map_err(failed)?;
-        return write_maps("self", ids).map_err(|e| Failure::new(Stage::MapIds, e as i32));
+        return write_maps("self", ids).map_err(Stage::MapIds.failed());
     }
     let parent = getpid();
     let (go, unshared) = pipe().map_err(failed)?;
-    let Some(helper) = fork::fork().map_err(|e| Failure::new(Stage::Fork, e as i32))? else {
+    let Some(helper) = fork::fork().map_err(Stage::Fork.failed())? else {
         drop(unshared);
         let ready = read(&go, &mut [0]);
         let result = if ready == Ok(1) {
@@ -50,7 +50,7 @@ pub(crate) fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
         };
         fork::exit_now(result.err().map_or(0, |e| e as i32));
     };
-    let owner = become_owner(ids).map_err(|e| Failure::new(Stage::ChangeIds, e as i32));
+    let owner = become_owner(ids).map_err(Stage::ChangeIds.failed());
     let result = owner.and_then(|()| unshare(all).map_err(failed));
     if result.is_ok() {
         write(&unshared, &[1]).map_err(failed)?;
@@ -78,13 +78,12 @@ fn become_owner(ids: &Ids) -> Result<(), Errno> {
 
 /// Creates the PID namespace of a slot: the next child of this process is PID 1 of it.
 pub(crate) fn enter_processes() -> Result<(), Failure> {
-    unshare(CloneFlags::CLONE_NEWPID).map_err(|e| Failure::new(Stage::Namespaces, e as i32))
+    unshare(CloneFlags::CLONE_NEWPID).map_err(Stage::Namespaces.failed())
 }
 
 /// Makes the children of this process, but not itself, part of a PID namespace.
 pub(crate) fn join_processes(namespace: &OwnedFd) -> Result<(), Failure> {
-    setns(namespace, CloneFlags::CLONE_NEWPID)
-        .map_err(|e| Failure::new(Stage::Namespaces, e as i32))
+    setns(namespace, CloneFlags::CLONE_NEWPID).map_err(Stage::Namespaces.failed())
 }
 
 fn reap_helper(helper: Pid) -> Result<(), Failure> {
@@ -97,7 +96,7 @@ fn reap_helper(helper: Pid) -> Result<(), Failure> {
 
 /// Takes on the slot's uid and gid; capabilities in the user namespace stay. For root in either tier.
 pub(crate) fn change_ids(uid: u32, gid: u32) -> Result<(), Failure> {
-    let failed = |errno: Errno| Failure::new(Stage::ChangeIds, errno as i32);
+    let failed = Stage::ChangeIds.failed();
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
     setgroups(&[]).map_err(failed)?;
     setresgid(gid, gid, gid).map_err(failed)?;

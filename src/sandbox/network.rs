@@ -1,5 +1,6 @@
 //! The network of a slot: what is brought up in its namespace, and what shows that an episode left nothing there.
 
+use super::call::on;
 use super::layout::Layout;
 use crate::spec::policy::Network;
 use crate::sys::network::raise_loopback;
@@ -13,15 +14,16 @@ pub(crate) const RESOLVER: &str = "/etc/resolv.conf";
 
 /// Brings up what the slot's own namespace has. To be called as PID 1, with its own /proc mounted.
 pub(crate) fn bring_up(network: Network) -> Result<(), Failure> {
-    let failed = |errno: i32| Failure::new(Stage::Loopback, errno);
     if network != Network::Loopback {
         return Ok(());
     }
     // A closed connection would hold on to its port for a minute, and keep the next episode from binding it
     // (tcp_max_tw_buckets, Documentation/networking/ip-sysctl).
-    fs::write("/proc/sys/net/ipv4/tcp_max_tw_buckets", "0")
-        .map_err(|e| failed(e.raw_os_error().unwrap_or(libc::EIO)))?;
-    raise_loopback().map_err(|e| failed(e as i32))
+    let path = "/proc/sys/net/ipv4/tcp_max_tw_buckets";
+    fs::write(path, "0")
+        .map_err(on("write", path))
+        .map_err(Stage::Loopback.failed())?;
+    raise_loopback().map_err(Stage::Loopback.failed())
 }
 
 /// Where the kernel counts the sockets of this network namespace, those in flight and those that no process holds any more

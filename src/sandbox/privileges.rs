@@ -73,12 +73,12 @@ pub(crate) fn drop_bounding() {
 
 /// No exec may gain privileges (set-uid, file capabilities); needed by Landlock and seccomp without root.
 pub(crate) fn forbid_new() -> Result<(), Failure> {
-    prctl::set_no_new_privs().map_err(|e| Failure::new(Stage::Capabilities, e as i32))
+    prctl::set_no_new_privs().map_err(Stage::Capabilities.failed())
 }
 
 /// Makes this process untouchable to others of its uid (ptrace, /proc/<pid>/mem) and keeps it from dumping core.
 pub(crate) fn forbid_inspection() -> Result<(), Failure> {
-    prctl::set_dumpable(false).map_err(|e| Failure::new(Stage::Capabilities, e as i32))
+    prctl::set_dumpable(false).map_err(Stage::Capabilities.failed())
 }
 
 /// No process of the slot leaves a core file or starts the host's handler for crashes.

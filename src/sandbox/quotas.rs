@@ -13,6 +13,7 @@
 //! Limits of a user hold at each user namespace up to the first: what happens in a slot counts for whoever made its user
 //! namespace, which is why root makes them under the slot's uid (`namespaces::enter`).
 
+use super::call::on;
 use crate::wire::failure::{Failure, Stage};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
@@ -84,10 +85,13 @@ pub(crate) fn bound_user_namespace(sharing: u32) -> Result<(), Failure> {
         ("net_namespaces", 0),
     ];
     for (name, value) in limits {
-        match fs::write(format!("/proc/sys/user/max_{name}"), value.to_string()) {
+        let path = format!("/proc/sys/user/max_{name}");
+        match fs::write(&path, value.to_string()) {
             // Not built into this kernel: then there is nothing to be bounded.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            done => done.map_err(|e| Failure::new(Stage::Quotas, e.raw_os_error().unwrap_or(0)))?,
+            done => done
+                .map_err(on("write", &path))
+                .map_err(Stage::Quotas.failed())?,
         }
     }
     Ok(())

@@ -7,17 +7,16 @@ mod grants;
 
 pub(crate) use grants::OpenGrants;
 
+use super::call::{CallError, on};
 use super::layout::{self, Layout};
 use super::quotas;
 use crate::spec::limits::{Limits, inodes};
 use crate::sys::mount::{MountAttributes, restrict};
-use crate::wire::failure::{Failure, Stage};
+use crate::wire::failure::{Cause, Failure, Stage};
 use crate::wire::message::Setup;
-use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root, sethostname};
 use std::fs::{self, DirBuilder, Permissions};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::Path;
 
@@ -42,8 +41,7 @@ pub(crate) fn tmpfs_options(disk_bytes: u64) -> String {
 pub(crate) fn resize(disk_bytes: u64) -> Result<(), Failure> {
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let options = format!("size={disk_bytes},nr_inodes={}", inodes(disk_bytes));
-    mount(NONE, "/", NONE, flags, Some(options.as_str()))
-        .map_err(|e| Failure::new(Stage::ResizeDisk, e as i32))
+    mount(NONE, "/", NONE, flags, Some(options.as_str())).map_err(Stage::ResizeDisk.failed())
 }
 
 /// Builds the root and moves this process, and every process of its mount namespace, into it. To be called as
@@ -53,41 +51,32 @@ pub(crate) fn resize(disk_bytes: u64) -> Result<(), Failure> {
 pub(crate) fn build(grants: OpenGrants, setup: &Setup) -> Result<(), Failure> {
     let (network, open) = (setup.grants.network, setup.open_root);
     let layout = layout::of(setup);
-    private_root(layout).map_err(|e| Failure::new(Stage::PrivateRoot, e))?;
-    for (i, directory) in layout.system_directories.iter().enumerate() {
+    private_root(layout).map_err(Stage::PrivateRoot.failed())?;
+    for directory in layout.system_directories {
         let placed = if open && *directory == ETC {
             etc::open(layout, network)
         } else {
             system_directory(directory)
         };
-        placed.map_err(|e| Failure {
-            stage: Stage::SystemDirectory,
-            errno: e,
-            index: i as u16 + 1,
-        })?;
+        placed.map_err(Stage::SystemDirectory.failed())?;
     }
-    etc::cover_own(layout, network).map_err(|e| Failure {
-        stage: Stage::SystemDirectory,
-        errno: e,
-        index: 0,
-    })?;
+    etc::cover_own(layout, network).map_err(Stage::SystemDirectory.failed())?;
     let sockets = setup.host_sockets.iter();
     for socket in sockets.filter(|socket| layout.is_system(socket)) {
         // One that is gone by now needs no cover.
-        cover(socket).map_err(|e| Failure::new(Stage::HostSocket, e))?;
+        cover(socket).map_err(Stage::HostSocket.failed())?;
     }
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("proc"), "/proc", Some("proc"), flags, NONE)
-        .map_err(|e| Failure::new(Stage::Proc, e as i32))?;
-    closed_proc(layout).map_err(|e| Failure::new(Stage::Proc, e))?;
-    devices::make(layout, quotas::terminals(setup.slots))
-        .map_err(|e| Failure::new(Stage::Devices, e))?;
+    mount(Some("proc"), "/proc", Some("proc"), flags, NONE).map_err(Stage::Proc.failed())?;
+    closed_proc(layout).map_err(Stage::Proc.failed())?;
+    devices::make(layout, quotas::terminals(setup.slots)).map_err(Stage::Devices.failed())?;
     grants.mount()?;
-    leave_host().map_err(|e| Failure::new(Stage::PrivateRoot, e))
+    leave_host().map_err(Stage::PrivateRoot.failed())
 }
 
-fn private_root(layout: &Layout) -> Result<(), i32> {
-    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).map_err(raw)?;
+fn private_root(layout: &Layout) -> Result<(), CallError> {
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
+        .map_err(on("mount --make-rprivate", "/"))?;
     // Any directory will do: pivot_root uncovers it again.
     let base = ["/tmp", "/run", "/var", "/proc"]
         .into_iter()
@@ -102,22 +91,23 @@ fn private_root(layout: &Layout) -> Result<(), i32> {
         flags,
         Some(options.as_str()),
     )
-    .map_err(raw)?;
-    chdir(base).map_err(raw)?;
+    .map_err(on("mount -t tmpfs", base))?;
+    chdir(base).map_err(on("chdir", base))?;
     directory(Path::new("./.host"), 0o700)?;
-    pivot_root(".", "./.host").map_err(raw)?;
-    chdir("/").map_err(raw)?;
+    pivot_root(".", "./.host").map_err(on("pivot_root", base))?;
+    chdir("/").map_err(on("chdir", "/"))?;
     for (path, mode) in layout.plain.iter().chain(layout.writable) {
         directory(Path::new(path), *mode)?;
     }
-    sethostname("sandbox").map_err(raw)
+    sethostname("sandbox").map_err(on("sethostname", "sandbox"))
 }
 
-fn system_directory(path: &str) -> Result<(), i32> {
+fn system_directory(path: &str) -> Result<(), CallError> {
     let host = Path::new(HOST).join(&path[1..]);
     match fs::symlink_metadata(&host) {
         Ok(meta) if meta.is_symlink() => {
-            symlink(fs::read_link(&host).map_err(io_errno)?, path).map_err(io_errno)
+            let target = fs::read_link(&host).map_err(on("readlink", &host))?;
+            symlink(target, path).map_err(on("symlink", path))
         }
         Ok(meta) if meta.is_dir() => {
             directory(Path::new(path), 0o755)?;
@@ -138,17 +128,17 @@ fn system_directory(path: &str) -> Result<(), i32> {
 pub(crate) fn seal_proc() -> Result<(), Failure> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let read_only = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
-    mount(NONE, "/proc", NONE, read_only, NONE).map_err(|e| Failure::new(Stage::Proc, e as i32))
+    mount(NONE, "/proc", NONE, read_only, NONE).map_err(Stage::Proc.failed())
 }
 
 /// Closes what /proc tells of the host and its user.
-fn closed_proc(layout: &Layout) -> Result<(), i32> {
+fn closed_proc(layout: &Layout) -> Result<(), CallError> {
     let mut names = layout.proc_closed.iter();
     names.try_for_each(|name| cover(&Path::new("/proc").join(name)))
 }
 
 /// Lays an empty file that nobody may open over a file or a socket, if it is there.
-fn cover(path: &Path) -> Result<(), i32> {
+fn cover(path: &Path) -> Result<(), CallError> {
     if fs::symlink_metadata(path).is_err() {
         return Ok(());
     }
@@ -157,17 +147,17 @@ fn cover(path: &Path) -> Result<(), i32> {
         no_devices: true,
     };
     match bind(Path::new(NOTHING), path, attributes) {
-        Err(libc::ENOENT) => Ok(()),
+        Err(error) if error.errno() == libc::ENOENT => Ok(()),
         done => done,
     }
 }
 
-fn leave_host() -> Result<(), i32> {
-    umount2(HOST, MntFlags::MNT_DETACH).map_err(raw)?;
-    fs::remove_dir(HOST).map_err(io_errno)
+fn leave_host() -> Result<(), CallError> {
+    umount2(HOST, MntFlags::MNT_DETACH).map_err(on("umount", HOST))?;
+    fs::remove_dir(HOST).map_err(on("rmdir", HOST))
 }
 
-fn bind(source: &Path, target: &Path, attributes: MountAttributes) -> Result<(), i32> {
+fn bind(source: &Path, target: &Path, attributes: MountAttributes) -> Result<(), CallError> {
     mount(
         Some(source),
         target,
@@ -175,12 +165,12 @@ fn bind(source: &Path, target: &Path, attributes: MountAttributes) -> Result<(),
         MsFlags::MS_BIND | MsFlags::MS_REC,
         NONE,
     )
-    .map_err(raw)?;
-    restrict(target, attributes).map_err(raw)
+    .map_err(on("mount --rbind", target))?;
+    restrict(target, attributes).map_err(on("mount_setattr", target))
 }
 
 /// Makes a directory and its parents, whatever the umask is; an existing one is left as it is.
-fn directory(path: &Path, mode: u32) -> Result<(), i32> {
+fn directory(path: &Path, mode: u32) -> Result<(), CallError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -188,14 +178,6 @@ fn directory(path: &Path, mode: u32) -> Result<(), i32> {
         .recursive(true)
         .mode(0o755)
         .create(path)
-        .map_err(io_errno)?;
-    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io_errno)
-}
-
-fn raw(errno: Errno) -> i32 {
-    errno as i32
-}
-
-fn io_errno(error: io::Error) -> i32 {
-    error.raw_os_error().unwrap_or(libc::EIO)
+        .map_err(on("mkdir", path))?;
+    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(on("chmod", path))
 }

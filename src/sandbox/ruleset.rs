@@ -9,6 +9,7 @@
 
 use super::layout::{self, Layout};
 use super::network::RESOLVER;
+use crate::sandbox::call::on;
 use crate::spec::policy::{Grants, Network, Tier};
 use crate::sys::plain::open_plain;
 use crate::wire::failure::{Failure, Stage};
@@ -113,18 +114,14 @@ impl Ruleset {
             (&scene.grants.readable, run),
             (&scene.grants.writable, granted_writable),
         ] {
-            for (i, path) in paths.iter().enumerate() {
+            for path in paths {
                 match granted(path, access) {
                     Ok(rule) => created = created.add_rule(rule).map_err(failed)?,
                     // Such a ruleset is made for one step: an earlier one can have moved the directory that it is mounted in.
                     Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EACCES)
                         if !scene.extra.is_empty() => {}
                     Err(errno) => {
-                        return Err(Failure {
-                            stage: Stage::GrantedPath,
-                            errno: errno as i32,
-                            index: i as u16 + 1,
-                        });
+                        return Err(Stage::GrantedPath.failed()(on("open", path)(errno)));
                     }
                 }
             }

@@ -117,8 +117,7 @@ fn build(
     let all_warm = warm.into_iter().chain(pythons).collect();
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
     end_start_up(&cleaner, &census)?;
-    let look_guard = LookGuard::start()
-        .map_err(|e| Failure::new(Stage::Thread, e.raw_os_error().unwrap_or(0)))?;
+    let look_guard = LookGuard::start().map_err(Stage::Thread.failed())?;
     let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
     Ok(move |runner, out_of_memory| BuiltSlot {
         setup: setup.clone(),

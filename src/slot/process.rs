@@ -27,7 +27,7 @@ pub(super) fn quiet_down() -> Result<(), Errno> {
 
 /// A socket between two of them.
 pub(super) fn control_pair() -> Result<(OwnedFd, OwnedFd), Failure> {
-    socket::pair().map_err(|e| Failure::new(Stage::Sockets, e as i32))
+    socket::pair().map_err(Stage::Sockets.failed())
 }
 
 pub(super) fn name(setup: &Setup, role: &str) {

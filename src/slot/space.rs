@@ -32,7 +32,7 @@ impl Space {
         let granted = setup.grants.writable.clone();
         let layout = layout::of(setup);
         Space::open(setup.tier, layout, scratch, granted, setup.open_root)
-            .map_err(|errno| Failure::new(Stage::Scratch, errno as i32))
+            .map_err(Stage::Scratch.failed())
     }
 
     /// `scratch` is the slot's own directory in the landlock tier, and `/` in the namespaces tier.

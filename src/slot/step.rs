@@ -117,7 +117,7 @@ pub(super) fn run(
     context: &mut StepContext<'_>,
     mut order: Order<'_>,
 ) -> Result<StepExecution, Failure> {
-    let failed = |errno| Failure::new(Stage::Pipes, errno as i32);
+    let failed = Stage::Pipes.failed();
     let (pipes, ends) = Pipes::open(order.capture.is_split()).map_err(failed)?;
     let (stdin, stdin_end) = Stdin::open(order.stdin).map_err(failed)?;
     let now = monotonic_ns();

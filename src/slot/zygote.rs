@@ -86,7 +86,7 @@ impl<'a> Zygote<'a> {
         run_delay: RunDelay,
     ) -> Result<(Self, u32), Failure> {
         let ruleset = Ruleset::prepare(&Scene::of(setup, &[]))?;
-        let mut stack = Stack::new().map_err(|e| Failure::new(Stage::Stack, e as i32))?;
+        let mut stack = Stack::new().map_err(Stage::Stack.failed())?;
         let filter = give_up(setup)?;
         let (abi, ruleset) = if !setup.tier.has_domain_per_program() && !setup.unusual_places {
             (ruleset.enforce()?, None)
@@ -185,13 +185,13 @@ fn rehearse(ruleset: &Ruleset, stack: &mut Stack) -> Result<u32, Failure> {
         rehearsal = ruleset.enforce();
         0
     });
-    let child = child.map_err(|e| Failure::new(Stage::Fork, e as i32))?;
-    wait(Some(child)).map_err(|e| Failure::new(Stage::Wait, e as i32))?;
+    let child = child.map_err(Stage::Fork.failed())?;
+    wait(Some(child)).map_err(Stage::Wait.failed())?;
     rehearsal
 }
 
 fn reap(child: Pid) -> Result<(ExitKind, u64, u64), Failure> {
-    let reaped = wait(Some(child)).map_err(|e| Failure::new(Stage::Wait, e as i32))?;
+    let reaped = wait(Some(child)).map_err(Stage::Wait.failed())?;
     let how = match reaped.how {
         How::Exited(code) => ExitKind::Exited(code),
         How::Signaled(signal) => ExitKind::Signaled(signal),

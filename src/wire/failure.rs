@@ -1,6 +1,8 @@
-//! Why a slot could not do its part: a stage, an errno and an index. One `match` renders it for people.
+//! Why a slot could not do its part: a stage, a call and an errno. One `match` renders it for people.
 
+use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
+use std::io;
 
 /// A step of building a sandbox or of launching a program in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,10 +14,8 @@ pub enum Stage {
     MapIds,
     ChangeIds,
     PrivateRoot,
-    /// The index is that of the system directory, see `sandbox::layout`.
     SystemDirectory,
     HostSocket,
-    /// The index is that of the granted path, readable ones first.
     GrantedPath,
     Proc,
     Quotas,
@@ -55,13 +55,49 @@ pub enum Stage {
 }
 
 /// What failed on our side of an episode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub stage: Stage,
     /// 0 when no system call failed.
     pub errno: i32,
-    /// Which of several like things, 0 when there is one.
-    pub index: u16,
+    /// Which call that was and on what, as in `mount /usr`, where the stage does not say it. Nothing that runs between a fork and an
+    /// exec gives one: it may not allocate.
+    pub call: Option<String>,
+}
+
+/// What a stage fails of.
+pub trait Cause {
+    fn errno(&self) -> i32;
+
+    fn call(self) -> Option<String>
+    where
+        Self: Sized,
+    {
+        None
+    }
+}
+
+impl Cause for Errno {
+    fn errno(&self) -> i32 {
+        *self as i32
+    }
+}
+
+impl Cause for io::Error {
+    fn errno(&self) -> i32 {
+        self.raw_os_error().unwrap_or(libc::EIO)
+    }
+}
+
+impl Stage {
+    /// What an error is when it is met here; for `map_err`.
+    pub fn failed<C: Cause>(self) -> impl Fn(C) -> Failure + Copy {
+        move |cause| Failure {
+            stage: self,
+            errno: cause.errno(),
+            call: cause.call(),
+        }
+    }
 }
 
 impl Failure {
@@ -69,7 +105,7 @@ impl Failure {
         Failure {
             stage,
             errno,
-            index: 0,
+            call: None,
         }
     }
 
@@ -136,8 +172,8 @@ impl std::fmt::Display for Failure {
             Stage::Clean => "the sandbox could not be cleaned",
         };
         f.write_str(what)?;
-        if self.index > 0 {
-            write!(f, " (number {})", self.index)?;
+        if let Some(call) = &self.call {
+            write!(f, ": {call}")?;
         }
         if self.errno != 0 {
             write!(f, ": {}", std::io::Error::from_raw_os_error(self.errno))?;

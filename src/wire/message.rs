@@ -244,7 +244,7 @@ pub struct Rlimit {
 }
 
 /// How a launched program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
     pub ended: ExitKind,
     pub forked_ns: u64,
@@ -256,7 +256,7 @@ pub struct Exit {
     pub max_rss_bytes: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExitKind {
     Exited(i32),
     Signaled(i32),

@@ -1,6 +1,7 @@
 //! /dev of the private root.
 
-use super::{HOST, NONE, bind, directory, io_errno, raw};
+use super::{HOST, NONE, bind, directory};
+use crate::sandbox::call::{CallError, on};
 use crate::sandbox::layout::{Layout, SHARED_MEMORY};
 use crate::sys::mount::MountAttributes;
 use nix::mount::{MsFlags, mount};
@@ -9,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 /// A few devices of the host, and as many terminals as this at most.
-pub(super) fn make(layout: &Layout, terminals: u64) -> Result<(), i32> {
+pub(super) fn make(layout: &Layout, terminals: u64) -> Result<(), CallError> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     mount(
         Some("dev"),
@@ -18,13 +19,13 @@ pub(super) fn make(layout: &Layout, terminals: u64) -> Result<(), i32> {
         flags,
         Some("size=64k,nr_inodes=64,mode=0755"),
     )
-    .map_err(raw)?;
+    .map_err(on("mount -t tmpfs", "/dev"))?;
     for name in layout.devices {
         let (host, own) = (
             Path::new(HOST).join("dev").join(name),
             Path::new("/dev").join(name),
         );
-        fs::write(&own, "").map_err(io_errno)?;
+        fs::write(&own, "").map_err(on("open", &own))?;
         bind(
             &host,
             &own,
@@ -36,7 +37,8 @@ pub(super) fn make(layout: &Layout, terminals: u64) -> Result<(), i32> {
         )?;
     }
     for (name, target) in layout.device_links {
-        symlink(target, Path::new("/dev").join(name)).map_err(io_errno)?;
+        let own = Path::new("/dev").join(name);
+        symlink(target, &own).map_err(on("symlink", &own))?;
     }
     directory(Path::new("/dev/pts"), 0o755)?;
     let options = format!("newinstance,ptmxmode=0666,mode=0620,max={terminals}");
@@ -47,7 +49,7 @@ pub(super) fn make(layout: &Layout, terminals: u64) -> Result<(), i32> {
         MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
         Some(options.as_str()),
     )
-    .map_err(raw)?;
+    .map_err(on("mount -t devpts", "/dev/pts"))?;
     directory(Path::new("/dev/shm"), 0o1777)?;
     bind(
         Path::new(SHARED_MEMORY),
@@ -59,6 +61,8 @@ pub(super) fn make(layout: &Layout, terminals: u64) -> Result<(), i32> {
     )?;
     let read_only = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
     // Terminals can still be opened and made: this keeps the modes of the nodes as they are.
-    mount(NONE, "/dev/pts", NONE, read_only, NONE).map_err(raw)?;
-    mount(NONE, "/dev", NONE, read_only, NONE).map_err(raw)
+    for place in ["/dev/pts", "/dev"] {
+        mount(NONE, place, NONE, read_only, NONE).map_err(on("mount -o remount,ro", place))?;
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Paths of the host that a slot is granted, at the same paths inside.
 
-use super::{directory, io_errno, raw};
+use super::directory;
+use crate::sandbox::call::{CallError, on};
 use crate::sandbox::layout::Layout;
 use crate::sandbox::network::resolver_elsewhere;
 use crate::spec::policy::Grants;
@@ -24,8 +25,6 @@ struct OpenGrant {
     path: PathBuf,
     fd: OwnedFd,
     writable: bool,
-    /// Its number in messages.
-    index: u16,
 }
 
 impl OpenGrants {
@@ -35,25 +34,17 @@ impl OpenGrants {
         let resolver = resolver_elsewhere(layout, grants.network);
         let readable = grants.readable.iter().map(|p| (p, false));
         let writable = grants.writable.iter().map(|p| (p, true));
-        // Last, so that the numbers in messages are those of the granted paths.
         let all = readable
             .chain(writable)
             .chain(resolver.iter().map(|p| (p, false)));
-        let open = |((path, writable), index): ((&PathBuf, bool), u16)| {
-            let fd = open_plain(path, OFlag::O_PATH).map_err(|e| Failure {
-                stage: Stage::GrantedPath,
-                errno: e as i32,
-                index,
-            })?;
+        let open = |(path, writable): (&PathBuf, bool)| {
+            let fd = open_plain(path, OFlag::O_PATH)
+                .map_err(on("open", path))
+                .map_err(Stage::GrantedPath.failed())?;
             let path = path.clone();
-            Ok(OpenGrant {
-                path,
-                fd,
-                writable,
-                index,
-            })
+            Ok(OpenGrant { path, fd, writable })
         };
-        let mut grants = all.zip(1..).map(open).collect::<Result<Vec<_>, _>>()?;
+        let mut grants = all.map(open).collect::<Result<Vec<_>, Failure>>()?;
         grants.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(OpenGrants { grants })
     }
@@ -65,11 +56,7 @@ impl OpenGrants {
             let is_inside = outer
                 .iter()
                 .any(|outer| grant.path.starts_with(&outer.path));
-            granted(grant, is_inside).map_err(|e| Failure {
-                stage: Stage::GrantedPath,
-                errno: e,
-                index: grant.index,
-            })?;
+            granted(grant, is_inside).map_err(Stage::GrantedPath.failed())?;
         }
         Ok(())
     }
@@ -77,22 +64,24 @@ impl OpenGrants {
 
 /// Mounts a grant. Inside of another one programs of other slots may write meanwhile: there nothing is made, and no link is
 /// followed.
-fn granted(grant: &OpenGrant, is_inside: bool) -> Result<(), i32> {
+fn granted(grant: &OpenGrant, is_inside: bool) -> Result<(), CallError> {
     if !is_inside {
         mount_point(grant)?;
     }
-    let target = open_plain(&grant.path, OFlag::O_PATH).map_err(raw)?;
+    let path = &grant.path;
+    let target = open_plain(path, OFlag::O_PATH).map_err(on("open", path))?;
     let attributes = MountAttributes {
         read_only: !grant.writable,
         no_devices: true,
     };
-    let copy = mount::copy_of(&grant.fd).map_err(raw)?;
-    mount::restrict_copy(&copy, attributes).map_err(raw)?;
-    mount::attach(&copy, &target).map_err(raw)
+    let copy = mount::copy_of(&grant.fd).map_err(on("open_tree", path))?;
+    mount::restrict_copy(&copy, attributes).map_err(on("mount_setattr", path))?;
+    mount::attach(&copy, &target).map_err(on("move_mount", path))
 }
 
-fn mount_point(grant: &OpenGrant) -> Result<(), i32> {
-    let kind = fstat(&grant.fd).map_err(raw)?.st_mode & SFlag::S_IFMT.bits();
+fn mount_point(grant: &OpenGrant) -> Result<(), CallError> {
+    let found = fstat(&grant.fd).map_err(on("fstat", &grant.path))?;
+    let kind = found.st_mode & SFlag::S_IFMT.bits();
     if kind == SFlag::S_IFDIR.bits() {
         return directory(&grant.path, 0o755);
     }
@@ -102,6 +91,6 @@ fn mount_point(grant: &OpenGrant) -> Result<(), i32> {
     if grant.path.exists() {
         Ok(())
     } else {
-        fs::write(&grant.path, "").map_err(io_errno)
+        fs::write(&grant.path, "").map_err(on("open", &grant.path))
     }
 }

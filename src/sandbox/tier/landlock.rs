@@ -2,6 +2,7 @@
 //! leave behind, as their subreaper; the slot has a scratch directory for what programs write.
 
 use super::{Isolation, KILL_TIMEOUT_NS};
+use crate::sandbox::call::on;
 use crate::sandbox::root::OpenGrants;
 use crate::sandbox::ruleset::contain_signals;
 use crate::sandbox::{layout, namespaces, privileges};
@@ -30,7 +31,7 @@ impl Isolation for Landlock {
             privileges::drop_bounding();
             namespaces::change_ids(setup.ids.uid, setup.ids.gid)?;
         }
-        set_child_subreaper(true).map_err(|e| Failure::new(Stage::Subreaper, e as i32))?;
+        set_child_subreaper(true).map_err(Stage::Subreaper.failed())?;
         contain_signals()?;
         // What is granted is at its own place, and needs not be opened.
         Ok(OpenGrants::default())
@@ -142,18 +143,23 @@ fn groups(zygotes: &[i32]) -> BTreeSet<Pid> {
 
 /// Makes the slot's own directory, which only its uid may enter.
 fn make_scratch(setup: &Setup) -> Result<(), Failure> {
-    let failed = |errno: i32| Failure::new(Stage::Scratch, errno);
-    let io = |e: io::Error| failed(e.raw_os_error().unwrap_or(0));
-    let scratch = setup.scratch.as_ref().ok_or(failed(libc::EINVAL))?;
+    let missing = || Failure::new(Stage::Scratch, libc::EINVAL);
+    let scratch = setup.scratch.as_ref().ok_or_else(missing)?;
     let names = layout::of(setup)
         .scratch
         .iter()
         .map(|(_, name)| scratch.join(name));
     for path in [scratch.clone()].into_iter().chain(names) {
-        DirBuilder::new().mode(0o700).create(&path).map_err(io)?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(on("mkdir", &path))
+            .map_err(Stage::Scratch.failed())?;
         if setup.ids.change {
             let (uid, gid) = (Uid::from_raw(setup.ids.uid), Gid::from_raw(setup.ids.gid));
-            chown(&path, Some(uid), Some(gid)).map_err(|e| failed(e as i32))?;
+            chown(&path, Some(uid), Some(gid))
+                .map_err(on("chown", &path))
+                .map_err(Stage::Scratch.failed())?;
         }
     }
     Ok(())

@@ -13,7 +13,6 @@ use crate::sys::sched::{self, Ordinary};
 use crate::sys::{fork, socket};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::PreloadedPython;
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{chdir, write};
@@ -37,7 +36,7 @@ pub fn main() -> ! {
 }
 
 fn become_parent(mut runner: Link) -> Result<(), Failure> {
-    let failed = |errno: Errno| Failure::new(Stage::Interpreter, errno as i32);
+    let failed = Stage::Interpreter.failed();
     let gone = |_| Failure::new(Stage::Interpreter, 0);
     let python: PreloadedPython = runner.recv().map_err(gone)?;
     quiet_down().map_err(failed)?;

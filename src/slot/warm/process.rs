@@ -49,7 +49,7 @@ fn fork(
     procs: Option<&CgroupProcs>,
 ) -> Result<Forked, Failure> {
     let (ours, theirs) = control_pair()?;
-    match fork::fork().map_err(|e| Failure::new(Stage::Fork, e as i32))? {
+    match fork::fork().map_err(Stage::Fork.failed())? {
         Some(pid) => Ok(Forked {
             interpreter,
             pid,
@@ -73,7 +73,7 @@ fn become_interpreter(
 ) -> Result<(), Failure> {
     procs.map_or(Ok(()), CgroupProcs::join)?;
     let failed = |_| Failure::new(Stage::Interpreter, 0);
-    let os = |e: nix::errno::Errno| Failure::new(Stage::Interpreter, e as i32);
+    let os = Stage::Interpreter.failed();
     let (mut link, mut fds) = (Link::new(socket), Vec::new());
     let start: WarmStart = link.recv_with(&mut fds).map_err(failed)?;
     let [output, rest @ ..] = fds.as_slice() else {

@@ -243,10 +243,10 @@ pub(super) fn failure() -> impl Strategy<Value = Failure> {
         Stage::Landlock,
         Stage::Clean,
     ]);
-    (stage, any::<i32>(), any::<u16>()).prop_map(|(stage, errno, index)| Failure {
+    (stage, any::<i32>(), any::<Option<String>>()).prop_map(|(stage, errno, call)| Failure {
         stage,
         errno,
-        index,
+        call,
     })
 }
 
