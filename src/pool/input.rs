@@ -29,7 +29,7 @@ pub(super) async fn with_host_files<'a>(
     }
     let mut steps = steps.to_vec();
     let mut budget = Budget::new(sandbox.limits.disk_bytes);
-    let read = apart(move || {
+    let read = on_a_thread(move || {
         for step in &mut steps {
             step.files = read(std::mem::take(&mut step.files), &mut budget)?;
         }
@@ -47,7 +47,7 @@ pub(super) async fn files_of_host(
         return Ok(files);
     }
     let mut budget = Budget::new(sandbox.limits.disk_bytes);
-    apart(move || read(files, &mut budget)).await
+    on_a_thread(move || read(files, &mut budget)).await
 }
 
 fn reads_host(files: &[InputFile]) -> bool {
@@ -56,7 +56,7 @@ fn reads_host(files: &[InputFile]) -> bool {
 }
 
 /// Does what may wait for a disk where nobody waits for it.
-async fn apart<T: Send + 'static>(
+async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, HostFileError> + Send + 'static,
 ) -> Result<T, HostFileError> {
     tokio::task::spawn_blocking(work)

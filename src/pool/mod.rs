@@ -7,7 +7,7 @@ mod attachment;
 mod build;
 mod cgroup;
 mod failure;
-mod host;
+mod host_faults;
 mod host_files;
 mod host_sockets;
 mod ids;

@@ -2,7 +2,7 @@
 
 use super::attachment::Attachment;
 use super::failure::{BuildError, SlotLost};
-use super::host::Whose;
+use super::host_faults::Whose;
 use super::host_files::HostFileError;
 use super::input::{name_unusual_places, with_host_files};
 use super::lease::Lease;
@@ -12,7 +12,7 @@ use super::trace::{Handed, UsedSlot};
 use crate::spec::collect::COLLECT_TIMEOUT_SECONDS;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
-use crate::spec::host::HostFault;
+use crate::spec::host_fault::HostFault;
 use crate::spec::policy::Network;
 use crate::spec::step::Step;
 use crate::sys::clock::{left_until, monotonic_ns};

@@ -1,7 +1,7 @@
 //! A slot as one session's own: it is not returned but ended.
 
 use super::failure::SlotLost;
-use super::host::{Host, Whose};
+use super::host_faults::{Host, Whose};
 use super::input::{files_of_host, with_host_files};
 use super::lease::Lease;
 use super::process::Processes;

@@ -2,7 +2,7 @@
 
 use super::cgroup::Cgroups;
 use super::failure::BuildError;
-use super::host::Host;
+use super::host_faults::Host;
 use super::host_sockets::HostSockets;
 use super::ids::SlotIds;
 use super::process::Processes;

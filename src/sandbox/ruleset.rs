@@ -188,7 +188,7 @@ pub(crate) fn contain_signals() -> Result<(), Failure> {
 /// A ruleset that forbids nothing. Each process that enforces it is in a domain of its own with what it starts, and out of
 /// reach for those in another: one program's descriptors, memory and environment in /proc are closed to the programs of
 /// other steps (ptrace restrictions, landlock(7)).
-pub(crate) fn apart() -> Result<OwnedFd, Failure> {
+pub(crate) fn scoping_only() -> Result<OwnedFd, Failure> {
     let created = refer_alone(landlock::Ruleset::default()).map_err(failed)?;
     Ruleset { created }.into_fd()
 }

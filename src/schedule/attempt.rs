@@ -5,7 +5,7 @@ use super::load::Load;
 use super::quiet::Quiet;
 use crate::spec::episode::Episode;
 use crate::spec::execution::Execution;
-use crate::spec::host::HostFault;
+use crate::spec::host_fault::HostFault;
 use crate::spec::outcome::Outcome;
 use crate::spec::verdict::starved;
 use crate::sys::clock::monotonic_ns;

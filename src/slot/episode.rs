@@ -19,7 +19,7 @@ use crate::sandbox::quotas::{self, OwnLimits};
 use crate::sandbox::root;
 use crate::sandbox::ruleset::{self, Ruleset, Scene};
 use crate::spec::execution::{Collected, End, Execution, NotPrepared, StepExecution, Unclean};
-use crate::spec::host::{CountedBy, HostFault};
+use crate::spec::host_fault::{CountedBy, HostFault};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Enforced;
 use crate::spec::sandbox::Sandbox;
@@ -38,16 +38,16 @@ pub(super) struct StepOptions {
     /// When all of the episode is to end, CLOCK_MONOTONIC.
     pub deadline_ns: Option<u64>,
     /// Whether its programs are to be out of the reach of those of other steps.
-    pub apart: bool,
+    pub out_of_reach: bool,
     /// Whether a timeout is the end of this step only.
-    pub alone: bool,
+    pub ends_alone: bool,
 }
 
 /// A built slot, as init sees it.
 pub(super) struct BuiltSlot {
     pub setup: Setup,
     /// What keeps programs of one episode apart, once it was needed.
-    pub apart: Option<OwnedFd>,
+    pub scope: Option<OwnedFd>,
     pub enforced: Enforced,
     pub runner: Link,
     pub zygote: Link,
@@ -96,8 +96,8 @@ impl BuiltSlot {
             } else {
                 let options = StepOptions {
                     deadline_ns: request.deadline_ns,
-                    apart: request.steps.len() > 1,
-                    alone: more,
+                    out_of_reach: request.steps.len() > 1,
+                    ends_alone: more,
                 };
                 self.step(&request.sandbox, step, options, &mut carried)?
             };
@@ -179,7 +179,7 @@ impl BuiltSlot {
         let limits = &sandbox.limits;
         let rlimits = self.rlimits(limits);
         let workdir = self.space.real(&step.workdir);
-        let apart = self.apart(options.apart)?;
+        let scope = self.scope(options.out_of_reach)?;
         let own = self.own_ruleset(&carried.extra)?;
         let forkers = Forkers::new(&mut self.zygote, &mut self.warm);
         let terminal = carried.terminal.take();
@@ -188,7 +188,7 @@ impl BuiltSlot {
             None => forkers.within(limits),
         };
         // A program that enforces its slot's ruleset by itself is apart from others already.
-        let cold_apart = apart.filter(|_| !self.setup.unusual_places);
+        let cold_scope = scope.filter(|_| !self.setup.unusual_places);
         let argv = step.program.argv();
         let forker = forkers.choose(ForkRequest {
             step,
@@ -204,9 +204,9 @@ impl BuiltSlot {
             terminal: terminal.is_some(),
         };
         let ruleset = forker.ruleset.or(if forker.start.is_warm() {
-            apart
+            scope
         } else {
-            own.as_ref().map(AsRawFd::as_raw_fd).or(cold_apart)
+            own.as_ref().map(AsRawFd::as_raw_fd).or(cold_scope)
         });
         let order = Order {
             start: forker.start,
@@ -220,7 +220,7 @@ impl BuiltSlot {
             timeout: step.timeout,
             longest: step.longest(sandbox.stretch),
             deadline_ns: options.deadline_ns,
-            alone: options.alone,
+            ends_alone: options.ends_alone,
             prepared_ns: monotonic_ns(),
         };
         let mut context = StepContext {
@@ -283,14 +283,14 @@ impl BuiltSlot {
 
     /// The ruleset that keeps the programs of several steps out of each other's reach, where the tier does not do so. Those
     /// of a session belong together.
-    fn apart(&mut self, wanted: bool) -> Result<Option<RawFd>, Failure> {
+    fn scope(&mut self, wanted: bool) -> Result<Option<RawFd>, Failure> {
         if !wanted || self.enforced.tier.has_domain_per_program() {
             return Ok(None);
         }
-        if self.apart.is_none() {
-            self.apart = Some(ruleset::apart()?);
+        if self.scope.is_none() {
+            self.scope = Some(ruleset::scoping_only()?);
         }
-        Ok(self.apart.as_ref().map(AsRawFd::as_raw_fd))
+        Ok(self.scope.as_ref().map(AsRawFd::as_raw_fd))
     }
 
     /// That of an episode which names places of its own.

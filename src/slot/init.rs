@@ -121,7 +121,7 @@ fn build(
     let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
     Ok(move |runner, out_of_memory| BuiltSlot {
         setup: setup.clone(),
-        apart: None,
+        scope: None,
         enforced: Enforced {
             tier: setup.tier,
             landlock_abi,

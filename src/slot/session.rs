@@ -95,8 +95,8 @@ impl Session {
         let options = StepOptions {
             deadline_ns: None,
             // What runs in a session belongs together, and a timeout ends nothing that earlier executions left.
-            apart: false,
-            alone: true,
+            out_of_reach: false,
+            ends_alone: true,
         };
         let step = slot.step(&self.sandbox, &request.step, options, &mut self.carried)?;
         self.carried.spent_cpu_us = self.carried.spent_cpu_us.saturating_add(step.cpu_us);

@@ -84,7 +84,7 @@ pub(super) struct Order<'a> {
     /// That of the whole episode, CLOCK_MONOTONIC.
     pub deadline_ns: Option<u64>,
     /// Whether a timeout ends this step only, because the next one is to follow.
-    pub alone: bool,
+    pub ends_alone: bool,
     pub prepared_ns: u64,
 }
 
@@ -107,7 +107,7 @@ struct Running<'a, 'b> {
     /// When that was.
     ended_ns: u64,
     /// Whether only this step's own processes are to end.
-    alone: bool,
+    ends_alone: bool,
     /// When its time was over, where the program had ended by then and its zygote had not said so.
     seen_dead_ns: Option<u64>,
 }
@@ -157,7 +157,7 @@ pub(super) fn run(
         threads: Crowd::default(),
         cause: None,
         ended_ns: 0,
-        alone: false,
+        ends_alone: false,
         seen_dead_ns: None,
     };
     running.begin_time();
@@ -179,7 +179,7 @@ impl Running<'_, '_> {
                 return Err(Failure::new(Stage::Abandoned, 0));
             }
             if ready.cancelled {
-                self.end(End::Timeout, self.order.alone);
+                self.end(End::Timeout, self.order.ends_alone);
             }
             let brought = self.drain();
             if ready.children {
@@ -257,11 +257,11 @@ impl Running<'_, '_> {
         let now = monotonic_ns();
         if self.is_over_output() {
             let produced_bytes = self.order.capture.produced();
-            self.end(End::OutputLimit { produced_bytes }, self.order.alone);
+            self.end(End::OutputLimit { produced_bytes }, self.order.ends_alone);
             return;
         }
         if self.has_used_up_its_time(now) {
-            self.end(End::Timeout, self.order.alone);
+            self.end(End::Timeout, self.order.ends_alone);
             return;
         }
         if now >= self.watch.next_ns() {
@@ -316,16 +316,16 @@ impl Running<'_, '_> {
         })
     }
 
-    fn end(&mut self, cause: End, alone: bool) {
+    fn end(&mut self, cause: End, ends_alone: bool) {
         self.cause = Some(cause);
         self.ended_ns = monotonic_ns();
-        self.alone = alone;
+        self.ends_alone = ends_alone;
         self.kill();
     }
 
     fn kill(&mut self) {
-        self.alone &= monotonic_ns() - self.ended_ns < KILL_ALONE_TIMEOUT_NS;
-        if self.alone {
+        self.ends_alone &= monotonic_ns() - self.ended_ns < KILL_ALONE_TIMEOUT_NS;
+        if self.ends_alone {
             self.context.cleaner.kill_program(self.context.census);
         } else {
             self.context.carried.orphans_cpu_us +=

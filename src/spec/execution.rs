@@ -2,7 +2,7 @@
 //!
 //! Times are CLOCK_MONOTONIC nanoseconds, which all processes of a machine share.
 
-use super::host::HostFault;
+use super::host_fault::HostFault;
 use super::limits::Limits;
 use super::policy::Enforced;
 use super::warm::Start;

@@ -9,7 +9,7 @@ pub mod episode;
 pub mod execution;
 pub(crate) mod field;
 pub(crate) mod fields;
-pub(crate) mod host;
+pub(crate) mod host_fault;
 pub mod limits;
 pub(crate) mod names;
 pub mod outcome;

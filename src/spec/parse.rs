@@ -3,12 +3,12 @@
 //! The hot path is one serde pass (`raw`, `request`) and one pass of checks (`check`). Only a line that
 //! failed is read again: by `diagnose`, to name the field that is wrong, and by `salvage`, to keep
 //! the id, group and meta that its result should carry. Checks that need the host's file tree
-//! (does a granted path exist, is it allowed) are all in `host`.
+//! (does a granted path exist, is it allowed) are all in `host_paths`.
 
 mod check;
 mod collect;
 mod diagnose;
-mod host;
+mod host_paths;
 mod location;
 mod no_number;
 mod program;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 
-pub use host::{PathNotGranted, check_own_files, grantable};
+pub use host_paths::{PathNotGranted, check_own_files, grantable};
 pub use salvage::id_of;
 
 /// What flags decide for every episode that does not say otherwise.

@@ -2,7 +2,7 @@
 
 use super::mock::{Act, Case, Then, case, fails, takes};
 use crate::schedule::Sample;
-use crate::spec::host::{CountedBy, HostFault, RefusedBy};
+use crate::spec::host_fault::{CountedBy, HostFault, RefusedBy};
 use std::time::Duration;
 
 #[test]

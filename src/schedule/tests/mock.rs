@@ -7,7 +7,7 @@ use crate::sink::{Progress, ProgressMode, Sink, SinkError, Statistics, Written, 
 use crate::source::{Counters, Item, SourceError};
 use crate::spec::episode::{Echo, Episode};
 use crate::spec::execution::{Collected, End, Execution, Finish, StepExecution};
-use crate::spec::host::HostFault;
+use crate::spec::host_fault::HostFault;
 use crate::spec::outcome::Outcome;
 use crate::spec::parse::{FileContext, parse};
 use crate::spec::policy::{Enforced, Tier};

@@ -25,7 +25,7 @@ impl Running<'_, '_> {
         // All that the runner may send meanwhile is a cancel. It stays in the socket until this has been answered, and is then
         // read without effect.
         let said = match self.cause {
-            None if self.order.alone => PollFlags::POLLIN,
+            None if self.order.ends_alone => PollFlags::POLLIN,
             _ => PollFlags::empty(),
         };
         let mut fds: Vec<PollFd<'_>> = vec![

@@ -4,7 +4,7 @@ use super::collect::collect;
 use super::location::Location;
 use super::program::{env, files, program, stdin};
 use super::raw::{Few, Object, Pairs, RawEpisode, RawResources, RawStep};
-use super::{Defaults, FileContext, Flaw, default_id, host, quoted};
+use super::{Defaults, FileContext, Flaw, default_id, host_paths, quoted};
 use crate::spec::episode::{Echo, Episode, SessionStart};
 use crate::spec::field::{Field, Shape};
 use crate::spec::fields;
@@ -122,7 +122,7 @@ fn sandbox(raw: &mut RawEpisode, file: &FileContext) -> Result<Sandbox, Flaw> {
             in_range(at, &fields::STRETCH, times)
         })?,
         limits: limits(raw.resources.take(), &file.defaults)?,
-        grants: host::grants(
+        grants: host_paths::grants(
             raw.fs_readable.take(),
             raw.fs_writable.take(),
             raw.network.as_deref(),

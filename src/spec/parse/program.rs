@@ -1,6 +1,6 @@
 //! Checks of what one execution is made of: program, stdin, environment, files.
 
-use super::host;
+use super::host_paths;
 use super::location::Location;
 use super::raw::{Pairs, RawBase64, RawFile, TextOr};
 use super::{FileContext, Flaw, quoted};
@@ -183,7 +183,8 @@ fn content(
             false,
         )),
         (None, Some(path)) => {
-            let (path, directory) = host::input(&format!("{}.host_path", field()), &path, file)?;
+            let (path, directory) =
+                host_paths::input(&format!("{}.host_path", field()), &path, file)?;
             Ok((Content::HostPath(path), mode, directory))
         }
         (Some(_), Some(_)) => Err(Flaw::new(

@@ -1,6 +1,6 @@
 //! Parsing as a whole: what arrives of a valid line, and the sentence for each way to be invalid.
 
-mod host;
+mod host_paths;
 mod properties;
 mod shape;
 mod values;

@@ -4,7 +4,7 @@ use crate::spec::execution::{
     Collected, CollectedFile, DiskEvidence, End, Execution, Finish, NotCollected, NotPrepared,
     StepExecution, Streams, WhyNot,
 };
-use crate::spec::host::{HostFault, RefusedBy};
+use crate::spec::host_fault::{HostFault, RefusedBy};
 use crate::spec::limits::Limits;
 use crate::spec::policy::{Enforced, Tier};
 use crate::spec::sandbox::{Capture, OutputKeep, Sandbox};

@@ -17,7 +17,7 @@ use super::cgroup;
 use super::ids::uid_per_slot;
 use super::slot::Slot;
 use crate::spec::execution::{Execution, StepExecution};
-use crate::spec::host::{CountedBy, HostFault, RefusedBy};
+use crate::spec::host_fault::{CountedBy, HostFault, RefusedBy};
 use crate::spec::limits::Limits;
 use crate::spec::policy::Tier;
 use kernel_log::KernelLog;
