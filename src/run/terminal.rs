@@ -15,8 +15,8 @@ use std::io::{self, IsTerminal, Read, Stdin, Write, stdin, stdout};
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
-use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// How long the last of what was printed may take to be shown, once all programs have ended.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,74 +37,83 @@ pub(super) async fn run(
     episode: &Episode,
     deadline_ns: Option<u64>,
 ) -> Result<Result<Execution, RunError>, NotShown> {
-    let own_size = || terminal::size(stdin()).map_err(io::Error::from);
     let mut resized = signal(SignalKind::window_change())?;
+    let size = terminal::size(stdin()).map_err(io::Error::from)?;
     let (ours, to) = socket::pair().map_err(io::Error::from)?;
-    let ours = socket::register(ours)?;
-    let size = own_size()?;
     let attachment = Attachment::Terminal {
         to,
         rows: size.ws_row,
         columns: size.ws_col,
     };
-    let ran = pool.run_attached(episode, deadline_ns, Some(&attachment));
-    tokio::pin!(ran);
-    let user_end = tokio::select! {
-        ran = &mut ran => return Ok(ran),
-        arrived = arrival(&ours) => arrived?,
-    };
-    let raw = RawMode::enter()?;
-    let shows = connect(&user_end)?;
-    let ran = loop {
-        tokio::select! {
-            ran = &mut ran => break ran,
-            _ = resized.recv() => {
-                // A terminal that has gone needs no size.
-                let _ = own_size().map(|size| terminal::set_size(&user_end, size));
+    let (arrived, mut arrival) = oneshot::channel();
+    let screen = thread("screen", move || show(&ours, arrived))?;
+    let (mut seat, mut is_awaited): (Option<Seat>, bool) = (None, true);
+    let ran = {
+        let ran = pool.run_attached(episode, deadline_ns, Some(&attachment));
+        tokio::pin!(ran);
+        loop {
+            tokio::select! {
+                ran = &mut ran => break ran,
+                arrived = &mut arrival, if is_awaited => {
+                    is_awaited = false;
+                    seat = arrived.ok().map(Seat::take).transpose()?;
+                }
+                _ = resized.recv() => seat.iter().for_each(Seat::resize),
             }
         }
     };
+    // Where no terminal has come, none will.
+    drop(attachment);
     let end = Instant::now() + LAST_TIMEOUT;
-    while !shows.is_finished() && Instant::now() < end {
+    while !screen.is_finished() && Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    drop(raw);
     Ok(ran)
 }
 
-/// Our end of the sandbox's terminal.
-async fn arrival(socket: &AsyncFd<OwnedFd>) -> io::Result<OwnedFd> {
-    loop {
-        let mut ready = socket.readable().await?;
-        let mut fds = Vec::new();
-        let taken = ready.try_io(|socket| {
-            socket::recv(socket.get_ref().as_fd(), &mut [0], &mut fds).map_err(io::Error::from)
-        });
-        match taken {
-            Ok(taken) => {
-                taken?;
-                return fds.pop().ok_or_else(|| io::ErrorKind::UnexpectedEof.into());
-            }
-            Err(_) => continue,
-        }
-    }
+fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    Builder::new().name(name.into()).spawn(body)
 }
 
-/// Copies in both directions. What comes out is all shown when the thread that is returned has ended: the other one waits for keys,
-/// and ends with the process.
-fn connect(user_end: &OwnedFd) -> io::Result<JoinHandle<()>> {
-    let keys = File::from(stdin().as_fd().try_clone_to_owned()?);
-    let screen = File::from(stdout().as_fd().try_clone_to_owned()?);
-    let (typed, printed) = (
-        File::from(user_end.try_clone()?),
-        File::from(user_end.try_clone()?),
-    );
-    Builder::new()
-        .name("keys".into())
-        .spawn(move || copy(keys, typed))?;
-    Builder::new()
-        .name("screen".into())
-        .spawn(move || copy(printed, screen))
+/// Waits for our end of the sandbox's terminal, and shows what comes out until nobody has the other end any more.
+fn show(socket: &OwnedFd, arrived: oneshot::Sender<OwnedFd>) {
+    let mut fds = Vec::new();
+    // An end of the socket means that there was no program to give a terminal to.
+    let _ = socket::recv(socket.as_fd(), &mut [0], &mut fds);
+    let Some(user_end) = fds.pop() else { return };
+    let copies = (user_end.try_clone(), stdout().as_fd().try_clone_to_owned());
+    let (Ok(printed), Ok(screen)) = copies else {
+        return;
+    };
+    // By now all may be over, and nobody type any more.
+    let _ = arrived.send(user_end);
+    copy(printed.into(), screen.into());
+}
+
+/// The user's place at the sandbox's terminal.
+struct Seat {
+    user_end: OwnedFd,
+    _raw: RawMode,
+}
+
+impl Seat {
+    /// Passes on what is typed: by a thread that waits for keys, and ends with the process.
+    fn take(user_end: OwnedFd) -> io::Result<Seat> {
+        let raw = RawMode::enter()?;
+        let keys = stdin().as_fd().try_clone_to_owned()?.into();
+        let typed = user_end.try_clone()?.into();
+        thread("keys", move || copy(keys, typed))?;
+        Ok(Seat {
+            user_end,
+            _raw: raw,
+        })
+    }
+
+    /// Tells the sandbox's terminal the size that ours has now.
+    fn resize(&self) {
+        // A terminal that has gone needs no size.
+        let _ = terminal::size(stdin()).map(|size| terminal::set_size(&self.user_end, size));
+    }
 }
 
 /// Until one of them is gone; a terminal nobody runs in any more is EIO (pty(7)).

@@ -131,6 +131,16 @@ fn a_program_at_the_terminal_leads_a_session_of_its_own_even_where_one_is_kept_w
 }
 
 #[test]
+fn what_a_program_that_ends_at_once_has_printed_is_shown() {
+    let way = Way::all()[0];
+    for _ in 0..20 {
+        let mut person = Person::sits_down(way, &["--", "echo", "short"]);
+        person.sees("short");
+        assert_eq!(person.leaves(), Some(0));
+    }
+}
+
+#[test]
 fn a_new_size_of_the_terminal_reaches_programs_inside() {
     let mut person = Person::sits_down(Way::all()[0], &[]);
     person.types("trap 'stty size' WINCH; echo is\" \"ready\n");
