@@ -13,7 +13,7 @@ use std::fs;
 fn main() {
     let episodes = argument("--episodes", 20_000);
     let rounds = argument("--rounds", 5);
-    let cores = std::thread::available_parallelism().map_or(2, |n| n.get());
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let concurrency = argument("--concurrency", 2 * cores);
     let scratch = tempfile::tempdir().expect("a scratch directory");
     let jobs = scratch.path().join("true.jsonl");

@@ -14,7 +14,7 @@ use std::path::Path;
 
 fn main() {
     let rounds = argument("--rounds", 5);
-    let cores = std::thread::available_parallelism().map_or(2, |n| n.get());
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let concurrency = argument("--concurrency", 2 * cores);
     let scratch = tempfile::tempdir().expect("a scratch directory");
     println!(

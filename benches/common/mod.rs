@@ -105,13 +105,13 @@ pub fn ours_with(options: &[String], jobs: &Path, scratch: &Path, concurrency: u
     let number = |pointer: &str| {
         report
             .pointer(pointer)
-            .and_then(|v| v.as_f64())
+            .and_then(serde_json::Value::as_f64)
             .unwrap_or_else(|| panic!("{pointer} in {text}"))
     };
     assert_eq!(number("/status/ok"), number("/episodes"), "{text}");
     let started = |how: &str| {
         let pointer = format!("/by_start/{how}/startup_ms/count");
-        report.pointer(&pointer).and_then(|v| v.as_f64())
+        report.pointer(&pointer).and_then(serde_json::Value::as_f64)
     };
     let warm = ["warm-bash", "warm-python"].into_iter().filter_map(started);
     Ours {

@@ -92,7 +92,7 @@ pub fn files(scratch: &Path) {
         println!(
             "| {many} | {:.0} | {:.0} | {:.0} |",
             run.rate,
-            run.rate * many as f64,
+            run.rate * f64::from(many),
             run.peak_mb
         );
     }
@@ -102,7 +102,7 @@ pub fn files(scratch: &Path) {
 fn run(scratch: &Path, count: usize, episode: &Value) -> Ours {
     let jobs = jobs(scratch, count, episode);
     let options = ["--warm".to_owned(), "none".to_owned()];
-    let cores = std::thread::available_parallelism().map_or(2, |n| n.get());
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     ours_with(&options, &jobs, scratch, 2 * cores)
 }
 

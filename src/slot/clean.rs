@@ -5,6 +5,7 @@
 //! itself; a new one costs about a millisecond.
 
 use super::census::Census;
+use super::kill::KILL_EACH_TIMEOUT_NS;
 use super::mark::{Mark, State};
 use super::placement::errno;
 use super::space::Space;
@@ -13,8 +14,7 @@ use crate::sandbox::tier::KILL_TIMEOUT_NS;
 use crate::spec::execution::Unclean;
 use crate::spec::policy::{Network, Tier};
 use crate::sys::{
-    clock::monotonic_ns, mode::set_mode, procfs::Stat, remove::remove_in, sysv, wait::reap_ended,
-    xattr,
+    clock::monotonic_ns, mode::set_mode, remove::remove_in, sysv, wait::reap_ended, xattr,
 };
 use crate::wire::failure::{Failure, Stage};
 use nix::dir::Dir;
@@ -25,7 +25,7 @@ use nix::sys::stat::{Mode, UtimensatFlags, futimens, utimensat};
 use nix::sys::statfs::fstatfs;
 use nix::sys::time::TimeSpec;
 use nix::unistd::Pid;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
@@ -34,12 +34,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long processes are killed one by one, where that is what tells them from others: those of one step, and in the
-/// landlock tier those of an episode.
-const KILL_EACH_TIMEOUT_NS: u64 = 50_000_000;
-/// How long those that have been killed may take to be gone before their program is killed too: on a busy machine they wait for
-/// a core, and large ones take a while.
-const DYING_TIMEOUT_NS: u64 = 2_000_000_000;
 /// How long it may take to remove what an episode left. When that is over, the slot answers that it is not clean, before the runner
 /// would take it for hung (`pool::run`), and removes the rest when it ends.
 const WIPE_TIMEOUT_NS: u64 = 10_000_000_000;
@@ -104,50 +98,6 @@ impl Cleaner {
         let in_use = cleaner.in_use();
         (cleaner.inodes, cleaner.blocks) = in_use.map_err(|e| baseline(e.into()))?;
         Ok(cleaner)
-    }
-
-    /// Sends SIGKILL to every process of the episode once, and reaps what is ours to reap.
-    /// Returns the CPU time of those, in microseconds.
-    pub(super) fn kill_programs(&self, census: &Census) -> u64 {
-        census.kill();
-        reap_ended().0
-    }
-
-    /// Kills the running step's program and what belongs to it until none of it is left, and lets what earlier
-    /// steps started live. The program itself goes last: until then its process group and children can be told. Where they
-    /// become more faster than they can be listed, it goes after a while, and some of them stay as what runs in the
-    /// background does.
-    pub(super) fn kill_program(&self, census: &Census) {
-        let begin = monotonic_ns();
-        let mut killed = HashSet::new();
-        loop {
-            let found = census.program();
-            let Some((leader, others)) = found.split_first() else {
-                return;
-            };
-            // Nobody is to see the others die, and to report it in the program's name.
-            for pid in &found {
-                let _ = kill(Pid::from_raw(*pid), Signal::SIGSTOP);
-            }
-            let alive: Vec<i32> = others
-                .iter()
-                .copied()
-                .filter(|pid| Stat::read(*pid).is_some_and(|stat| !stat.is_dead()))
-                .filter(|pid| kill(Pid::from_raw(*pid), Signal::SIGKILL).is_ok())
-                .collect();
-            let longest = if alive.iter().all(|pid| killed.contains(pid)) {
-                DYING_TIMEOUT_NS
-            } else {
-                KILL_EACH_TIMEOUT_NS
-            };
-            if alive.is_empty() || monotonic_ns() - begin > longest {
-                let _ = kill(Pid::from_raw(*leader), Signal::SIGKILL);
-                return;
-            }
-            killed.extend(alive);
-            // They need a core to end on.
-            std::thread::sleep(Duration::from_micros(100));
-        }
     }
 
     /// Ends what an episode has left when its programs have been reaped. Returns the CPU time of those that nobody had

@@ -229,7 +229,6 @@ impl BuiltSlot {
             zygote: forker.zygote,
             census: &self.census,
             look_guard: &self.look_guard,
-            cleaner: &self.cleaner,
             children: &self.children,
             root: self.space.root_path(),
             cores: self.cores,

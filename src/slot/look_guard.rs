@@ -87,7 +87,7 @@ impl GuardState {
             };
             look = match left {
                 None => (self.changed.wait(look)).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => self.stop(look),
+                Some(Duration::ZERO) => stop(look),
                 Some(left) => {
                     let waited = self.changed.wait_timeout(look, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
@@ -95,12 +95,12 @@ impl GuardState {
             };
         }
     }
+}
 
-    /// The look can't end meanwhile, so that nobody is resumed before all are stopped.
-    fn stop<'a>(&'a self, mut look: MutexGuard<'a, GuardedLook>) -> MutexGuard<'a, GuardedLook> {
-        if let GuardedLook::Begun(_, census) = &*look {
-            *look = GuardedLook::Stalled(census.stop());
-        }
-        look
+/// Stops those that are looked at. The look can't end meanwhile, so that nobody is resumed before all are stopped.
+fn stop(mut look: MutexGuard<'_, GuardedLook>) -> MutexGuard<'_, GuardedLook> {
+    if let GuardedLook::Begun(_, census) = &*look {
+        *look = GuardedLook::Stalled(census.stop());
     }
+    look
 }

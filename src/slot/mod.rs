@@ -26,6 +26,7 @@ mod give_up;
 mod init;
 mod kept;
 mod kernel_memory;
+mod kill;
 mod link;
 mod live;
 mod look_guard;

@@ -7,6 +7,7 @@
 use super::carried::Carried;
 use super::disk::Count;
 use super::episode::{BuiltSlot, StepOptions};
+use super::kill;
 use super::link::LinkBroken;
 use super::pace::Pace;
 use super::pipes::discard;
@@ -134,7 +135,7 @@ impl Session {
             let is_wanted = fds[0].any().unwrap_or(true);
             // Before any order, for these can follow each other without a pause.
             if runs && monotonic_ns() >= idle.next_ns && idle.look(slot, &mut self.carried) {
-                self.carried.orphans_cpu_us += slot.cleaner.kill_programs(&slot.census);
+                self.carried.orphans_cpu_us += kill::programs(&slot.census);
             }
             if is_wanted {
                 self.carried.orphans_cpu_us += pace.charge_us();

@@ -8,9 +8,9 @@ mod trailing_output;
 use super::capture::OutputCapture;
 use super::carried::Carried;
 use super::census::Census;
-use super::clean::Cleaner;
 use super::crowd::Crowd;
 use super::disk::Count;
+use super::kill;
 use super::link::{Link, LinkBroken};
 use super::look_guard::LookGuard;
 use super::out_of_memory::OutOfMemory;
@@ -51,7 +51,6 @@ pub(super) struct StepContext<'a> {
     pub zygote: &'a mut Link,
     pub census: &'a Census,
     pub look_guard: &'a LookGuard,
-    pub cleaner: &'a Cleaner,
     pub children: &'a SignalFd,
     pub root: &'a Path,
     pub cores: u64,
@@ -209,7 +208,7 @@ impl Running<'_, '_> {
         }
         let begin = monotonic_ns();
         while monotonic_ns() - begin < GIVE_UP_TIMEOUT_NS {
-            self.context.cleaner.kill_programs(self.context.census);
+            kill::programs(self.context.census);
             let mut answer = [PollFd::new(self.context.zygote.as_fd(), PollFlags::POLLIN)];
             let interval = Duration::from_nanos(KILL_INTERVAL_NS);
             match ppoll(&mut answer, Some(TimeSpec::from_duration(interval)), None) {
@@ -326,10 +325,9 @@ impl Running<'_, '_> {
     fn kill(&mut self) {
         self.ends_alone &= monotonic_ns() - self.ended_ns < KILL_ALONE_TIMEOUT_NS;
         if self.ends_alone {
-            self.context.cleaner.kill_program(self.context.census);
+            kill::program(self.context.census);
         } else {
-            self.context.carried.orphans_cpu_us +=
-                self.context.cleaner.kill_programs(self.context.census);
+            self.context.carried.orphans_cpu_us += kill::programs(self.context.census);
         }
     }
 

@@ -95,7 +95,7 @@ fn poorer(namespaces: &[&str], shell: &str) -> Command {
         words.extend(user.split(' ').map(String::from));
     }
     words.extend(["unshare", "--user", "--map-root-user"].map(String::from));
-    words.extend(namespaces.iter().map(|flag| flag.to_string()));
+    words.extend(namespaces.iter().map(std::string::ToString::to_string));
     words.extend(["sh", "-c", shell, "sh"].map(String::from));
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).arg(binary()).current_dir("/");

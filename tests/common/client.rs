@@ -62,7 +62,7 @@ impl Server {
 
     /// The same, once as many slots are ready for the next sessions as there are to be.
     pub fn processes_at_rest(&self) -> usize {
-        let ready = 2 * std::thread::available_parallelism().map_or(1, |n| n.get());
+        let ready = 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         wait_for(|| self.connect().call("stats", json!({}))["result"]["ready"] == ready);
         self.processes()
     }

@@ -236,7 +236,7 @@ fn a_zygote_that_dies_costs_a_retry_of_its_episode() {
 
 #[test]
 fn a_warm_interpreter_that_dies_costs_a_retry_of_its_episode() {
-    one_dies("bash", |sweep| sweep.warm_interpreters());
+    one_dies("bash", super::left::Sweep::warm_interpreters);
 }
 
 /// Somebody outside stops it; what programs stop themselves is their own affair.
@@ -282,7 +282,10 @@ fn an_init_or_zygote_that_is_stopped_costs_a_retry_soon_after_the_timeout() {
         .flat_map(|way| [(way, "init"), (way, "zygote")]);
     let start = |(way, role)| std::thread::spawn(move || is_stopped(way, role));
     let threads: Vec<_> = cases.map(start).collect();
-    let ended: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+    let ended: Vec<_> = threads
+        .into_iter()
+        .map(std::thread::JoinHandle::join)
+        .collect();
     assert!(ended.iter().all(Result::is_ok), "see above");
 }
 

@@ -145,7 +145,7 @@ fn a_session_that_is_stopped_while_directories_become_links_is_gone_with_the_ans
             while answer()["id"] != 3 {}
             victim.assert_untouched(way);
             // Those that are left belong to slots that wait for the next session.
-            let ready = 2 * std::thread::available_parallelism().map_or(1, |n| n.get());
+            let ready = 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             assert!(scratches() <= ready, "{way:?}: round {round}");
         }
         drop(server);

@@ -101,7 +101,10 @@ fn what_still_runs_after_the_grace_period_is_killed() {
             })
         })
         .collect();
-    let ended: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
+    let ended: Vec<_> = threads
+        .into_iter()
+        .map(std::thread::JoinHandle::join)
+        .collect();
     assert!(ended.iter().all(Result::is_ok), "see above");
 }
 

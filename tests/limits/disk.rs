@@ -60,7 +60,7 @@ fn what_an_episode_wrote_is_gone_before_the_next_one_writes() {
         .map(|n| json!({"id": format!("{n}"), "command": command, "resources": {"disk_mb": 4}}))
         .collect();
     everywhere(&episodes, |way, run| {
-        (0..6).for_each(|n| assert_ok(way, run, &n.to_string()))
+        (0..6).for_each(|n| assert_ok(way, run, &n.to_string()));
     });
 }
 
@@ -71,7 +71,7 @@ fn a_program_that_fails_for_its_own_reasons_with_space_left_did_not_hit_the_disk
         json!({"id": "makes-room", "command": "head -c 20000000 /dev/zero > f; rm f; echo went on", "resources": {"disk_mb": 4}}),
     ];
     everywhere(&episodes, |way, run| {
-        assert_eq!(run.status("fails"), "failed", "{way:?}")
+        assert_eq!(run.status("fails"), "failed", "{way:?}");
     });
     in_namespaces(&episodes, |way, run| assert_ok(way, run, "makes-room"));
 }

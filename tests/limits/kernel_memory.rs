@@ -24,13 +24,13 @@ fn assert_pair(way: crate::common::Way, run: &crate::common::Run, small_mb: u64)
 
 fn assert_counts(program: &str, small_mb: u64) {
     everywhere(&pair(program, small_mb), |way, run| {
-        assert_pair(way, run, small_mb)
+        assert_pair(way, run, small_mb);
     });
 }
 
 fn assert_counts_in_namespaces(program: &str, small_mb: u64) {
     in_namespaces(&pair(program, small_mb), |way, run| {
-        assert_pair(way, run, small_mb)
+        assert_pair(way, run, small_mb);
     });
 }
 
@@ -76,7 +76,7 @@ fn the_sockets_of_a_process_that_forbids_inspection_count() {
     over["resources"]["disk_mb"] = 8000.into();
     everywhere(&[over, below], |way, run| {
         if way.namespaces() {
-            assert_pair(way, run, 48)
+            assert_pair(way, run, 48);
         } else {
             assert_limit(way, run, "over", "memory_limit", "the limit is 48 MB");
             assert_limit(way, run, "below", "disk_limit", "forbid inspection");

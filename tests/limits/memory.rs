@@ -63,7 +63,7 @@ fn huge_pages_count() {
     }
     let program = include_str!("programs/huge_pages.py");
     everywhere(&pair(program, 64, 512), |way, run| {
-        assert_pair(way, run, 64, 150.0)
+        assert_pair(way, run, 64, 150.0);
     });
 }
 
@@ -71,7 +71,7 @@ fn huge_pages_count() {
 fn a_process_that_holds_too_much_memory_is_ended() {
     let program = include_str!("programs/hog.py");
     everywhere(&pair(program, 64, 512), |way, run| {
-        assert_pair(way, run, 64, 150.0)
+        assert_pair(way, run, 64, 150.0);
     });
 }
 
@@ -80,7 +80,7 @@ fn memory_is_that_of_the_whole_tree_each_with_its_own_copy_of_what_fork_shared()
     // No process alone is over the limit.
     let program = include_str!("programs/copies_of_what_fork_shared.py");
     everywhere(&pair(program, 120, 512), |way, run| {
-        assert_pair(way, run, 120, 150.0)
+        assert_pair(way, run, 120, 150.0);
     });
 }
 
@@ -101,7 +101,7 @@ fn memory_that_fork_shares_counts_once() {
 fn shared_anonymous_memory_counts() {
     let program = include_str!("programs/shared_anonymous_memory.py");
     everywhere(&pair(program, 64, 512), |way, run| {
-        assert_pair(way, run, 64, 150.0)
+        assert_pair(way, run, 64, 150.0);
     });
 }
 
@@ -109,7 +109,7 @@ fn shared_anonymous_memory_counts() {
 fn shared_anonymous_memory_of_a_tree_counts_once() {
     let program = include_str!("programs/shared_anonymous_memory_of_a_tree.py");
     everywhere(&pair(program, 64, 250), |way, run| {
-        assert_pair(way, run, 64, 100.0)
+        assert_pair(way, run, 64, 100.0);
     });
 }
 
@@ -127,7 +127,7 @@ fn shared_anonymous_memory_that_was_never_touched_does_not_count() {
 fn shared_anonymous_memory_counts_when_no_process_has_its_pages() {
     let program = include_str!("programs/shared_anonymous_memory_in_no_process.py");
     everywhere(&pair(program, 64, 512), |way, run| {
-        assert_pair(way, run, 64, 150.0)
+        assert_pair(way, run, 64, 150.0);
     });
 }
 
@@ -148,7 +148,7 @@ fn files_in_tmp_and_dev_shm_count_as_memory() {
 fn system_v_shared_memory_counts_even_when_no_process_has_it_mapped() {
     let program = include_str!("programs/system_v_shared_memory.py");
     in_namespaces(&pair(program, 64, 512), |way, run| {
-        assert_pair(way, run, 64, 150.0)
+        assert_pair(way, run, 64, 150.0);
     });
 }
 
@@ -179,7 +179,7 @@ fn what_an_episode_held_does_not_count_against_the_next_one_in_its_slot() {
         .map(|n| json!({"id": format!("{n}"), "command": write, "resources": {"memory_mb": 160, "disk_mb": 160}}))
         .collect();
     everywhere(&episodes, |way, run| {
-        (0..4).for_each(|n| assert_ok(way, run, &n.to_string()))
+        (0..4).for_each(|n| assert_ok(way, run, &n.to_string()));
     });
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// Slots from which on starts are real time.
 fn crowd() -> usize {
-    8 * std::thread::available_parallelism().map_or(1, |n| n.get())
+    8 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// `nice`, policy and real-time priority of a program, and of what it starts.

@@ -49,7 +49,7 @@ fn all_bytes_survive_the_way_in_and_out() {
             run.get("e")["files"],
             json!({"out.bin": {"base64": encoded}}),
             "{way:?}"
-        )
+        );
     });
 }
 

@@ -43,7 +43,8 @@ fn hundreds_of_idle_sessions_take_little_memory_each_and_answer_at_once() {
     });
     // What is left are the server's ready slots.
     wait_for(|| {
-        server.processes() <= 5 * 2 * std::thread::available_parallelism().map_or(1, |n| n.get())
+        server.processes()
+            <= 5 * 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
     });
 }
 

@@ -171,7 +171,7 @@ const F_SETSIG: u64 = 10;
 
 fn limits(arguments: &[String]) -> Attempt {
     let mut limit = [1u64, 1];
-    let core = libc::RLIMIT_CORE as u64;
+    let core = u64::from(libc::RLIMIT_CORE);
     call(
         libc::SYS_prlimit64,
         &[pid(arguments), core, address(&mut limit), 0],

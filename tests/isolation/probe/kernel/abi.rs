@@ -46,7 +46,7 @@ const X32: i64 = 0x4000_0000;
 
 /// Enters the kernel as a 32-bit program does. Pointers are cut to 32 bits, so none are given.
 fn int80(number: i32, arguments: &[u32]) -> Result<i32, Errno> {
-    let at = |i: usize| arguments.get(i).copied().unwrap_or(0) as u64;
+    let at = |i: usize| u64::from(arguments.get(i).copied().unwrap_or(0));
     let mut result = number as u64;
     // SAFETY: the calls made take numbers or deliberately invalid addresses. rbx, which the compiler keeps for
     // itself, is put back; the entry clobbers r8 to r11.

@@ -141,7 +141,7 @@ fn kallsyms() -> Attempt {
 fn core_limit(arguments: &[String]) -> Attempt {
     let number = |text: &String| text.parse::<u64>().expect("a number");
     let mut limit = [number(&arguments[0]), number(&arguments[1])];
-    let core = libc::RLIMIT_CORE as u64;
+    let core = u64::from(libc::RLIMIT_CORE);
     let set = done(libc::SYS_prlimit64, &[0, core, address(&mut limit), 0]);
     let too = done(libc::SYS_setrlimit, &[core, address(&mut limit)]);
     set.or(too)?;
