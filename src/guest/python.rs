@@ -14,6 +14,7 @@ mod api;
 mod arguments;
 mod end;
 mod enter;
+mod environment;
 mod lookups;
 mod parent;
 mod room;

@@ -128,33 +128,44 @@ api! {
     Py_DecRef: fn(Object),
 }
 
-/// The names that `start.py` defines.
+/// The names that the files in `start` define.
 pub(super) struct Helper<'a> {
     pub api: &'a Api,
     globals: Object,
 }
 
-const SOURCE: &str = concat!(include_str!("start.py"), "\0");
+/// What is run in one namespace, in this order, and what it is called in errors.
+const SOURCES: [(&CStr, &str); 4] = [
+    (c"<load>", concat!(include_str!("start/load.py"), "\0")),
+    (c"<hooks>", concat!(include_str!("start/hooks.py"), "\0")),
+    (c"<end>", concat!(include_str!("start/end.py"), "\0")),
+    (
+        c"<program>",
+        concat!(include_str!("start/program.py"), "\0"),
+    ),
+];
 const FILE_INPUT: c_int = 257;
 
 impl<'a> Helper<'a> {
-    /// Runs `start.py`. None when it failed, which it has said on stderr then.
+    /// Runs the files. None when one failed, which it has said on stderr then.
     pub(super) fn load(api: &'a Api) -> Option<Helper<'a>> {
         // SAFETY: Python is initialised, its lock is ours, the strings are NUL-terminated, and null results are not
         // passed on. What is created here lives as long as the process.
         unsafe {
-            let code =
-                (api.Py_CompileString)(SOURCE.as_ptr().cast(), c"<start>".as_ptr(), FILE_INPUT);
             let globals = (api.PyDict_New)();
-            if code.is_null() || globals.is_null() {
+            if globals.is_null() {
                 return None;
             }
             // A copy: programs may change the originals.
             let builtins = (api.PyDict_Copy)((api.PyEval_GetBuiltins)());
             (api.PyDict_SetItemString)(globals, c"__builtins__".as_ptr(), builtins);
-            if (api.PyEval_EvalCode)(code, globals, globals).is_null() {
-                (api.PyErr_Print)();
-                return None;
+            for (name, source) in SOURCES {
+                let source = source.as_ptr().cast();
+                let code = (api.Py_CompileString)(source, name.as_ptr(), FILE_INPUT);
+                if code.is_null() || (api.PyEval_EvalCode)(code, globals, globals).is_null() {
+                    (api.PyErr_Print)();
+                    return None;
+                }
             }
             // What the callback at exit uses has to outlive the callback.
             (api.Py_IncRef)(globals);

@@ -2,8 +2,8 @@
 //!
 //! `Py_FinalizeEx` first does what programs can see: threads are waited for, callbacks at exit run, streams are flushed,
 //! modules are torn down. Then it frees all that is left, which in a forked process copies nearly every page. Where nothing
-//! that the program has made could notice, the process ends before that: the last callback at exit (`let_go` in `start.py`)
-//! drops a capsule, whose end is that of the process. Otherwise nothing is cut short.
+//! that the program has made could notice, the process ends before that: the last callback at exit (`let_go` in
+//! `start/end.py`) drops a capsule, whose end is that of the process. Otherwise nothing is cut short.
 //!
 //! Its exit status has to be known by then. The interpreter's hook for frames (PEP 523) sees the program's first frame
 //! return, and is gone while the program runs. Where the status depends on anything else, nothing is cut short.
@@ -81,7 +81,7 @@ pub(super) fn cut_short(helper: &Helper<'static>) {
     }
 }
 
-/// Notes for `ends_silently` in `start.py` that the program adds a hook of its own.
+/// Notes for `ends_silently` in `start/end.py` that the program adds a hook of its own.
 unsafe extern "C" fn audit(event: *const c_char, _arguments: Object, _data: *mut c_void) -> c_int {
     // SAFETY: called by the interpreter with its lock held and a NUL-terminated name; the helper is never freed.
     unsafe {
@@ -237,7 +237,7 @@ impl Watched {
         }
     }
 
-    /// For `let_go` in `start.py`, and for `leave`.
+    /// For `let_go` in `start/end.py`, and for `leave`.
     ///
     /// # Safety
     /// With the interpreter's lock.

@@ -4,6 +4,7 @@ use super::api::{Api, Helper};
 use super::arguments::{Config, Fields};
 use super::end::cut_short;
 use super::enter::enter;
+use super::environment;
 use super::turn::Turn;
 use super::{lookups, room};
 use crate::guest::c;
@@ -241,7 +242,7 @@ fn become_zygote(
             unsafe { c::prctl(c::PR_SET_NAME, name.as_ptr()) };
         }
         enter(&order, &namespaces).ok()?;
-        set_environment(&order.env);
+        environment::set(&order.env);
         // What stdin is to most programs.
         let null = std::fs::File::open("/dev/null").ok()?;
         // SAFETY: a system call on descriptors that are ours.
@@ -271,16 +272,6 @@ fn become_zygote(
         end_delay_ms,
     }
     .serve()
-}
-
-pub(super) fn set_environment(env: &[CString]) {
-    // SAFETY: the process is single-threaded, and the strings are never freed.
-    unsafe {
-        c::clearenv();
-        for variable in env {
-            c::putenv(CString::into_raw(variable.clone()));
-        }
-    }
 }
 
 /// Which interpreter this is; asked while /proc is the host's, where we are.

@@ -1,7 +1,7 @@
 //! Whether a program that has run to its end may be left to the kernel at once, decided without running Python.
 //!
 //! What it would do otherwise comes to the same in the end (`end`): the interpreter waits for threads, calls callbacks,
-//! flushes streams, and the last callback (`let_go` in `start.py`) ends the process when nobody would notice. Most
+//! flushes streams, and the last callback (`let_go` in `start/end.py`) ends the process when nobody would notice. Most
 //! programs have neither threads nor callbacks, and leave behind what this recognises. For all others that goes on.
 
 use super::api::{Api, Helper, Object};
@@ -9,7 +9,7 @@ use super::lookups::getenv;
 use crate::guest::c;
 use std::ffi::{CStr, c_int};
 
-/// As `MOST` in `start.py`.
+/// As `MOST` in `start/end.py`.
 const MOST: isize = 20_000;
 
 /// Addresses, unless said otherwise.
@@ -43,7 +43,7 @@ impl Silence {
     pub(super) fn prepare(helper: &Helper<'static>) -> Option<Silence> {
         let api = helper.api;
         // SAFETY: Python is initialised, its lock is ours, strings are NUL-terminated, and null results are not passed
-        // on. Types and functions are never freed: `start.py` has a set of the ones, the others are referred to here.
+        // on. Types and functions are never freed: `start/end.py` has a set of the ones, the others are referred to here.
         unsafe {
             let found = helper.call(c"silence", &[])?;
             if found == api._Py_NoneStruct {
@@ -174,8 +174,8 @@ impl Silence {
         }
     }
 
-    /// As `ends_silently` in `start.py`, which is asked about what is not recognised here. Nothing is allocated: the program
-    /// may have left no memory for that.
+    /// As `ends_silently` in `start/end.py`, which is asked about what is not recognised here. Nothing is allocated: the
+    /// program may have left no memory for that.
     fn leaves_nothing(&self) -> bool {
         let known = |name, module| self.modules.binary_search(&(name, module)).is_ok();
         each_module(self.helper.api, known)
@@ -211,7 +211,7 @@ impl Silence {
         }
     }
 
-    /// As `keep_streams` in `start.py`.
+    /// As `keep_streams` in `start/end.py`.
     fn flush(&self) -> bool {
         let api = self.helper.api;
         // SAFETY: the interpreter's lock is ours, names are NUL-terminated, null results are not passed on.

@@ -5,7 +5,7 @@
 
 use super::api::{Api, Helper, Object};
 use super::arguments::{Fields, shown};
-use super::parent::set_environment;
+use super::environment;
 use super::stack;
 use crate::guest::c;
 use crate::guest::launch::Launch;
@@ -99,7 +99,7 @@ impl<'a> Turn<'a> {
     fn become_program(&self, launch: &Launch) -> Option<()> {
         let (helper, api) = (self.helper, self.helper.api);
         if launch.env != self.env {
-            set_environment(&launch.env);
+            environment::set(&launch.env);
             let env = helper.bytes(launch.env.iter().map(|v| v.as_bytes()));
             helper.call(c"set_environment", &[env])?;
         }
