@@ -21,4 +21,6 @@ mod link;
 mod python;
 #[cfg(test)]
 mod tests;
+#[cfg(any(interpreter = "python", clippy, test))]
+mod version;
 mod zygote;

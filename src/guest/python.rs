@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Loaded by LD_PRELOAD, this replaces the program's `main` when the runner's variable is set. Python is driven through
-//! its C interface, found by name at run time; an interpreter without it (before 3.9) goes on as it would without us.
+//! its C interface, found by name at run time. A program that is no Python goes on as it would without us, and one that is
+//! another than those that are known (`guest::version`) ends.
 //! The program itself is run by `Py_RunMain`, which does everything as in a Python that was started for it.
 
 mod api;
@@ -112,8 +113,8 @@ extern "C" fn warm_main(
     let Some((orders, original)) = ORDERS.get() else {
         return 2;
     };
-    match api::Api::find() {
-        Some(api) => parent::run(Box::leak(Box::new(api)), orders),
+    match api::version() {
+        Some(version) => parent::run(&version, orders),
         None => original(argc, argv, envp),
     }
 }

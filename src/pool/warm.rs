@@ -23,6 +23,9 @@ use tokio::io::unix::AsyncFd;
 /// How long all modules of an interpreter may take to import.
 const IMPORT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What to do about one that can't be warm.
+const ANOTHER: &str = "(--warm python=PATH names another one)";
+
 /// One interpreter that is to be warm.
 #[derive(Clone, Debug)]
 pub struct PythonSettings {
@@ -237,6 +240,13 @@ fn hand_over(parent: &AsyncFd<OwnedFd>, request: &ZygoteRequest) -> Result<(), E
     socket::send(parent.get_ref().as_fd(), &[0], &[], &fds)
 }
 
+fn no_python() -> String {
+    format!(
+        "this can't be done with it, but with releases of {} {ANOTHER}",
+        news::SUPPORTED
+    )
+}
+
 /// Follows a parent until it is ready, or never will be.
 async fn watch(parent: Weak<Parent>, mut reader: Reader, first: Option<Result<WarmNews, Lost>>) {
     let followed = tokio::time::timeout(IMPORT_TIMEOUT, reader.follow(first)).await;
@@ -306,7 +316,7 @@ impl Reader {
             }) = news
             else {
                 return Err(if self.module.is_empty() {
-                    "it is no Python that this can be done with (CPython 3.9 to 3.13)".into()
+                    no_python()
                 } else {
                     format!("{} crashes it", self.at())
                 });
@@ -319,10 +329,19 @@ impl Reader {
                 news::FAILED => return Err(format!("importing {module:?} fails with {detail}")),
                 news::THREADS => return Err(format!("importing {module:?} starts threads")),
                 news::PRINTS => return Err(format!("importing {module:?} prints {detail:?}")),
-                news::UNUSABLE => {
-                    return Err(
-                        "it is no Python that this can be done with (CPython 3.9 to 3.13)".into(),
-                    );
+                news::UNUSABLE => return Err(no_python()),
+                news::VERSION => {
+                    return Err(format!(
+                        "it is {detail}, and only releases of {} can be {ANOTHER}",
+                        news::SUPPORTED
+                    ));
+                }
+                news::FREE_THREADED => {
+                    return Err(format!(
+                        "it is a free-threaded build of {detail}, and only those with one lock for all threads can \
+                         be, of {} {ANOTHER}",
+                        news::SUPPORTED
+                    ));
                 }
                 _ => return Err("it sends news of an unknown kind".into()),
             }

@@ -15,6 +15,8 @@ pub(crate) mod exit {
 
 /// `WarmNews::kind`: how a parent gets on with the modules that it is to import.
 pub(crate) mod news {
+    /// The Pythons that can be parents, for people; all others send `VERSION` or `FREE_THREADED`.
+    pub(crate) const SUPPORTED: &str = "CPython 3.9 to 3.13";
     /// All were found.
     pub(crate) const FOUND: u64 = 0;
     /// This one was not.
@@ -31,4 +33,8 @@ pub(crate) mod news {
     pub(crate) const READY: u64 = 6;
     /// This interpreter can't be used.
     pub(crate) const UNUSABLE: u64 = 7;
+    /// It is too old, too new, or no CPython.
+    pub(crate) const VERSION: u64 = 8;
+    /// It has no lock that keeps all threads but one from running.
+    pub(crate) const FREE_THREADED: u64 = 9;
 }

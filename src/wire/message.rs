@@ -97,7 +97,7 @@ pub struct PreloadedPython {
 pub struct WarmNews {
     pub kind: u64,
     pub module: String,
-    /// The exception, or what was printed.
+    /// The exception, what was printed, or what the interpreter is.
     pub detail: String,
 }
 

@@ -10,3 +10,4 @@ mod bash;
 mod python;
 mod shared;
 mod startup;
+mod versions;

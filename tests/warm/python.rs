@@ -20,6 +20,14 @@ fn run_warm(way: Way, jobs: &str, args: &[&str]) -> Run {
 
 #[test]
 fn a_program_does_the_same_warm_and_cold() {
+    for way in Way::of_tier("namespaces") {
+        assert_same_in(PYTHON, way, &["--warm", "python"]);
+    }
+}
+
+/// Runs the cases in new Pythons and in warm ones, which `warm` names.
+#[track_caller]
+pub fn assert_same_in(python: &str, way: Way, warm: &[&str]) {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/warm/python.jsonl");
     let text = fs::read_to_string(cases).expect("the cases");
     let mut jobs = String::new();
@@ -28,20 +36,44 @@ fn a_program_does_the_same_warm_and_cold() {
         if case["collect"].is_null() {
             case["collect"] = json!(["**"]);
         }
+        if python != PYTHON {
+            start(&mut case, python);
+        }
         jobs += &format!("{case}\n");
     }
-    let args = ["--memory-mb", "1500"];
-    for way in Way::of_tier("namespaces") {
-        let cold = run(way, &jobs, &[&["--warm", "none"], &args[..]].concat());
-        let warm = run_warm(way, &jobs, &args);
-        assert_same(way, &cold, &warm, without_chance);
-        let served = warm.results.values();
-        let served = served.filter(|r| r["start"] == "warm-python").count();
-        assert!(
-            served > 150,
-            "{way:?}: only {served} were warm\n{}",
-            warm.stderr
-        );
+    let prefix = prefix(python);
+    let mut args = vec!["--memory-mb", "1500"];
+    if python != PYTHON {
+        args.extend(["--fs-readable", &prefix]);
+    }
+    let cold = run(way, &jobs, &[&["--warm", "none"], &args[..]].concat());
+    let warm = run_when_warm(way, &jobs, 2, &[warm, &args[..]].concat());
+    assert_same((python, way), &cold, &warm, without_chance);
+    let served = warm.results.values();
+    let served = served.filter(|r| r["start"] == "warm-python").count();
+    assert!(
+        served > 150,
+        "{python} {way:?}: only {served} were warm\n{}",
+        warm.stderr
+    );
+}
+
+/// Where it has its library.
+fn prefix(python: &str) -> String {
+    let prefix = Path::new(python).parent().and_then(Path::parent);
+    prefix.expect("a full path").display().to_string()
+}
+
+/// Makes an episode, or its steps, start this Python where it starts the usual one.
+fn start(case: &mut Value, python: &str) {
+    let is_usual = |program: &Value| program == "python3" || program == PYTHON;
+    for step in case["steps"].as_array_mut().into_iter().flatten() {
+        start(step, python);
+    }
+    if let Some(program) = case.pointer_mut("/argv/0")
+        && is_usual(program)
+    {
+        *program = json!(python);
     }
 }
 

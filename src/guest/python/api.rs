@@ -36,7 +36,7 @@ macro_rules! api {
         unsafe impl Sync for Api {}
 
         impl Api {
-            /// None where one of them is missing: not a Python, or not one from 3.9 on.
+            /// None where one of them is missing, as it may be in a Python that has been built for something else.
             pub(super) fn find() -> Option<Api> {
                 // SAFETY: each is a function of this type in every Python that has it; the null handle searches what
                 // is loaded (RTLD_DEFAULT).
@@ -126,6 +126,20 @@ api! {
     PyErr_Print: fn(),
     Py_IncRef: fn(Object),
     Py_DecRef: fn(Object),
+}
+
+/// What the interpreter says of itself; None where this is no Python. Needs no interpreter that is initialised.
+pub(super) fn version() -> Option<String> {
+    // SAFETY: a function of this type in every version of Python, which returns a string that lives as long as the process.
+    unsafe {
+        let found = dlsym(std::ptr::null_mut(), c"Py_GetVersion".as_ptr());
+        if found.is_null() {
+            return None;
+        }
+        let ask =
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *const c_char>(found);
+        Some(CStr::from_ptr(ask()).to_string_lossy().into_owned())
+    }
 }
 
 /// The names that the files in `start` define.

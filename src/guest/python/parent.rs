@@ -11,6 +11,7 @@ use crate::guest::c;
 use crate::guest::child::Ordinary;
 use crate::guest::launch::{Enter, Greeting, Launch, News};
 use crate::guest::link::{Link, LinkBroken};
+use crate::guest::version;
 use crate::guest::zygote::Zygote;
 use crate::wire::kinds::news;
 use std::ffi::{CStr, CString, c_int};
@@ -26,8 +27,8 @@ struct Known {
     looked_up: Vec<String>,
 }
 
-/// Replaces `main`. Returns in the children alone, with a program's exit status.
-pub(super) fn run(api: &'static Api, orders: &str) -> c_int {
+/// Replaces `main` in a Python that says this of its version. Returns in the children alone, with a program's exit status.
+pub(super) fn run(said: &str, orders: &str) -> c_int {
     // SAFETY: a plain system call; keeps others of the same user out of this process (ptrace, /proc/<pid>/mem).
     unsafe { c::prctl(c::PR_SET_DUMPABLE, 0 as std::ffi::c_long) };
     let mut words = orders.split(' ');
@@ -50,9 +51,19 @@ pub(super) fn run(api: &'static Api, orders: &str) -> c_int {
     // SAFETY: takes numbers only. Import that never ends, in a process whose runner is gone, ends here.
     unsafe { c::alarm(IMPORT_TIMEOUT_S) };
     let mut link = Link::new(socket);
+    let refuse = |kind, found: &str| {
+        let _ = link.send(&News::new(kind, "", found).encode());
+        2
+    };
+    if let Err(unfit) = version::check(said) {
+        return refuse(unfit.kind, &unfit.found);
+    }
+    let Some(api) = Api::find() else {
+        return refuse(news::UNUSABLE, "");
+    };
+    let api: &'static Api = Box::leak(Box::new(api));
     let Some((helper, fields, printed)) = start(api) else {
-        let _ = link.send(&News::new(news::UNUSABLE, "", "").encode());
-        return 2;
+        return refuse(news::UNUSABLE, "");
     };
     let Ok(known) = import(&helper, &link, &modules, printed) else {
         return 2;
