@@ -8,7 +8,8 @@
 
 use super::layout::{INNER_GID, INNER_UID};
 use crate::spec::policy::Network;
-use crate::sys::{fork, wait};
+use crate::sys::fork::{self, SingleThreaded};
+use crate::sys::wait;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::Ids;
 use caps::CapSet;
@@ -24,7 +25,7 @@ use std::os::fd::OwnedFd;
 
 /// Creates the namespaces of a slot for this process, all but the network's where it has the host's, and that of
 /// processes, which is [`enter_processes`]. The uid is still the runner's afterwards: see [`change_ids`].
-pub(crate) fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
+pub(crate) fn enter(single: &SingleThreaded, ids: &Ids, network: Network) -> Result<(), Failure> {
     let failed = Stage::Namespaces.failed();
     let mut all = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
@@ -40,7 +41,7 @@ pub(crate) fn enter(ids: &Ids, network: Network) -> Result<(), Failure> {
     }
     let parent = getpid();
     let (go, unshared) = pipe().map_err(failed)?;
-    let Some(helper) = fork::fork().map_err(Stage::Fork.failed())? else {
+    let Some(helper) = fork::fork(single).map_err(Stage::Fork.failed())? else {
         drop(unshared);
         let ready = read(&go, &mut [0]);
         let result = if ready == Ok(1) {

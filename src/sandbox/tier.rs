@@ -7,6 +7,7 @@ mod namespaces;
 
 use super::root::OpenGrants;
 use crate::spec::policy::{Network, Tier};
+use crate::sys::fork::SingleThreaded;
 use crate::wire::failure::Failure;
 use crate::wire::message::Setup;
 use std::fs::File;
@@ -26,7 +27,7 @@ pub(crate) fn of(tier: Tier) -> &'static dyn Isolation {
 /// A tier, on the slot's side.
 pub(crate) trait Isolation: Sync {
     /// Takes this process into the sandbox, before it forks anything. What comes back is for [`build_root`](Self::build_root).
-    fn enter(&self, setup: &Setup) -> Result<OpenGrants, Failure>;
+    fn enter(&self, setup: &Setup, single: &SingleThreaded) -> Result<OpenGrants, Failure>;
 
     /// Takes the processes into it that are forked from here on; the next is the first of them.
     fn enter_processes(&self) -> Result<(), Failure>;

@@ -9,9 +9,10 @@ use super::zygote;
 use crate::sandbox::root::OpenGrants;
 use crate::sandbox::{privileges, tier};
 use crate::sys::clock::RunDelay;
+use crate::sys::fork::{self, SingleThreaded};
 use crate::sys::sched::{self, Ordinary};
+use crate::sys::socket;
 use crate::sys::wait::wait;
-use crate::sys::{fork, socket};
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Reply, Setup};
 use nix::sys::prctl::get_name;
@@ -23,12 +24,9 @@ use std::os::fd::OwnedFd;
 pub fn main() -> ! {
     print_panics_in_a_line();
     // What the runner was started with (a shell's `exec 3<file`) is nothing that an episode may read.
-    if fork::close_inherited().is_err() {
-        fork::exit_now(2);
-    }
-    let code = match socket::take_stdin() {
-        Ok(control) => run(Link::new(control)),
-        Err(_) => 2,
+    let code = match (SingleThreaded::begin(), socket::take_stdin()) {
+        (Ok(single), Ok(control)) => run(Link::new(control), single),
+        _ => 2,
     };
     fork::exit_now(code)
 }
@@ -44,7 +42,7 @@ fn print_panics_in_a_line() {
     }));
 }
 
-fn run(mut runner: Link) -> i32 {
+fn run(mut runner: Link, single: SingleThreaded) -> i32 {
     let mut fds = Vec::new();
     let Ok(setup) = runner.recv_with::<Setup>(&mut fds) else {
         return 1;
@@ -61,14 +59,15 @@ fn run(mut runner: Link) -> i32 {
         Err(failure) => return refuse(&runner, failure),
     };
     let given = Given {
+        single,
         ordinary: sched::take_precedence(),
         procs,
         cgroup,
         pythons: fds,
     };
-    match become_slot(runner, setup, given) {
-        Ok(code) => code,
-        Err((runner, failure)) => refuse(&runner, failure),
+    match prepare(&setup, &given) {
+        Ok(prepared) => become_slot(runner, setup, given, prepared),
+        Err(failure) => refuse(&runner, failure),
     }
 }
 
@@ -80,6 +79,7 @@ fn refuse(runner: &Link, failure: Failure) -> i32 {
 
 /// What a slot starts with, besides its orders.
 struct Given {
+    single: SingleThreaded,
     /// How programs are scheduled.
     ordinary: Ordinary,
     /// For the zygotes to join the slot's cgroup, where there is one.
@@ -98,8 +98,8 @@ struct Prepared {
 
 fn prepare(setup: &Setup, given: &Given) -> Result<Prepared, Failure> {
     let isolation = tier::of(setup.tier);
-    let grants = isolation.enter(setup)?;
-    let warm = warm::fork_all(setup, given.ordinary, given.procs.as_ref())?;
+    let grants = isolation.enter(setup, &given.single)?;
+    let warm = warm::fork_all(&given.single, setup, given.ordinary, given.procs.as_ref())?;
     isolation.enter_processes()?;
     let (for_init, for_zygote) = control_pair()?;
     Ok(Prepared {
@@ -111,26 +111,22 @@ fn prepare(setup: &Setup, given: &Given) -> Result<Prepared, Failure> {
 }
 
 /// Becomes init and the exec zygote, one of which forks the other: the first process of a PID namespace has to be forked, and
-/// the subreaper of all others has to be their parent.
-fn become_slot(runner: Link, setup: Setup, given: Given) -> Result<i32, (Link, Failure)> {
-    let prepared = match prepare(&setup, &given) {
-        Ok(prepared) => prepared,
-        Err(failure) => return Err((runner, failure)),
-    };
+/// the subreaper of all others has to be their parent. The exit code of either.
+fn become_slot(runner: Link, setup: Setup, given: Given, prepared: Prepared) -> i32 {
     let init_is_forked = setup.tier.has_own_processes();
     // Before init has hidden it.
     let run_delay = init_is_forked.then(RunDelay::open);
-    let child = match fork::fork() {
+    let child = match fork::fork(&given.single) {
         Ok(child) => child,
         Err(errno) => {
             let isolation = tier::of(setup.tier);
             isolation.end_processes();
             isolation.remove_made(&setup);
-            return Err((runner, Failure::new(Stage::Fork, errno as i32)));
+            return refuse(&runner, Failure::new(Stage::Fork, errno as i32));
         }
     };
     if init_is_forked == child.is_none() {
-        return Ok(be_init(runner, setup, given, prepared, child));
+        return be_init(runner, setup, given, prepared, child);
     }
     drop(runner);
     let run_delay = run_delay.unwrap_or_else(RunDelay::open);
@@ -139,7 +135,7 @@ fn become_slot(runner: Link, setup: Setup, given: Given) -> Result<i32, (Link, F
     if let Some(init) = child {
         let _ = wait(Some(init));
     }
-    Ok(0)
+    0
 }
 
 /// `exec` is the exec zygote, where it was forked by this process; the exit code.
@@ -155,6 +151,7 @@ fn be_init(runner: Link, setup: Setup, given: Given, prepared: Prepared, exec: O
     };
     let zygote = Link::short(prepared.for_init);
     let code = init::main(
+        given.single,
         runner,
         zygote,
         &setup,
@@ -191,5 +188,13 @@ fn be_zygote(
     ));
     name(setup, "zygote");
     let init = Link::new(prepared.for_zygote);
-    zygote::main(init, setup, given.ordinary, run_delay, given.procs, warm);
+    zygote::main(
+        given.single,
+        init,
+        setup,
+        given.ordinary,
+        run_delay,
+        given.procs,
+        warm,
+    );
 }

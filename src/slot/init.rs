@@ -22,6 +22,7 @@ use crate::spec::execution::Unclean;
 use crate::spec::limits::Limits;
 use crate::spec::policy::Enforced;
 use crate::sys::cores;
+use crate::sys::fork::SingleThreaded;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Reply, Request, Setup};
 use nix::errno::Errno;
@@ -56,6 +57,7 @@ impl Zygotes {
 
 /// Serves the runner until it is gone; the exit code of this process.
 pub(super) fn main(
+    single: SingleThreaded,
     runner: Link,
     zygote: Link,
     setup: &Setup,
@@ -65,7 +67,7 @@ pub(super) fn main(
 ) -> i32 {
     let isolation = tier::of(setup.tier);
     let shared = SharedMemory::new(cgroup.as_ref().map(|cgroup| cgroup.stat.clone()));
-    let mut slot = match build(zygote, setup, grants, zygotes, shared) {
+    let mut slot = match build(single, zygote, setup, grants, zygotes, shared) {
         Ok(built) => built(runner, OutOfMemory::new(cgroup)),
         Err(failure) => {
             let _ = runner.send(&Reply::Refused(failure));
@@ -87,6 +89,7 @@ pub(super) fn main(
 
 /// Builds the sandbox; what comes back makes it the slot that serves this runner.
 fn build(
+    single: SingleThreaded,
     mut zygote: Link,
     setup: &Setup,
     grants: OpenGrants,
@@ -117,7 +120,7 @@ fn build(
     let all_warm = warm.into_iter().chain(pythons).collect();
     let cleaner = Cleaner::new(&space, setup.grants.network)?;
     end_start_up(&cleaner, &census)?;
-    let look_guard = LookGuard::start().map_err(Stage::Thread.failed())?;
+    let look_guard = LookGuard::start(single).map_err(Stage::Thread.failed())?;
     let own_limits = OwnLimits::read().map_err(os(Stage::Rlimit))?;
     Ok(move |runner, out_of_memory| BuiltSlot {
         setup: setup.clone(),

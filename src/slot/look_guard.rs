@@ -8,6 +8,7 @@
 
 use super::census::{Census, TreeUsage, resume};
 use super::memory::ProcessMemory;
+use crate::sys::fork::SingleThreaded;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
@@ -37,7 +38,8 @@ enum GuardedLook {
 }
 
 impl LookGuard {
-    pub(super) fn start() -> io::Result<LookGuard> {
+    /// From here on this process has two threads.
+    pub(super) fn start(_: SingleThreaded) -> io::Result<LookGuard> {
         let shared = Arc::<GuardState>::default();
         let guard = LookGuard(shared.clone());
         let thread = Builder::new().stack_size(STACK_BYTES);

@@ -11,7 +11,7 @@ use crate::sandbox::child::{self, Plan};
 use crate::sandbox::ruleset::{Ruleset, Scene};
 use crate::sys::clock::{RunDelay, monotonic_ns};
 use crate::sys::exec::Image;
-use crate::sys::fork::{Stack, vfork};
+use crate::sys::fork::{SingleThreaded, Stack, vfork};
 use crate::sys::sched::{self, Ordinary};
 use crate::sys::wait::{How, wait};
 use crate::wire::failure::{Failure, Stage};
@@ -22,6 +22,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::Duration;
 
 struct Zygote<'a> {
+    single: SingleThreaded,
     setup: &'a Setup,
     /// What each program enforces on itself; None where the zygote has done so, for all.
     ruleset: Option<OwnedFd>,
@@ -34,6 +35,7 @@ struct Zygote<'a> {
 /// Waits until init has built the root, restricts itself, and serves launches until init releases it or is gone. `procs`
 /// is that of the slot's cgroup, `warm` children of this process that init may keep as warm interpreters.
 pub(super) fn main(
+    single: SingleThreaded,
     mut init: Link,
     setup: &Setup,
     ordinary: Ordinary,
@@ -41,13 +43,14 @@ pub(super) fn main(
     procs: Option<CgroupProcs>,
     warm: Vec<Pid>,
 ) {
-    if serve(&mut init, setup, ordinary, run_delay, procs, warm).is_err() {
+    if serve(single, &mut init, setup, ordinary, run_delay, procs, warm).is_err() {
         // The runner has died, and with it all inits.
         std::thread::sleep(Duration::from_millis(setup.end_delay_ms().into()));
     }
 }
 
 fn serve(
+    single: SingleThreaded,
     init: &mut Link,
     setup: &Setup,
     ordinary: Ordinary,
@@ -60,7 +63,7 @@ fn serve(
     let kept: Vec<bool> = init.recv()?;
     let not_kept = warm.into_iter().zip(kept).filter(|(_, kept)| !kept);
     not_kept.for_each(|(pid, _)| super::process::end(pid));
-    let prepared = inside.and_then(|()| Zygote::prepare(setup, ordinary, run_delay));
+    let prepared = inside.and_then(|()| Zygote::prepare(single, setup, ordinary, run_delay));
     let (mut zygote, abi) = match prepared {
         Ok(ready) => ready,
         Err(failure) => return init.send(&Err::<u32, _>(failure)),
@@ -81,6 +84,7 @@ impl<'a> Zygote<'a> {
     /// same for all and scopes no signals, of which the zygote is to be out of reach. A domain of its own costs each
     /// program some 15 µs. Returns the Landlock ABI, otherwise as a rehearsal in a throw-away child found it enforced.
     fn prepare(
+        single: SingleThreaded,
         setup: &'a Setup,
         ordinary: Ordinary,
         run_delay: RunDelay,
@@ -91,11 +95,15 @@ impl<'a> Zygote<'a> {
         let (abi, ruleset) = if !setup.tier.has_domain_per_program() && !setup.unusual_places {
             (ruleset.enforce()?, None)
         } else {
-            (rehearse(&ruleset, &mut stack)?, Some(ruleset.into_fd()?))
+            (
+                rehearse(&single, &ruleset, &mut stack)?,
+                Some(ruleset.into_fd()?),
+            )
         };
         filter.install()?;
         Ok((
             Zygote {
+                single,
                 setup,
                 ruleset,
                 stack,
@@ -148,7 +156,7 @@ impl<'a> Zygote<'a> {
         let mut refused = None;
         let waited_ns = self.run_delay.ns();
         let forked_ns = monotonic_ns();
-        let child = match vfork(&mut self.stack, || {
+        let child = match vfork(&self.single, &mut self.stack, || {
             refused = Some(child::run(&plan));
             127
         }) {
@@ -179,9 +187,9 @@ impl<'a> Zygote<'a> {
     }
 }
 
-fn rehearse(ruleset: &Ruleset, stack: &mut Stack) -> Result<u32, Failure> {
+fn rehearse(single: &SingleThreaded, ruleset: &Ruleset, stack: &mut Stack) -> Result<u32, Failure> {
     let mut rehearsal = Err(Failure::new(Stage::Landlock, 0));
-    let child = vfork(stack, || {
+    let child = vfork(single, stack, || {
         rehearsal = ruleset.enforce();
         0
     });

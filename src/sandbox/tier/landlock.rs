@@ -8,6 +8,7 @@ use crate::sandbox::ruleset::contain_signals;
 use crate::sandbox::{layout, namespaces, privileges};
 use crate::spec::policy::Network;
 use crate::sys::clock::monotonic_ns;
+use crate::sys::fork::SingleThreaded;
 use crate::sys::procfs::{children, processes_of};
 use crate::sys::remove::{remove, remove_contents};
 use crate::sys::wait::reap_ended;
@@ -25,7 +26,7 @@ use std::time::Duration;
 pub(super) struct Landlock;
 
 impl Isolation for Landlock {
-    fn enter(&self, setup: &Setup) -> Result<OpenGrants, Failure> {
+    fn enter(&self, setup: &Setup, _: &SingleThreaded) -> Result<OpenGrants, Failure> {
         make_scratch(setup)?;
         if setup.ids.change {
             privileges::drop_bounding();

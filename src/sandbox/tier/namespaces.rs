@@ -6,6 +6,7 @@ use crate::sandbox::layout::{self, INNER_GID, INNER_UID};
 use crate::sandbox::root::{self, OpenGrants};
 use crate::sandbox::{namespaces, network, privileges, quotas};
 use crate::spec::policy::Network;
+use crate::sys::fork::SingleThreaded;
 use crate::sys::procfs::all_processes;
 use crate::wire::failure::Failure;
 use crate::wire::message::{OWN_PROCESSES, Setup};
@@ -28,8 +29,8 @@ fn open(namespace: &str) -> io::Result<File> {
 }
 
 impl Isolation for Namespaces {
-    fn enter(&self, setup: &Setup) -> Result<OpenGrants, Failure> {
-        namespaces::enter(&setup.ids, setup.grants.network)?;
+    fn enter(&self, setup: &Setup, single: &SingleThreaded) -> Result<OpenGrants, Failure> {
+        namespaces::enter(single, &setup.ids, setup.grants.network)?;
         let grants = OpenGrants::open(&setup.grants, layout::of(setup))?;
         if setup.ids.change {
             namespaces::change_ids(INNER_UID, INNER_GID)?;

@@ -9,8 +9,9 @@ use crate::sandbox::privileges;
 use crate::slot::link::Link;
 use crate::slot::process::quiet_down;
 use crate::sys::exec::Image;
+use crate::sys::fork::{self, SingleThreaded};
 use crate::sys::sched::{self, Ordinary};
-use crate::sys::{fork, socket};
+use crate::sys::socket;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::PreloadedPython;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -25,7 +26,7 @@ const HOME: &str = "/nonexistent";
 
 /// Runs the parent's side of this program; the control socket is on descriptor 0. Never returns.
 pub fn main() -> ! {
-    if fork::close_inherited().is_err() {
+    if SingleThreaded::begin().is_err() {
         fork::exit_now(2);
     }
     if let Ok(control) = socket::take_stdin() {

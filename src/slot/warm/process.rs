@@ -8,8 +8,9 @@ use crate::slot::process::{control_pair, name};
 use crate::slot::search_path::candidates;
 use crate::spec::warm::PerSlot;
 use crate::sys::exec::Image;
+use crate::sys::fork::{self, SingleThreaded};
 use crate::sys::sched::Ordinary;
-use crate::sys::{fork, socket};
+use crate::sys::socket;
 use crate::wire::failure::{Failure, Stage};
 use crate::wire::message::{Setup, WarmStart};
 use nix::unistd::{Pid, alarm, chdir};
@@ -32,24 +33,26 @@ pub(crate) struct Forked {
 /// Forks all that are wanted. To be called with all namespaces but the one of processes entered. `procs` is that of the slot's
 /// cgroup.
 pub(crate) fn fork_all(
+    single: &SingleThreaded,
     setup: &Setup,
     ordinary: Ordinary,
     procs: Option<&CgroupProcs>,
 ) -> Result<Vec<Forked>, Failure> {
     let wanted = setup.warm.iter();
     wanted
-        .map(|interpreter| fork(*interpreter, setup, ordinary, procs))
+        .map(|interpreter| fork(single, *interpreter, setup, ordinary, procs))
         .collect()
 }
 
 fn fork(
+    single: &SingleThreaded,
     interpreter: PerSlot,
     setup: &Setup,
     ordinary: Ordinary,
     procs: Option<&CgroupProcs>,
 ) -> Result<Forked, Failure> {
     let (ours, theirs) = control_pair()?;
-    match fork::fork().map_err(Stage::Fork.failed())? {
+    match fork::fork(single).map_err(Stage::Fork.failed())? {
         Some(pid) => Ok(Forked {
             interpreter,
             pid,
