@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
+use std::fmt::Write;
 use std::io;
 
 /// A step of building a sandbox or of launching a program in it.
@@ -173,7 +174,15 @@ impl std::fmt::Display for Failure {
         };
         f.write_str(what)?;
         if let Some(call) = &self.call {
-            write!(f, ": {call}")?;
+            f.write_str(": ")?;
+            // A path may hold line ends, and a message is one line.
+            for c in call.chars() {
+                if c.is_control() {
+                    write!(f, "{}", c.escape_default())?;
+                } else {
+                    f.write_char(c)?;
+                }
+            }
         }
         if self.errno != 0 {
             write!(f, ": {}", std::io::Error::from_raw_os_error(self.errno))?;
